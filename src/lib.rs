@@ -1,0 +1,3 @@
+//! Bindery: SonarQube's Bitbucket Server / Data Center integration, made declarative.
+
+pub mod identity;

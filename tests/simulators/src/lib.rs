@@ -1,0 +1,1 @@
+//! Stateful simulators of the servers that Bindery talks to.
