@@ -1,0 +1,335 @@
+//! BitbucketConnection: one Bitbucket server, as one SonarQube server knows it.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
+use kube::core::Duration;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::reference::{CaBundleReference, ManagementPolicy, SecretKeyReference};
+
+/// What a BitbucketConnection declares.
+#[derive(CustomResource, Clone, Debug, Deserialize, Serialize, PartialEq, KubeSchema)]
+#[kube(
+    group = "bindery.dev",
+    version = "v1alpha1",
+    kind = "BitbucketConnection",
+    namespaced,
+    status = "BitbucketConnectionStatus",
+    derive = "PartialEq",
+    shortname = "bbconn",
+    category = "bindery",
+    doc = "A BitbucketConnection makes one Bitbucket Server / Data Center known to one SonarQube server: it keeps SonarQube's DevOps platform configuration (ALM setting) equal to what is declared here, tokens from Secrets included, and serves the ProjectBindings that refer to it.",
+    validation = Rule::new("size(self.metadata.name) <= 200").message("metadata.name must be at most 200 characters"),
+    selectable = ".spec.configurationName",
+    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
+    printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
+    printcolumn(name = "Configuration", type_ = "string", json_path = ".status.configuration.name"),
+    printcolumn(name = "SonarQube", type_ = "string", json_path = ".status.sonarqube.version"),
+    printcolumn(name = "Bindings", type_ = "string", json_path = ".status.bindings.summary"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Bitbucket", type_ = "string", json_path = ".spec.bitbucket.url", priority = "1"),
+    printcolumn(name = "Message", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].message"#, priority = "1")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct BitbucketConnectionSpec {
+    /// Key of SonarQube's DevOps platform configuration ("configuration name" in its UI). Default:
+    /// the name of this object. A change renames the configuration in place: bindings survive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 200))]
+    #[x_kube(validation = Rule::new("self.trim() == self").message("configurationName must not begin or end with a space"))]
+    pub configuration_name: Option<String>,
+
+    /// The Bitbucket server.
+    pub bitbucket: BitbucketServer,
+
+    /// The SonarQube server.
+    pub sonarqube: SonarQubeServer,
+
+    /// Who else may use this connection. Bindings in the connection's own namespace always may. Entries
+    /// do not combine: one entry must admit namespace, repository and SonarQube project key together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub access: Vec<AccessEntry>,
+
+    /// What may happen to a configuration that is already in SonarQube under this name. Default: `IfMatching`.
+    #[serde(default)]
+    pub adoption_policy: AdoptionPolicy,
+
+    /// Whether Bindery writes to the servers. `Observe` makes every binding of this connection behave
+    /// as if it observed too. Default: `Full`.
+    #[serde(default)]
+    pub management_policy: ManagementPolicy,
+
+    /// What happens to SonarQube's configuration when this object is deleted. Default: `Orphan`.
+    #[serde(default)]
+    pub deletion_policy: ConnectionDeletionPolicy,
+
+    /// How often drift is looked for: a Go duration such as `10m`, between 10s and 24h. The operator's
+    /// `--minimum-interval` may make it longer. Default: `10m`.
+    #[serde(default = "BitbucketConnectionSpec::default_interval")]
+    #[schemars(length(min = 2, max = 32), regex(pattern = r"^([0-9]{1,5}(s|m|h))+$"))]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('10s') && duration(self) <= duration('24h')").message("interval must be between 10s and 24h"))]
+    pub interval: Duration,
+
+    /// Stops all work on this connection and its bindings. Deletion included. Default: `false`.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+impl BitbucketConnectionSpec {
+    fn default_interval() -> Duration {
+        Duration::from(std::time::Duration::from_mins(10))
+    }
+}
+
+/// The Bitbucket server, and the tokens for it.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BitbucketServer {
+    /// Base URL of Bitbucket Server / Data Center 5.15 or later, with its context path if it has one.
+    #[schemars(length(min = 8, max = 512))]
+    #[x_kube(validation = Rule::new("isURL(self) && url(self).getScheme() in ['https', 'http']").message("must be an absolute http(s) URL, for example https://bitbucket.example.com"))]
+    #[x_kube(validation = Rule::new("!self.contains('@')").message("must not contain credentials or '@'; use tokenSecretRef"))]
+    #[x_kube(validation = Rule::new("!self.contains('?') && !self.contains('#')").message("must not contain a query string or fragment"))]
+    #[x_kube(validation = Rule::new("!isURL(self) || url(self).getHostname() != ''").message("must contain a host name"))]
+    pub url: String,
+
+    /// Personal access token that SonarQube keeps in its configuration and decorates pull requests with: Write
+    /// permission on the repositories.
+    pub token_secret_ref: SecretKeyReference,
+
+    /// Personal access token that repositories are imported with: Read permission on projects and repositories.
+    /// SonarQube keeps it for the operator's own SonarQube user. Default: `tokenSecretRef`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import_token_secret_ref: Option<SecretKeyReference>,
+
+    /// PEM certificates trusted for this server beside the public ones. SonarQube has a trust store of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_bundle_ref: Option<CaBundleReference>,
+}
+
+/// The SonarQube server, and the token for it.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SonarQubeServer {
+    /// Base URL of SonarQube, with its context path if it has one.
+    #[schemars(length(min = 8, max = 512))]
+    #[x_kube(validation = Rule::new("isURL(self) && url(self).getScheme() in ['https', 'http']").message("must be an absolute http(s) URL, for example https://sonarqube.example.com"))]
+    #[x_kube(validation = Rule::new("!self.contains('@')").message("must not contain credentials or '@'; use tokenSecretRef"))]
+    #[x_kube(validation = Rule::new("!self.contains('?') && !self.contains('#')").message("must not contain a query string or fragment"))]
+    #[x_kube(validation = Rule::new("!isURL(self) || url(self).getHostname() != ''").message("must contain a host name"))]
+    pub url: String,
+
+    /// User token (`squ_…`) of a SonarQube user with the global permissions Administer System and Create
+    /// Projects. Analysis tokens do not do.
+    pub token_secret_ref: SecretKeyReference,
+
+    /// PEM certificates trusted for this server beside the public ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_bundle_ref: Option<CaBundleReference>,
+
+    /// Kept in SonarQube's setting `sonar.core.serverBaseURL`, which links in pull requests begin with. Not given: only
+    /// checked, since without it links lead to localhost.
+    #[serde(
+        default,
+        rename = "serverBaseURL",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(length(min = 8, max = 512))]
+    #[x_kube(validation = Rule::new("isURL(self) && url(self).getScheme() in ['https', 'http']").message("must be an absolute http(s) URL, for example https://sonarqube.example.com"))]
+    #[x_kube(validation = Rule::new("!self.contains('@')").message("must not contain credentials or '@'"))]
+    #[x_kube(validation = Rule::new("!self.contains('?') && !self.contains('#')").message("must not contain a query string or fragment"))]
+    pub server_base_url: Option<String>,
+}
+
+/// One group of bindings in other namespaces that may use a connection.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AccessEntry {
+    /// Names the entry within the list.
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+    )]
+    pub name: String,
+
+    /// Selects namespaces by label. Absent selects nothing, `{}` selects every namespace. Prefer the label
+    /// `kubernetes.io/metadata.name`: nobody but the API server can set it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace_selector: Option<LabelSelector>,
+
+    /// Bitbucket repositories as `PROJECT/slug`, in any letter case; `*` stands for any run of characters without `/`.
+    #[schemars(length(min = 1, max = 64), inner(length(min = 3, max = 128), regex(pattern = r"^[^/ ]+/[^/ ]+$")), extend("x-kubernetes-list-type" = "atomic"))]
+    pub repositories: Vec<String>,
+
+    /// SonarQube project keys; `*` stands for any run of characters. Default: only the default keys
+    /// (`PROJECT:slug`) of the repositories above.
+    #[serde(
+        default,
+        rename = "sonarqubeProjects",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 128)), extend("x-kubernetes-list-type" = "atomic"))]
+    pub sonarqube_projects: Option<Vec<String>>,
+}
+
+/// What may happen to a configuration that is already in SonarQube under the wanted name.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+pub enum AdoptionPolicy {
+    /// It is left alone; the connection says `AdoptionRefused`.
+    Never,
+    /// It is taken over when its name and its URL are the declared ones.
+    #[default]
+    IfMatching,
+    /// It is taken over whatever its URL, unless that would re-point bindings that others made.
+    Always,
+}
+
+/// What happens to SonarQube's configuration when its connection is deleted.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+pub enum ConnectionDeletionPolicy {
+    /// It stays, with all its bindings.
+    #[default]
+    Orphan,
+    /// It goes, if Bindery created it for this object and no project is bound through it. SonarQube
+    /// would otherwise remove all its bindings and all users' tokens along with it.
+    Delete,
+}
+
+/// What was found and done for a BitbucketConnection.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BitbucketConnectionStatus {
+    /// The generation of the spec that this status speaks of; -1 until the first look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Ready`, `Reconciling`, `Stalled` as kstatus reads them; `SonarQubeReachable`, `BitbucketReachable`,
+    /// `CredentialsValid`, `ConfigurationSynced`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// The configuration in SonarQube that this connection keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration: Option<ConfigurationStatus>,
+    /// The SonarQube server as it told of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sonarqube: Option<SonarQubeServerStatus>,
+    /// The Bitbucket server as it told of itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bitbucket: Option<BitbucketServerStatus>,
+    /// Which versions of the Secrets SonarQube was given: it never gives a token back to compare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_secrets: Option<AppliedSecrets>,
+    /// How many bindings use this connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bindings: Option<BindingCounts>,
+    /// Until when the tokens are valid, where the servers tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_expiry: Option<TokenExpiry>,
+    /// The value of the annotation `bindery.dev/reconcile-requested-at` that was last acted upon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub last_handled_reconcile_at: Option<String>,
+}
+
+/// SonarQube's configuration (ALM setting) of a connection.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigurationStatus {
+    /// Its key.
+    #[schemars(length(max = 200))]
+    pub name: String,
+    /// Its uuid: survives a rename.
+    #[schemars(length(max = 64))]
+    pub id: String,
+    /// The id of the SonarQube server that holds it.
+    #[schemars(length(max = 64))]
+    pub server_id: String,
+    /// The uid of the connection for which Bindery created it; absent where it was adopted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub created_by: Option<String>,
+}
+
+/// What a SonarQube server told of itself.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SonarQubeServerStatus {
+    /// `id` of `api/system/status`: another one for another database.
+    #[schemars(length(max = 64))]
+    pub id: String,
+    /// Its version.
+    #[schemars(length(max = 64))]
+    pub version: String,
+    /// Its edition, where told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub edition: Option<String>,
+    /// What it was found to be able to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(max = 64)), extend("x-kubernetes-list-type" = "atomic"))]
+    pub capabilities: Vec<String>,
+}
+
+/// What a Bitbucket server told of itself.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BitbucketServerStatus {
+    /// Its version.
+    #[schemars(length(max = 64))]
+    pub version: String,
+}
+
+/// The version of a Secret: never its content, nor a hash of it.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretVersion {
+    /// The uid of the Secret.
+    #[schemars(length(max = 64))]
+    pub uid: String,
+    /// Its resourceVersion.
+    #[schemars(length(max = 64))]
+    pub resource_version: String,
+}
+
+/// Which versions of the Secrets SonarQube was given, and where.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AppliedSecrets {
+    /// The SonarQube server that was given them.
+    #[schemars(length(max = 64))]
+    pub server_id: String,
+    /// The uuid of the configuration that was given them.
+    #[schemars(length(max = 64))]
+    pub configuration_id: String,
+    /// The Secret of the configuration's own token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<SecretVersion>,
+    /// The Secret of the import token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import_token: Option<SecretVersion>,
+}
+
+/// How many bindings use a connection.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BindingCounts {
+    /// Bindings that refer to the connection and are admitted.
+    pub total: i64,
+    /// Those of them that are Ready.
+    pub ready: i64,
+    /// `ready/total`, for the table that kubectl prints.
+    #[schemars(length(max = 32))]
+    pub summary: String,
+}
+
+/// Until when tokens are valid, as dates (`2026-12-31`).
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenExpiry {
+    /// SonarQube's token, where its answers carry the date (9.9 and later).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub sonarqube: Option<String>,
+}

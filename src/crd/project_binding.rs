@@ -1,0 +1,305 @@
+//! ProjectBinding: one Bitbucket repository bound to one SonarQube project.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::reference::{ConnectionReference, ManagementPolicy};
+
+/// What a ProjectBinding declares.
+#[derive(CustomResource, Clone, Debug, Deserialize, Serialize, PartialEq, Eq, KubeSchema)]
+#[kube(
+    group = "bindery.dev",
+    version = "v1alpha1",
+    kind = "ProjectBinding",
+    namespaced,
+    status = "ProjectBindingStatus",
+    derive = "PartialEq",
+    shortname = "pbind",
+    category = "bindery",
+    doc = "A ProjectBinding binds one Bitbucket repository to one SonarQube project: it imports the repository where no project is there, binds or adopts the project that is, and keeps the binding that way, so that quality gates appear in pull requests.",
+    validation = Rule::new("size(self.metadata.name) <= 200").message("metadata.name must be at most 200 characters"),
+    validation = Rule::new("self.spec.connectionRef.name == oldSelf.spec.connectionRef.name").message("connectionRef is immutable: for another connection, make another ProjectBinding"),
+    validation = Rule::new("has(oldSelf.spec.connectionRef.namespace) ? (has(self.spec.connectionRef.namespace) && self.spec.connectionRef.namespace == oldSelf.spec.connectionRef.namespace) : (!has(self.spec.connectionRef.namespace) || (has(oldSelf.status) && has(oldSelf.status.connection) && self.spec.connectionRef.namespace == oldSelf.status.connection.namespace))").message("connectionRef is immutable: namespace may only be added, equal to status.connection.namespace"),
+    validation = Rule::new("!has(oldSelf.status) || (!has(oldSelf.status.intent) && !has(oldSelf.status.sonarqubeProject)) || (has(self.spec.sonarqubeProject) && has(self.spec.sonarqubeProject.key) ? ((has(oldSelf.spec.sonarqubeProject) && has(oldSelf.spec.sonarqubeProject.key) && self.spec.sonarqubeProject.key == oldSelf.spec.sonarqubeProject.key) || (has(oldSelf.status.sonarqubeProject) && self.spec.sonarqubeProject.key == oldSelf.status.sonarqubeProject.key)) : !(has(oldSelf.spec.sonarqubeProject) && has(oldSelf.spec.sonarqubeProject.key)))").message(Message::Expression("'sonarqubeProject.key is immutable' + (has(oldSelf.status) && has(oldSelf.status.sonarqubeProject) ? ' (bound to ' + oldSelf.status.sonarqubeProject.key + ')' : '') + ': for another project, make another ProjectBinding'".to_owned())),
+    selectable = ".spec.connectionRef.name",
+    selectable = ".spec.repository.project",
+    selectable = ".status.sonarqubeProject.key",
+    printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
+    printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
+    printcolumn(name = "Repository", type_ = "string", json_path = ".status.repository.path"),
+    printcolumn(name = "Project", type_ = "string", json_path = ".status.sonarqubeProject.key"),
+    printcolumn(name = "Decoration", type_ = "string", json_path = r#".status.conditions[?(@.type=="DecorationReady")].status"#),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Connection", type_ = "string", json_path = ".spec.connectionRef.name", priority = "1"),
+    printcolumn(name = "URL", type_ = "string", json_path = ".status.sonarqubeProject.url", priority = "1"),
+    printcolumn(name = "Message", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].message"#, priority = "1")
+)]
+#[x_kube(validation = Rule::new("self.mode != 'Bind' || (has(self.sonarqubeProject) && has(self.sonarqubeProject.key))").message("sonarqubeProject.key is required when mode is Bind"))]
+#[x_kube(validation = Rule::new("!self.monorepo || (has(self.sonarqubeProject) && has(self.sonarqubeProject.key))").message("sonarqubeProject.key is required when monorepo is true"))]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectBindingSpec {
+    /// The BitbucketConnection to use. Immutable.
+    pub connection_ref: ConnectionReference,
+
+    /// The repository in Bitbucket. A change keeps the SonarQube project and re-points its binding.
+    pub repository: RepositoryReference,
+
+    /// The project in SonarQube.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sonarqube_project: Option<SonarQubeProjectSpec>,
+
+    /// How the project may come about. Default: `ImportOrBind`.
+    #[serde(default)]
+    pub mode: BindingMode,
+
+    /// Several SonarQube projects share the repository. Needs `sonarqubeProject.key`. Default: `false`.
+    #[serde(default)]
+    pub monorepo: bool,
+
+    /// Whether Bindery writes to the servers for this object. Default: `Full`.
+    #[serde(default)]
+    pub management_policy: ManagementPolicy,
+
+    /// What happens in SonarQube when this object is deleted. Default: `Unbind`.
+    #[serde(default)]
+    pub deletion_policy: BindingDeletionPolicy,
+
+    /// Stops all work on this object. Deletion included. Default: `false`.
+    #[serde(default)]
+    pub suspend: bool,
+}
+
+/// A repository in Bitbucket, `…/projects/PROJECT/repos/SLUG/browse`. Any letter case.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RepositoryReference {
+    /// Key of the Bitbucket project, for example `PAY`; `~jdoe` for a personal repository.
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = Rule::new("self.matches('^~?[A-Za-z0-9_.-]+$') && !self.contains('..')").message(Message::Expression("'\"' + self + '\" is not a Bitbucket project key: use the name after /projects/ in the repository URL, for example PAY, or ~jdoe for a personal repository'".to_owned())))]
+    pub project: String,
+    /// Slug of the repository, for example `payments-api`.
+    #[schemars(length(min = 1, max = 128))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_.-]+$') && !self.contains('..') && self != '.'").message(Message::Expression("'\"' + self + '\" is not a Bitbucket repository slug: use the name after /repos/ in the repository URL, for example payments-api'".to_owned())))]
+    pub slug: String,
+}
+
+/// The project in SonarQube.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SonarQubeProjectSpec {
+    /// Key of the project. Default: `PROJECT:slug` of the repository, with a leading `~` as `_`. An existing
+    /// project that is bound to nothing is bound only if its key is written here. Immutable once in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 400))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_.:-]*[A-Za-z_.:-][A-Za-z0-9_.:-]*$')").message("sonarqubeProject.key may hold letters, digits, '-', '_', '.' and ':', and needs at least one character that is not a digit"))]
+    pub key: Option<String>,
+    /// Name of the project when Bindery creates it; never changed later, scanners overwrite it. Default: the repository's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub name: Option<String>,
+    /// Who may see the project. Kept on projects that Bindery created; on others a difference is only reported.
+    /// Default: what SonarQube gives new projects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
+    /// What counts as new code. Written when Bindery creates the project and when this field changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_code_definition: Option<NewCodeDefinition>,
+}
+
+/// Who may see a SonarQube project.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+pub enum Visibility {
+    /// Those who were given Browse on it.
+    Private,
+    /// Everybody who may use the server.
+    Public,
+}
+
+/// What counts as new code in a SonarQube project.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, KubeSchema)]
+#[x_kube(validation = Rule::new("(self.type == 'NumberOfDays') == has(self.days)").message("newCodeDefinition.days goes with type NumberOfDays, and only with it"))]
+#[x_kube(validation = Rule::new("(self.type == 'ReferenceBranch') == has(self.branch)").message("newCodeDefinition.branch goes with type ReferenceBranch, and only with it"))]
+#[serde(rename_all = "camelCase")]
+pub struct NewCodeDefinition {
+    /// The kind of definition.
+    #[serde(rename = "type")]
+    pub type_: NewCodeDefinitionType,
+    /// With `NumberOfDays`: code changed in the last so many days, 1 to 90.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 90))]
+    pub days: Option<u8>,
+    /// With `ReferenceBranch`: code that differs from this branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255))]
+    pub branch: Option<String>,
+}
+
+/// The kinds of new code definition.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+pub enum NewCodeDefinitionType {
+    /// Code changed since the previous version.
+    PreviousVersion,
+    /// Code changed in the last days.
+    NumberOfDays,
+    /// Code that differs from a branch.
+    ReferenceBranch,
+}
+
+/// How the SonarQube project of a binding may come about.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+pub enum BindingMode {
+    /// Import the repository where no project is there, else bind or adopt the project that is.
+    #[default]
+    ImportOrBind,
+    /// Import only: refuses a project that Bindery did not create, unless it is bound to this repository.
+    Import,
+    /// Bind an existing project only: needs `sonarqubeProject.key`, never creates a project.
+    Bind,
+}
+
+/// What happens in SonarQube when a binding is deleted.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+pub enum BindingDeletionPolicy {
+    /// The project stays, its binding goes if Bindery wrote it and SonarQube can remove a single one (Developer
+    /// Edition and up, or the community branch plugin); elsewhere the binding stays and an event says so.
+    #[default]
+    Unbind,
+    /// Project and binding stay.
+    Orphan,
+    /// The project goes with all its history, if Bindery created it for this object and the operator runs
+    /// with `--allow-project-deletion`; otherwise as `Unbind`.
+    DeleteProject,
+}
+
+/// What was found and done for a ProjectBinding.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectBindingStatus {
+    /// The generation of the spec that this status speaks of; -1 until the first look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Ready`, `Reconciling`, `Stalled` as kstatus reads them; `Accepted`, `Synced`, `DecorationReady`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// The connection that accepted this binding first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<ConnectionStatus>,
+    /// The SonarQube project that this binding holds a claim on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sonarqube_project: Option<SonarQubeProjectStatus>,
+    /// The repository as Bitbucket spells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<RepositoryStatus>,
+    /// What is about to be created: written before, so that a crash never makes a second one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+    /// What differs and is not mended: `Observe`, or a refusal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["field"]))]
+    pub difference: Vec<Difference>,
+    /// The value of the annotation `bindery.dev/reconcile-requested-at` that was last acted upon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub last_handled_reconcile_at: Option<String>,
+}
+
+/// The connection that accepted a binding.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionStatus {
+    /// Its namespace.
+    #[schemars(length(max = 63))]
+    pub namespace: String,
+    /// Its name.
+    #[schemars(length(max = 253))]
+    pub name: String,
+    /// Its uid: a connection created again under the same name accepts anew.
+    #[schemars(length(max = 64))]
+    pub uid: String,
+}
+
+/// The SonarQube project of a binding.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SonarQubeProjectStatus {
+    /// Its key.
+    #[schemars(length(max = 400))]
+    pub key: String,
+    /// Its uuid, where SonarQube tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub id: Option<String>,
+    /// The id of the SonarQube server that holds it.
+    #[schemars(length(max = 64))]
+    pub server_id: String,
+    /// Its page.
+    #[schemars(length(max = 1024))]
+    pub url: String,
+    /// The uid of the object for which Bindery created the project; absent where it was there before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub created_by: Option<String>,
+    /// The uid of the object for which Bindery last wrote the binding; absent where it was found equal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub bound_by: Option<String>,
+    /// The new code definition that was last written, so that it is written again only when the spec changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_code_definition: Option<NewCodeDefinition>,
+}
+
+/// A repository as Bitbucket spells it.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RepositoryStatus {
+    /// Its id: survives renames and moves.
+    pub id: i64,
+    /// `project/slug`.
+    #[schemars(length(max = 260))]
+    pub path: String,
+    /// Key of its project.
+    #[schemars(length(max = 128))]
+    pub project: String,
+    /// Its slug.
+    #[schemars(length(max = 128))]
+    pub slug: String,
+    /// Its page.
+    #[schemars(length(max = 1024))]
+    pub url: String,
+    /// Its default branch when the project was imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255))]
+    pub default_branch: Option<String>,
+}
+
+/// A project that is about to be created.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Intent {
+    /// The key that it will have.
+    #[schemars(length(max = 400))]
+    pub project_key: String,
+    /// The way it is created: the name of SonarQube's call.
+    #[schemars(length(max = 64))]
+    pub way: String,
+    /// When this was written.
+    pub since: Time,
+}
+
+/// One thing that is not as declared.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Difference {
+    /// The field that differs.
+    #[schemars(length(max = 64))]
+    pub field: String,
+    /// What is declared.
+    #[schemars(length(max = 512))]
+    pub desired: String,
+    /// What was found.
+    #[schemars(length(max = 512))]
+    pub observed: String,
+}

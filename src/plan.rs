@@ -1,0 +1,56 @@
+//! The functional core: what is desired × what was observed → what to do, or why not.
+//!
+//! Synchronous and total. It knows no Kubernetes, no HTTP, no clock and no chance: time, seed and
+//! generation are arguments. `controller` gathers what it needs, does what it says, and decides nothing.
+
+mod access;
+pub mod binding;
+mod claim;
+pub mod connection;
+mod reason;
+mod retry;
+pub mod verdict;
+
+pub use access::{Access, AccessRule};
+pub use claim::{Contender, contest};
+pub use reason::Reason;
+pub use retry::{Class, delay};
+
+/// Whether the servers may be written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Management {
+    /// Make the servers equal to what is declared.
+    Full,
+    /// Compare only.
+    Observe,
+}
+
+/// Why nothing is done until a person does something: a reason for machines, a way out for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason.
+    pub reason: Reason,
+    /// What is in the way, and what to write or do instead.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal.
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self {
+            reason,
+            message: message.into(),
+        }
+    }
+}
+
+/// One thing that is not as declared and is not mended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The field of the spec, or `configuration` parts.
+    pub field: &'static str,
+    /// What is declared.
+    pub desired: String,
+    /// What was found.
+    pub observed: String,
+}

@@ -1,0 +1,92 @@
+//! What to undo when a binding is deleted: as little as asked for, and only what is provably ours.
+
+use crate::identity::{ProjectKey, Uid};
+
+use super::{BindingState, Project, Record};
+
+/// What is to happen in SonarQube.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReleasePolicy {
+    /// Project and binding stay.
+    Orphan,
+    /// The binding goes.
+    Unbind,
+    /// The project goes.
+    DeleteProject,
+}
+
+/// What is known when a binding is deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseFacts<'a> {
+    /// The object.
+    pub uid: &'a Uid,
+    /// What its status remembers, as far as it speaks of this server.
+    pub record: &'a Record,
+    /// The project, read just before; `None` when it is gone.
+    pub project: Option<&'a Project>,
+    /// Whether another accepted object has the claim on the project.
+    pub claimed_by_other: bool,
+    /// The operator's `--allow-project-deletion`.
+    pub deletion_allowed: bool,
+}
+
+/// What to do before the object may go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Release {
+    /// Delete the project.
+    DeleteProject(ProjectKey),
+    /// Nothing.
+    Leave(Leave),
+}
+
+/// Why nothing is undone: told in one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// That is the policy, or there is nothing to undo.
+    AsAsked,
+    /// Bindery did not create the project, or cannot prove it any more.
+    NotOurs,
+    /// The operator may not delete projects.
+    DeletionNotAllowed,
+    /// This server cannot remove a single binding.
+    CannotUnbind,
+}
+
+/// What to do in SonarQube before a deleted binding may go.
+#[must_use]
+pub fn release(policy: ReleasePolicy, facts: &ReleaseFacts<'_>) -> Release {
+    let Some((project, accepted)) = facts.project.and_then(|project| {
+        facts
+            .record
+            .holding(project)
+            .map(|accepted| (project, accepted))
+    }) else {
+        return Release::Leave(Leave::AsAsked);
+    };
+    match policy {
+        ReleasePolicy::Orphan => Release::Leave(Leave::AsAsked),
+        ReleasePolicy::DeleteProject if !facts.deletion_allowed => {
+            Release::Leave(Leave::DeletionNotAllowed)
+        }
+        ReleasePolicy::DeleteProject => {
+            let created = accepted.created_by.as_ref() == Some(facts.uid);
+            let proven = match (&accepted.id, &project.id) {
+                (Some(then), Some(now)) => then == now,
+                // Where SonarQube tells no uuid, the binding must still be as we wrote it.
+                (None, _) | (_, None) => matches!(
+                    (&project.binding, &accepted.repository),
+                    (BindingState::Bound { repository, .. }, Some(then)) if repository.same(then)
+                ),
+            };
+            if created && proven && !facts.claimed_by_other {
+                Release::DeleteProject(project.key.clone())
+            } else {
+                Release::Leave(Leave::NotOurs)
+            }
+        }
+        ReleasePolicy::Unbind if accepted.bound_by.as_ref() != Some(facts.uid) => {
+            Release::Leave(Leave::NotOurs)
+        }
+        ReleasePolicy::Unbind => Release::Leave(Leave::CannotUnbind),
+    }
+}

@@ -1,0 +1,212 @@
+//! What happens to a project that is already there: the first acceptance.
+
+use crate::plan::{Reason, Refusal};
+
+use super::{
+    Acceptance, BindingState, Desired, Mode, Observed, Origin, Project, Repository, Rights, Step,
+    grant, is_bound_to,
+};
+
+/// Nothing is there under the effective key.
+pub(super) fn absent(
+    desired: &Desired,
+    observed: &Observed,
+    repository: &Repository,
+) -> Result<Vec<Step>, Refusal> {
+    match observed.bound_to_repository.as_slice() {
+        [] => import(desired, observed, repository),
+        [only] if !desired.key_given && desired.record.accepted.is_none() => {
+            if !desired.access.admits(&desired.repository, only) {
+                // Names nothing: the tenant may not know of that project.
+                return Err(Refusal::new(
+                    Reason::AccessDenied,
+                    format!(
+                        "repository {} is bound in SonarQube to a project that no entry of the connection's spec.access admits: ask the owner of the connection",
+                        desired.repository
+                    ),
+                ));
+            }
+            Ok(vec![Step::Accept(Acceptance {
+                key: only.clone(),
+                id: None,
+                origin: Origin::Found,
+            })])
+        }
+        [only] => Err(Refusal::new(
+            Reason::RepositoryAlreadyBound,
+            format!(
+                "repository {} is bound to {}: write that key into sonarqubeProject.key to adopt it, or unbind it in SonarQube",
+                desired.repository,
+                named(desired, std::slice::from_ref(only))
+            ),
+        )),
+        several => Err(Refusal::new(
+            Reason::AmbiguousProject,
+            format!(
+                "repository {} is bound to {}: write the one to keep into sonarqubeProject.key",
+                desired.repository,
+                named(desired, several)
+            ),
+        )),
+    }
+}
+
+/// A project is there under the effective key, and was not accepted yet.
+pub(super) fn present(
+    desired: &Desired,
+    observed: &Observed,
+    repository: &Repository,
+    project: &Project,
+) -> Result<Vec<Step>, Refusal> {
+    let importing = desired
+        .record
+        .intent
+        .as_ref()
+        .is_some_and(|key| key.same(&project.key));
+    if observed.rights == Rights::Denied || project.binding == BindingState::Hidden {
+        return grant(project, importing);
+    }
+    match &project.binding {
+        BindingState::Unbound if !desired.key_given || desired.mode == Mode::Import => {
+            Err(Refusal::new(
+                Reason::ProjectExists,
+                format!(
+                    "SonarQube project {} exists and is bound to nothing: write sonarqubeProject.key: {} (and a mode other than Import) to bind it to repository {}",
+                    project.key, project.key, desired.repository
+                ),
+            ))
+        }
+        BindingState::Unbound => {
+            repository_is_free(desired, observed, project)?;
+            Ok(vec![bind(project, repository)])
+        }
+        BindingState::Bound { .. } if is_bound_to(project, &repository.path) => {
+            let origin = if importing {
+                Origin::Imported
+            } else {
+                Origin::Found
+            };
+            Ok(vec![Step::Accept(Acceptance {
+                key: project.key.clone(),
+                id: project.id.clone(),
+                origin,
+            })])
+        }
+        BindingState::Bound {
+            repository: other,
+            monorepo,
+        } => {
+            let other_place = if other.same(&repository.path) && *monorepo == Some(true) {
+                format!("repository {other} as part of a monorepo")
+            } else if desired.access.admits(other, &project.key) {
+                format!("repository {other}")
+            } else {
+                "another repository".to_owned()
+            };
+            Err(already_bound(project, &other_place))
+        }
+        BindingState::Elsewhere(_) | BindingState::Hidden => Err(already_bound(
+            project,
+            "a repository of another configuration",
+        )),
+    }
+}
+
+/// Refuses where other projects are bound to the repository.
+pub(super) fn repository_is_free(
+    desired: &Desired,
+    observed: &Observed,
+    project: &Project,
+) -> Result<(), Refusal> {
+    let others: Vec<_> = observed
+        .bound_to_repository
+        .iter()
+        .filter(|key| !key.same(&project.key))
+        .cloned()
+        .collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    Err(Refusal::new(
+        Reason::RepositoryAlreadyBound,
+        format!(
+            "repository {} is bound to {} already: unbind it there before it is bound to {}",
+            desired.repository,
+            named(desired, &others),
+            project.key
+        ),
+    ))
+}
+
+/// The step that points an existing project at the repository.
+pub(super) fn bind(project: &Project, repository: &Repository) -> Step {
+    Step::Bind {
+        key: project.key.clone(),
+        name: project.name.clone(),
+        repository: repository.path.clone(),
+    }
+}
+
+fn import(
+    desired: &Desired,
+    observed: &Observed,
+    repository: &Repository,
+) -> Result<Vec<Step>, Refusal> {
+    if desired.mode == Mode::Bind {
+        return Err(Refusal::new(
+            Reason::ProjectNotFound,
+            format!(
+                "SonarQube has no project {}: create it, or choose mode ImportOrBind to have it imported",
+                desired.key
+            ),
+        ));
+    }
+    if observed.hidden_bindings > 0 {
+        return Err(Refusal::new(
+            Reason::HiddenBindings,
+            format!(
+                "SonarQube hides {} binding(s) of this configuration from the operator's user, and one of them may be of repository {}: give that user Browse on all projects",
+                observed.hidden_bindings, desired.repository
+            ),
+        ));
+    }
+    Ok(vec![
+        Step::RecordIntent(desired.key.clone()),
+        Step::Import {
+            key: desired.key.clone(),
+            name: desired
+                .name
+                .clone()
+                .unwrap_or_else(|| repository.name.clone()),
+            repository: repository.path.clone(),
+        },
+    ])
+}
+
+fn already_bound(project: &Project, place: &str) -> Refusal {
+    Refusal::new(
+        Reason::ProjectAlreadyBound,
+        format!(
+            "SonarQube project {} is bound to {place} and is not taken over: choose another sonarqubeProject.key, or remove that binding in SonarQube",
+            project.key
+        ),
+    )
+}
+
+/// Project keys for a message: those that the tenant may know of, and how many others.
+fn named(desired: &Desired, keys: &[crate::identity::ProjectKey]) -> String {
+    let (shown, others): (Vec<_>, Vec<_>) = keys
+        .iter()
+        .partition(|key| desired.access.admits(&desired.repository, key));
+    let mut parts: Vec<String> = shown
+        .iter()
+        .map(|key| format!("SonarQube project {key}"))
+        .collect();
+    if !others.is_empty() {
+        parts.push(format!(
+            "{} SonarQube project(s) outside your access",
+            others.len()
+        ));
+    }
+    parts.join(", ")
+}

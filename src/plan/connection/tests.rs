@@ -1,0 +1,335 @@
+//! One test a row of what may be found in SonarQube.
+
+use super::*;
+
+const OURS: &str = "uid-connection";
+
+fn url(text: &str) -> ServerUrl {
+    ServerUrl::parse(text).unwrap()
+}
+
+fn key(text: &str) -> SettingKey {
+    SettingKey::parse(text).unwrap()
+}
+
+fn desired() -> Desired {
+    Desired {
+        uid: Uid::new(OURS),
+        name: key("bitbucket"),
+        url: url("https://bitbucket.example.com"),
+        server_base_url: None,
+        adoption: Adoption::IfMatching,
+        management: Management::Full,
+        record: None,
+    }
+}
+
+fn keeping() -> Desired {
+    Desired {
+        record: Some(Recorded {
+            server: ServerId::new("server"),
+            id: SettingId::new("id-1"),
+            created_by: Some(Uid::new(OURS)),
+        }),
+        ..desired()
+    }
+}
+
+fn setting(id: &str, name: &str, address: &str) -> Setting {
+    Setting {
+        id: SettingId::new(id),
+        key: key(name),
+        platform: Platform::Bitbucket,
+        url: address.to_owned(),
+    }
+}
+
+fn observed(settings: Vec<Setting>) -> Observed {
+    Observed {
+        server: ServerId::new("server"),
+        settings,
+        several: false,
+        bound_through_namesake: None,
+        server_base_url: BaseUrl::NotRead,
+        claimed_by: None,
+        token: TokenState::Applied,
+        import_token: TokenState::Applied,
+        validation: Validation::Passed,
+    }
+}
+
+fn same() -> Vec<Setting> {
+    vec![setting(
+        "id-1",
+        "bitbucket",
+        "https://bitbucket.example.com",
+    )]
+}
+
+fn refused(plan: Plan) -> Reason {
+    match plan {
+        Plan::Refused(refusal) => refusal.reason,
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[test]
+fn nothing_there_is_created() {
+    let Plan::Steps(steps) = plan(&desired(), &observed(vec![])) else {
+        panic!()
+    };
+    assert_eq!(
+        steps,
+        [Step::Create(
+            key("bitbucket"),
+            url("https://bitbucket.example.com")
+        )]
+    );
+}
+
+#[test]
+fn a_settled_world_needs_nothing() {
+    assert_eq!(plan(&keeping(), &observed(same())), Plan::Settled);
+}
+
+#[test]
+fn the_same_name_and_url_is_adopted_unless_adoption_is_forbidden() {
+    let Plan::Steps(steps) = plan(&desired(), &observed(same())) else {
+        panic!()
+    };
+    assert_eq!(steps, [Step::Adopt(SettingId::new("id-1"))]);
+    let never = Desired {
+        adoption: Adoption::Never,
+        ..desired()
+    };
+    assert_eq!(
+        refused(plan(&never, &observed(same()))),
+        Reason::AdoptionRefused
+    );
+}
+
+#[test]
+fn another_url_is_adopted_only_by_always_and_only_while_nothing_is_bound_through_it() {
+    let mut world = observed(vec![setting(
+        "id-9",
+        "bitbucket",
+        "https://other.example.com",
+    )]);
+    assert_eq!(refused(plan(&desired(), &world)), Reason::AdoptionRefused);
+    let always = Desired {
+        adoption: Adoption::Always,
+        ..desired()
+    };
+    for bound in [None, Some(3)] {
+        world.bound_through_namesake = bound;
+        assert_eq!(refused(plan(&always, &world)), Reason::AdoptionRefused);
+    }
+    world.bound_through_namesake = Some(0);
+    assert_eq!(
+        plan(&always, &world),
+        Plan::Steps(vec![Step::Adopt(SettingId::new("id-9"))])
+    );
+}
+
+#[test]
+fn a_configuration_of_another_platform_is_never_taken() {
+    let mut world = observed(same());
+    world.settings[0].platform = Platform::Other;
+    let always = Desired {
+        adoption: Adoption::Always,
+        ..desired()
+    };
+    assert_eq!(refused(plan(&always, &world)), Reason::AdoptionRefused);
+}
+
+#[test]
+fn a_second_configuration_is_refused_where_one_is_allowed_and_the_one_in_the_way_is_named() {
+    let mut world = observed(vec![setting(
+        "id-9",
+        "old",
+        "https://bitbucket.example.com",
+    )]);
+    let Plan::Refused(refusal) = plan(&desired(), &world) else {
+        panic!()
+    };
+    assert_eq!(refusal.reason, Reason::ConfigurationLimit);
+    assert!(
+        refusal.message.contains("spec.configurationName: old"),
+        "{}",
+        refusal.message
+    );
+    world.several = true;
+    assert!(matches!(plan(&desired(), &world), Plan::Steps(_)));
+}
+
+#[test]
+fn a_rename_keeps_the_token_and_a_taken_name_is_refused() {
+    let renamed = Desired {
+        name: key("renamed"),
+        ..keeping()
+    };
+    let Plan::Steps(steps) = plan(&renamed, &observed(same())) else {
+        panic!()
+    };
+    assert_eq!(
+        steps[0],
+        Step::Update {
+            key: key("bitbucket"),
+            rename: Some(key("renamed")),
+            url: url("https://bitbucket.example.com"),
+            token: TokenInUpdate::Kept,
+        }
+    );
+    let mut world = observed(same());
+    world
+        .settings
+        .push(setting("id-2", "renamed", "https://x.example.com"));
+    assert_eq!(refused(plan(&renamed, &world)), Reason::AdoptionRefused);
+}
+
+#[test]
+fn while_the_url_is_not_ours_nothing_but_its_healing_carries_or_uses_a_token() {
+    let mut world = observed(vec![setting(
+        "id-1",
+        "bitbucket",
+        "https://evil.example.com",
+    )]);
+    world.import_token = TokenState::ToPush;
+    world.validation = Validation::Due;
+    let Plan::Steps(steps) = plan(&keeping(), &world) else {
+        panic!()
+    };
+    assert_eq!(
+        steps,
+        [Step::Update {
+            key: key("bitbucket"),
+            rename: None,
+            url: url("https://bitbucket.example.com"),
+            token: TokenInUpdate::Sent,
+        }]
+    );
+}
+
+#[test]
+fn a_rotation_is_one_update_one_set_pat_and_one_validate() {
+    let mut world = observed(same());
+    world.token = TokenState::ToPush;
+    world.import_token = TokenState::ToPush;
+    let Plan::Steps(steps) = plan(&keeping(), &world) else {
+        panic!()
+    };
+    assert!(matches!(
+        steps.as_slice(),
+        [
+            Step::Update {
+                token: TokenInUpdate::Sent,
+                rename: None,
+                ..
+            },
+            Step::SetPat(_),
+            Step::Validate(_)
+        ]
+    ));
+}
+
+#[test]
+fn a_token_that_only_sonarqube_refuses_is_pushed_again() {
+    let mut world = observed(same());
+    world.validation = Validation::TokenRefused;
+    let Plan::Steps(steps) = plan(&keeping(), &world) else {
+        panic!()
+    };
+    assert!(matches!(
+        steps[0],
+        Step::Update {
+            token: TokenInUpdate::Sent,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn a_deleted_configuration_is_created_again_and_a_swapped_database_is_not_ours() {
+    assert!(
+        matches!(plan(&keeping(), &observed(vec![])), Plan::Steps(steps) if matches!(steps[0], Step::Create(..)))
+    );
+    let mut elsewhere = observed(same());
+    elsewhere.server = ServerId::new("another database");
+    assert!(
+        matches!(plan(&keeping(), &elsewhere), Plan::Steps(steps) if matches!(steps[0], Step::Adopt(_)))
+    );
+}
+
+#[test]
+fn the_base_url_is_kept_when_declared_and_left_alone_when_not() {
+    let mut world = observed(same());
+    world.server_base_url = BaseUrl::Unset;
+    assert_eq!(plan(&keeping(), &world), Plan::Settled);
+    let declared = Desired {
+        server_base_url: Some(url("https://sq.example.com")),
+        ..keeping()
+    };
+    assert_eq!(
+        plan(&declared, &world),
+        Plan::Steps(vec![Step::SetServerBaseUrl(url("https://sq.example.com"))])
+    );
+    world.server_base_url = BaseUrl::Set("https://sq.example.com/".to_owned());
+    assert_eq!(plan(&declared, &world), Plan::Settled);
+}
+
+#[test]
+fn observe_reports_and_writes_nothing() {
+    let watching = Desired {
+        management: Management::Observe,
+        ..keeping()
+    };
+    let drifted = observed(vec![setting(
+        "id-1",
+        "bitbucket",
+        "https://evil.example.com",
+    )]);
+    let Plan::Differs(differences) = plan(&watching, &drifted) else {
+        panic!()
+    };
+    assert_eq!(
+        differences[0].observed,
+        "bitbucket (https://evil.example.com)"
+    );
+    let mut rotated = observed(same());
+    rotated.token = TokenState::ToPush;
+    assert_eq!(plan(&watching, &rotated), Plan::Settled);
+}
+
+#[test]
+fn a_configuration_goes_only_if_we_made_it_and_nothing_is_bound_through_it() {
+    let uid = Uid::new(OURS);
+    let record = keeping().record;
+    let (server, other) = (ServerId::new("server"), ServerId::new("another database"));
+    let settings = same();
+    let here = |bound| ConnectionReleaseFacts {
+        uid: &uid,
+        record: record.as_ref(),
+        server: &server,
+        settings: &settings,
+        bound,
+    };
+    let swapped = ConnectionReleaseFacts {
+        server: &other,
+        ..here(0)
+    };
+    assert_eq!(release(&swapped), ConnectionRelease::Keep(Kept::NotOurs));
+    assert_eq!(
+        release(&here(0)),
+        ConnectionRelease::Delete(key("bitbucket"))
+    );
+    assert_eq!(release(&here(2)), ConnectionRelease::Keep(Kept::InUse(2)));
+    let adopted = record.clone().map(|record| Recorded {
+        created_by: None,
+        ..record
+    });
+    let foreign = ConnectionReleaseFacts {
+        record: adopted.as_ref(),
+        ..here(0)
+    };
+    assert_eq!(release(&foreign), ConnectionRelease::Keep(Kept::NotOurs));
+}

@@ -1,0 +1,95 @@
+//! When to try again: the only place that knows pauses.
+
+use std::time::Duration;
+
+/// What kind of failure a pass ended in, that is: who has to do something before another try can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// It may pass by itself: tried again soon, then ever later.
+    Transient,
+    /// It waits for another object, whose change triggers a pass; the retry is a safety net.
+    Waiting,
+    /// A person must change the object, a Secret or a server; looked at again at the interval.
+    Invalid,
+    /// The server refuses the token. Tried rarely: hammering may lock the account.
+    Denied,
+    /// A defect of ours.
+    Bug,
+}
+
+const FIRST: Duration = Duration::from_millis(750);
+const LONGEST: Duration = Duration::from_mins(15);
+
+/// The pause before the next try.
+///
+/// `failures` counts those in a row, this one included. `seed` spreads objects that failed together, by up
+/// to a fifth. `at_least` is what the server asked for (`Retry-After`).
+#[must_use]
+pub fn delay(
+    class: Class,
+    failures: u32,
+    interval: Duration,
+    seed: u64,
+    at_least: Option<Duration>,
+) -> Duration {
+    let pause = match class {
+        Class::Transient | Class::Bug => FIRST
+            .saturating_mul(1 << failures.saturating_sub(1).min(16))
+            .min(LONGEST),
+        Class::Waiting | Class::Invalid => interval,
+        Class::Denied => interval.max(Duration::from_mins(10)),
+    };
+    let pause = pause
+        .max(at_least.unwrap_or_default())
+        .min(interval.max(LONGEST));
+    pause + pause.mul_f64((seed % 1000) as f64 / 5000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_mins(10);
+
+    #[test]
+    fn pauses_double_up_to_a_quarter_of_an_hour() {
+        let pauses: Vec<u128> = (1..=13)
+            .map(|failures| delay(Class::Transient, failures, INTERVAL, 0, None).as_millis())
+            .collect();
+        assert_eq!(pauses[..4], [750, 1500, 3000, 6000]);
+        assert_eq!(pauses[12], 900_000);
+        assert_eq!(
+            delay(Class::Transient, u32::MAX, INTERVAL, 0, None),
+            LONGEST
+        );
+    }
+
+    #[test]
+    fn objects_that_fail_together_come_back_apart() {
+        let one = delay(Class::Transient, 4, INTERVAL, 1, None);
+        let other = delay(Class::Transient, 4, INTERVAL, 999, None);
+        assert_ne!(one, other);
+        assert!(other <= delay(Class::Transient, 4, INTERVAL, 0, None).mul_f64(1.2));
+    }
+
+    #[test]
+    fn the_servers_own_wish_is_heard_but_an_absurd_one_is_capped() {
+        let wish = |seconds| {
+            delay(
+                Class::Transient,
+                1,
+                INTERVAL,
+                0,
+                Some(Duration::from_secs(seconds)),
+            )
+        };
+        assert_eq!(wish(30), Duration::from_secs(30));
+        assert_eq!(wish(1_000_000_000), LONGEST);
+    }
+
+    #[test]
+    fn a_refused_token_is_not_tried_more_often_than_every_ten_minutes() {
+        let short = Duration::from_secs(10);
+        assert!(delay(Class::Denied, 1, short, 0, None) >= Duration::from_mins(10));
+    }
+}

@@ -1,0 +1,280 @@
+//! What the conditions say. `Ready`, `Reconciling` and `Stalled` are computed here from the outcome of a
+//! pass, by one table, for both kinds; nobody sets them by hand.
+
+use super::{Reason, Refusal};
+
+/// The type of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Aspect {
+    /// Everything is as declared, for the generation that the condition names.
+    Ready,
+    /// Work is under way, or is tried again. Present only while true.
+    Reconciling,
+    /// Nothing goes on until a person does something. Present only while true.
+    Stalled,
+    /// Connection: SonarQube answers and is up.
+    SonarQubeReachable,
+    /// Connection: Bitbucket answers and is a version that Bindery knows.
+    BitbucketReachable,
+    /// Connection: all tokens work and have the permissions they need.
+    CredentialsValid,
+    /// Connection: SonarQube's configuration is as declared, and works.
+    ConfigurationSynced,
+    /// Binding: the connection admits it, and the project may be taken.
+    Accepted,
+    /// Binding: project and binding are as declared.
+    Synced,
+    /// Binding: quality gates can appear in pull requests. Does not hold `Ready` back.
+    DecorationReady,
+}
+
+impl Aspect {
+    /// Every aspect, in the order in which conditions stand in a status.
+    pub const ALL: &[Self] = &[
+        Self::Ready,
+        Self::Reconciling,
+        Self::Stalled,
+        Self::SonarQubeReachable,
+        Self::BitbucketReachable,
+        Self::CredentialsValid,
+        Self::ConfigurationSynced,
+        Self::Accepted,
+        Self::Synced,
+        Self::DecorationReady,
+    ];
+
+    /// The type as it stands in the status.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "Ready",
+            Self::Reconciling => "Reconciling",
+            Self::Stalled => "Stalled",
+            Self::SonarQubeReachable => "SonarQubeReachable",
+            Self::BitbucketReachable => "BitbucketReachable",
+            Self::CredentialsValid => "CredentialsValid",
+            Self::ConfigurationSynced => "ConfigurationSynced",
+            Self::Accepted => "Accepted",
+            Self::Synced => "Synced",
+            Self::DecorationReady => "DecorationReady",
+        }
+    }
+}
+
+/// The status of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is so.
+    True,
+    /// It is not so.
+    False,
+    /// Nobody could look.
+    Unknown,
+}
+
+impl State {
+    /// The status as Kubernetes spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// One condition, without the times that the shell adds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Its type.
+    pub aspect: Aspect,
+    /// Its status.
+    pub state: State,
+    /// Its reason.
+    pub reason: Reason,
+    /// Its message: at most [`LONGEST_MESSAGE`] characters.
+    pub message: String,
+}
+
+/// The longest message of a condition or an event, in characters: an event takes 1024 bytes of note.
+pub const LONGEST_MESSAGE: usize = 1000;
+
+impl Verdict {
+    /// A condition; a longer message is cut.
+    pub fn new(aspect: Aspect, state: State, reason: Reason, message: impl Into<String>) -> Self {
+        let mut message: String = message.into();
+        if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
+            message.truncate(end);
+        }
+        Self {
+            aspect,
+            state,
+            reason,
+            message,
+        }
+    }
+}
+
+/// How a pass ended, as far as the summary conditions are concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything is as declared.
+    Settled,
+    /// Something failed that may pass, or waits for another object.
+    Retrying(Refusal),
+    /// A person is needed.
+    Stalled(Refusal),
+    /// Suspended before it was settled for its generation.
+    Suspended,
+    /// Observed to differ from what is declared.
+    Differing(String),
+    /// On its way out.
+    Deleting,
+    /// On its way out, and held up.
+    DeletionBlocked(Refusal),
+}
+
+/// `Ready`, and `Reconciling` or `Stalled` where they are true.
+#[must_use]
+pub fn summary(outcome: &Outcome) -> Vec<Verdict> {
+    use Aspect::{Ready, Reconciling, Stalled};
+    let ready = |state, reason, message: &str| Verdict::new(Ready, state, reason, message);
+    match outcome {
+        Outcome::Settled => vec![ready(
+            State::True,
+            Reason::Succeeded,
+            "everything is as declared",
+        )],
+        Outcome::Retrying(Refusal { reason, message }) => vec![
+            ready(State::False, *reason, message),
+            Verdict::new(
+                Reconciling,
+                State::True,
+                Reason::ProgressingWithRetry,
+                message,
+            ),
+        ],
+        Outcome::Stalled(Refusal { reason, message }) => vec![
+            ready(State::False, *reason, message),
+            Verdict::new(Stalled, State::True, *reason, message),
+        ],
+        Outcome::Suspended => {
+            let message = "suspended before it was brought to this generation: nothing is done";
+            vec![
+                ready(State::False, Reason::Suspended, message),
+                Verdict::new(Stalled, State::True, Reason::Suspended, message),
+            ]
+        }
+        Outcome::Differing(message) => {
+            vec![ready(State::False, Reason::DriftDetected, message)]
+        }
+        Outcome::Deleting => vec![
+            ready(
+                State::False,
+                Reason::Deleting,
+                "the object is being deleted",
+            ),
+            Verdict::new(
+                Reconciling,
+                State::True,
+                Reason::Deleting,
+                "the object is being deleted",
+            ),
+        ],
+        Outcome::DeletionBlocked(Refusal { reason, message }) => vec![
+            ready(State::False, Reason::Deleting, message),
+            Verdict::new(Stalled, State::True, *reason, message),
+        ],
+    }
+}
+
+/// The own conditions of a kind after a pass: those that were `reached` are true, the one that `failed` is
+/// false, nobody could look at the rest.
+#[must_use]
+pub fn aspects(
+    all: &[Aspect],
+    reached: &[Aspect],
+    failed: Option<(Aspect, &Refusal)>,
+) -> Vec<Verdict> {
+    all.iter()
+        .map(|&aspect| match failed {
+            Some((at, refusal)) if at == aspect => {
+                Verdict::new(aspect, State::False, refusal.reason, &*refusal.message)
+            }
+            _ if reached.contains(&aspect) => {
+                Verdict::new(aspect, State::True, Reason::Succeeded, "")
+            }
+            _ => Verdict::new(
+                aspect,
+                State::Unknown,
+                Reason::NotChecked,
+                "not looked at in this pass",
+            ),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn states(outcome: &Outcome) -> Vec<(Aspect, State, Reason)> {
+        summary(outcome)
+            .into_iter()
+            .map(|verdict| (verdict.aspect, verdict.state, verdict.reason))
+            .collect()
+    }
+
+    #[test]
+    fn the_table_of_outcomes() {
+        use Aspect::{Ready, Reconciling, Stalled};
+        let refusal = || Refusal::new(Reason::RepositoryNotFound, "no such repository");
+        assert_eq!(
+            states(&Outcome::Settled),
+            [(Ready, State::True, Reason::Succeeded)]
+        );
+        assert_eq!(
+            states(&Outcome::Retrying(refusal())),
+            [
+                (Ready, State::False, Reason::RepositoryNotFound),
+                (Reconciling, State::True, Reason::ProgressingWithRetry)
+            ]
+        );
+        assert_eq!(
+            states(&Outcome::Stalled(refusal())),
+            [
+                (Ready, State::False, Reason::RepositoryNotFound),
+                (Stalled, State::True, Reason::RepositoryNotFound)
+            ]
+        );
+        assert_eq!(
+            states(&Outcome::DeletionBlocked(refusal()))[0],
+            (Ready, State::False, Reason::Deleting)
+        );
+    }
+
+    #[test]
+    fn what_came_before_the_failure_is_true_and_what_comes_after_is_unknown() {
+        use Aspect::{BitbucketReachable, CredentialsValid, SonarQubeReachable};
+        let refusal = Refusal::new(Reason::Timeout, "no answer");
+        let verdicts = aspects(
+            &[SonarQubeReachable, BitbucketReachable, CredentialsValid],
+            &[SonarQubeReachable],
+            Some((BitbucketReachable, &refusal)),
+        );
+        let states: Vec<_> = verdicts.iter().map(|verdict| verdict.state).collect();
+        assert_eq!(states, [State::True, State::False, State::Unknown]);
+    }
+
+    #[test]
+    fn a_long_message_is_cut_between_characters() {
+        let verdict = Verdict::new(
+            Aspect::Ready,
+            State::False,
+            Reason::Timeout,
+            "ä".repeat(2000),
+        );
+        assert_eq!(verdict.message.chars().count(), LONGEST_MESSAGE);
+    }
+}
