@@ -1,3 +1,4 @@
 //! Bindery: SonarQube's Bitbucket Server / Data Center integration, made declarative.
 
+pub mod http;
 pub mod identity;
