@@ -1,5 +1,6 @@
 //! Bindery: SonarQube's Bitbucket Server / Data Center integration, made declarative.
 
+pub mod bitbucket;
 pub mod http;
 pub mod identity;
 pub mod sonarqube;

@@ -64,6 +64,12 @@ impl Answer {
         self.redactor.excerpt(text)
     }
 
+    /// The start of the body, as fit to be shown.
+    #[must_use]
+    pub fn excerpt_of_body(&self) -> String {
+        self.excerpt(&String::from_utf8_lossy(&self.body))
+    }
+
     /// A failure of this call for a reason that the caller knows.
     #[must_use]
     pub fn fail(&self, problem: Problem) -> Failure {
@@ -78,7 +84,7 @@ impl Answer {
     pub fn unwanted(&self) -> Failure {
         self.fail(Problem::Status {
             status: self.status,
-            excerpt: self.excerpt(&String::from_utf8_lossy(&self.body)),
+            excerpt: self.excerpt_of_body(),
             retry_after: retry_after(&self.headers),
         })
     }
