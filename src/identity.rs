@@ -112,6 +112,11 @@ impl ProjectKey {
         Self(format!("{project}:{}", repository.slug))
     }
 
+    /// Takes a key as SonarQube told it: old projects may have keys that today's grammar refuses.
+    pub fn reported(key: impl Into<String>) -> Self {
+        Self(key.into())
+    }
+
     /// The key as SonarQube spells it.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -153,6 +158,11 @@ impl SettingKey {
         } else {
             Err(NameError::SettingKey(text.to_owned()))
         }
+    }
+
+    /// Takes a key as SonarQube told it.
+    pub fn reported(key: impl Into<String>) -> Self {
+        Self(key.into())
     }
 
     /// The key as SonarQube spells it.
@@ -204,6 +214,14 @@ impl RepositoryPath {
             project: project.to_owned(),
             slug: slug.to_owned(),
         })
+    }
+
+    /// Takes a path as SonarQube or Bitbucket told it; what SonarQube tells was once typed by a person.
+    pub fn reported(project: impl Into<String>, slug: impl Into<String>) -> Self {
+        Self {
+            project: project.into(),
+            slug: slug.into(),
+        }
     }
 
     /// The key of the Bitbucket project.

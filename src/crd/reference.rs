@@ -28,7 +28,7 @@ impl SecretKeyReference {
 }
 
 /// What kind of object holds a CA bundle.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, Hash, JsonSchema)]
 pub enum CaBundleKind {
     /// A ConfigMap in the connection's own namespace.
     #[default]

@@ -1,0 +1,148 @@
+//! Who manages what, as this process sees it: accepted objects from the watch, and acceptances that the
+//! watch has not shown yet.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::Store;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::crd::{BitbucketConnection, ManagementPolicy, ProjectBinding};
+use crate::identity::{ProjectKey, ServerId, SettingId, SettingKey, Uid};
+use crate::plan::{Contender, contest};
+
+use super::binding::validate;
+use super::status;
+
+/// A project or a configuration on a server, folded: what can be claimed once.
+type Thing = (ServerId, String);
+
+/// Makes passes that want the same thing go one after the other, and remembers fresh acceptances.
+#[derive(Default)]
+pub(crate) struct Claims {
+    turns: Mutex<HashMap<Thing, Arc<tokio::sync::Mutex<()>>>>,
+    fresh: Mutex<HashMap<Thing, Uid>>,
+}
+
+impl Claims {
+    /// Waits until no other pass works on the thing.
+    pub(crate) async fn turn(&self, server: &ServerId, name: &str) -> OwnedMutexGuard<()> {
+        let turn = {
+            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+            // Turns that nobody holds or waits for are not worth keeping.
+            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+            Arc::clone(turns.entry((server.clone(), name.to_lowercase())).or_default())
+        };
+        turn.lock_owned().await
+    }
+
+    /// Remembers an acceptance until the watch shows it.
+    pub(crate) fn remember(&self, server: &ServerId, name: &str, holder: &Uid) {
+        let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        fresh.insert((server.clone(), name.to_lowercase()), holder.clone());
+    }
+
+    /// Forgets what an object that is gone, or that gave up, was remembered for.
+    pub(crate) fn forget(&self, holder: &Uid) {
+        let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        fresh.retain(|_, uid| uid != holder);
+    }
+
+    /// The other binding that a project belongs to, if it is not this one's.
+    pub(crate) fn on_project(
+        &self,
+        server: &ServerId,
+        key: &ProjectKey,
+        own: &ProjectBinding,
+        bindings: &Store<DeserializeGuard<ProjectBinding>>,
+    ) -> Option<Contender> {
+        let all = bindings.state();
+        let claimants = all.iter().filter_map(|guarded| guarded.0.as_ref().ok()).map(|binding| {
+            let held = binding.status.as_ref().and_then(|status| status.sonarqube_project.as_ref());
+            Claimant {
+                metadata: &binding.metadata,
+                management: binding.spec.management_policy,
+                holds: held.is_some_and(|project| {
+                    project.server_id == server.as_str() && project.key.eq_ignore_ascii_case(key.as_str())
+                }),
+                wants: held.is_none()
+                    && validate::connection_of(binding) == validate::connection_of(own)
+                    && validate::wanted_key(binding).is_some_and(|wanted| wanted.same(key))
+                    && !status::is_stalled(binding),
+            }
+        });
+        self.rival(server, key.as_str(), &uid(own), claimants)
+    }
+
+    /// The other connection that a configuration belongs to, if it is not this one's.
+    pub(crate) fn on_configuration(
+        &self,
+        server: &ServerId,
+        (name, id): (&SettingKey, Option<&SettingId>),
+        own: &BitbucketConnection,
+        connections: &Store<DeserializeGuard<BitbucketConnection>>,
+    ) -> Option<Contender> {
+        let all = connections.state();
+        let claimants = all.iter().filter_map(|guarded| guarded.0.as_ref().ok()).map(|connection| {
+            let held = connection.status.as_ref().and_then(|status| status.configuration.as_ref());
+            Claimant {
+                metadata: &connection.metadata,
+                management: connection.spec.management_policy,
+                holds: held.is_some_and(|configuration| {
+                    configuration.server_id == server.as_str()
+                        && (configuration.name.eq_ignore_ascii_case(name.as_str())
+                            || id.is_some_and(|id| configuration.id == id.as_str()))
+                }),
+                wants: false,
+            }
+        });
+        self.rival(server, name.as_str(), &uid(own), claimants)
+    }
+
+    fn rival<'a>(
+        &self,
+        server: &ServerId,
+        name: &str,
+        own: &Uid,
+        claimants: impl Iterator<Item = Claimant<'a>>,
+    ) -> Option<Contender> {
+        let fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = fresh.get(&(server.clone(), name.to_lowercase()));
+        let contenders = claimants.filter_map(|claimant| {
+            let contender = claimant.contender(fresh);
+            let live = claimant.management == ManagementPolicy::Full
+                && claimant.metadata.deletion_timestamp.is_none();
+            let contends = contender.accepted || claimant.wants || contender.uid == *own;
+            (live && contends).then_some(contender)
+        });
+        contest(contenders).filter(|winner| winner.uid != *own)
+    }
+}
+
+/// An object that may have a claim on the thing in question.
+struct Claimant<'a> {
+    metadata: &'a ObjectMeta,
+    management: ManagementPolicy,
+    holds: bool,
+    /// It was not accepted yet, and would take the thing: then the older one goes first.
+    wants: bool,
+}
+
+impl Claimant<'_> {
+    fn contender(&self, fresh: Option<&Uid>) -> Contender {
+        let uid = Uid::new(self.metadata.uid.clone().unwrap_or_default());
+        let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
+        let name = self.metadata.name.as_deref().unwrap_or_default();
+        let created = self.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second());
+        let accepted = self.holds || fresh == Some(&uid);
+        Contender { uid, name: format!("{namespace}/{name}"), accepted, created }
+    }
+}
+
+/// The uid of an object that the API server has seen.
+pub(crate) fn uid(object: &impl Resource) -> Uid {
+    Uid::new(object.meta().uid.clone().unwrap_or_default())
+}

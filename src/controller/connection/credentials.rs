@@ -1,0 +1,222 @@
+//! What a connection refers to: tokens and CA bundles, read from its own namespace and nowhere else.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{Api, ResourceExt as _};
+
+use crate::controller::context::{Context, SecretHosts};
+use crate::controller::error::Error;
+use crate::controller::watches::Watched;
+use crate::crd::{
+    ALLOWED_HOSTS, BitbucketConnection, BitbucketConnectionSpec, CaBundleKind, CaBundleReference, SecretKeyReference,
+    SecretVersion,
+};
+use crate::http::{CaBundle, HostPolicy, Token};
+use crate::plan::Reason;
+
+/// Everything that a connection refers to, parsed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Credentials {
+    pub(super) sonarqube: Credential,
+    pub(super) write: Credential,
+    pub(super) import: Credential,
+    pub(super) sonarqube_ca: Option<CaBundle>,
+    pub(super) bitbucket_ca: Option<CaBundle>,
+}
+
+/// A token, and the Secret that it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Credential {
+    pub(super) token: Token,
+    pub(super) version: SecretVersion,
+    /// Where its Secret lets it go.
+    pub(super) hosts: Option<HostPolicy>,
+}
+
+/// Reads what the connection refers to, and sees to it that a change of it triggers a pass.
+pub(super) async fn read(connection: &BitbucketConnection, context: &Context) -> Result<Credentials, Error> {
+    let namespace = connection.namespace().unwrap_or_default();
+    // Before anything is read: what is missing, or may not be read yet, is noticed when it comes.
+    let references = references(connection, &namespace);
+    let Context { client, watches, triggers, .. } = context;
+    watches.follow(&connection.name_any(), &references, client, triggers);
+    let reader = Reader { namespace, context };
+    let BitbucketConnectionSpec { bitbucket, sonarqube, .. } = &connection.spec;
+    let write = reader.token(&bitbucket.token_secret_ref).await?;
+    let import = match &bitbucket.import_token_secret_ref {
+        Some(reference) => reader.token(reference).await?,
+        None => write.clone(),
+    };
+    Ok(Credentials {
+        sonarqube: reader.token(&sonarqube.token_secret_ref).await?,
+        write,
+        import,
+        sonarqube_ca: reader.bundle(sonarqube.ca_bundle_ref.as_ref()).await?,
+        bitbucket_ca: reader.bundle(bitbucket.ca_bundle_ref.as_ref()).await?,
+    })
+}
+
+/// The objects that a connection refers to.
+fn references(connection: &BitbucketConnection, namespace: &str) -> Vec<Watched> {
+    let BitbucketConnectionSpec { bitbucket, sonarqube, .. } = &connection.spec;
+    let watched = |kind, name: &str| Watched { kind, namespace: namespace.to_owned(), name: name.to_owned() };
+    let tokens = [&bitbucket.token_secret_ref, &sonarqube.token_secret_ref]
+        .into_iter()
+        .chain(&bitbucket.import_token_secret_ref)
+        .map(|reference| watched(CaBundleKind::Secret, &reference.name));
+    let bundles = [&bitbucket.ca_bundle_ref, &sonarqube.ca_bundle_ref]
+        .into_iter()
+        .flatten()
+        .map(|reference| watched(reference.kind, &reference.name));
+    tokens.chain(bundles).collect()
+}
+
+struct Reader<'a> {
+    namespace: String,
+    context: &'a Context,
+}
+
+impl Reader<'_> {
+    async fn token(&self, reference: &SecretKeyReference) -> Result<Credential, Error> {
+        let secret = self.secret(&reference.name).await?;
+        let place = format!("Secret {}/{}", self.namespace, reference.name);
+        let data = secret.data.unwrap_or_default();
+        let bytes = entry(&place, &reference.key, data)?;
+        let token = Token::parse(&bytes.0).map_err(|error| {
+            Error::refused(
+                Reason::SecretMalformed,
+                format!("{place}, key {}: {error}", reference.key),
+            )
+        })?;
+        let hosts = self.hosts(&place, &secret.metadata)?;
+        Ok(Credential { token, version: version(&secret.metadata), hosts })
+    }
+
+    fn hosts(&self, place: &str, metadata: &ObjectMeta) -> Result<Option<HostPolicy>, Error> {
+        let annotation =
+            metadata.annotations.as_ref().and_then(|annotations| annotations.get(ALLOWED_HOSTS));
+        match annotation {
+            Some(list) => HostPolicy::parse(list).map(Some).map_err(|error| {
+                Error::refused(
+                    Reason::HostNotAllowed,
+                    format!("{place}: annotation {ALLOWED_HOSTS}: {error}"),
+                )
+            }),
+            None if self.context.settings.secret_hosts == SecretHosts::Required => {
+                Err(Error::refused(
+                    Reason::HostNotAllowed,
+                    format!(
+                        "{place} has no annotation {ALLOWED_HOSTS}, which this operator demands: list the hosts of SonarQube and Bitbucket there"
+                    ),
+                ))
+            }
+            None => Ok(None),
+        }
+    }
+
+    async fn bundle(&self, reference: Option<&CaBundleReference>) -> Result<Option<CaBundle>, Error> {
+        let Some(CaBundleReference { kind, name, key }) = reference else {
+            return Ok(None);
+        };
+        let (place, bytes) = match kind {
+            CaBundleKind::Secret => {
+                let place = format!("Secret {}/{name}", self.namespace);
+                let data = self.secret(name).await?.data.unwrap_or_default();
+                let bytes = entry(&place, key, data)?.0;
+                (place, bytes)
+            }
+            CaBundleKind::ConfigMap => {
+                let place = format!("ConfigMap {}/{name}", self.namespace);
+                let data = self.config_map(name).await?.data.unwrap_or_default();
+                let bytes = entry(&place, key, data)?.into_bytes();
+                (place, bytes)
+            }
+        };
+        let bundle = CaBundle::parse(&bytes).map_err(|error| {
+            Error::refused(Reason::TLSFailed, format!("{place}: {key} {error}"))
+        })?;
+        Ok(Some(bundle))
+    }
+
+    async fn secret(&self, name: &str) -> Result<Secret, Error> {
+        let api: Api<Secret> = Api::namespaced(self.context.client.clone(), &self.namespace);
+        let secret = self.found("secrets", name, api.get_opt(name).await)?;
+        self.seen(CaBundleKind::Secret, name, &secret.metadata);
+        Ok(secret)
+    }
+
+    async fn config_map(&self, name: &str) -> Result<ConfigMap, Error> {
+        let api: Api<ConfigMap> = Api::namespaced(self.context.client.clone(), &self.namespace);
+        let map = self.found("configmaps", name, api.get_opt(name).await)?;
+        self.seen(CaBundleKind::ConfigMap, name, &map.metadata);
+        Ok(map)
+    }
+
+    fn seen(&self, kind: CaBundleKind, name: &str, metadata: &ObjectMeta) {
+        let watched = Watched { kind, namespace: self.namespace.clone(), name: name.to_owned() };
+        self.context.watches.seen(&watched, metadata);
+    }
+
+    fn found<T>(&self, resource: &str, name: &str, answer: kube::Result<Option<T>>) -> Result<T, Error> {
+        let namespace = &self.namespace;
+        match answer {
+            Ok(Some(object)) => Ok(object),
+            Ok(None) => Err(Error::refused(
+                Reason::SecretNotFound,
+                format!("{resource} {namespace}/{name} does not exist: create it, or correct its name in the spec"),
+            )),
+            Err(kube::Error::Api(status)) if status.code == 403 => {
+                let account = &self.context.settings.service_account;
+                Err(Error::refused(
+                    Reason::SecretForbidden,
+                    format!(
+                        "the operator may not read {resource} {namespace}/{name}. Grant it with: kubectl create role bindery-{name} -n {namespace} --verb=get,list,watch --resource={resource} --resource-name={name} && kubectl create rolebinding bindery-{name} -n {namespace} --role=bindery-{name} --serviceaccount={account}"
+                    ),
+                ))
+            }
+            Err(source) => Err(Error::Kubernetes { doing: "read what the connection refers to", source }),
+        }
+    }
+}
+
+fn entry<T: Payload>(place: &str, key: &str, mut data: BTreeMap<String, T>) -> Result<T, Error> {
+    let count = data.len();
+    match data.remove(key) {
+        None => Err(Error::refused(
+            Reason::SecretKeyMissing,
+            format!("{place} has no key {key} (it has {count} other key(s)): add it, or correct the key in the spec"),
+        )),
+        Some(payload) if payload.is_empty() => Err(Error::refused(
+            Reason::SecretEmpty,
+            format!("{place}, key {key}, is empty"),
+        )),
+        Some(payload) => Ok(payload),
+    }
+}
+
+/// What a key of a Secret or a ConfigMap holds.
+trait Payload {
+    fn is_empty(&self) -> bool;
+}
+
+impl Payload for ByteString {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Payload for String {
+    fn is_empty(&self) -> bool {
+        Self::is_empty(self)
+    }
+}
+
+fn version(metadata: &ObjectMeta) -> SecretVersion {
+    SecretVersion {
+        uid: metadata.uid.clone().unwrap_or_default(),
+        resource_version: metadata.resource_version.clone().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,119 @@
+//! What every pass may reach.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::events::Recorder;
+use kube::runtime::reflector::{ObjectRef, Store};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::crd::{BitbucketConnection, ProjectBinding};
+use crate::http::HostPolicy;
+use crate::identity::Uid;
+use crate::metrics::Metrics;
+use crate::plan::{Class, delay};
+
+use super::claims::Claims;
+use super::session::Sessions;
+use super::watches::Watches;
+
+/// How the operator was started.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where tokens may go.
+    pub hosts: HostPolicy,
+    /// Whether every Secret must name its hosts.
+    pub secret_hosts: SecretHosts,
+    /// Whether plain http is allowed.
+    pub allow_http: bool,
+    /// Whether `deletionPolicy: DeleteProject` deletes.
+    pub allow_project_deletion: bool,
+    /// The shortest interval of a connection.
+    pub minimum_interval: Duration,
+    /// Passes of one kind under way at once.
+    pub concurrency: u16,
+    /// The longest a pass may take.
+    pub deadline: Duration,
+    /// `namespace:name` of the operator's service account, for the commands in messages.
+    pub service_account: String,
+}
+
+/// Whether a Secret must carry `bindery.dev/allowed-hosts`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretHosts {
+    /// It may.
+    Optional,
+    /// It must.
+    Required,
+}
+
+/// What every pass may reach.
+pub(crate) struct Context {
+    pub(crate) client: kube::Client,
+    pub(crate) settings: Settings,
+    pub(crate) connections: Store<DeserializeGuard<BitbucketConnection>>,
+    pub(crate) bindings: Store<DeserializeGuard<ProjectBinding>>,
+    pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
+    pub(crate) sessions: Sessions,
+    pub(crate) claims: Claims,
+    pub(crate) watches: Watches,
+    pub(crate) failures: Failures,
+    pub(crate) triggers: Triggers,
+    pub(crate) events: Recorder,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Asks for passes from outside the watches.
+#[derive(Clone)]
+pub(crate) struct Triggers {
+    pub(crate) connections: UnboundedSender<ObjectRef<DeserializeGuard<BitbucketConnection>>>,
+    pub(crate) bindings: UnboundedSender<ObjectRef<DeserializeGuard<ProjectBinding>>>,
+}
+
+impl Triggers {
+    /// Has a connection looked at. A closed channel means that the operator is stopping.
+    pub(crate) fn connection(&self, namespace: &str, name: &str) {
+        self.connections.send(ObjectRef::new(name).within(namespace)).ok();
+    }
+
+    /// Has a binding looked at.
+    pub(crate) fn binding(&self, namespace: &str, name: &str) {
+        self.bindings.send(ObjectRef::new(name).within(namespace)).ok();
+    }
+}
+
+/// Failures in a row, per object: kube's queue keeps no such count.
+#[derive(Default)]
+pub(crate) struct Failures(Mutex<HashMap<Uid, u32>>);
+
+impl Failures {
+    /// The pause after one more failure.
+    pub(crate) fn pause(
+        &self,
+        uid: &Uid,
+        class: Class,
+        interval: Duration,
+        at_least: Option<Duration>,
+    ) -> Duration {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(uid.clone()).or_default();
+        *count = count.saturating_add(1);
+        delay(class, *count, interval, seed(uid), at_least)
+    }
+
+    /// A pass that did not fail, or an object that is gone.
+    pub(crate) fn forget(&self, uid: &Uid) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+}
+
+/// Spreads objects in time, the same after every restart.
+pub(crate) fn seed(uid: &Uid) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    uid.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,217 @@
+//! Why a pass stopped, and what follows from it. The one place that sorts failures.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use crate::bitbucket;
+use crate::http::{Failure, Problem};
+use crate::identity::ServerUrl;
+use crate::inventory::SweepError;
+use crate::plan::{Class, Reason, Refusal};
+use crate::sonarqube::{self, BitbucketAnswer};
+
+/// What ended a pass before everything was as declared.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// Kubernetes did not do what it was asked.
+    #[error("failed to {doing}")]
+    Kubernetes {
+        /// What was asked.
+        doing: &'static str,
+        #[source]
+        source: kube::Error,
+    },
+    /// A person must do something first.
+    #[error("{}", .0.message)]
+    Refused(Refusal),
+    /// Another object, or a server that starts, must be ready first.
+    #[error("{}", .0.message)]
+    Waiting(Refusal),
+    /// A token that its own server refuses, confirmed.
+    #[error("{}", .0.message)]
+    Denied(Refusal),
+    /// SonarQube did not do what it was asked.
+    #[error("SonarQube at {url} failed")]
+    SonarQube {
+        url: ServerUrl,
+        #[source]
+        source: sonarqube::Error,
+    },
+    /// Bitbucket did not do what it was asked.
+    #[error("Bitbucket at {url} failed")]
+    Bitbucket {
+        url: ServerUrl,
+        #[source]
+        source: bitbucket::Error,
+    },
+    /// The pass took longer than any pass should.
+    #[error("the pass was given up after {} s", after.as_secs())]
+    Deadline { after: Duration },
+    /// The plan did not come to an end.
+    #[error("the servers do not keep what is written to them: still different after {rounds} rounds")]
+    Unstable { rounds: u32 },
+    /// The pass panicked.
+    #[error("the pass panicked: this is a defect of Bindery, please report it with the log")]
+    Panicked,
+}
+
+impl Error {
+    pub(crate) fn refused(reason: Reason, message: impl Into<String>) -> Self {
+        Self::Refused(Refusal::new(reason, message))
+    }
+
+    pub(crate) fn sweep(error: SweepError, sonarqube: &ServerUrl, bitbucket: &ServerUrl) -> Self {
+        match error {
+            SweepError::SonarQube(source) => Self::SonarQube { url: sonarqube.clone(), source },
+            SweepError::Bitbucket(source) => Self::Bitbucket { url: bitbucket.clone(), source },
+        }
+    }
+
+    /// Who has to do something before another try can help.
+    pub(crate) fn class(&self) -> Class {
+        match self {
+            Self::Kubernetes { .. } | Self::Deadline { .. } | Self::Unstable { .. } => Class::Transient,
+            Self::Refused(_) => Class::Invalid,
+            Self::Waiting(_) => Class::Waiting,
+            Self::Denied(_) => Class::Denied,
+            Self::SonarQube { source, .. } => sonarqube_class(source),
+            Self::Bitbucket { source, .. } => bitbucket_class(source),
+            Self::Panicked => Class::Bug,
+        }
+    }
+
+    /// When the server wants to be asked again.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        self.failure().and_then(Failure::retry_after)
+    }
+
+    /// Whether a server of the connection, not the object, is the trouble: no other object need find out by itself.
+    pub(crate) fn is_outage(&self) -> bool {
+        self.failure().is_some_and(Failure::is_transient)
+            || matches!(
+                self,
+                Self::SonarQube {
+                    source: sonarqube::Error::Unauthorized { .. } | sonarqube::Error::UnknownUrl { .. },
+                    ..
+                } | Self::Bitbucket { source: bitbucket::Error::InvalidToken { .. }, .. }
+            )
+    }
+
+    /// What a condition says of it: the whole chain, joined once.
+    pub(crate) fn refusal(&self) -> Refusal {
+        if let Self::Refused(refusal) | Self::Waiting(refusal) | Self::Denied(refusal) = self {
+            return refusal.clone();
+        }
+        let mut message = self.to_string();
+        let mut source = self.source();
+        while let Some(cause) = source {
+            message = format!("{message}: {cause}");
+            source = cause.source();
+        }
+        Refusal::new(self.reason(), message)
+    }
+
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Refused(refusal) | Self::Waiting(refusal) | Self::Denied(refusal) => refusal.reason,
+            Self::SonarQube { source, .. } => sonarqube_reason(source),
+            Self::Bitbucket { source, .. } => bitbucket_reason(source),
+            Self::Deadline { .. } => Reason::Timeout,
+            Self::Kubernetes { .. } | Self::Unstable { .. } => Reason::ProgressingWithRetry,
+            Self::Panicked => Reason::InternalError,
+        }
+    }
+
+    fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::SonarQube { source: sonarqube::Error::Transport(failure), .. }
+            | Self::Bitbucket { source: bitbucket::Error::Transport(failure), .. } => Some(failure),
+            _ => None,
+        }
+    }
+}
+
+fn sonarqube_class(error: &sonarqube::Error) -> Class {
+    use sonarqube::Error::{Forbidden, NotFound, Rejected, Transport, Unauthorized, UnknownUrl};
+    match error {
+        // A server that restarts answers both for a while; the connection's pass finds out which it is.
+        Unauthorized { .. } | UnknownUrl { .. } => Class::Transient,
+        // What was just read may be gone: another look tells.
+        NotFound { .. } => Class::Transient,
+        Forbidden { .. } => Class::Invalid,
+        Rejected { .. } => match error.bitbucket_answer() {
+            Some(BitbucketAnswer::InvalidToken) => Class::Denied,
+            Some(BitbucketAnswer::Unreachable | BitbucketAnswer::Unexpected) => Class::Transient,
+            // A race with another writer: the next look sees what it left.
+            None if error.is_similar_key() || error.is_name_mismatch() => Class::Transient,
+            _ => Class::Invalid,
+        },
+        Transport(failure) => failure_class(failure),
+    }
+}
+
+fn sonarqube_reason(error: &sonarqube::Error) -> Reason {
+    use sonarqube::Error::{Forbidden, NotFound, Rejected, Transport, Unauthorized, UnknownUrl};
+    match error {
+        Unauthorized { .. } => Reason::AuthenticationFailed,
+        Forbidden { .. } => Reason::PermissionMissing,
+        NotFound { .. } => Reason::ProgressingWithRetry,
+        UnknownUrl { .. } => Reason::UnsupportedVersion,
+        Rejected { .. } => match error.bitbucket_answer() {
+            Some(BitbucketAnswer::InvalidToken) => Reason::AuthenticationFailed,
+            Some(BitbucketAnswer::Unreachable) => Reason::ConnectionUnavailable,
+            Some(_) => Reason::UnexpectedResponse,
+            None => Reason::InvalidSpec,
+        },
+        Transport(failure) => failure_reason(failure),
+    }
+}
+
+fn bitbucket_class(error: &bitbucket::Error) -> Class {
+    use bitbucket::Error::{
+        Captcha, InvalidToken, NotFound, PermissionDenied, RateLimited, Rejected, Transport,
+        Unlicensed, WrongRoute,
+    };
+    match error {
+        InvalidToken { .. } | Captcha { .. } | Unlicensed { .. } => Class::Denied,
+        PermissionDenied { .. } | WrongRoute { .. } | Rejected { .. } => Class::Invalid,
+        NotFound { .. } | RateLimited { .. } => Class::Transient,
+        Transport(failure) => failure_class(failure),
+    }
+}
+
+fn bitbucket_reason(error: &bitbucket::Error) -> Reason {
+    use bitbucket::Error::{
+        Captcha, InvalidToken, NotFound, PermissionDenied, RateLimited, Rejected, Transport,
+        Unlicensed, WrongRoute,
+    };
+    match error {
+        InvalidToken { .. } | Captcha { .. } | Unlicensed { .. } => Reason::AuthenticationFailed,
+        PermissionDenied { .. } => Reason::PermissionMissing,
+        NotFound { .. } => Reason::RepositoryNotFound,
+        WrongRoute { .. } | Rejected { .. } => Reason::UnexpectedResponse,
+        RateLimited { .. } => Reason::RateLimited,
+        Transport(failure) => failure_reason(failure),
+    }
+}
+
+fn failure_class(failure: &Failure) -> Class {
+    if failure.is_transient() { Class::Transient } else { Class::Invalid }
+}
+
+fn failure_reason(failure: &Failure) -> Reason {
+    match &failure.problem {
+        Problem::HostRefused(_) => Reason::HostNotAllowed,
+        Problem::Dns => Reason::DNSFailed,
+        Problem::Tls { .. } => Reason::TLSFailed,
+        Problem::Timeout { .. } => Reason::Timeout,
+        Problem::Redirected { .. } => Reason::RedirectRefused,
+        Problem::Status { status: 429, .. } => Reason::RateLimited,
+        Problem::Status { .. } | Problem::Connect { .. } | Problem::Interrupted => {
+            Reason::ConnectionUnavailable
+        }
+        Problem::UnexpectedBody { .. }
+        | Problem::BodyTooLarge
+        | Problem::InconsistentPages => Reason::UnexpectedResponse,
+    }
+}

@@ -1,0 +1,109 @@
+//! What this process knows of each connection: how its bindings reach the servers, and whether they may.
+//!
+//! A binding never reads a Secret and never finds out by itself that a server is down: the connection's pass
+//! opens the session, and closes it while something of the connection is not right.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::identity::{ServerId, SettingId, SettingKey, Uid};
+use crate::inventory::Inventory;
+use crate::plan::Refusal;
+use crate::plan::binding::Way;
+use crate::{bitbucket, sonarqube};
+
+/// The sessions of all connections, by uid.
+#[derive(Default)]
+pub(crate) struct Sessions(Mutex<HashMap<Uid, Session>>);
+
+/// What the bindings of a connection may do.
+#[derive(Clone)]
+pub(crate) enum Session {
+    /// Work.
+    Open(Arc<View>),
+    /// Wait: something of the connection is not right. The last view serves deletions.
+    Closed { why: Refusal, view: Option<Arc<View>> },
+}
+
+/// The servers as the bindings of one connection see them.
+pub(crate) struct View {
+    pub(crate) sonarqube: sonarqube::Client,
+    /// With the import token: what it cannot see cannot be imported.
+    pub(crate) bitbucket: bitbucket::Client,
+    pub(crate) server: ServerId,
+    pub(crate) setting: SettingId,
+    pub(crate) setting_key: SettingKey,
+    /// The operator's own SonarQube user.
+    pub(crate) login: String,
+    pub(crate) way: Way,
+    pub(crate) decoration: Decoration,
+    inventory: Arc<Mutex<Inventory>>,
+}
+
+/// What of pull request decoration holds for the whole server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Decoration {
+    /// SonarQube cannot analyse pull requests.
+    Unsupported,
+    /// Its base URL is not set.
+    BaseUrlUnset,
+    /// Nothing speaks against it.
+    Possible,
+}
+
+impl View {
+    pub(crate) fn new(parts: ViewParts, inventory: Arc<Mutex<Inventory>>) -> Self {
+        let ViewParts { sonarqube, bitbucket, server, setting, login, way, decoration } = parts;
+        let (setting, setting_key) = setting;
+        Self { sonarqube, bitbucket, server, setting, setting_key, login, way, decoration, inventory }
+    }
+
+    /// What the last sweep saw, and what was read since.
+    pub(crate) fn inventory(&self) -> MutexGuard<'_, Inventory> {
+        self.inventory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A view without its inventory.
+pub(crate) struct ViewParts {
+    pub(crate) sonarqube: sonarqube::Client,
+    pub(crate) bitbucket: bitbucket::Client,
+    pub(crate) server: ServerId,
+    pub(crate) setting: (SettingId, SettingKey),
+    pub(crate) login: String,
+    pub(crate) way: Way,
+    pub(crate) decoration: Decoration,
+}
+
+impl Sessions {
+    /// The session of a connection; `None` before its first pass in this process.
+    pub(crate) fn of(&self, connection: &Uid) -> Option<Session> {
+        self.lock().get(connection).cloned()
+    }
+
+    /// Lets the bindings work. Returns whether they could not before.
+    pub(crate) fn open(&self, connection: &Uid, view: View) -> bool {
+        let before = self.lock().insert(connection.clone(), Session::Open(Arc::new(view)));
+        !matches!(before, Some(Session::Open(_)))
+    }
+
+    /// Makes the bindings wait.
+    pub(crate) fn close(&self, connection: &Uid, why: Refusal) {
+        let mut sessions = self.lock();
+        let view = match sessions.remove(connection) {
+            Some(Session::Open(view)) => Some(view),
+            Some(Session::Closed { view, .. }) => view,
+            None => None,
+        };
+        sessions.insert(connection.clone(), Session::Closed { why, view });
+    }
+
+    /// Forgets a connection that is gone.
+    pub(crate) fn forget(&self, connection: &Uid) {
+        self.lock().remove(connection);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uid, Session>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,167 @@
+//! One watch for each Secret and ConfigMap that a connection refers to: by name, metadata only.
+//!
+//! A watch by field selector needs no more than a Role with `resourceNames`; no token is ever in a cache.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures::{Stream, StreamExt as _};
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::PartialObjectMeta;
+use kube::runtime::watcher::{Config, Event};
+use kube::runtime::{WatchStreamExt as _, metadata_watcher, watcher};
+use kube::{Api, Resource};
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::crd::CaBundleKind;
+
+use super::context::Triggers;
+
+/// An object that is watched for the sake of connections in its namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Watched {
+    pub(crate) kind: CaBundleKind,
+    pub(crate) namespace: String,
+    pub(crate) name: String,
+}
+
+/// The version of an object: its uid and its resourceVersion.
+type Version = (Option<String>, Option<String>);
+
+/// All watches of this process.
+#[derive(Default)]
+pub(crate) struct Watches(Mutex<Open>);
+
+#[derive(Default)]
+struct Open {
+    watches: HashMap<Watched, Watch>,
+    tasks: JoinSet<()>,
+}
+
+/// A watch, and the names of the connections that it triggers.
+struct Watch {
+    shared: Arc<Mutex<Shared>>,
+    task: AbortHandle,
+}
+
+#[derive(Default)]
+struct Shared {
+    connections: HashSet<String>,
+    /// The version that the last pass read: its own echo is no reason for another one.
+    seen: Option<Version>,
+}
+
+impl Watches {
+    /// Makes a connection follow exactly these objects.
+    pub(crate) fn follow(
+        &self,
+        connection: &str,
+        references: &[Watched],
+        client: &kube::Client,
+        triggers: &Triggers,
+    ) {
+        let mut open = self.lock();
+        let Open { watches, tasks } = &mut *open;
+        for watched in references {
+            let watch = watches.entry(watched.clone()).or_insert_with(|| {
+                let shared = Arc::default();
+                let task = tasks.spawn(run(
+                    watched.clone(),
+                    client.clone(),
+                    Arc::clone(&shared),
+                    triggers.clone(),
+                ));
+                Watch { shared, task }
+            });
+            lock(&watch.shared).connections.insert(connection.to_owned());
+        }
+        let namespace = references.first().map(|watched| watched.namespace.clone());
+        watches.retain(|watched, watch| {
+            let kept = references.contains(watched) || Some(&watched.namespace) != namespace.as_ref();
+            kept || watch.drop_connection(connection)
+        });
+    }
+
+    /// Ends what was watched for a connection that is gone.
+    pub(crate) fn forget(&self, namespace: &str, connection: &str) {
+        self.lock().watches.retain(|watched, watch| {
+            watched.namespace != namespace || watch.drop_connection(connection)
+        });
+    }
+
+    /// Remembers which version a pass has read.
+    pub(crate) fn seen(&self, watched: &Watched, metadata: &ObjectMeta) {
+        if let Some(watch) = self.lock().watches.get(watched) {
+            lock(&watch.shared).seen = Some(version(metadata));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Open> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watch {
+    /// Returns whether another connection still needs the watch.
+    fn drop_connection(&self, connection: &str) -> bool {
+        let mut shared = lock(&self.shared);
+        shared.connections.remove(connection);
+        let needed = !shared.connections.is_empty();
+        if !needed {
+            self.task.abort();
+        }
+        needed
+    }
+}
+
+async fn run(watched: Watched, client: kube::Client, shared: Arc<Mutex<Shared>>, triggers: Triggers) {
+    let Watched { kind, namespace, name } = &watched;
+    let only = Config::default().fields(&format!("metadata.name={name}")).timeout(60);
+    match kind {
+        CaBundleKind::Secret => {
+            let events = metadata_watcher(Api::<Secret>::namespaced(client, namespace), only);
+            follow(events, namespace, &shared, &triggers).await;
+        }
+        CaBundleKind::ConfigMap => {
+            let events = metadata_watcher(Api::<ConfigMap>::namespaced(client, namespace), only);
+            follow(events, namespace, &shared, &triggers).await;
+        }
+    }
+}
+
+async fn follow<K: Resource>(
+    events: impl Stream<Item = watcher::Result<Event<PartialObjectMeta<K>>>> + Send,
+    namespace: &str,
+    shared: &Mutex<Shared>,
+    triggers: &Triggers,
+) {
+    let mut events = std::pin::pin!(events.default_backoff());
+    while let Some(event) = events.next().await {
+        let now = match &event {
+            Ok(Event::Apply(object) | Event::InitApply(object)) => Some(version(&object.metadata)),
+            Ok(Event::Delete(_)) => None,
+            Ok(Event::Init | Event::InitDone) => continue,
+            Err(error) => {
+                // Also while the grant is missing: the connection's condition tells the user.
+                tracing::debug!(%namespace, %error, "a watch of a referenced object failed; it is tried again");
+                continue;
+            }
+        };
+        let mut shared = lock(shared);
+        if shared.seen != now {
+            shared.seen = now;
+            for connection in &shared.connections {
+                triggers.connection(namespace, connection);
+            }
+        }
+    }
+}
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn version(metadata: &ObjectMeta) -> Version {
+    (metadata.uid.clone(), metadata.resource_version.clone())
+}

@@ -1,0 +1,224 @@
+//! How a call can fail, and what of that time alone may heal.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use super::call::Operation;
+use super::hosts::{HostCheckError, HostRefusal};
+
+/// A call that brought no usable answer.
+#[derive(Debug, thiserror::Error)]
+#[error("{operation} failed: {problem}")]
+pub struct Failure {
+    /// What was called.
+    pub operation: Operation,
+    /// Why there is no usable answer.
+    pub problem: Problem,
+}
+
+/// Why a call brought no usable answer. Texts hold no URL, no value of the call and no word of the answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// The host, or an address that it resolves to, is not allowed.
+    #[error("{0}")]
+    HostRefused(HostRefusal),
+    /// The host name does not resolve.
+    #[error("the host name cannot be resolved")]
+    Dns,
+    /// No trusted TLS connection.
+    #[error("no trusted TLS connection: {cause}")]
+    Tls {
+        /// What the TLS library says, for example an unknown issuer.
+        cause: String,
+    },
+    /// Nobody listens, or nobody can be reached.
+    #[error("no connection: {cause}")]
+    Connect {
+        /// What the system says, for example "connection refused".
+        cause: String,
+    },
+    /// No complete answer in time.
+    #[error("no complete answer within {} s", after.as_secs())]
+    Timeout {
+        /// The deadline of the call.
+        after: Duration,
+    },
+    /// The connection ended before the answer did.
+    #[error("the connection ended before the answer was complete")]
+    Interrupted,
+    /// A redirect, which is never followed: the token would go along.
+    #[error("answered {status}, a redirect{}; redirects are not followed", Target(location.as_deref()))]
+    Redirected {
+        /// The status, 300 to 399.
+        status: u16,
+        /// Host and path of the target, without its query, cut to 300 characters.
+        location: Option<String>,
+    },
+    /// A status that the caller had no use for.
+    #[error("answered {status}")]
+    Status {
+        /// The status.
+        status: u16,
+        /// The start of the body: at most 300 characters, without tokens and control characters.
+        excerpt: String,
+        /// When the server wants to be asked again; at most 15 minutes.
+        retry_after: Option<Duration>,
+    },
+    /// More than a sensible answer holds.
+    #[error("the answer is larger than 8 MiB")]
+    BodyTooLarge,
+    /// An answer of another kind than the one that was asked for.
+    #[error("unexpected answer: {found}")]
+    UnexpectedBody {
+        /// What the body looks like.
+        found: BodyKind,
+    },
+    /// Pages that contradict each other: what they lack must not be taken for absent.
+    #[error("the pages of the list do not add up")]
+    InconsistentPages,
+}
+
+/// What a body looks like that was meant to be something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyKind {
+    /// Nothing at all.
+    Empty,
+    /// A page for people: a login form, a proxy's error, a server that starts.
+    Html,
+    /// Text that is neither.
+    Text,
+    /// JSON that ends too early.
+    TruncatedJson,
+    /// JSON of another shape.
+    OtherJson,
+    /// What SonarQube answers.
+    SonarQube,
+    /// What Bitbucket answers.
+    Bitbucket,
+}
+
+impl fmt::Display for BodyKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Empty => "an empty body",
+            Self::Html => "an HTML page",
+            Self::Text => "text that is not JSON",
+            Self::TruncatedJson => "incomplete JSON",
+            Self::OtherJson => "JSON of another shape",
+            Self::SonarQube => "this looks like SonarQube",
+            Self::Bitbucket => "this looks like Bitbucket",
+        })
+    }
+}
+
+struct Target<'a>(Option<&'a str>);
+
+impl fmt::Display for Target<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .map_or(Ok(()), |location| write!(formatter, " to {location}"))
+    }
+}
+
+impl Failure {
+    /// Whether the same call may succeed later with nobody doing anything.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match &self.problem {
+            Problem::Dns
+            | Problem::Connect { .. }
+            | Problem::Timeout { .. }
+            | Problem::Interrupted
+            | Problem::InconsistentPages => true,
+            // A server that starts answers so, or the proxy before it.
+            Problem::UnexpectedBody { found } => match found {
+                BodyKind::Empty | BodyKind::Html | BodyKind::Text | BodyKind::TruncatedJson => true,
+                BodyKind::OtherJson | BodyKind::SonarQube | BodyKind::Bitbucket => false,
+            },
+            Problem::Status { status, .. } => {
+                matches!(status, 408 | 425 | 429) || (*status >= 500 && *status != 501)
+            }
+            Problem::HostRefused(_)
+            | Problem::Tls { .. }
+            | Problem::Redirected { .. }
+            | Problem::BodyTooLarge => false,
+        }
+    }
+
+    /// When the server wants to be asked again.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match &self.problem {
+            Problem::Status { retry_after, .. } => *retry_after,
+            Problem::HostRefused(_)
+            | Problem::Dns
+            | Problem::Tls { .. }
+            | Problem::Connect { .. }
+            | Problem::Timeout { .. }
+            | Problem::Interrupted
+            | Problem::Redirected { .. }
+            | Problem::BodyTooLarge
+            | Problem::UnexpectedBody { .. }
+            | Problem::InconsistentPages => None,
+        }
+    }
+}
+
+impl Problem {
+    /// A word for metrics, of a small fixed set.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::HostRefused(_) => "host_refused",
+            Self::Dns => "dns",
+            Self::Tls { .. } => "tls",
+            Self::Connect { .. } => "connect",
+            Self::Timeout { .. } => "timeout",
+            Self::Interrupted => "interrupted",
+            Self::Redirected { .. } => "redirected",
+            Self::Status { .. } => "status",
+            Self::BodyTooLarge => "body_too_large",
+            Self::UnexpectedBody { .. } => "unexpected_body",
+            Self::InconsistentPages => "inconsistent_pages",
+        }
+    }
+
+    /// Reads the cause out of the client's error, of whose own text (it names the URL) nothing is kept.
+    pub(super) fn of(error: &reqwest::Error, deadline: Duration) -> Self {
+        let mut link: Option<&(dyn Error + 'static)> = Some(error);
+        let mut system = None;
+        while let Some(cause) = link {
+            if let Some(HostCheckError::Refused(refusal)) = cause.downcast_ref() {
+                return Self::HostRefused(refusal.clone());
+            }
+            if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+                return Self::tls(tls);
+            }
+            if let Some(io) = cause.downcast_ref::<io::Error>() {
+                // An io::Error hides what it wraps: its source is that of the wrapped error.
+                if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref()) {
+                    return Self::tls(tls);
+                }
+                system = Some(io.kind());
+            }
+            link = cause.source();
+        }
+        if error.is_timeout() {
+            Self::Timeout { after: deadline }
+        } else if error.is_dns() {
+            Self::Dns
+        } else if error.is_connect() {
+            let cause = system.map_or_else(|| "unknown cause".to_owned(), |kind| kind.to_string());
+            Self::Connect { cause }
+        } else {
+            Self::Interrupted
+        }
+    }
+
+    fn tls(error: &rustls::Error) -> Self {
+        Self::Tls {
+            cause: error.to_string().chars().take(200).collect(),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! Where calls, and the tokens in them, may go.
+
+mod address;
+mod list;
+mod resolver;
+
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::identity::ServerUrl;
+
+pub use address::AddressClass;
+use list::HostList;
+pub use list::HostListError;
+pub(super) use resolver::Resolver;
+
+/// The hosts that may be called: what *every* one of its lists admits.
+///
+/// Without a list of the user's: every host that resolves to no loopback, link-local, metadata or
+/// unspecified address. A given list replaces that rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostPolicy(Arc<[HostList]>);
+
+/// A host that may not be called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostRefusal {
+    /// The host as the URL spells it.
+    pub host: String,
+    /// The port that was to be called.
+    pub port: u16,
+    /// The address in the way; none where the host's name alone decides.
+    pub address: Option<(IpAddr, AddressClass)>,
+}
+
+impl fmt::Display for HostRefusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            host,
+            port,
+            address,
+        } = self;
+        match address {
+            None => write!(
+                formatter,
+                "host {host}:{port} is not in the list of allowed hosts"
+            ),
+            Some((address, AddressClass::Ordinary)) => write!(
+                formatter,
+                "host {host}:{port} resolves to {address}, which is not in the list of allowed hosts"
+            ),
+            Some((address, class)) => write!(
+                formatter,
+                "host {host}:{port} resolves to {address}, {class}, which is in a blocked range"
+            ),
+        }
+    }
+}
+
+/// Why a host was not found fit to be called.
+#[derive(Debug, thiserror::Error)]
+pub enum HostCheckError {
+    /// It may not be called.
+    #[error("{0}")]
+    Refused(HostRefusal),
+    /// Its name does not resolve, so nothing is known.
+    #[error("the host name cannot be resolved")]
+    Unresolved(#[source] io::Error),
+}
+
+impl Default for HostPolicy {
+    fn default() -> Self {
+        Self(Arc::new([HostList::Public]))
+    }
+}
+
+impl HostPolicy {
+    /// Reads a comma list of `host[:port]`, `*.suffix[:port]`, and IP addresses or CIDR networks (with a
+    /// port as `1.2.3.4:443`, `[::1]:443`).
+    ///
+    /// # Errors
+    /// Names the entry that cannot be read; an empty list is one that admits nothing, and refused.
+    pub fn parse(text: &str) -> Result<Self, HostListError> {
+        Ok(Self(Arc::new([HostList::parse(text)?])))
+    }
+
+    /// Admits what all of them admit; the default where there are none.
+    #[must_use]
+    pub fn all(policies: impl IntoIterator<Item = Self>) -> Self {
+        let lists: Vec<_> = policies
+            .into_iter()
+            .flat_map(|policy| policy.0.to_vec())
+            .collect();
+        if lists.is_empty() {
+            Self::default()
+        } else {
+            Self(lists.into())
+        }
+    }
+
+    /// Whether a server may be called, for a URL that another system will call in our name: resolves its
+    /// host now, and wants every address admitted.
+    ///
+    /// # Errors
+    /// When it may not be called, or its name does not resolve.
+    pub async fn check(&self, url: &ServerUrl) -> Result<(), HostCheckError> {
+        self.check_name(url).map_err(HostCheckError::Refused)?;
+        if literal(url.host()).is_none() {
+            self.resolve(url.host(), url.port()).await?;
+        }
+        Ok(())
+    }
+
+    /// What can be told without asking DNS: an address is judged, a name must at least be possible.
+    pub(super) fn check_name(&self, url: &ServerUrl) -> Result<(), HostRefusal> {
+        let (host, port) = (url.host(), url.port());
+        if let Some(address) = literal(host) {
+            return self.check_address(host, port, address);
+        }
+        let possible = self.0.iter().all(|list| list.may_admit(host, port));
+        possible.then_some(()).ok_or_else(|| HostRefusal {
+            host: host.to_owned(),
+            port,
+            address: None,
+        })
+    }
+
+    fn check_address(&self, host: &str, port: u16, address: IpAddr) -> Result<(), HostRefusal> {
+        let address = address::unwrapped(address);
+        let admitted = self.0.iter().all(|list| list.admits(host, port, address));
+        admitted.then_some(()).ok_or_else(|| HostRefusal {
+            host: host.to_owned(),
+            port,
+            address: Some((address, AddressClass::of(address))),
+        })
+    }
+}
+
+/// The address that a URL's host spells out, if it does.
+fn literal(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests;

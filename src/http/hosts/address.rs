@@ -1,0 +1,76 @@
+//! Kinds of addresses.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// What kind of place an address is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressClass {
+    /// Any other address, private networks included.
+    Ordinary,
+    /// This machine.
+    Loopback,
+    /// This network segment, where clouds keep their metadata services.
+    LinkLocal,
+    /// A metadata service outside the link-local range.
+    Metadata,
+    /// No address at all, which systems take for this machine.
+    Unspecified,
+    /// Many receivers.
+    Multicast,
+}
+
+/// Metadata services that are not link-local: Alibaba Cloud, AWS over IPv6.
+const METADATA: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+];
+
+impl AddressClass {
+    /// The class of an address.
+    #[must_use]
+    pub fn of(address: IpAddr) -> Self {
+        let address = unwrapped(address);
+        if METADATA.contains(&address) {
+            return Self::Metadata;
+        }
+        let (link_local, unspecified) = match address {
+            IpAddr::V4(v4) => (v4.is_link_local(), v4.octets()[0] == 0 || v4.is_broadcast()),
+            IpAddr::V6(v6) => (v6.is_unicast_link_local(), v6.is_unspecified()),
+        };
+        match address {
+            _ if address.is_loopback() => Self::Loopback,
+            _ if link_local => Self::LinkLocal,
+            _ if unspecified => Self::Unspecified,
+            _ if address.is_multicast() => Self::Multicast,
+            _ => Self::Ordinary,
+        }
+    }
+}
+
+impl fmt::Display for AddressClass {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Ordinary => "an ordinary address",
+            Self::Loopback => "a loopback address",
+            Self::LinkLocal => "a link-local address",
+            Self::Metadata => "the address of a metadata service",
+            Self::Unspecified => "an unspecified address",
+            Self::Multicast => "a multicast address",
+        })
+    }
+}
+
+/// The IPv4 address that an IPv6 address leads to: mapped, or through the well-known NAT64 prefix.
+pub(super) fn unwrapped(address: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = address else {
+        return address;
+    };
+    let [a, b, c, d, e, f, high, low] = v6.segments();
+    let is_nat64 = [a, b, c, d, e, f] == [0x64, 0xff9b, 0, 0, 0, 0];
+    if is_nat64 {
+        let bits = (u32::from(high) << 16) | u32::from(low);
+        return Ipv4Addr::from_bits(bits).into();
+    }
+    v6.to_ipv4_mapped().map_or(address, IpAddr::V4)
+}

@@ -1,0 +1,35 @@
+//! Tells whoever counts what went out.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::call::Operation;
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The server answered with this status.
+    Status(u16),
+    /// There was no answer; a word for the cause, one of a small fixed set.
+    Failed(&'static str),
+}
+
+/// Told of every call that was tried, once it is over.
+pub trait Recorder: fmt::Debug + Send + Sync {
+    /// `system` names the server's kind; `operation` holds no values, so both may become metric labels.
+    fn record(
+        &self,
+        system: &'static str,
+        operation: Operation,
+        outcome: Outcome,
+        elapsed: Duration,
+    );
+}
+
+/// Counts nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Unrecorded;
+
+impl Recorder for Unrecorded {
+    fn record(&self, _: &'static str, _: Operation, _: Outcome, _: Duration) {}
+}

@@ -1,0 +1,238 @@
+//! The only place that builds an HTTP client.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
+use reqwest::redirect;
+use tokio::sync::Semaphore;
+use url::{Url, form_urlencoded};
+
+use super::answer::Answer;
+use super::ca::CaBundle;
+use super::call::{Body, Call, Field, Verb};
+use super::failure::{Failure, Problem};
+use super::hosts::{HostPolicy, HostRefusal, Resolver};
+use super::record::{Outcome, Recorder, Unrecorded};
+use super::redact::Redactor;
+use crate::identity::ServerUrl;
+
+const LARGEST_BODY: usize = 8 * 1024 * 1024;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+const LONGEST_LOCATION: usize = 300;
+
+/// How a transport behaves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// What the server is called in metrics, for example `sonarqube`.
+    pub system: &'static str,
+    /// Certificate authorities trusted besides those of the system.
+    pub ca_bundle: Option<CaBundle>,
+    /// Where calls may go; default: everywhere but loopback, link-local and metadata addresses.
+    pub hosts: HostPolicy,
+    /// Whether tokens may travel in clear; default: no.
+    pub allow_http: bool,
+    /// From the start of a call to the last byte of its answer, unless the call says otherwise; default: 30 s.
+    pub timeout: Duration,
+    /// Calls under way at once, the others wait; default: 8.
+    pub concurrency: usize,
+    /// Told of every call.
+    pub recorder: Arc<dyn Recorder>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            system: "unknown",
+            ca_bundle: None,
+            hosts: HostPolicy::default(),
+            allow_http: false,
+            timeout: Duration::from_secs(30),
+            concurrency: 8,
+            recorder: Arc::new(Unrecorded),
+        }
+    }
+}
+
+/// Why no call can be made to a server at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Plain http, which was not allowed.
+    #[error("plain http sends the token unencrypted; use https or start with --allow-http")]
+    InsecureUrl,
+    /// A host that is not allowed, whatever it resolves to.
+    #[error("{0}")]
+    Host(HostRefusal),
+    /// The TLS library takes neither the system's certificate authorities nor the bundle's.
+    #[error(
+        "no TLS client can be built; check the certificate authorities of the system and the CA bundle"
+    )]
+    Tls(#[source] reqwest::Error),
+}
+
+/// Calls to one server. Cheap to clone; clones share connections and limits.
+///
+/// Follows no redirect, asks no proxy, retries nothing, and reads at most 8 MiB of an answer.
+#[derive(Clone, Debug)]
+pub struct Transport(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    client: reqwest::Client,
+    base: ServerUrl,
+    options: Options,
+    permits: Semaphore,
+    redactor: Arc<Redactor>,
+}
+
+impl Transport {
+    /// Prepares calls to the server at a base URL; connects only when one is sent.
+    ///
+    /// # Errors
+    /// When no call could ever be allowed.
+    pub fn new(base: ServerUrl, options: Options) -> Result<Self, Refusal> {
+        if base.is_plain_http() && !options.allow_http {
+            return Err(Refusal::InsecureUrl);
+        }
+        options.hosts.check_name(&base).map_err(Refusal::Host)?;
+        Ok(Self(Arc::new(Inner {
+            client: build_client(&base, &options).map_err(Refusal::Tls)?,
+            base,
+            permits: Semaphore::new(options.concurrency),
+            options,
+            redactor: Arc::default(),
+        })))
+    }
+
+    /// The server's base URL.
+    #[must_use]
+    pub fn base(&self) -> &ServerUrl {
+        &self.0.base
+    }
+
+    /// Sends one call and reads its whole answer, whatever the status.
+    ///
+    /// # Errors
+    /// When there is no complete answer, or it is a redirect.
+    pub async fn send(&self, call: Call<'_>) -> Result<Answer, Failure> {
+        let inner = &*self.0;
+        inner.redactor.remember(call.tokens());
+        let operation = call.operation;
+        // The semaphore is never closed; were it, the call would go unlimited.
+        let _permit = inner.permits.acquire().await.ok();
+        let started = Instant::now();
+        let result = inner.perform(&call).await;
+        let outcome = match &result {
+            Ok(answer) => Outcome::Status(answer.status),
+            Err(Problem::Redirected { status, .. }) => Outcome::Status(*status),
+            Err(problem) => Outcome::Failed(problem.label()),
+        };
+        let elapsed = started.elapsed();
+        let options = &inner.options;
+        options
+            .recorder
+            .record(options.system, operation, outcome, elapsed);
+        result.map_err(|problem| Failure { operation, problem })
+    }
+}
+
+impl Inner {
+    async fn perform(&self, call: &Call<'_>) -> Result<Answer, Problem> {
+        let deadline = call.timeout.unwrap_or(self.options.timeout);
+        let explain = |error: reqwest::Error| Problem::of(&error, deadline);
+        let mut response = self
+            .request(call)
+            .timeout(deadline)
+            .send()
+            .await
+            .map_err(explain)?;
+        if response.status().is_redirection() {
+            let location = response.headers().get(LOCATION);
+            let location = location.and_then(|value| value.to_str().ok());
+            return Err(Problem::Redirected {
+                status: response.status().as_u16(),
+                location: location.and_then(|target| self.shown(response.url(), target)),
+            });
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(explain)? {
+            if body.len() + chunk.len() > LARGEST_BODY {
+                return Err(Problem::BodyTooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            operation: call.operation,
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body,
+            redactor: Arc::clone(&self.redactor),
+        })
+    }
+
+    fn request(&self, call: &Call<'_>) -> reqwest::RequestBuilder {
+        let url = call.url(&self.base);
+        let mut request = match call.operation.verb {
+            Verb::Get => self.client.get(url),
+            Verb::Post => self.client.post(url),
+            Verb::Put => self.client.put(url),
+        };
+        for (name, value) in &call.headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(header) = call.authorization.and_then(|it| it.header()) {
+            request = request.header(AUTHORIZATION, header);
+        }
+        match &call.body {
+            Body::None => request,
+            Body::Json(body) => request.json(body),
+            Body::Form(fields) => request
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(form(fields)),
+        }
+    }
+
+    /// The target of a redirect without its query, which may hold what a login page was asked for.
+    fn shown(&self, from: &Url, target: &str) -> Option<String> {
+        let url = from.join(target).ok()?;
+        let text = format!("{}{}", url.authority(), url.path());
+        let text = text.rsplit('@').next().unwrap_or_default();
+        let cut: String = self.redactor.excerpt(text);
+        Some(cut.chars().take(LONGEST_LOCATION).collect())
+    }
+}
+
+fn form(fields: &[(&'static str, Field<'_>)]) -> String {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    for (name, field) in fields {
+        let value = match field {
+            Field::Plain(value) => value,
+            Field::Secret(token) => token.reveal(),
+        };
+        form.append_pair(name, value);
+    }
+    form.finish()
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place: every rule on outgoing calls is set here"
+)]
+fn build_client(base: &ServerUrl, options: &Options) -> Result<reqwest::Client, reqwest::Error> {
+    // Fails when one is installed already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let certificates = options.ca_bundle.as_ref().map(CaBundle::certificates);
+    let resolver = Resolver::new(options.hosts.clone(), base.port());
+    reqwest::Client::builder()
+        .user_agent(concat!("bindery/", env!("CARGO_PKG_VERSION")))
+        .tls_certs_merge(certificates.transpose()?.unwrap_or_default())
+        .dns_resolver(resolver)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .pool_max_idle_per_host(options.concurrency)
+        .build()
+}

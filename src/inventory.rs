@@ -1,0 +1,192 @@
+//! What one sweep of the bulk listings saw, kept per connection.
+//!
+//! It makes a settled binding cost nothing: a pass looks here first, and asks the servers only about what
+//! does not look right. What a pass reads afresh is put back here, own writes included, so the next look is
+//! no older than the last one. Being out of date is harmless: it sends a pass to the servers, no more.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::bitbucket;
+use crate::identity::{ProjectId, ProjectKey, RepositoryPath, SettingId, SettingKey};
+use crate::sonarqube;
+
+/// What the listings hold.
+#[derive(Clone, Debug, Default)]
+pub struct Inventory {
+    projects: HashMap<String, Project>,
+    repositories: HashMap<String, Repository>,
+    hidden_bindings: u64,
+}
+
+/// A SonarQube project and what it is bound to through the connection's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Project {
+    /// Its key.
+    pub key: ProjectKey,
+    /// Its uuid, where told.
+    pub id: Option<ProjectId>,
+    /// Its name.
+    pub name: String,
+    /// Who may see it.
+    pub visibility: sonarqube::Visibility,
+    /// The repository; `None`: bound to nothing, or through another configuration.
+    pub repository: Option<RepositoryPath>,
+}
+
+/// A Bitbucket repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repository {
+    /// Its id.
+    pub id: i64,
+    /// Where it lies, as Bitbucket spells it.
+    pub path: RepositoryPath,
+    /// Its name.
+    pub name: String,
+}
+
+/// What differs between two sweeps: whose bindings are worth a look.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Folded keys of projects.
+    pub projects: HashSet<String>,
+    /// Folded paths of repositories.
+    pub repositories: HashSet<String>,
+}
+
+/// Why a sweep brought nothing. A listing that failed half-way is none: what it lacks is not absent.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// SonarQube could not be listed.
+    #[error("failed to list SonarQube's projects and bindings")]
+    SonarQube(#[source] sonarqube::Error),
+    /// Bitbucket could not be listed.
+    #[error("failed to list Bitbucket's repositories")]
+    Bitbucket(#[source] bitbucket::Error),
+}
+
+impl Inventory {
+    /// Lists everything: one call for 500 projects, one for 500 bindings, one for up to 1,000 repositories, and one count.
+    ///
+    /// # Errors
+    /// When one of the listings failed or does not add up.
+    pub async fn sweep(
+        sonarqube: &sonarqube::Client,
+        bitbucket: &bitbucket::Client,
+        setting: (&SettingId, &SettingKey),
+    ) -> Result<Self, SweepError> {
+        let (id, key) = setting;
+        let bindings = sonarqube.project_bindings(id).await.map_err(SweepError::SonarQube)?;
+        let counted = sonarqube.count_binding(key).await.map_err(SweepError::SonarQube)?;
+        let projects = sonarqube.projects().await.map_err(SweepError::SonarQube)?;
+        let repositories = bitbucket.repositories(None).await.map_err(SweepError::Bitbucket)?;
+        let hidden_bindings = counted.saturating_sub(bindings.len() as u64);
+        let mut bound: HashMap<String, Option<RepositoryPath>> = bindings
+            .into_iter()
+            .map(|row| (row.project_key.folded(), row.repository))
+            .collect();
+        let projects = projects.into_iter().map(|project| {
+            let folded = project.key.folded();
+            let repository = bound.remove(&folded).flatten();
+            (folded, Project::new(project, repository))
+        });
+        let repositories = repositories.into_iter().map(|repository| {
+            let row = Repository { id: repository.id, path: repository.path, name: repository.name };
+            (row.path.folded(), row)
+        });
+        Ok(Self {
+            projects: projects.collect(),
+            repositories: repositories.collect(),
+            hidden_bindings,
+        })
+    }
+
+    /// The project of this key.
+    #[must_use]
+    pub fn project(&self, key: &ProjectKey) -> Option<&Project> {
+        self.projects.get(&key.folded())
+    }
+
+    /// The repository at this place.
+    #[must_use]
+    pub fn repository(&self, path: &RepositoryPath) -> Option<&Repository> {
+        self.repositories.get(&path.folded())
+    }
+
+    /// How many bindings SonarQube counted and did not list.
+    #[must_use]
+    pub fn hidden_bindings(&self) -> u64 {
+        self.hidden_bindings
+    }
+
+    /// Remembers a project as it was just read; `None` for one that is not there.
+    pub fn learn_project(&mut self, key: &ProjectKey, project: Option<Project>) {
+        match project {
+            Some(project) => self.projects.insert(key.folded(), project),
+            None => self.projects.remove(&key.folded()),
+        };
+    }
+
+    /// Remembers a repository as it was just read; `None` for one that is not there.
+    pub fn learn_repository(&mut self, path: &RepositoryPath, repository: Option<Repository>) {
+        match repository {
+            Some(repository) => self.repositories.insert(path.folded(), repository),
+            None => self.repositories.remove(&path.folded()),
+        };
+    }
+
+    /// What looks different now from how it looked then.
+    #[must_use]
+    pub fn changes_since(&self, then: &Self) -> Changes {
+        Changes {
+            projects: differing(&self.projects, &then.projects),
+            repositories: differing(&self.repositories, &then.repositories),
+        }
+    }
+}
+
+impl Project {
+    /// A project, and the repository that it is bound to.
+    #[must_use]
+    pub fn new(project: sonarqube::Project, repository: Option<RepositoryPath>) -> Self {
+        Self {
+            key: project.key,
+            id: project.id,
+            name: project.name,
+            visibility: project.visibility,
+            repository,
+        }
+    }
+}
+
+fn differing<T: PartialEq>(now: &HashMap<String, T>, then: &HashMap<String, T>) -> HashSet<String> {
+    let changed = now.iter().filter(|(key, row)| then.get(*key) != Some(row)).map(|(key, _)| key);
+    let gone = then.keys().filter(|key| !now.contains_key(*key));
+    changed.chain(gone).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn repository(slug: &str, id: i64) -> Repository {
+        let path = RepositoryPath::parse("PAY", slug).unwrap();
+        Repository { id, path, name: slug.to_owned() }
+    }
+
+    #[test]
+    fn only_what_came_went_or_changed_is_worth_a_look() {
+        let mut then = Inventory::default();
+        for row in [repository("same", 1), repository("gone", 2), repository("again", 3)] {
+            let path = row.path.clone();
+            then.learn_repository(&path, Some(row));
+        }
+        let mut now = then.clone();
+        now.learn_repository(&repository("gone", 2).path, None);
+        now.learn_repository(&repository("again", 4).path, Some(repository("again", 4)));
+        now.learn_repository(&repository("new", 5).path, Some(repository("new", 5)));
+        let changes = now.changes_since(&then);
+        let expected = ["pay/again", "pay/gone", "pay/new"].map(str::to_owned);
+        assert_eq!(changes.repositories, HashSet::from(expected));
+        assert!(changes.projects.is_empty());
+    }
+}

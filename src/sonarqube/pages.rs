@@ -1,0 +1,104 @@
+//! Lists that come in numbered pages and tell their total.
+
+use std::collections::HashSet;
+
+use super::Error;
+use crate::http::{Failure, Operation, Problem};
+
+/// The largest page that both APIs serve.
+pub(super) const PAGE_SIZE: u32 = 500;
+
+/// Half a million rows; a server that claims more never ends.
+const MOST_PAGES: u32 = 1000;
+
+/// Collects pages until their rows are as many as the server said.
+///
+/// A list that does not add up is an error: what it lacks must never be taken for absent.
+pub(super) struct Pages<T> {
+    operation: Operation,
+    rows: Vec<T>,
+    seen: HashSet<String>,
+    next: Option<u32>,
+    total: usize,
+}
+
+impl<T> Pages<T> {
+    pub(super) fn of(operation: Operation) -> Self {
+        Self {
+            operation,
+            rows: Vec::new(),
+            seen: HashSet::new(),
+            next: Some(1),
+            total: 0,
+        }
+    }
+
+    /// The number of the page to ask for next, from 1.
+    pub(super) fn next(&self) -> Option<u32> {
+        self.next
+    }
+
+    /// Takes the page that was asked for. A row that moved to a later page meanwhile is taken once.
+    pub(super) fn add(&mut self, page: Vec<T>, total: usize, identity: impl Fn(&T) -> String) {
+        self.total = total;
+        let ended = page.is_empty();
+        for row in page {
+            if self.seen.insert(identity(&row)) {
+                self.rows.push(row);
+            }
+        }
+        let number = self.next.unwrap_or(MOST_PAGES);
+        let wanted = !ended && self.rows.len() < total && number < MOST_PAGES;
+        self.next = wanted.then_some(number + 1);
+    }
+
+    /// All rows.
+    pub(super) fn finish(self) -> Result<Vec<T>, Error> {
+        if self.rows.len() == self.total {
+            return Ok(self.rows);
+        }
+        Err(Error::Transport(Failure {
+            operation: self.operation,
+            problem: Problem::InconsistentPages,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collect(pages: &[(&[u32], usize)]) -> Result<Vec<u32>, Error> {
+        let mut collected = Pages::of(Operation::get("api/list"));
+        let mut served = pages.iter();
+        while collected.next().is_some() {
+            let (rows, total) = served.next().copied().unwrap_or((&[], 0));
+            collected.add(rows.to_vec(), total, ToString::to_string);
+        }
+        collected.finish()
+    }
+
+    #[test]
+    fn pages_are_asked_for_until_the_total_is_reached() {
+        assert_eq!(collect(&[(&[1, 2], 3), (&[3], 3)]).unwrap(), [1, 2, 3]);
+        assert_eq!(collect(&[(&[], 0)]).unwrap(), [0; 0]);
+    }
+
+    #[test]
+    fn a_row_that_moved_between_pages_is_taken_once() {
+        let pages: &[(&[u32], usize)] = &[(&[1, 2], 3), (&[2, 3], 3)];
+        assert_eq!(collect(pages).unwrap(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_list_that_does_not_add_up_is_an_error() {
+        for pages in [
+            &[(&[1, 2][..], 3), (&[], 3)][..],
+            &[(&[1, 2], 1)],
+            &[(&[], 5)],
+            &[(&[1], 2), (&[1], 2), (&[], 2)],
+        ] {
+            assert!(collect(pages).is_err(), "{pages:?} was taken");
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! Projects. Source: `api/projects`.
+
+use serde::Deserialize;
+
+use super::pages::{PAGE_SIZE, Pages};
+use super::{Client, Error};
+use crate::http::{Call, Operation};
+use crate::identity::{ProjectId, ProjectKey};
+
+const SEARCH: Operation = Operation::get("api/projects/search");
+const CREATE: Operation = Operation::post("api/projects/create");
+const DELETE: Operation = Operation::post("api/projects/delete");
+const UPDATE_KEY: Operation = Operation::post("api/projects/update_key");
+const UPDATE_VISIBILITY: Operation = Operation::post("api/projects/update_visibility");
+
+/// How many keys one search takes. They go into the URL, which must not grow beyond what servers read.
+const KEYS_AT_ONCE: usize = 100;
+
+/// A project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Project {
+    /// Its key.
+    pub key: ProjectKey,
+    /// Its name, which scanners may change.
+    pub name: String,
+    /// Its id; not told before 25.12.
+    pub id: Option<ProjectId>,
+    /// Who may browse it.
+    pub visibility: Visibility,
+}
+
+/// Who may browse a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    /// Everybody who may use the server.
+    Public,
+    /// Who was given the permission.
+    Private,
+}
+
+/// A project to be created without a binding.
+#[derive(Clone, Debug)]
+pub struct NewProject<'a> {
+    /// Its key.
+    pub key: &'a ProjectKey,
+    /// Its name; SonarQube cuts it to 500 characters.
+    pub name: &'a str,
+    /// Who may browse it; none: as the server's default says.
+    pub visibility: Option<Visibility>,
+    /// Its main branch (9.8 and later); none: as the server's default says.
+    pub main_branch: Option<&'a str>,
+}
+
+#[derive(Deserialize)]
+struct SearchBody {
+    paging: PagingBody,
+    components: Vec<ProjectBody>,
+}
+
+#[derive(Deserialize)]
+struct PagingBody {
+    total: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ProjectBody {
+    key: String,
+    name: String,
+    visibility: Visibility,
+    project_uuid: Option<String>,
+}
+
+impl Visibility {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Private => "private",
+        }
+    }
+}
+
+impl From<ProjectBody> for Project {
+    fn from(body: ProjectBody) -> Self {
+        Self {
+            key: ProjectKey::reported(body.key),
+            name: body.name,
+            id: body.project_uuid.map(ProjectId::new),
+            visibility: body.visibility,
+        }
+    }
+}
+
+impl Client {
+    /// Every project. Wants Administer System, as the other searches do.
+    ///
+    /// # Errors
+    /// `Problem::InconsistentPages` when the list changed while it was read.
+    pub async fn projects(&self) -> Result<Vec<Project>, Error> {
+        self.search(None).await
+    }
+
+    /// Those of the projects that exist; from 26.3 on letter case does not matter.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub async fn projects_by_key(&self, keys: &[ProjectKey]) -> Result<Vec<Project>, Error> {
+        let mut found = Vec::new();
+        for keys in keys.chunks(KEYS_AT_ONCE) {
+            let keys: Vec<_> = keys.iter().map(ProjectKey::as_str).collect();
+            found.extend(self.search(Some(keys.join(","))).await?);
+        }
+        Ok(found)
+    }
+
+    /// One project; none when it does not exist.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub async fn project(&self, key: &ProjectKey) -> Result<Option<Project>, Error> {
+        let found = self.projects_by_key(std::slice::from_ref(key)).await?;
+        Ok(found.into_iter().next())
+    }
+
+    async fn search(&self, keys: Option<String>) -> Result<Vec<Project>, Error> {
+        let mut pages = Pages::of(SEARCH);
+        while let Some(number) = pages.next() {
+            let mut call = Call::new(SEARCH)
+                .query("p", number.to_string())
+                .query("ps", PAGE_SIZE.to_string());
+            if let Some(keys) = &keys {
+                call = call.query("projects", keys);
+            }
+            let body: SearchBody = self.read(call).await?;
+            let rows = body.components.into_iter().map(Into::into).collect();
+            let identity = |row: &Project| row.key.as_str().to_owned();
+            pages.add(rows, body.paging.total, identity);
+        }
+        pages.finish()
+    }
+
+    /// Creates a project. Wants Create Projects.
+    ///
+    /// # Errors
+    /// `is_similar_key` when there is one.
+    pub async fn create_project(&self, project: &NewProject<'_>) -> Result<(), Error> {
+        let mut call = Call::new(CREATE)
+            .field("project", project.key.as_str())
+            .field("name", project.name);
+        if let Some(visibility) = project.visibility {
+            call = call.field("visibility", visibility.word());
+        }
+        if let Some(branch) = project.main_branch {
+            call = call.field("mainBranch", branch);
+        }
+        self.call(call).await.map(drop)
+    }
+
+    /// Deletes a project with its history and its binding.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub async fn delete_project(&self, key: &ProjectKey) -> Result<(), Error> {
+        let call = Call::new(DELETE).field("project", key.as_str());
+        self.call(call).await.map(drop)
+    }
+
+    /// Gives a project another key; id and binding stay.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none; `Rejected` when the new key is taken.
+    pub async fn update_project_key(
+        &self,
+        from: &ProjectKey,
+        to: &ProjectKey,
+    ) -> Result<(), Error> {
+        let call = Call::new(UPDATE_KEY)
+            .field("from", from.as_str())
+            .field("to", to.as_str());
+        self.call(call).await.map(drop)
+    }
+
+    /// Says who may browse a project. Wants Administer on it.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none, `Rejected` from 10.7 on.
+    pub async fn update_visibility(
+        &self,
+        key: &ProjectKey,
+        visibility: Visibility,
+    ) -> Result<(), Error> {
+        let call = Call::new(UPDATE_VISIBILITY)
+            .field("project", key.as_str())
+            .field("visibility", visibility.word());
+        self.call(call).await.map(drop)
+    }
+}
