@@ -195,14 +195,14 @@ impl Problem {
             if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
                 return Self::tls(tls);
             }
-            if let Some(io) = cause.downcast_ref::<io::Error>() {
+            link = match cause.downcast_ref::<io::Error>() {
                 // An io::Error hides what it wraps: its source is that of the wrapped error.
-                if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref()) {
-                    return Self::tls(tls);
+                Some(io) => {
+                    system = Some(io.kind());
+                    io.get_ref().map(|inner| inner as &(dyn Error + 'static))
                 }
-                system = Some(io.kind());
-            }
-            link = cause.source();
+                None => cause.source(),
+            };
         }
         if error.is_timeout() {
             Self::Timeout { after: deadline }
