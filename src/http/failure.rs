@@ -222,3 +222,39 @@ impl Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_time_alone_may_heal_is_transient() {
+        let status = |status| Problem::Status {
+            status,
+            excerpt: String::new(),
+            retry_after: None,
+        };
+        let body = |found| Problem::UnexpectedBody { found };
+        let cause = String::new;
+        for (problem, transient) in [
+            (Problem::Dns, true),
+            (Problem::Connect { cause: cause() }, true),
+            (Problem::Interrupted, true),
+            (status(429), true),
+            (status(503), true),
+            (body(BodyKind::Html), true),
+            (Problem::Tls { cause: cause() }, false),
+            (status(400), false),
+            (status(501), false),
+            (body(BodyKind::OtherJson), false),
+            (body(BodyKind::Bitbucket), false),
+            (Problem::BodyTooLarge, false),
+        ] {
+            let failure = Failure {
+                operation: Operation::get("api/read"),
+                problem,
+            };
+            assert_eq!(failure.is_transient(), transient, "{failure}");
+        }
+    }
+}

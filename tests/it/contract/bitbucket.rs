@@ -41,9 +41,10 @@ fn unexpected(error: &Error) -> Option<BodyKind> {
     let Error::Transport(failure) = error else {
         return None;
     };
-    match failure.problem {
-        Problem::UnexpectedBody { found } => Some(found),
-        _ => None,
+    if let Problem::UnexpectedBody { found } = failure.problem {
+        Some(found)
+    } else {
+        None
     }
 }
 
