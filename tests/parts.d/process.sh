@@ -47,6 +47,7 @@ start() {
     setsid "${@:2}" >"$parts/$name/logs/console.log" 2>&1 </dev/null &
     # The time of start tells it from a stranger that gets the same number later.
     echo "$! $(started_at $!)" >"$parts/$name/pid"
+    disown # or bash would report its end
 }
 
 # When a process started, in ticks since boot; nothing when it has ended, even if nobody collected it.

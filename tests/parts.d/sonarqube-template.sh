@@ -9,7 +9,7 @@ make_sonarqube_template() {
     template=$(sonarqube_template "$1")
     say "starting SonarQube $1 for the first time, to set up its users (once; about 2 minutes)"
     rm -rf "$template.new"
-    parts=$template.new first_start "$1"
+    first_start "$1" "$template.new"
     rm -rf "$template.new/first-start/data/web" # plugins, unpacked anew by each start
     mv "$template.new/first-start/data" "$template.new/data"
     rm -rf "$template.new/first-start"
@@ -17,8 +17,9 @@ make_sonarqube_template() {
     say "set up SonarQube $1 in $((SECONDS - began)) s"
 }
 
-# In a subshell: whatever ends it, the server does not outlive it.
+# first_start VERSION DIR, in a subshell: whatever ends it, the server does not outlive it.
 first_start() (
+    local parts=$2
     exit_on_signals
     trap stop_all EXIT
     mkdir -p "$parts"
