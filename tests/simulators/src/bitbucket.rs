@@ -26,6 +26,8 @@ mod reply;
 mod routes;
 mod serve;
 mod simulation;
+#[cfg(test)]
+mod tests;
 mod visit;
 mod world;
 

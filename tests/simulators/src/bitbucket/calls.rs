@@ -14,7 +14,7 @@ pub struct Call {
     pub method: String,
     /// Path and query as they were sent; a token in them is shown as `<token ID>`.
     pub target: String,
-    /// The name of the route, as in [`routes`](super::operations); `unknown` outside all of them.
+    /// The name of the route, one of [`operations`](super::operations); `unknown` outside all of them.
     pub operation: &'static str,
     /// Which program called.
     pub caller: Caller,
@@ -29,6 +29,7 @@ pub struct Call {
 #[serde(rename_all = "kebab-case")]
 pub enum Caller {
     /// `SonarQube/…`, or `okhttp/…` before 26.
+    #[serde(rename = "sonarqube")]
     SonarQube,
     /// `bindery…`.
     Bindery,

@@ -84,25 +84,26 @@ impl World {
         &mut self.users[index]
     }
 
-    /// The project of this key; created private if absent, its name the key.
+    /// The project of this key; created private if absent, its name the key
+    /// or, if it is a personal one, that of its user.
     pub fn project(&mut self, key: &str) -> &mut Project {
         let found = self
             .projects
             .iter()
             .position(|project| project.key.eq_ignore_ascii_case(key));
         let index = found.unwrap_or_else(|| {
+            let owner = key
+                .strip_prefix('~')
+                .map(|slug| self.user(slug).display_name.clone());
             let project = Project {
                 id: self.next_id(),
                 key: canonical_key(key),
-                name: key.to_owned(),
+                name: owner.unwrap_or_else(|| key.to_owned()),
                 description: None,
                 public: false,
                 grants: BTreeMap::new(),
             };
             self.former_projects.remove(&key.to_lowercase());
-            if let Some(owner) = key.strip_prefix('~') {
-                self.user(owner);
-            }
             self.projects.push(project);
             self.projects.len() - 1
         });
