@@ -41,9 +41,10 @@ pub use fault::{Effect, Fault, SIGN_ON_PAGE};
 pub use profile::{Profile, UnknownProfile};
 pub use routes::operations;
 pub use world::{
-    BranchOrder, Change, NameFilter, Owner, Permission, Project, RateLimit, RateLimitBody, Report,
-    Repository, RepositoryState, Right, Role, Secret, ServerState, Settings, Standing, Switch,
-    Token, User, UserKind, World, WorldError, slug_of,
+    BranchOrder, Change, NameFilter, Owner, Permission, Project, ProjectChange, RateLimit,
+    RateLimitBody, Report, Repository, RepositoryChange, RepositoryState, Right, Role, Secret,
+    ServerState, Settings, Standing, Switch, Token, User, UserChange, UserKind, World, WorldError,
+    slug_of,
 };
 
 use serve::{Mode, Shared};

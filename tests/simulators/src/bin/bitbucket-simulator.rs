@@ -12,11 +12,29 @@ use clap::Parser;
 use simulators::bitbucket::{Bitbucket, Change, DEMO, Permission, Profile, Role, World};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// How to steer it, for `--help`.
+const CONTROL: &str = r#"While it runs:
+  curl URL/-/calls                  shows the call log (DELETE empties it)
+  curl URL/-/changes -d CHANGE      changes the world; a list makes several changes
+    {"do":"token","user":"ci","token":"…","permissions":["REPO_READ"],"expiresInDays":1}
+    {"do":"revoke-token","token":"…"}
+    {"do":"grant","user":"ci","project":"PAY","right":"write"}
+    {"do":"repository","project":"PAY","name":"new","branches":["main"],"archived":false}
+    {"do":"rename-repository","project":"PAY","repository":"new","name":"newer"}
+    {"do":"move-repository","project":"PAY","repository":"newer","to":"OPS"}
+    {"do":"delete-repository","project":"OPS","repository":"newer"}
+    {"do":"settings","settings":{"serverState":"MAINTENANCE"}}
+    {"do":"advance","seconds":86400}
+  curl URL/-/faults -d FAULT        lets requests fail (DELETE ends all faults)
+    {"at":"branches","effect":{"answer":{"status":502,"body":"<html>"}},"times":2}
+    {"at":"PUT /rest/insights/*","effect":"commit-then-drop"}
+    {"at":"*","caller":"sonarqube","delayMilliseconds":5000}"#;
+
 /// A simulated Bitbucket Server / Data Center on loopback.
 ///
-/// Under /-/ it takes `POST changes`, `POST faults`, `GET calls`, `DELETE calls` and `DELETE faults`.
+/// Prints its URL when it is ready, and stops on SIGTERM or SIGINT.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, after_help = CONTROL)]
 struct Arguments {
     /// The port on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 7990)]

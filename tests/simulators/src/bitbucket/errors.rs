@@ -9,8 +9,32 @@ use super::{
     world::{RateLimit, RateLimitBody, WorldError},
 };
 
+macro_rules! exceptions {
+    ($($name:ident = $text:literal),* $(,)?) => {
+        $(pub(super) const $name: &str = concat!("com.atlassian.", $text);)*
+    };
+}
+
+exceptions! {
+    ARGUMENT_VALIDATION = "bitbucket.validation.ArgumentValidationException",
+    ARCHIVED = "bitbucket.repository.RepositoryArchivedException",
+    AUTHENTICATION_REQUIRED = "plugins.rest.api.security.exception.AuthenticationRequiredException",
+    AUTHORISATION = "bitbucket.AuthorisationException",
+    AUTHORIZATION = "plugins.rest.api.security.exception.AuthorizationException",
+    CAPTCHA_REQUIRED = "bitbucket.auth.CaptchaRequiredAuthenticationException",
+    DUPLICATE = "bitbucket.DuplicateEntityException",
+    INCORRECT_PASSWORD = "bitbucket.auth.IncorrectPasswordAuthenticationException",
+    INTEGRITY = "bitbucket.IntegrityException",
+    NO_ACCESS = "bitbucket.auth.NoAccessAuthenticationException",
+    NO_SUCH_BRANCH = "bitbucket.repository.NoSuchBranchException",
+    NO_SUCH_PROJECT = "bitbucket.project.NoSuchProjectException",
+    NO_SUCH_REPOSITORY = "bitbucket.repository.NoSuchRepositoryException",
+    NO_SUCH_USER = "bitbucket.user.NoSuchUserException",
+}
+
 const NOT_PERMITTED: &str = "You are not permitted to access this resource";
-const NEW_SECURITY: &str = "com.atlassian.plugins.rest.api.security.exception";
+const BAD_CREDENTIALS: &str = "Authentication failed. Please check your credentials and try again.";
+const UNLICENSED: &str = "You are not currently licensed to use Bitbucket.\nPlease contact your administrator to resolve this issue.";
 
 /// Why a request is not answered as asked for.
 #[derive(Clone, Debug)]
@@ -82,24 +106,58 @@ impl Refusal {
     }
 
     /// The answer as `profile` words it.
+    #[expect(clippy::too_many_lines, reason = "a table: an arm for each refusal")]
     pub(crate) fn reply(self, profile: Profile) -> Reply {
+        let unauthorized = |exception: &str, message: &str| {
+            errors(
+                profile,
+                StatusCode::UNAUTHORIZED,
+                None,
+                message,
+                Some(exception),
+            )
+        };
+        let not_found = |exception: &str, message: &str| {
+            errors(
+                profile,
+                StatusCode::NOT_FOUND,
+                None,
+                message,
+                Some(exception),
+            )
+        };
         match self {
-            Self::Anonymous
-            | Self::NotPermitted
-            | Self::NotAdministrator
-            | Self::BadCredentials
-            | Self::Unlicensed => self.unauthorized(profile),
-            Self::NoProject { .. }
-            | Self::NoRepository { .. }
-            | Self::NoUser { .. }
-            | Self::NoBranch { .. }
-            | Self::Missing { .. } => self.not_found(profile),
+            Self::Anonymous if profile.has_new_rest_stack() => {
+                unauthorized(AUTHENTICATION_REQUIRED, NOT_PERMITTED)
+            }
+            Self::NotAdministrator if profile.has_new_rest_stack() => {
+                unauthorized(AUTHORIZATION, NOT_PERMITTED)
+            }
+            Self::Anonymous | Self::NotAdministrator | Self::NotPermitted => {
+                unauthorized(AUTHORISATION, NOT_PERMITTED)
+            }
+            Self::BadCredentials => unauthorized(INCORRECT_PASSWORD, BAD_CREDENTIALS),
+            Self::Unlicensed => unauthorized(NO_ACCESS, UNLICENSED),
             Self::Captcha { login } => captcha(profile, &login),
-            Self::LoginPage { location } => Reply::redirect(302, &location),
-            Self::Moved { status, location } => Reply::redirect(status, &location),
+            Self::NoProject { key } => {
+                not_found(NO_SUCH_PROJECT, &format!("Project {key} does not exist."))
+            }
+            Self::NoRepository { key, slug } => not_found(
+                NO_SUCH_REPOSITORY,
+                &format!("Repository {key}/{slug} does not exist."),
+            ),
+            Self::NoUser { slug } => {
+                not_found(NO_SUCH_USER, &format!("User {slug} does not exist."))
+            }
+            Self::NoBranch { name } => not_found(
+                NO_SUCH_BRANCH,
+                &format!("The branch \"{name}\" does not exist."),
+            ),
+            Self::Missing { context, message } => {
+                errors(profile, StatusCode::NOT_FOUND, context, &message, None)
+            }
             Self::Invalid { context, message } => {
-                let exception = "com.atlassian.bitbucket.validation.ArgumentValidationException";
-                let exception = context.is_none().then_some(exception);
+                let exception = context.is_none().then_some(ARGUMENT_VALIDATION);
                 errors(
                     profile,
                     StatusCode::BAD_REQUEST,
@@ -108,16 +166,15 @@ impl Refusal {
                     exception,
                 )
             }
-            Self::Conflict { exception, message } => {
-                let exception = format!("com.atlassian.bitbucket.{exception}");
-                errors(
-                    profile,
-                    StatusCode::CONFLICT,
-                    None,
-                    &message,
-                    Some(&exception),
-                )
-            }
+            Self::Conflict { exception, message } => errors(
+                profile,
+                StatusCode::CONFLICT,
+                None,
+                &message,
+                Some(exception),
+            ),
+            Self::LoginPage { location } => Reply::redirect(302, &location),
+            Self::Moved { status, location } => Reply::redirect(status, &location),
             Self::UnknownRoute { uri, accepts_json } => unknown_route(profile, &uri, accepts_json),
             Self::NoPage => Reply::html(StatusCode::NOT_FOUND, "<h1>404 Not Found</h1>"),
             Self::MethodNotAllowed => stack_error(
@@ -133,75 +190,6 @@ impl Refusal {
             ),
         }
     }
-
-    fn unauthorized(self, profile: Profile) -> Reply {
-        let own = "com.atlassian.bitbucket.AuthorisationException";
-        let newer = profile.has_new_rest_stack();
-        let (exception, message) = if matches!(self, Self::BadCredentials) {
-            (
-                "com.atlassian.bitbucket.auth.IncorrectPasswordAuthenticationException".to_owned(),
-                "Authentication failed. Please check your credentials and try again.",
-            )
-        } else if matches!(self, Self::Unlicensed) {
-            (
-                "com.atlassian.bitbucket.auth.NoAccessAuthenticationException".to_owned(),
-                "You are not currently licensed to use Bitbucket.\nPlease contact your administrator to resolve this issue.",
-            )
-        } else if newer && matches!(self, Self::Anonymous) {
-            (
-                format!("{NEW_SECURITY}.AuthenticationRequiredException"),
-                NOT_PERMITTED,
-            )
-        } else if newer && matches!(self, Self::NotAdministrator) {
-            (
-                format!("{NEW_SECURITY}.AuthorizationException"),
-                NOT_PERMITTED,
-            )
-        } else {
-            (own.to_owned(), NOT_PERMITTED)
-        };
-        errors(
-            profile,
-            StatusCode::UNAUTHORIZED,
-            None,
-            message,
-            Some(&exception),
-        )
-    }
-
-    fn not_found(self, profile: Profile) -> Reply {
-        let (context, message, exception) = if let Self::NoProject { key } = self {
-            (
-                None,
-                format!("Project {key} does not exist."),
-                "project.NoSuchProjectException",
-            )
-        } else if let Self::NoRepository { key, slug } = self {
-            let message = format!("Repository {key}/{slug} does not exist.");
-            (None, message, "repository.NoSuchRepositoryException")
-        } else if let Self::NoUser { slug } = self {
-            (
-                None,
-                format!("User {slug} does not exist."),
-                "user.NoSuchUserException",
-            )
-        } else if let Self::NoBranch { name } = self {
-            let message = format!("The branch \"{name}\" does not exist.");
-            (None, message, "repository.NoSuchBranchException")
-        } else if let Self::Missing { context, message } = self {
-            return errors(profile, StatusCode::NOT_FOUND, context, &message, None);
-        } else {
-            (None, String::new(), "NoSuchEntityException")
-        };
-        let exception = format!("com.atlassian.bitbucket.{exception}");
-        errors(
-            profile,
-            StatusCode::NOT_FOUND,
-            context,
-            &message,
-            Some(&exception),
-        )
-    }
 }
 
 impl From<WorldError> for Refusal {
@@ -215,13 +203,13 @@ impl From<WorldError> for Refusal {
                 message,
             },
             WorldError::NotEmpty { key } => Self::Conflict {
-                exception: "IntegrityException",
+                exception: INTEGRITY,
                 message: format!(
                     "The project \"{key}\" cannot be deleted because it has repositories."
                 ),
             },
             WorldError::Taken { .. } => Self::Conflict {
-                exception: "DuplicateEntityException",
+                exception: DUPLICATE,
                 message: "This repository URL is already taken.".to_owned(),
             },
         }
@@ -229,7 +217,6 @@ impl From<WorldError> for Refusal {
 }
 
 fn captcha(profile: Profile, login: &str) -> Reply {
-    let exception = "com.atlassian.bitbucket.auth.CaptchaRequiredAuthenticationException";
     let message =
         "CAPTCHA required. Your Bitbucket account has been marked as requiring a CAPTCHA.";
     let denied = format!("CAPTCHA_CHALLENGE; login-url={login}");
@@ -238,7 +225,7 @@ fn captcha(profile: Profile, login: &str) -> Reply {
         StatusCode::FORBIDDEN,
         None,
         message,
-        Some(exception),
+        Some(CAPTCHA_REQUIRED),
     )
     .with("x-authentication-denied-reason", denied)
 }

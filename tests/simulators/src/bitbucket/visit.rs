@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    errors::Refusal,
+    errors::{self, Refusal},
     paging::{self, Query},
     profile::Profile,
     reply::Reply,
@@ -104,7 +104,7 @@ impl Visit<'_> {
         let repository = self.repository(needed)?;
         if self.profile.archives() && repository.archived {
             return Err(Refusal::Conflict {
-                exception: "repository.RepositoryArchivedException",
+                exception: errors::ARCHIVED,
                 message: "This repository is archived and read-only.".to_owned(),
             });
         }

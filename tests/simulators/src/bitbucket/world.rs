@@ -10,7 +10,7 @@ mod settings;
 
 use std::{collections::BTreeMap, time::Duration};
 
-pub use change::Change;
+pub use change::{Change, ProjectChange, RepositoryChange, UserChange};
 pub use lifecycle::WorldError;
 pub use people::{Owner, Permission, Right, Role, Secret, Standing, Token, User, UserKind};
 pub use repository::{Project, Report, Repository, RepositoryState, slug_of};

@@ -1,5 +1,7 @@
 //! What goes wrong on demand, and what the log keeps of it.
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
 use super::{
     super::{
         Bitbucket, Caller, Change, Credential, DEMO, Effect, Fault, Outcome, Profile, Right,
@@ -210,6 +212,23 @@ async fn an_instance_that_stopped_no_longer_listens() {
     let address = format!("127.0.0.1:{}", bitbucket.url().port().unwrap());
     bitbucket.stop().await;
     assert!(tokio::net::TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test]
+async fn an_idle_connection_of_a_dropped_instance_is_closed() {
+    let bitbucket = start(Profile::V9_4).await;
+    let address = format!("127.0.0.1:{}", bitbucket.url().port().unwrap());
+    let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+    stream
+        .write_all(b"GET /status HTTP/1.1\r\nhost: it\r\n\r\n")
+        .await
+        .unwrap();
+    let mut first = [0; 15];
+    stream.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    drop(bitbucket);
+    // Ends only because the other side closes.
+    stream.read_to_end(&mut Vec::new()).await.unwrap();
 }
 
 #[test]

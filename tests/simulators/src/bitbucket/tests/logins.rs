@@ -75,7 +75,9 @@ async fn revoked_expired_and_invented_tokens_look_the_same() {
 #[tokio::test]
 async fn a_missing_right_is_a_401_that_names_the_user() {
     let bitbucket = start(Profile::V9_4).await;
-    bitbucket.world(|world| drop(world.repository("SECRET", "hidden").clone()));
+    bitbucket.world(|world| {
+        world.repository("SECRET", "hidden");
+    });
     let answer = read(
         &bitbucket,
         READ,

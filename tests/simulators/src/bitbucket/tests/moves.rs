@@ -50,7 +50,9 @@ async fn a_renamed_repository_redirects_until_its_old_slug_is_taken() {
         (&id.into(), &"Check Out".into())
     );
 
-    bitbucket.world(|world| drop(world.repository("PAY", "checkout").clone()));
+    bitbucket.world(|world| {
+        world.repository("PAY", "checkout");
+    });
     let reused = read(&bitbucket, READ, OLD).await;
     assert_eq!(reused.status, 200);
     assert_ne!(reused.json()["id"], id);

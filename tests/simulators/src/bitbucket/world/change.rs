@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Permission, Right, Role, Secret, Settings, Standing, UserKind, World, WorldError};
+use super::{
+    Permission, RepositoryState, Right, Role, Secret, Settings, Standing, UserKind, World,
+    WorldError,
+};
 
 /// One change of the world, told apart by `do`. A world file is a list of them.
 #[derive(Clone, Debug, Deserialize)]
@@ -12,31 +15,11 @@ use super::{Permission, Right, Role, Secret, Settings, Standing, UserKind, World
 #[expect(missing_docs, reason = "the fields are those of the methods of World")]
 pub enum Change {
     /// Creates or changes a user.
-    User {
-        slug: String,
-        display_name: Option<String>,
-        password: Option<Secret>,
-        standing: Option<Standing>,
-        kind: Option<UserKind>,
-        role: Option<Role>,
-    },
+    User(UserChange),
     /// Creates or changes a project.
-    Project {
-        key: String,
-        name: Option<String>,
-        description: Option<String>,
-        public: Option<bool>,
-    },
+    Project(ProjectChange),
     /// Creates or changes a repository.
-    Repository {
-        project: String,
-        name: String,
-        description: Option<String>,
-        public: Option<bool>,
-        archived: Option<bool>,
-        branches: Option<Vec<String>>,
-        default_branch: Option<String>,
-    },
+    Repository(RepositoryChange),
     /// Lets a user do something with a project, or with one repository of it.
     Grant {
         user: String,
@@ -78,6 +61,83 @@ pub enum Change {
     Advance { seconds: u64 },
 }
 
+/// A user; what is left out stays as it is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields are those of User")]
+pub struct UserChange {
+    pub slug: String,
+    pub display_name: Option<String>,
+    pub password: Option<Secret>,
+    pub standing: Option<Standing>,
+    pub kind: Option<UserKind>,
+    pub role: Option<Role>,
+}
+
+/// A project; what is left out stays as it is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields are those of Project")]
+pub struct ProjectChange {
+    pub key: String,
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub public: Option<bool>,
+}
+
+/// A repository; what is left out stays as it is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields are those of Repository")]
+pub struct RepositoryChange {
+    pub project: String,
+    pub name: String,
+    pub description: Option<String>,
+    pub public: Option<bool>,
+    pub archived: Option<bool>,
+    pub state: Option<RepositoryState>,
+    pub branches: Option<Vec<String>>,
+    pub default_branch: Option<String>,
+}
+
+impl UserChange {
+    fn make(self, world: &mut World) {
+        let user = world.user(&self.slug);
+        set(&mut user.display_name, self.display_name);
+        set(&mut user.standing, self.standing);
+        set(&mut user.kind, self.kind);
+        set(&mut user.role, self.role);
+        set(&mut user.password, self.password.map(Some));
+    }
+}
+
+impl ProjectChange {
+    fn make(self, world: &mut World) {
+        let project = world.project(&self.key);
+        set(&mut project.name, self.name);
+        set(&mut project.description, self.description.map(Some));
+        set(&mut project.public, self.public);
+    }
+}
+
+impl RepositoryChange {
+    fn make(self, world: &mut World) {
+        let repository = world.repository(&self.project, &self.name);
+        set(&mut repository.description, self.description.map(Some));
+        set(&mut repository.public, self.public);
+        set(&mut repository.archived, self.archived);
+        set(&mut repository.state, self.state);
+        set(&mut repository.branches, self.branches);
+        set(&mut repository.default_branch, self.default_branch);
+    }
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
 impl World {
     /// Makes one change.
     ///
@@ -85,9 +145,9 @@ impl World {
     /// If the world does not allow it.
     pub fn apply(&mut self, change: Change) -> Result<(), WorldError> {
         match change {
-            Change::User { .. } | Change::Project { .. } | Change::Repository { .. } => {
-                self.describe(change);
-            }
+            Change::User(user) => user.make(self),
+            Change::Project(project) => project.make(self),
+            Change::Repository(repository) => repository.make(self),
             Change::Grant {
                 user,
                 project,
@@ -143,53 +203,5 @@ impl World {
             Change::Advance { seconds } => self.advance(Duration::from_secs(seconds)),
         }
         Ok(())
-    }
-
-    /// Creates what a change describes, or changes the fields it names.
-    fn describe(&mut self, change: Change) {
-        if let Change::User {
-            slug,
-            display_name,
-            password,
-            standing,
-            kind,
-            role,
-        } = change
-        {
-            let user = self.user(&slug);
-            user.display_name = display_name.unwrap_or_else(|| user.display_name.clone());
-            user.password = password.or_else(|| user.password.clone());
-            user.standing = standing.unwrap_or(user.standing);
-            user.kind = kind.unwrap_or(user.kind);
-            user.role = role.unwrap_or(user.role);
-        } else if let Change::Project {
-            key,
-            name,
-            description,
-            public,
-        } = change
-        {
-            let project = self.project(&key);
-            project.name = name.unwrap_or_else(|| project.name.clone());
-            project.description = description.or_else(|| project.description.clone());
-            project.public = public.unwrap_or(project.public);
-        } else if let Change::Repository {
-            project,
-            name,
-            description,
-            public,
-            archived,
-            branches,
-            default_branch,
-        } = change
-        {
-            let repository = self.repository(&project, &name);
-            repository.description = description.or_else(|| repository.description.clone());
-            repository.public = public.unwrap_or(repository.public);
-            repository.archived = archived.unwrap_or(repository.archived);
-            repository.branches = branches.unwrap_or_else(|| repository.branches.clone());
-            repository.default_branch =
-                default_branch.unwrap_or_else(|| repository.default_branch.clone());
-        }
     }
 }
