@@ -165,7 +165,7 @@ impl Client {
         }
     }
 
-    /// The name of a repository's default branch; none while it is empty.
+    /// The name of a repository's default branch, pushed or not; none where an old version has none pushed.
     ///
     /// # Errors
     /// `NotFound` when the repository is gone.

@@ -76,24 +76,18 @@ impl Client {
         let answer = self.transport.send(Call::new(PROPERTIES)).await;
         let answer = answer.map_err(Error::Transport)?;
         let unexpected = |found| Error::Transport(answer.fail(Problem::UnexpectedBody { found }));
-        if !answer.is_success() {
-            let error = Error::of(&answer);
-            // SonarQube serves its web page, or its own 404, for every path that it does not know.
-            let is_sonarqube = answer.excerpt_of_body().contains("Unknown url")
-                || answer.header("Sonar-Version").is_some();
-            return Err(if is_sonarqube {
-                unexpected(BodyKind::SonarQube)
-            } else {
-                error
-            });
-        }
-        let body: PropertiesBody = answer.json().map_err(|failure| {
-            if answer.excerpt_of_body().contains("SonarQube") {
-                unexpected(BodyKind::SonarQube)
-            } else {
-                Error::Transport(failure)
+        let body = if answer.is_success() {
+            answer.json().map_err(Error::Transport)
+        } else {
+            Err(Error::of(&answer))
+        };
+        let body: PropertiesBody = match body {
+            // For a path that it does not know SonarQube serves its web page, or says so.
+            Err(_) if answer.mentions("SonarQube") || answer.mentions("Unknown url") => {
+                return Err(unexpected(BodyKind::SonarQube));
             }
-        })?;
+            body => body?,
+        };
         let version = body.version.and_then(|text| Version::parse(&text).ok());
         Ok(Server {
             version: version.ok_or_else(|| unexpected(BodyKind::OtherJson))?,

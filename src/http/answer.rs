@@ -64,10 +64,10 @@ impl Answer {
         self.redactor.excerpt(text)
     }
 
-    /// The start of the body, as fit to be shown.
+    /// Whether the body holds a text somewhere.
     #[must_use]
-    pub fn excerpt_of_body(&self) -> String {
-        self.excerpt(&String::from_utf8_lossy(&self.body))
+    pub fn mentions(&self, text: &str) -> bool {
+        String::from_utf8_lossy(&self.body).contains(text)
     }
 
     /// A failure of this call for a reason that the caller knows.
@@ -84,7 +84,7 @@ impl Answer {
     pub fn unwanted(&self) -> Failure {
         self.fail(Problem::Status {
             status: self.status,
-            excerpt: self.excerpt_of_body(),
+            excerpt: self.excerpt(&String::from_utf8_lossy(&self.body)),
             retry_after: retry_after(&self.headers),
         })
     }

@@ -195,14 +195,14 @@ impl Problem {
             if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
                 return Self::tls(tls);
             }
-            if let Some(io) = cause.downcast_ref::<io::Error>() {
+            link = match cause.downcast_ref::<io::Error>() {
                 // An io::Error hides what it wraps: its source is that of the wrapped error.
-                if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref()) {
-                    return Self::tls(tls);
+                Some(io) => {
+                    system = Some(io.kind());
+                    io.get_ref().map(|inner| inner as &(dyn Error + 'static))
                 }
-                system = Some(io.kind());
-            }
-            link = cause.source();
+                None => cause.source(),
+            };
         }
         if error.is_timeout() {
             Self::Timeout { after: deadline }
@@ -219,6 +219,42 @@ impl Problem {
     fn tls(error: &rustls::Error) -> Self {
         Self::Tls {
             cause: error.to_string().chars().take(200).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_time_alone_may_heal_is_transient() {
+        let status = |status| Problem::Status {
+            status,
+            excerpt: String::new(),
+            retry_after: None,
+        };
+        let body = |found| Problem::UnexpectedBody { found };
+        let cause = String::new;
+        for (problem, transient) in [
+            (Problem::Dns, true),
+            (Problem::Connect { cause: cause() }, true),
+            (Problem::Interrupted, true),
+            (status(429), true),
+            (status(503), true),
+            (body(BodyKind::Html), true),
+            (Problem::Tls { cause: cause() }, false),
+            (status(400), false),
+            (status(501), false),
+            (body(BodyKind::OtherJson), false),
+            (body(BodyKind::Bitbucket), false),
+            (Problem::BodyTooLarge, false),
+        ] {
+            let failure = Failure {
+                operation: Operation::get("api/read"),
+                problem,
+            };
+            assert_eq!(failure.is_transient(), transient, "{failure}");
         }
     }
 }

@@ -6,7 +6,7 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 
 /// A server cannot silence us for longer.
-const LONGEST: Duration = Duration::from_secs(15 * 60);
+const LONGEST: Duration = Duration::from_mins(15);
 
 /// Reads `Retry-After`: seconds, or a date that is compared with the server's own `Date`, so that no
 /// clock but the server's is asked.

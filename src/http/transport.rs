@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use url::{Url, form_urlencoded};
 
 use super::answer::Answer;
+use super::auth::Authorization;
 use super::ca::CaBundle;
 use super::call::{Body, Call, Field, Verb};
 use super::failure::{Failure, Problem};
@@ -19,8 +20,7 @@ use crate::identity::ServerUrl;
 
 const LARGEST_BODY: usize = 8 * 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-const LONGEST_LOCATION: usize = 300;
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How a transport behaves.
 #[derive(Clone, Debug)]
@@ -181,7 +181,7 @@ impl Inner {
         for (name, value) in &call.headers {
             request = request.header(*name, *value);
         }
-        if let Some(header) = call.authorization.and_then(|it| it.header()) {
+        if let Some(header) = call.authorization.and_then(Authorization::header) {
             request = request.header(AUTHORIZATION, header);
         }
         match &call.body {
@@ -198,8 +198,7 @@ impl Inner {
         let url = from.join(target).ok()?;
         let text = format!("{}{}", url.authority(), url.path());
         let text = text.rsplit('@').next().unwrap_or_default();
-        let cut: String = self.redactor.excerpt(text);
-        Some(cut.chars().take(LONGEST_LOCATION).collect())
+        Some(self.redactor.excerpt(text))
     }
 }
 

@@ -101,7 +101,7 @@ impl Client {
         self.search(None).await
     }
 
-    /// Those of the projects that exist; from 26.3 on letter case does not matter.
+    /// Those of the projects that exist, in exactly this letter case (8.9 to 26.9).
     ///
     /// # Errors
     /// When the server cannot be asked.
@@ -114,7 +114,7 @@ impl Client {
         Ok(found)
     }
 
-    /// One project; none when it does not exist.
+    /// One project; none when it does not exist in exactly this letter case.
     ///
     /// # Errors
     /// When the server cannot be asked.

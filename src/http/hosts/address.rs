@@ -26,6 +26,9 @@ const METADATA: [IpAddr; 2] = [
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
 ];
 
+/// The well-known prefix `64:ff9b::/96`, behind which a gateway reaches every IPv4 address.
+const NAT64: u128 = 0x0064_ff9b << 64;
+
 impl AddressClass {
     /// The class of an address.
     #[must_use]
@@ -38,12 +41,16 @@ impl AddressClass {
             IpAddr::V4(v4) => (v4.is_link_local(), v4.octets()[0] == 0 || v4.is_broadcast()),
             IpAddr::V6(v6) => (v6.is_unicast_link_local(), v6.is_unspecified()),
         };
-        match address {
-            _ if address.is_loopback() => Self::Loopback,
-            _ if link_local => Self::LinkLocal,
-            _ if unspecified => Self::Unspecified,
-            _ if address.is_multicast() => Self::Multicast,
-            _ => Self::Ordinary,
+        if address.is_loopback() {
+            Self::Loopback
+        } else if link_local {
+            Self::LinkLocal
+        } else if unspecified {
+            Self::Unspecified
+        } else if address.is_multicast() {
+            Self::Multicast
+        } else {
+            Self::Ordinary
         }
     }
 }
@@ -66,11 +73,9 @@ pub(super) fn unwrapped(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else {
         return address;
     };
-    let [a, b, c, d, e, f, high, low] = v6.segments();
-    let is_nat64 = [a, b, c, d, e, f] == [0x64, 0xff9b, 0, 0, 0, 0];
-    if is_nat64 {
-        let bits = (u32::from(high) << 16) | u32::from(low);
-        return Ipv4Addr::from_bits(bits).into();
+    let (prefix, embedded) = (v6.to_bits() >> 32, v6.to_bits() & u128::from(u32::MAX));
+    match u32::try_from(embedded) {
+        Ok(embedded) if prefix == NAT64 => Ipv4Addr::from_bits(embedded).into(),
+        _ => v6.to_ipv4_mapped().map_or(address, IpAddr::V4),
     }
-    v6.to_ipv4_mapped().map_or(address, IpAddr::V4)
 }

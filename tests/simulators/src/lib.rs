@@ -1,1 +1,3 @@
 //! Stateful simulators of the servers that Bindery talks to.
+
+pub mod bitbucket;

@@ -1,0 +1,286 @@
+//! What the one transport promises, on the wire.
+
+use std::error::Error as _;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bindery::http::{
+    Authorization, BodyKind, CaBundle, Call, Failure, HostPolicy, Operation, Options, Outcome,
+    Problem, Recorder, Refusal, Transport,
+};
+use bindery::identity::ServerUrl;
+
+use super::scripted::{CANARY, Scripted, answer, canary, loopback};
+
+const READ: Operation = Operation::get("api/read");
+const WRITE: Operation = Operation::post("api/write");
+
+async fn read(transport: &Transport) -> Result<serde_json::Value, Failure> {
+    let authorization = Authorization::Bearer(canary());
+    let call = Call::new(READ).authorized(&authorization);
+    transport.send(call).await?.json()
+}
+
+fn shown(failure: &Failure) -> String {
+    let mut text = format!("{failure} {failure:?}");
+    let mut source = failure.source();
+    while let Some(cause) = source {
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[tokio::test]
+async fn a_call_carries_its_token_in_the_header_or_the_form_and_nowhere_else() {
+    let server = Scripted::saying(&[answer("200 OK", "", "{}")]);
+    let token = canary();
+    let authorization = Authorization::Basic(token.clone());
+    let call = Call::new(WRITE)
+        .field("key", "a&b")
+        .secret("pat", &token)
+        .authorized(&authorization);
+    server.transport().send(call).await.unwrap();
+    let request = server.requests().remove(0);
+    assert!(
+        request.starts_with("POST /api/write HTTP/1.1\r\n"),
+        "{request}"
+    );
+    assert!(request.contains("user-agent: bindery/"), "{request}");
+    assert!(
+        request.contains("content-type: application/x-www-form-urlencoded"),
+        "{request}"
+    );
+    assert!(
+        request.ends_with("key=a%26b&pat=squ_canary%2F0123456789%2Babcdef"),
+        "{request}"
+    );
+}
+
+#[tokio::test]
+async fn a_redirect_is_told_and_not_followed() {
+    let target = Scripted::saying(&[answer("200 OK", "", "{}")]);
+    let location = format!(
+        "Location: http://127.0.0.1:{}/login?next={CANARY}\r\n",
+        target.port()
+    );
+    let server = Scripted::saying(&[answer("302 Found", &location, "")]);
+    let failure = read(&server.transport()).await.unwrap_err();
+    let Problem::Redirected {
+        status: 302,
+        location: Some(location),
+    } = &failure.problem
+    else {
+        panic!("{failure:?}");
+    };
+    assert_eq!(*location, format!("127.0.0.1:{}/login", target.port()));
+    assert!(target.requests().is_empty());
+    assert!(!failure.is_transient());
+}
+
+#[tokio::test]
+async fn no_answer_in_time_is_a_timeout() {
+    let server = Scripted::saying(&[String::new()]);
+    let options = Options {
+        timeout: Duration::from_millis(50),
+        ..loopback()
+    };
+    let failure = read(&Transport::new(server.url(), options).unwrap())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(failure.problem, Problem::Timeout { .. }),
+        "{failure:?}"
+    );
+    assert!(failure.is_transient());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off_is_no_answer() {
+    let cut = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"a\":".to_owned();
+    let server = Scripted::saying(&[cut]);
+    let failure = read(&server.transport()).await.unwrap_err();
+    assert!(
+        matches!(failure.problem, Problem::Interrupted),
+        "{failure:?}"
+    );
+    assert!(failure.is_transient());
+}
+
+#[tokio::test]
+async fn a_body_is_read_up_to_eight_mebibytes() {
+    let body = |size: usize| answer("200 OK", "", &format!("\"{}\"", "x".repeat(size - 2)));
+    let limit = 8 * 1024 * 1024;
+    let server = Scripted::saying(&[body(limit), body(limit + 1)]);
+    assert!(read(&server.transport()).await.is_ok());
+    let failure = read(&server.transport()).await.unwrap_err();
+    assert!(
+        matches!(failure.problem, Problem::BodyTooLarge),
+        "{failure:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_json_is_told_by_its_looks() {
+    for (body, kind) in [
+        ("", BodyKind::Empty),
+        ("  <!doctype html><html>login</html>", BodyKind::Html),
+        ("Service starting", BodyKind::Text),
+        ("{\"a\": [1,", BodyKind::TruncatedJson),
+    ] {
+        let server = Scripted::saying(&[answer("200 OK", "", body)]);
+        let failure = read(&server.transport()).await.unwrap_err();
+        let found = matches!(failure.problem, Problem::UnexpectedBody { found } if found == kind);
+        assert!(found, "{body:?}: {failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_may_not_be_called_never_is() {
+    let server = Scripted::saying(&[answer("200 OK", "", "{}")]);
+    let forbidden = Options {
+        hosts: HostPolicy::default(),
+        ..loopback()
+    };
+    let by_address = Transport::new(server.url(), forbidden.clone());
+    assert!(
+        matches!(by_address, Err(Refusal::Host(_))),
+        "{by_address:?}"
+    );
+
+    // The name tells nothing: only its address, when the connection is made.
+    let named = ServerUrl::parse(&format!("http://localhost:{}", server.port())).unwrap();
+    let failure = read(&Transport::new(named.clone(), forbidden).unwrap())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(failure.problem, Problem::HostRefused(_)),
+        "{failure:?}"
+    );
+    assert!(!failure.is_transient());
+    assert!(server.requests().is_empty());
+
+    let list = format!("localhost:{}", server.port());
+    let allowed = Options {
+        hosts: HostPolicy::parse(&list).unwrap(),
+        ..loopback()
+    };
+    assert!(read(&Transport::new(named, allowed).unwrap()).await.is_ok());
+}
+
+#[tokio::test]
+async fn where_nobody_answers_the_cause_is_told() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let url = ServerUrl::parse(&format!("http://{closed}")).unwrap();
+    let failure = read(&Transport::new(url, loopback()).unwrap())
+        .await
+        .unwrap_err();
+    let refused =
+        matches!(&failure.problem, Problem::Connect { cause } if cause == "connection refused");
+    assert!(refused, "{failure:?}");
+
+    let url = ServerUrl::parse("http://no-such-host.invalid").unwrap();
+    let options = Options {
+        hosts: HostPolicy::default(),
+        ..loopback()
+    };
+    let failure = read(&Transport::new(url, options).unwrap())
+        .await
+        .unwrap_err();
+    assert!(matches!(failure.problem, Problem::Dns), "{failure:?}");
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_not_trusted() {
+    let server = Scripted::saying(&[answer("400 Bad Request", "", "")]);
+    let url = ServerUrl::parse(&format!("https://127.0.0.1:{}", server.port())).unwrap();
+    let options = Options {
+        timeout: Duration::from_secs(5),
+        ..loopback()
+    };
+    let failure = read(&Transport::new(url, options).unwrap())
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(failure.problem, Problem::Tls { .. }),
+        "{failure:?}"
+    );
+}
+
+#[test]
+fn plain_http_is_refused_unless_allowed() {
+    let url = ServerUrl::parse("http://sq.example.com").unwrap();
+    let refused = Transport::new(url, Options::default());
+    assert!(matches!(refused, Err(Refusal::InsecureUrl)), "{refused:?}");
+}
+
+#[test]
+fn a_ca_bundle_is_trusted_besides_those_of_the_system() {
+    let pem = include_str!("ca.crt");
+    let bundle = CaBundle::parse(pem.repeat(2).as_bytes()).unwrap();
+    let options = Options {
+        ca_bundle: Some(bundle),
+        ..Options::default()
+    };
+    let url = ServerUrl::parse("https://sq.example.com").unwrap();
+    assert!(Transport::new(url, options).is_ok());
+}
+
+#[tokio::test]
+async fn no_error_shows_a_token_that_a_server_gives_back() {
+    let echo = format!("you sent {CANARY} and Basic c3F1X2NhbmFyeS8wMTIzNDU2Nzg5K2FiY2RlZjo=");
+    for status in [
+        "400 Bad Request",
+        "500 Internal Server Error",
+        "503 Service Unavailable",
+    ] {
+        let server = Scripted::saying(&[answer(status, "Retry-After: 7\r\n", &echo)]);
+        let authorization = Authorization::Basic(canary());
+        let call = Call::new(READ).authorized(&authorization);
+        let failure = server.transport().send(call).await.unwrap().unwanted();
+        assert_eq!(failure.retry_after(), Some(Duration::from_secs(7)));
+        let text = shown(&failure);
+        assert!(text.contains("you sent ***"), "{text}");
+        assert!(
+            !text.contains("canary") && !text.contains("c3F1X2Nh"),
+            "{text}"
+        );
+    }
+}
+
+#[derive(Debug, Default)]
+struct Recorded(Mutex<Vec<(String, Outcome)>>);
+
+impl Recorder for Recorded {
+    fn record(&self, system: &'static str, operation: Operation, outcome: Outcome, _: Duration) {
+        self.0
+            .lock()
+            .unwrap()
+            .push((format!("{system} {operation}"), outcome));
+    }
+}
+
+#[tokio::test]
+async fn every_call_is_recorded_with_its_outcome() {
+    let recorded = Arc::new(Recorded::default());
+    let options = || Options {
+        system: "test",
+        recorder: recorded.clone(),
+        ..loopback()
+    };
+    let server = Scripted::saying(&[answer("404 Not Found", "", "")]);
+    let _ = read(&Transport::new(server.url(), options()).unwrap()).await;
+    let closed = ServerUrl::parse("http://127.0.0.1:1").unwrap();
+    let _ = read(&Transport::new(closed, options()).unwrap()).await;
+    let name = "test GET api/read".to_owned();
+    assert_eq!(
+        *recorded.0.lock().unwrap(),
+        [
+            (name.clone(), Outcome::Status(404)),
+            (name, Outcome::Failed("connect"))
+        ]
+    );
+}

@@ -1,0 +1,116 @@
+# shellcheck shell=bash
+# Processes, ports and progress. A part NAME lives in $parts/NAME: its process id in `pid`, its output in `logs/`.
+
+say() { printf 'parts: %s\n' "$*" >&2; }
+
+fail() {
+    say "$*"
+    exit 1
+}
+
+# need COMMAND PACKAGE: fails in one line when a prerequisite is missing.
+need() { command -v "$1" >/dev/null || fail "$1 is missing: install $2"; }
+
+export_line() { printf 'export %s=%q\n' "$1" "$2"; }
+
+# Runs a command while nobody else runs one under the same lock.
+locked() {
+    local lock
+    mkdir -p "$cache/locks"
+    exec {lock}>"$cache/locks/$1"
+    if ! flock --nonblock "$lock"; then
+        say "waiting for another build of $1"
+        flock "$lock"
+    fi
+    "${@:2}"
+    exec {lock}>&-
+}
+
+# Sets `port` to one that nobody listens on. It is locked through a descriptor that the parts started later
+# inherit, so that nobody else takes it before they listen on it, and no lock outlives them.
+# Below 32768 the kernel gives none of them to an outgoing connection.
+free_port() {
+    local lock
+    mkdir -p "$cache/locks/ports"
+    while :; do
+        port=$(shuf --input-range=20000-32000 --head-count=1)
+        exec {lock}>"$cache/locks/ports/$port"
+        if flock --nonblock "$lock" && ! (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then return; fi
+        exec {lock}>&-
+    done
+}
+
+# start NAME COMMAND...: in a session, hence process group, of its own, so that it can be ended with its children.
+start() {
+    local name=$1
+    mkdir -p "$parts/$name/logs"
+    setsid "${@:2}" >"$parts/$name/logs/console.log" 2>&1 </dev/null &
+    # The time of start tells it from a stranger that gets the same number later.
+    echo "$! $(started_at $!)" >"$parts/$name/pid"
+    disown # or bash would report its end
+}
+
+# When a process started, in ticks since boot; nothing when it has ended, even if nobody collected it.
+started_at() {
+    local stat fields
+    { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 0
+    read -ra fields <<<"${stat##*) }"
+    [[ ${fields[0]} == Z ]] || echo "${fields[19]}"
+}
+
+alive() {
+    local pid started
+    read -r pid started <"$parts/$1/pid" && [[ $(started_at "$pid") == "$started" ]]
+}
+
+# await NAME SECONDS CHECK...: until the check succeeds.
+await() {
+    local name=$1 seconds=$2 began=$SECONDS next=15
+    until "${@:3}" >/dev/null 2>&1; do
+        alive "$name" || fail_with_logs "$name" "$name stopped while it started"
+        ((SECONDS - began < seconds)) || fail_with_logs "$name" "$name was not ready after $seconds s"
+        if ((SECONDS - began >= next)); then
+            say "$name is starting, ${next} s"
+            ((next += 15))
+        fi
+        sleep 0.2
+    done
+}
+
+fail_with_logs() {
+    tail -n 20 "$parts/$1"/logs/*.log >&2 || true
+    fail "$2, see $parts/$1/logs"
+}
+
+# stop NAME [SECONDS]: ends its process group. At once by default: what a part leaves is never started again.
+stop() {
+    local pid started
+    [[ -f $parts/$1/pid ]] || return 0
+    read -r pid started <"$parts/$1/pid"
+    # When the leader is gone its children may still be there; no other process can have got its number then.
+    if [[ -z $(started_at "$pid") ]] || alive "$1"; then end_group "$pid" "${2:-0}"; fi
+    rm "$parts/$1/pid"
+}
+
+# end_group PID SECONDS: asks a process group to end, insists after some seconds, returns when it is gone.
+end_group() {
+    local deadline=$((SECONDS + $2))
+    (($2 == 0)) || kill -TERM -- "-$1" 2>/dev/null || true
+    while pgrep --pgroup "$1" --runstates D,R,S,T >/dev/null; do
+        ((SECONDS < deadline)) || kill -KILL -- "-$1" 2>/dev/null || true
+        sleep 0.1
+    done
+}
+
+stop_all() {
+    local pid
+    for pid in "$parts"/*/pid; do
+        [[ ! -f $pid ]] || stop "$(basename "$(dirname "$pid")")"
+    done
+}
+
+exit_on_signals() {
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    trap 'exit 129' HUP
+}

@@ -1,0 +1,194 @@
+//! Bitbucket Server / Data Center, 5.15 to 10.2, as far as `SonarQube` and Bindery call it.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), simulators::bitbucket::StartError> {
+//! use simulators::bitbucket::{Bitbucket, Effect, Fault, Permission, Profile, Right};
+//!
+//! let bitbucket = Bitbucket::start(Profile::V9_4).await?;
+//! bitbucket.world(|world| {
+//!     world.repository("PAY", "checkout");
+//!     world.grant_project("reader", "PAY", Right::Read);
+//!     world.token("a-token", "reader", &[Permission::ProjectRead]);
+//! });
+//! bitbucket.fault(Fault::at("branches").effect(Effect::Truncate).times(1));
+//! println!("{} after {} calls", bitbucket.url(), bitbucket.calls().len());
+//! # Ok(()) }
+//! ```
+
+mod auth;
+mod calls;
+mod control;
+mod errors;
+mod fault;
+mod paging;
+mod profile;
+mod reply;
+mod routes;
+mod serve;
+mod simulation;
+#[cfg(test)]
+mod tests;
+mod visit;
+mod world;
+
+use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc};
+
+use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
+use url::Url;
+
+pub use calls::{Call, Caller, Credential, Outcome};
+pub use fault::{Effect, Fault, SIGN_ON_PAGE};
+pub use profile::{Profile, UnknownProfile};
+pub use routes::operations;
+pub use world::{
+    BranchOrder, Change, NameFilter, Owner, Permission, Project, ProjectChange, RateLimit,
+    RateLimitBody, Report, Repository, RepositoryChange, RepositoryState, Right, Role, Secret,
+    ServerState, Settings, Standing, Switch, Token, User, UserChange, UserKind, World, WorldError,
+    slug_of,
+};
+
+use serve::{Mode, Shared};
+use simulation::Simulation;
+
+/// A small world as a list of [`Change`]s: PAY with checkout, ledger (default branch `develop`) and
+/// payments-api; OPS with deploy; the personal project of jdoe with tools. It has no tokens.
+pub const DEMO: &str = include_str!("bitbucket/demo.json");
+
+/// A running instance on loopback. Dropping it closes its port.
+#[derive(Debug)]
+pub struct Bitbucket {
+    url: Url,
+    shared: Arc<Shared>,
+    stop: Option<oneshot::Sender<()>>,
+    tasks: JoinSet<io::Result<()>>,
+}
+
+/// The instance could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port is taken, or may not be used.
+    #[error("failed to listen on {address}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The context path makes no URL.
+    #[error("the context path must be empty or look like /bitbucket")]
+    Context,
+}
+
+impl Bitbucket {
+    /// Starts an empty instance without context path on a free port. Its clock stands still at
+    /// 2027-01-15T08:00:00Z.
+    ///
+    /// # Errors
+    /// If no port is free.
+    pub async fn start(profile: Profile) -> Result<Self, StartError> {
+        Self::start_under(profile, "").await
+    }
+
+    /// The same under a context path such as `/bitbucket`.
+    ///
+    /// # Errors
+    /// If no port is free, or the path is none.
+    pub async fn start_under(profile: Profile, context: &str) -> Result<Self, StartError> {
+        Self::listen(profile, context, 0, Mode::Still).await
+    }
+
+    /// Starts an instance on a port (0: a free one) to be steered over `/-/` while its clock runs.
+    ///
+    /// # Errors
+    /// If the port is taken, or the path is none.
+    pub async fn start_live(
+        profile: Profile,
+        context: &str,
+        port: u16,
+    ) -> Result<Self, StartError> {
+        Self::listen(profile, context, port, Mode::Live).await
+    }
+
+    async fn listen(
+        profile: Profile,
+        context: &str,
+        port: u16,
+        mode: Mode,
+    ) -> Result<Self, StartError> {
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let failed = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let origin = format!("http://{}", listener.local_addr().map_err(failed)?);
+        let well_formed =
+            context.is_empty() || (context.starts_with('/') && !context.ends_with('/'));
+        let url = Url::parse(&format!("{origin}{context}"))
+            .ok()
+            .filter(|_| well_formed);
+        let url = url.ok_or(StartError::Context)?;
+
+        let mut simulation = Simulation::new(profile, origin, context.to_owned());
+        simulation.world.set_now(1_800_000_000_000);
+        let shared = Arc::new(Shared::new(simulation, mode));
+        let (stop, stopped) = oneshot::channel::<()>();
+        // Connections outlive the task that accepts them: without this they would go on answering.
+        let closing = async move { drop(stopped.await) };
+        let router = serve::router(Arc::clone(&shared));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            axum::serve(listener, router)
+                .with_graceful_shutdown(closing)
+                .await
+        });
+        Ok(Self {
+            url,
+            shared,
+            stop: Some(stop),
+            tasks,
+        })
+    }
+
+    /// The base URL, with its context path.
+    #[must_use]
+    pub fn url(&self) -> Url {
+        self.url.clone()
+    }
+
+    /// Looks at the world or changes it; no request is served meanwhile.
+    pub fn world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+        act(&mut self.shared.lock().world)
+    }
+
+    /// Lets requests fail.
+    pub fn fault(&self, fault: Fault) {
+        self.shared.lock().faults.add(fault);
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&self) {
+        self.shared.lock().faults.clear();
+    }
+
+    /// All calls since the log was cleared, in the order they came.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.shared.lock().calls.all()
+    }
+
+    /// Empties the call log.
+    pub fn clear_calls(&self) {
+        self.shared.lock().calls.clear();
+    }
+
+    /// How often each program called each route since the log was cleared.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<(Caller, &'static str), usize> {
+        self.shared.lock().calls.counts()
+    }
+
+    /// Stops and waits until the port is closed and every request that was begun is answered.
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        while self.tasks.join_next().await.is_some() {}
+    }
+}

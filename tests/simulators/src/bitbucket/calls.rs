@@ -1,0 +1,117 @@
+//! The log of calls, in which no token ever stands.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// One request and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Call {
+    /// Counts up from 1 and goes on after the log is cleared.
+    pub number: u64,
+    /// In upper case.
+    pub method: String,
+    /// Path and query as they were sent; a token in them is shown as `<token ID>`.
+    pub target: String,
+    /// The name of the route, one of [`operations`](super::operations); `unknown` outside all of them.
+    pub operation: &'static str,
+    /// Which program called.
+    pub caller: Caller,
+    /// With what credential.
+    pub credential: Credential,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// Which program called, after its `User-Agent`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Caller {
+    /// `SonarQube/…`, or `okhttp/…` before 26.
+    #[serde(rename = "sonarqube")]
+    SonarQube,
+    /// `bindery…`.
+    Bindery,
+    /// Anything else.
+    Other,
+}
+
+impl Caller {
+    pub(crate) fn of(user_agent: &str) -> Self {
+        let lower = user_agent.to_lowercase();
+        if lower.starts_with("sonarqube/") || lower.starts_with("okhttp/") {
+            Self::SonarQube
+        } else if lower.starts_with("bindery") {
+            Self::Bindery
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// A credential, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Credential {
+    /// None was sent.
+    Anonymous,
+    /// The id of a token of this world.
+    Token(String),
+    /// The name of a user who sent a password.
+    Password(String),
+    /// Not known here, or unreadable.
+    Unknown,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Not yet, or the caller went away before.
+    Pending,
+    /// With this status.
+    Status(u16),
+    /// By a lost connection, as a fault asked for.
+    Dropped,
+}
+
+/// All calls since the log was cleared.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Calls {
+    log: Vec<Call>,
+    last_number: u64,
+}
+
+impl Calls {
+    /// Notes a call and gives it its number.
+    pub(crate) fn begin(&mut self, mut call: Call) -> u64 {
+        self.last_number += 1;
+        call.number = self.last_number;
+        self.log.push(call);
+        self.last_number
+    }
+
+    /// Notes how a call ended, unless the log was cleared meanwhile.
+    pub(crate) fn end(&mut self, number: u64, outcome: Outcome) {
+        if let Some(call) = self.log.iter_mut().find(|call| call.number == number) {
+            call.outcome = outcome;
+        }
+    }
+
+    pub(crate) fn all(&self) -> Vec<Call> {
+        self.log.clone()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.log.clear();
+    }
+
+    pub(crate) fn counts(&self) -> BTreeMap<(Caller, &'static str), usize> {
+        let mut counts = BTreeMap::new();
+        for call in &self.log {
+            *counts.entry((call.caller, call.operation)).or_default() += 1;
+        }
+        counts
+    }
+}

@@ -1,0 +1,186 @@
+//! Faults: what goes wrong with which requests, and how often.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::calls::{Call, Caller, Credential};
+
+/// The page of a single sign-on proxy, for [`Fault::answer`] with status 200.
+pub const SIGN_ON_PAGE: &str = "<html><head><title>Sign in</title></head><body></body></html>";
+
+/// What goes wrong, for the requests it fits. The first fitting fault that is left counts.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Fault {
+    at: String,
+    #[serde(default)]
+    caller: Option<Caller>,
+    #[serde(default)]
+    token_id: Option<String>,
+    #[serde(default)]
+    delay_milliseconds: u64,
+    #[serde(default)]
+    effect: Effect,
+    /// How many requests it still hits; all if absent.
+    #[serde(default)]
+    times: Option<u32>,
+}
+
+/// What happens to a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Effect {
+    /// It is answered as always.
+    #[default]
+    None,
+    /// This is answered, and nothing done.
+    Answer {
+        /// Any.
+        status: u16,
+        /// JSON, unless it starts with `<`.
+        #[serde(default)]
+        body: String,
+        /// `Location`, `Retry-After` and the like.
+        #[serde(default)]
+        headers: Vec<(String, String)>,
+    },
+    /// Nothing is done, and the connection lost.
+    Drop,
+    /// It is done, and the connection lost before a byte of the answer.
+    CommitThenDrop,
+    /// It is done, and the connection lost in the middle of the answer's body.
+    Truncate,
+}
+
+impl Fault {
+    /// A fault that does nothing yet, always, for every caller. It fits where `at` does: the name of a route
+    /// (`branches`), or a path with an optional method (`GET /rest/api/*/repos`). A `*` stands for anything.
+    #[must_use]
+    pub fn at(at: &str) -> Self {
+        Self {
+            at: at.to_owned(),
+            caller: None,
+            token_id: None,
+            delay_milliseconds: 0,
+            effect: Effect::None,
+            times: None,
+        }
+    }
+
+    /// Answers this instead; HTML if the body starts with `<`, else JSON.
+    #[must_use]
+    pub fn answer(self, status: u16, body: &str) -> Self {
+        self.effect(Effect::Answer {
+            status,
+            body: body.to_owned(),
+            headers: Vec::new(),
+        })
+    }
+
+    /// Sends the caller elsewhere.
+    #[must_use]
+    pub fn redirect(self, status: u16, location: &str) -> Self {
+        let headers = vec![("location".to_owned(), location.to_owned())];
+        self.effect(Effect::Answer {
+            status,
+            body: String::new(),
+            headers,
+        })
+    }
+
+    /// Has this effect.
+    #[must_use]
+    pub fn effect(self, effect: Effect) -> Self {
+        Self { effect, ..self }
+    }
+
+    /// Waits first, whatever the effect. The state is looked at after the wait.
+    #[must_use]
+    pub fn delay(self, delay: Duration) -> Self {
+        let delay_milliseconds = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            delay_milliseconds,
+            ..self
+        }
+    }
+
+    /// Hits this many requests and is gone.
+    #[must_use]
+    pub fn times(self, times: u32) -> Self {
+        Self {
+            times: Some(times),
+            ..self
+        }
+    }
+
+    /// Hits this program's requests only.
+    #[must_use]
+    pub fn caller(self, caller: Caller) -> Self {
+        Self {
+            caller: Some(caller),
+            ..self
+        }
+    }
+
+    /// Hits requests with the token of this id only.
+    #[must_use]
+    pub fn token_id(self, id: &str) -> Self {
+        Self {
+            token_id: Some(id.to_owned()),
+            ..self
+        }
+    }
+
+    fn fits(&self, call: &Call) -> bool {
+        let path = call.target.split('?').next().unwrap_or_default();
+        let place = match self.at.split_once(' ') {
+            Some((method, pattern)) => method == call.method && glob(pattern, path),
+            None if self.at.starts_with('/') => glob(&self.at, path),
+            None => glob(&self.at, call.operation),
+        };
+        let credential = self.token_id.clone().map(Credential::Token);
+        place
+            && self.times != Some(0)
+            && self.caller.is_none_or(|caller| caller == call.caller)
+            && credential.is_none_or(|credential| credential == call.credential)
+    }
+}
+
+/// The faults that are left.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub(crate) fn add(&mut self, fault: Fault) {
+        self.0.push(fault);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// What goes wrong with this call: a wait, then an effect.
+    pub(crate) fn strike(&mut self, call: &Call) -> (Duration, Effect) {
+        let Some(fault) = self.0.iter_mut().find(|fault| fault.fits(call)) else {
+            return (Duration::ZERO, Effect::None);
+        };
+        fault.times = fault.times.map(|left| left - 1);
+        (
+            Duration::from_millis(fault.delay_milliseconds),
+            fault.effect.clone(),
+        )
+    }
+}
+
+/// Whether `text` fits a pattern in which `*` stands for anything.
+fn glob(pattern: &str, text: &str) -> bool {
+    let Some((head, tail)) = pattern.split_once('*') else {
+        return pattern == text;
+    };
+    let Some(rest) = text.strip_prefix(head) else {
+        return false;
+    };
+    let mut starts = rest.char_indices().map(|(at, _)| at).chain([rest.len()]);
+    starts.any(|at| glob(tail, &rest[at..]))
+}

@@ -1,0 +1,194 @@
+//! One instance without its network: a request in, an answer out.
+
+use std::time::{Duration, Instant};
+
+use axum::http::{HeaderMap, Method, header};
+
+use super::{
+    auth::{self, Place},
+    calls::{Call, Caller, Calls, Outcome},
+    errors::Refusal,
+    fault::Faults,
+    paging::Query,
+    profile::Profile,
+    reply::Reply,
+    routes::{self, Destination},
+    visit::{Answer, Visit},
+    world::{Identity, ServerState, World},
+};
+
+/// The state of an instance.
+#[derive(Debug)]
+pub(crate) struct Simulation {
+    pub(crate) profile: Profile,
+    /// Scheme, host and port.
+    pub(crate) origin: String,
+    /// Empty, or a path that starts with a slash.
+    pub(crate) context: String,
+    pub(crate) world: World,
+    pub(crate) faults: Faults,
+    pub(crate) calls: Calls,
+    requests: u64,
+    /// Up to when the world's clock went on; it stands still if absent.
+    running: Option<Instant>,
+}
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) method: Method,
+    /// Raw.
+    pub(crate) path: String,
+    /// Raw; with its question mark, or empty.
+    pub(crate) query: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Request {
+    fn header(&self, name: header::HeaderName) -> Option<&str> {
+        // An unreadable header is not an absent one.
+        self.headers
+            .get(name)
+            .map(|value| value.to_str().unwrap_or("unreadable"))
+    }
+
+    fn accepts(&self, kind: &str) -> bool {
+        let everything =
+            |accepted: &str| accepted.contains("*/*") || accepted.contains("application/*");
+        self.header(header::ACCEPT)
+            .is_some_and(|it| everything(it) || it.contains(kind))
+    }
+}
+
+impl Simulation {
+    pub(crate) fn new(profile: Profile, origin: String, context: String) -> Self {
+        Self {
+            profile,
+            origin,
+            context,
+            world: World::default(),
+            faults: Faults::default(),
+            calls: Calls::default(),
+            requests: 0,
+            running: None,
+        }
+    }
+
+    /// The base URL, without a slash at the end.
+    pub(crate) fn base(&self) -> String {
+        format!("{}{}", self.origin, self.context)
+    }
+
+    /// Lets the world's clock run from now on.
+    pub(crate) fn run_clock(&mut self) {
+        self.running = Some(Instant::now());
+    }
+
+    /// Puts a running clock forward by the whole milliseconds that went by.
+    pub(crate) fn tick(&mut self) {
+        if let Some(last) = &mut self.running {
+            let passed = u64::try_from(last.elapsed().as_millis()).unwrap_or(0);
+            let whole = Duration::from_millis(passed);
+            *last += whole;
+            self.world.advance(whole);
+        }
+    }
+
+    /// What the log is to say of a request; its number comes later.
+    pub(crate) fn describe(&self, request: &Request) -> Call {
+        let path = request
+            .path
+            .strip_prefix(&self.context)
+            .unwrap_or(&request.path);
+        let operation = match routes::find(self.profile, request.method.as_str(), path) {
+            Destination::Route(route, _) => route.operation,
+            Destination::OtherMethod | Destination::Nowhere => "unknown",
+        };
+        let mut target = format!("{}{}", request.path, request.query);
+        for token in &self.world.tokens {
+            target = target.replace(token.secret.reveal(), &format!("<token {}>", token.id));
+        }
+        Call {
+            number: 0,
+            method: request.method.to_string(),
+            target,
+            operation,
+            caller: Caller::of(request.header(header::USER_AGENT).unwrap_or_default()),
+            credential: auth::credential(&self.world, request.header(header::AUTHORIZATION)),
+            outcome: Outcome::Pending,
+        }
+    }
+
+    /// Does what a request asks for.
+    pub(crate) fn answer(&mut self, request: &Request) -> Reply {
+        self.requests += 1;
+        let path = match request.path.strip_prefix(&self.context) {
+            Some(path) if path.is_empty() || path.starts_with('/') => path,
+            Some(_) | None => return Refusal::NoPage.reply(self.profile),
+        };
+        let mut identity = Identity::Anonymous;
+        let answer = self.serve(request, path, &mut identity);
+        let reply = answer.unwrap_or_else(|refusal| refusal.reply(self.profile));
+        let number = self.requests;
+        let reply = reply
+            .with("x-arequestid", format!("@SIM{number}x1x{number}x0"))
+            .with(
+                "vary",
+                "accept-encoding,x-auserid,cookie,x-ausername".to_owned(),
+            )
+            .with("cache-control", "no-cache, no-transform".to_owned());
+        match auth::shown_name(&self.world, &identity) {
+            None => reply,
+            Some((name, id)) => reply
+                .with("x-ausername", name)
+                .with("x-auserid", id.to_string()),
+        }
+    }
+
+    fn serve(&mut self, request: &Request, path: &str, identity: &mut Identity) -> Answer {
+        let base = self.base();
+        let rest = path.starts_with("/rest/");
+        let place = if rest || !self.profile.confines_tokens() {
+            Place::Rest
+        } else {
+            Place::Elsewhere
+        };
+        if path != "/status" && self.world.settings.server_state != ServerState::Running {
+            return Err(Refusal::Unavailable);
+        }
+        let authorization = request.header(header::AUTHORIZATION);
+        *identity = auth::identify(&mut self.world, authorization, place, &base)?;
+        if rest {
+            auth::spend(&mut self.world, identity)?;
+        }
+        let (route, parameters) = match routes::find(self.profile, request.method.as_str(), path) {
+            Destination::Route(route, parameters) => (route, parameters),
+            Destination::OtherMethod => return Err(Refusal::MethodNotAllowed),
+            Destination::Nowhere if rest => {
+                let uri = format!("{base}{path}");
+                return Err(Refusal::UnknownRoute {
+                    uri,
+                    accepts_json: request.accepts("json"),
+                });
+            }
+            Destination::Nowhere => return Err(Refusal::NoPage),
+        };
+        if rest && request.header(header::ACCEPT).is_some() && !request.accepts("application/json")
+        {
+            return Err(Refusal::NotAcceptable);
+        }
+        let mut visit = Visit {
+            profile: self.profile,
+            world: &mut self.world,
+            identity: identity.clone(),
+            query: Query::parse(request.query.trim_start_matches('?')),
+            body: &request.body,
+            base: &base,
+            parameters,
+            path,
+            raw_query: &request.query,
+        };
+        (route.answer)(&mut visit)
+    }
+}

@@ -1,0 +1,8 @@
+//! The instance as its callers meet it: over real connections.
+
+mod answers;
+mod client;
+mod faults;
+mod listings;
+mod logins;
+mod moves;
