@@ -75,10 +75,19 @@ impl Inventory {
         setting: (&SettingId, &SettingKey),
     ) -> Result<Self, SweepError> {
         let (id, key) = setting;
-        let bindings = sonarqube.project_bindings(id).await.map_err(SweepError::SonarQube)?;
-        let counted = sonarqube.count_binding(key).await.map_err(SweepError::SonarQube)?;
+        let bindings = sonarqube
+            .project_bindings(id)
+            .await
+            .map_err(SweepError::SonarQube)?;
+        let counted = sonarqube
+            .count_binding(key)
+            .await
+            .map_err(SweepError::SonarQube)?;
         let projects = sonarqube.projects().await.map_err(SweepError::SonarQube)?;
-        let repositories = bitbucket.repositories(None).await.map_err(SweepError::Bitbucket)?;
+        let repositories = bitbucket
+            .repositories(None)
+            .await
+            .map_err(SweepError::Bitbucket)?;
         let hidden_bindings = counted.saturating_sub(bindings.len() as u64);
         let mut bound: HashMap<String, Option<RepositoryPath>> = bindings
             .into_iter()
@@ -90,7 +99,11 @@ impl Inventory {
             (folded, Project::new(project, repository))
         });
         let repositories = repositories.into_iter().map(|repository| {
-            let row = Repository { id: repository.id, path: repository.path, name: repository.name };
+            let row = Repository {
+                id: repository.id,
+                path: repository.path,
+                name: repository.name,
+            };
             (row.path.folded(), row)
         });
         Ok(Self {
@@ -159,7 +172,10 @@ impl Project {
 }
 
 fn differing<T: PartialEq>(now: &HashMap<String, T>, then: &HashMap<String, T>) -> HashSet<String> {
-    let changed = now.iter().filter(|(key, row)| then.get(*key) != Some(row)).map(|(key, _)| key);
+    let changed = now
+        .iter()
+        .filter(|(key, row)| then.get(*key) != Some(row))
+        .map(|(key, _)| key);
     let gone = then.keys().filter(|key| !now.contains_key(*key));
     changed.chain(gone).cloned().collect()
 }
@@ -170,13 +186,21 @@ mod tests {
 
     fn repository(slug: &str, id: i64) -> Repository {
         let path = RepositoryPath::parse("PAY", slug).unwrap();
-        Repository { id, path, name: slug.to_owned() }
+        Repository {
+            id,
+            path,
+            name: slug.to_owned(),
+        }
     }
 
     #[test]
     fn only_what_came_went_or_changed_is_worth_a_look() {
         let mut then = Inventory::default();
-        for row in [repository("same", 1), repository("gone", 2), repository("again", 3)] {
+        for row in [
+            repository("same", 1),
+            repository("gone", 2),
+            repository("again", 3),
+        ] {
             let path = row.path.clone();
             then.learn_repository(&path, Some(row));
         }

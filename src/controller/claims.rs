@@ -34,7 +34,11 @@ impl Claims {
             let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
             // Turns that nobody holds or waits for are not worth keeping.
             turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-            Arc::clone(turns.entry((server.clone(), name.to_lowercase())).or_default())
+            Arc::clone(
+                turns
+                    .entry((server.clone(), name.to_lowercase()))
+                    .or_default(),
+            )
         };
         turn.lock_owned().await
     }
@@ -60,20 +64,27 @@ impl Claims {
         bindings: &Store<DeserializeGuard<ProjectBinding>>,
     ) -> Option<Contender> {
         let all = bindings.state();
-        let claimants = all.iter().filter_map(|guarded| guarded.0.as_ref().ok()).map(|binding| {
-            let held = binding.status.as_ref().and_then(|status| status.sonarqube_project.as_ref());
-            Claimant {
-                metadata: &binding.metadata,
-                management: binding.spec.management_policy,
-                holds: held.is_some_and(|project| {
-                    project.server_id == server.as_str() && project.key.eq_ignore_ascii_case(key.as_str())
-                }),
-                wants: held.is_none()
-                    && validate::connection_of(binding) == validate::connection_of(own)
-                    && validate::wanted_key(binding).is_some_and(|wanted| wanted.same(key))
-                    && !status::is_stalled(binding),
-            }
-        });
+        let claimants = all
+            .iter()
+            .filter_map(|guarded| guarded.0.as_ref().ok())
+            .map(|binding| {
+                let held = binding
+                    .status
+                    .as_ref()
+                    .and_then(|status| status.sonarqube_project.as_ref());
+                Claimant {
+                    metadata: &binding.metadata,
+                    management: binding.spec.management_policy,
+                    holds: held.is_some_and(|project| {
+                        project.server_id == server.as_str()
+                            && project.key.eq_ignore_ascii_case(key.as_str())
+                    }),
+                    wants: held.is_none()
+                        && validate::connection_of(binding) == validate::connection_of(own)
+                        && validate::wanted_key(binding).is_some_and(|wanted| wanted.same(key))
+                        && !status::is_stalled(binding),
+                }
+            });
         self.rival(server, key.as_str(), &uid(own), claimants)
     }
 
@@ -86,19 +97,25 @@ impl Claims {
         connections: &Store<DeserializeGuard<BitbucketConnection>>,
     ) -> Option<Contender> {
         let all = connections.state();
-        let claimants = all.iter().filter_map(|guarded| guarded.0.as_ref().ok()).map(|connection| {
-            let held = connection.status.as_ref().and_then(|status| status.configuration.as_ref());
-            Claimant {
-                metadata: &connection.metadata,
-                management: connection.spec.management_policy,
-                holds: held.is_some_and(|configuration| {
-                    configuration.server_id == server.as_str()
-                        && (configuration.name.eq_ignore_ascii_case(name.as_str())
-                            || id.is_some_and(|id| configuration.id == id.as_str()))
-                }),
-                wants: false,
-            }
-        });
+        let claimants = all
+            .iter()
+            .filter_map(|guarded| guarded.0.as_ref().ok())
+            .map(|connection| {
+                let held = connection
+                    .status
+                    .as_ref()
+                    .and_then(|status| status.configuration.as_ref());
+                Claimant {
+                    metadata: &connection.metadata,
+                    management: connection.spec.management_policy,
+                    holds: held.is_some_and(|configuration| {
+                        configuration.server_id == server.as_str()
+                            && (configuration.name.eq_ignore_ascii_case(name.as_str())
+                                || id.is_some_and(|id| configuration.id == id.as_str()))
+                    }),
+                    wants: false,
+                }
+            });
         self.rival(server, name.as_str(), &uid(own), claimants)
     }
 
@@ -136,9 +153,18 @@ impl Claimant<'_> {
         let uid = Uid::new(self.metadata.uid.clone().unwrap_or_default());
         let namespace = self.metadata.namespace.as_deref().unwrap_or_default();
         let name = self.metadata.name.as_deref().unwrap_or_default();
-        let created = self.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second());
+        let created = self
+            .metadata
+            .creation_timestamp
+            .as_ref()
+            .map_or(0, |time| time.0.as_second());
         let accepted = self.holds || fresh == Some(&uid);
-        Contender { uid, name: format!("{namespace}/{name}"), accepted, created }
+        Contender {
+            uid,
+            name: format!("{namespace}/{name}"),
+            accepted,
+            created,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
+use kube::ResourceExt as _;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::events::Recorder;
 use kube::runtime::reflector::{ObjectRef, Store};
@@ -17,7 +18,9 @@ use crate::identity::Uid;
 use crate::metrics::Metrics;
 use crate::plan::{Class, delay};
 
-use super::claims::Claims;
+use super::claims::{Claims, uid};
+use super::connection::memory::Memories;
+use super::counts::Counts;
 use super::session::Sessions;
 use super::watches::Watches;
 
@@ -59,12 +62,25 @@ pub(crate) struct Context {
     pub(crate) bindings: Store<DeserializeGuard<ProjectBinding>>,
     pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
     pub(crate) sessions: Sessions,
+    pub(crate) memories: Memories,
     pub(crate) claims: Claims,
     pub(crate) watches: Watches,
     pub(crate) failures: Failures,
+    pub(crate) counts: Counts,
     pub(crate) triggers: Triggers,
     pub(crate) events: Recorder,
     pub(crate) metrics: Arc<Metrics>,
+}
+
+impl Context {
+    /// Has the servers of a connection checked before anything else: one of its bindings met trouble.
+    pub(crate) fn doubt(&self, connection: &BitbucketConnection) {
+        self.memories.doubt(&uid(connection));
+        self.triggers.connection(
+            &connection.namespace().unwrap_or_default(),
+            &connection.name_any(),
+        );
+    }
 }
 
 /// Asks for passes from outside the watches.
@@ -77,12 +93,16 @@ pub(crate) struct Triggers {
 impl Triggers {
     /// Has a connection looked at. A closed channel means that the operator is stopping.
     pub(crate) fn connection(&self, namespace: &str, name: &str) {
-        self.connections.send(ObjectRef::new(name).within(namespace)).ok();
+        self.connections
+            .send(ObjectRef::new(name).within(namespace))
+            .ok();
     }
 
     /// Has a binding looked at.
     pub(crate) fn binding(&self, namespace: &str, name: &str) {
-        self.bindings.send(ObjectRef::new(name).within(namespace)).ok();
+        self.bindings
+            .send(ObjectRef::new(name).within(namespace))
+            .ok();
     }
 }
 
@@ -107,7 +127,10 @@ impl Failures {
 
     /// A pass that did not fail, or an object that is gone.
     pub(crate) fn forget(&self, uid: &Uid) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(uid);
     }
 }
 

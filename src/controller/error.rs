@@ -27,6 +27,9 @@ pub(crate) enum Error {
     /// Another object, or a server that starts, must be ready first.
     #[error("{}", .0.message)]
     Waiting(Refusal),
+    /// Something that may pass was found out in another way than by a failed call.
+    #[error("{}", .0.message)]
+    Retry(Refusal),
     /// A token that its own server refuses, confirmed.
     #[error("{}", .0.message)]
     Denied(Refusal),
@@ -44,11 +47,16 @@ pub(crate) enum Error {
         #[source]
         source: bitbucket::Error,
     },
+    /// SonarQube answers, and is not ready to serve.
+    #[error("SonarQube at {url} is not up: {phase}")]
+    NotUp { url: ServerUrl, phase: String },
     /// The pass took longer than any pass should.
     #[error("the pass was given up after {} s", after.as_secs())]
     Deadline { after: Duration },
     /// The plan did not come to an end.
-    #[error("the servers do not keep what is written to them: still different after {rounds} rounds")]
+    #[error(
+        "the servers do not keep what is written to them: still different after {rounds} rounds"
+    )]
     Unstable { rounds: u32 },
     /// The pass panicked.
     #[error("the pass panicked: this is a defect of Bindery, please report it with the log")]
@@ -62,15 +70,25 @@ impl Error {
 
     pub(crate) fn sweep(error: SweepError, sonarqube: &ServerUrl, bitbucket: &ServerUrl) -> Self {
         match error {
-            SweepError::SonarQube(source) => Self::SonarQube { url: sonarqube.clone(), source },
-            SweepError::Bitbucket(source) => Self::Bitbucket { url: bitbucket.clone(), source },
+            SweepError::SonarQube(source) => Self::SonarQube {
+                url: sonarqube.clone(),
+                source,
+            },
+            SweepError::Bitbucket(source) => Self::Bitbucket {
+                url: bitbucket.clone(),
+                source,
+            },
         }
     }
 
     /// Who has to do something before another try can help.
     pub(crate) fn class(&self) -> Class {
         match self {
-            Self::Kubernetes { .. } | Self::Deadline { .. } | Self::Unstable { .. } => Class::Transient,
+            Self::Kubernetes { .. }
+            | Self::Retry(_)
+            | Self::NotUp { .. }
+            | Self::Deadline { .. }
+            | Self::Unstable { .. } => Class::Transient,
             Self::Refused(_) => Class::Invalid,
             Self::Waiting(_) => Class::Waiting,
             Self::Denied(_) => Class::Denied,
@@ -87,19 +105,28 @@ impl Error {
 
     /// Whether a server of the connection, not the object, is the trouble: no other object need find out by itself.
     pub(crate) fn is_outage(&self) -> bool {
-        self.failure().is_some_and(Failure::is_transient)
+        matches!(self, Self::NotUp { .. })
+            || self.failure().is_some_and(Failure::is_transient)
             || matches!(
                 self,
                 Self::SonarQube {
-                    source: sonarqube::Error::Unauthorized { .. } | sonarqube::Error::UnknownUrl { .. },
+                    source: sonarqube::Error::Unauthorized { .. }
+                        | sonarqube::Error::UnknownUrl { .. },
                     ..
-                } | Self::Bitbucket { source: bitbucket::Error::InvalidToken { .. }, .. }
+                } | Self::Bitbucket {
+                    source: bitbucket::Error::InvalidToken { .. },
+                    ..
+                }
             )
     }
 
     /// What a condition says of it: the whole chain, joined once.
     pub(crate) fn refusal(&self) -> Refusal {
-        if let Self::Refused(refusal) | Self::Waiting(refusal) | Self::Denied(refusal) = self {
+        if let Self::Refused(refusal)
+        | Self::Waiting(refusal)
+        | Self::Denied(refusal)
+        | Self::Retry(refusal) = self
+        {
             return refusal.clone();
         }
         let mut message = self.to_string();
@@ -113,9 +140,13 @@ impl Error {
 
     fn reason(&self) -> Reason {
         match self {
-            Self::Refused(refusal) | Self::Waiting(refusal) | Self::Denied(refusal) => refusal.reason,
+            Self::Refused(refusal)
+            | Self::Waiting(refusal)
+            | Self::Denied(refusal)
+            | Self::Retry(refusal) => refusal.reason,
             Self::SonarQube { source, .. } => sonarqube_reason(source),
             Self::Bitbucket { source, .. } => bitbucket_reason(source),
+            Self::NotUp { .. } => Reason::ServerNotUp,
             Self::Deadline { .. } => Reason::Timeout,
             Self::Kubernetes { .. } | Self::Unstable { .. } => Reason::ProgressingWithRetry,
             Self::Panicked => Reason::InternalError,
@@ -124,8 +155,14 @@ impl Error {
 
     fn failure(&self) -> Option<&Failure> {
         match self {
-            Self::SonarQube { source: sonarqube::Error::Transport(failure), .. }
-            | Self::Bitbucket { source: bitbucket::Error::Transport(failure), .. } => Some(failure),
+            Self::SonarQube {
+                source: sonarqube::Error::Transport(failure),
+                ..
+            }
+            | Self::Bitbucket {
+                source: bitbucket::Error::Transport(failure),
+                ..
+            } => Some(failure),
             _ => None,
         }
     }
@@ -196,7 +233,11 @@ fn bitbucket_reason(error: &bitbucket::Error) -> Reason {
 }
 
 fn failure_class(failure: &Failure) -> Class {
-    if failure.is_transient() { Class::Transient } else { Class::Invalid }
+    if failure.is_transient() {
+        Class::Transient
+    } else {
+        Class::Invalid
+    }
 }
 
 fn failure_reason(failure: &Failure) -> Reason {
@@ -210,8 +251,8 @@ fn failure_reason(failure: &Failure) -> Reason {
         Problem::Status { .. } | Problem::Connect { .. } | Problem::Interrupted => {
             Reason::ConnectionUnavailable
         }
-        Problem::UnexpectedBody { .. }
-        | Problem::BodyTooLarge
-        | Problem::InconsistentPages => Reason::UnexpectedResponse,
+        Problem::UnexpectedBody { .. } | Problem::BodyTooLarge | Problem::InconsistentPages => {
+            Reason::UnexpectedResponse
+        }
     }
 }

@@ -21,8 +21,8 @@ pub(crate) struct Sessions(Mutex<HashMap<Uid, Session>>);
 pub(crate) enum Session {
     /// Work.
     Open(Arc<View>),
-    /// Wait: something of the connection is not right. The last view serves deletions.
-    Closed { why: Refusal, view: Option<Arc<View>> },
+    /// Wait: something of the connection is not right.
+    Closed(Refusal),
 }
 
 /// The servers as the bindings of one connection see them.
@@ -53,14 +53,34 @@ pub(crate) enum Decoration {
 
 impl View {
     pub(crate) fn new(parts: ViewParts, inventory: Arc<Mutex<Inventory>>) -> Self {
-        let ViewParts { sonarqube, bitbucket, server, setting, login, way, decoration } = parts;
+        let ViewParts {
+            sonarqube,
+            bitbucket,
+            server,
+            setting,
+            login,
+            way,
+            decoration,
+        } = parts;
         let (setting, setting_key) = setting;
-        Self { sonarqube, bitbucket, server, setting, setting_key, login, way, decoration, inventory }
+        Self {
+            sonarqube,
+            bitbucket,
+            server,
+            setting,
+            setting_key,
+            login,
+            way,
+            decoration,
+            inventory,
+        }
     }
 
     /// What the last sweep saw, and what was read since.
     pub(crate) fn inventory(&self) -> MutexGuard<'_, Inventory> {
-        self.inventory.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inventory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,19 +103,16 @@ impl Sessions {
 
     /// Lets the bindings work. Returns whether they could not before.
     pub(crate) fn open(&self, connection: &Uid, view: View) -> bool {
-        let before = self.lock().insert(connection.clone(), Session::Open(Arc::new(view)));
+        let before = self
+            .lock()
+            .insert(connection.clone(), Session::Open(Arc::new(view)));
         !matches!(before, Some(Session::Open(_)))
     }
 
-    /// Makes the bindings wait.
-    pub(crate) fn close(&self, connection: &Uid, why: Refusal) {
-        let mut sessions = self.lock();
-        let view = match sessions.remove(connection) {
-            Some(Session::Open(view)) => Some(view),
-            Some(Session::Closed { view, .. }) => view,
-            None => None,
-        };
-        sessions.insert(connection.clone(), Session::Closed { why, view });
+    /// Makes the bindings wait. Returns whether that is news to them.
+    pub(crate) fn close(&self, connection: &Uid, why: Refusal) -> bool {
+        let before = self.lock().insert(connection.clone(), Session::Closed(why));
+        !matches!(before, Some(Session::Closed(_)))
     }
 
     /// Forgets a connection that is gone.

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::{Config, Event};
-use kube::runtime::{WatchStreamExt as _, metadata_watcher, watcher};
+use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Resource};
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -74,11 +74,14 @@ impl Watches {
                 ));
                 Watch { shared, task }
             });
-            lock(&watch.shared).connections.insert(connection.to_owned());
+            lock(&watch.shared)
+                .connections
+                .insert(connection.to_owned());
         }
         let namespace = references.first().map(|watched| watched.namespace.clone());
         watches.retain(|watched, watch| {
-            let kept = references.contains(watched) || Some(&watched.namespace) != namespace.as_ref();
+            let kept =
+                references.contains(watched) || Some(&watched.namespace) != namespace.as_ref();
             kept || watch.drop_connection(connection)
         });
     }
@@ -115,16 +118,33 @@ impl Watch {
     }
 }
 
-async fn run(watched: Watched, client: kube::Client, shared: Arc<Mutex<Shared>>, triggers: Triggers) {
-    let Watched { kind, namespace, name } = &watched;
-    let only = Config::default().fields(&format!("metadata.name={name}")).timeout(60);
+async fn run(
+    watched: Watched,
+    client: kube::Client,
+    shared: Arc<Mutex<Shared>>,
+    triggers: Triggers,
+) {
+    let Watched {
+        kind,
+        namespace,
+        name,
+    } = &watched;
+    let only = Config::default()
+        .fields(&format!("metadata.name={name}"))
+        .timeout(60);
     match kind {
         CaBundleKind::Secret => {
-            let events = metadata_watcher(Api::<Secret>::namespaced(client, namespace), only);
+            let events = watcher(
+                Api::<PartialObjectMeta<Secret>>::namespaced(client, namespace),
+                only,
+            );
             follow(events, namespace, &shared, &triggers).await;
         }
         CaBundleKind::ConfigMap => {
-            let events = metadata_watcher(Api::<ConfigMap>::namespaced(client, namespace), only);
+            let events = watcher(
+                Api::<PartialObjectMeta<ConfigMap>>::namespaced(client, namespace),
+                only,
+            );
             follow(events, namespace, &shared, &triggers).await;
         }
     }

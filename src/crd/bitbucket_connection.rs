@@ -303,6 +303,10 @@ pub struct AppliedSecrets {
     /// The uuid of the configuration that was given them.
     #[schemars(length(max = 64))]
     pub configuration_id: String,
+    /// The SonarQube user for whom the import token was stored: the operator's own, from its token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 255))]
+    pub sonarqube_user: Option<String>,
     /// The Secret of the configuration's own token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<SecretVersion>,

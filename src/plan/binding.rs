@@ -7,7 +7,7 @@ mod table;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
 
 use super::{Access, Contender, Difference, Management, Reason, Refusal};
-pub use release::{Leave, Release, ReleaseFacts, ReleasePolicy, release};
+pub use release::{Leave, Release, ReleaseFacts, ReleasePolicy, Seen, release};
 
 /// What a binding declares, and what it remembers.
 #[derive(Clone, Debug, PartialEq, Eq)]

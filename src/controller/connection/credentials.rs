@@ -11,8 +11,8 @@ use crate::controller::context::{Context, SecretHosts};
 use crate::controller::error::Error;
 use crate::controller::watches::Watched;
 use crate::crd::{
-    ALLOWED_HOSTS, BitbucketConnection, BitbucketConnectionSpec, CaBundleKind, CaBundleReference, SecretKeyReference,
-    SecretVersion,
+    ALLOWED_HOSTS, BitbucketConnection, BitbucketConnectionSpec, CaBundleKind, CaBundleReference,
+    SecretKeyReference, SecretVersion,
 };
 use crate::http::{CaBundle, HostPolicy, Token};
 use crate::plan::Reason;
@@ -37,14 +37,26 @@ pub(super) struct Credential {
 }
 
 /// Reads what the connection refers to, and sees to it that a change of it triggers a pass.
-pub(super) async fn read(connection: &BitbucketConnection, context: &Context) -> Result<Credentials, Error> {
+pub(super) async fn read(
+    connection: &BitbucketConnection,
+    context: &Context,
+) -> Result<Credentials, Error> {
     let namespace = connection.namespace().unwrap_or_default();
     // Before anything is read: what is missing, or may not be read yet, is noticed when it comes.
     let references = references(connection, &namespace);
-    let Context { client, watches, triggers, .. } = context;
+    let Context {
+        client,
+        watches,
+        triggers,
+        ..
+    } = context;
     watches.follow(&connection.name_any(), &references, client, triggers);
     let reader = Reader { namespace, context };
-    let BitbucketConnectionSpec { bitbucket, sonarqube, .. } = &connection.spec;
+    let BitbucketConnectionSpec {
+        bitbucket,
+        sonarqube,
+        ..
+    } = &connection.spec;
     let write = reader.token(&bitbucket.token_secret_ref).await?;
     let import = match &bitbucket.import_token_secret_ref {
         Some(reference) => reader.token(reference).await?,
@@ -61,8 +73,16 @@ pub(super) async fn read(connection: &BitbucketConnection, context: &Context) ->
 
 /// The objects that a connection refers to.
 fn references(connection: &BitbucketConnection, namespace: &str) -> Vec<Watched> {
-    let BitbucketConnectionSpec { bitbucket, sonarqube, .. } = &connection.spec;
-    let watched = |kind, name: &str| Watched { kind, namespace: namespace.to_owned(), name: name.to_owned() };
+    let BitbucketConnectionSpec {
+        bitbucket,
+        sonarqube,
+        ..
+    } = &connection.spec;
+    let watched = |kind, name: &str| Watched {
+        kind,
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    };
     let tokens = [&bitbucket.token_secret_ref, &sonarqube.token_secret_ref]
         .into_iter()
         .chain(&bitbucket.import_token_secret_ref)
@@ -92,12 +112,18 @@ impl Reader<'_> {
             )
         })?;
         let hosts = self.hosts(&place, &secret.metadata)?;
-        Ok(Credential { token, version: version(&secret.metadata), hosts })
+        Ok(Credential {
+            token,
+            version: version(&secret.metadata),
+            hosts,
+        })
     }
 
     fn hosts(&self, place: &str, metadata: &ObjectMeta) -> Result<Option<HostPolicy>, Error> {
-        let annotation =
-            metadata.annotations.as_ref().and_then(|annotations| annotations.get(ALLOWED_HOSTS));
+        let annotation = metadata
+            .annotations
+            .as_ref()
+            .and_then(|annotations| annotations.get(ALLOWED_HOSTS));
         match annotation {
             Some(list) => HostPolicy::parse(list).map(Some).map_err(|error| {
                 Error::refused(
@@ -117,7 +143,10 @@ impl Reader<'_> {
         }
     }
 
-    async fn bundle(&self, reference: Option<&CaBundleReference>) -> Result<Option<CaBundle>, Error> {
+    async fn bundle(
+        &self,
+        reference: Option<&CaBundleReference>,
+    ) -> Result<Option<CaBundle>, Error> {
         let Some(CaBundleReference { kind, name, key }) = reference else {
             return Ok(None);
         };
@@ -156,17 +185,28 @@ impl Reader<'_> {
     }
 
     fn seen(&self, kind: CaBundleKind, name: &str, metadata: &ObjectMeta) {
-        let watched = Watched { kind, namespace: self.namespace.clone(), name: name.to_owned() };
+        let watched = Watched {
+            kind,
+            namespace: self.namespace.clone(),
+            name: name.to_owned(),
+        };
         self.context.watches.seen(&watched, metadata);
     }
 
-    fn found<T>(&self, resource: &str, name: &str, answer: kube::Result<Option<T>>) -> Result<T, Error> {
+    fn found<T>(
+        &self,
+        resource: &str,
+        name: &str,
+        answer: kube::Result<Option<T>>,
+    ) -> Result<T, Error> {
         let namespace = &self.namespace;
         match answer {
             Ok(Some(object)) => Ok(object),
             Ok(None) => Err(Error::refused(
                 Reason::SecretNotFound,
-                format!("{resource} {namespace}/{name} does not exist: create it, or correct its name in the spec"),
+                format!(
+                    "{resource} {namespace}/{name} does not exist: create it, or correct its name in the spec"
+                ),
             )),
             Err(kube::Error::Api(status)) if status.code == 403 => {
                 let account = &self.context.settings.service_account;
@@ -177,7 +217,10 @@ impl Reader<'_> {
                     ),
                 ))
             }
-            Err(source) => Err(Error::Kubernetes { doing: "read what the connection refers to", source }),
+            Err(source) => Err(Error::Kubernetes {
+                doing: "read what the connection refers to",
+                source,
+            }),
         }
     }
 }
@@ -187,7 +230,9 @@ fn entry<T: Payload>(place: &str, key: &str, mut data: BTreeMap<String, T>) -> R
     match data.remove(key) {
         None => Err(Error::refused(
             Reason::SecretKeyMissing,
-            format!("{place} has no key {key} (it has {count} other key(s)): add it, or correct the key in the spec"),
+            format!(
+                "{place} has no key {key} (it has {count} other key(s)): add it, or correct the key in the spec"
+            ),
         )),
         Some(payload) if payload.is_empty() => Err(Error::refused(
             Reason::SecretEmpty,

@@ -22,17 +22,30 @@ pub struct ReleaseFacts<'a> {
     pub uid: &'a Uid,
     /// What its status remembers, as far as it speaks of this server.
     pub record: &'a Record,
-    /// The project, read just before; `None` when it is gone.
-    pub project: Option<&'a Project>,
+    /// The project in SonarQube.
+    pub seen: Seen<'a>,
     /// Whether another accepted object has the claim on the project.
     pub claimed_by_other: bool,
     /// The operator's `--allow-project-deletion`.
     pub deletion_allowed: bool,
 }
 
+/// The project of a deleted binding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen<'a> {
+    /// Nobody has looked yet: a look costs calls, and a server that is up.
+    NotYet,
+    /// It is not there.
+    Gone,
+    /// It is there, read just before.
+    There(&'a Project),
+}
+
 /// What to do before the object may go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Release {
+    /// Look at the project, and ask again.
+    Look(ProjectKey),
     /// Delete the project.
     DeleteProject(ProjectKey),
     /// Nothing.
@@ -55,38 +68,39 @@ pub enum Leave {
 /// What to do in SonarQube before a deleted binding may go.
 #[must_use]
 pub fn release(policy: ReleasePolicy, facts: &ReleaseFacts<'_>) -> Release {
-    let Some((project, accepted)) = facts.project.and_then(|project| {
-        facts
-            .record
-            .holding(project)
-            .map(|accepted| (project, accepted))
-    }) else {
+    let Some(accepted) = &facts.record.accepted else {
         return Release::Leave(Leave::AsAsked);
     };
+    let by_us = |uid: &Option<Uid>| uid.as_ref() == Some(facts.uid);
     match policy {
         ReleasePolicy::Orphan => Release::Leave(Leave::AsAsked),
+        ReleasePolicy::Unbind if by_us(&accepted.bound_by) => Release::Leave(Leave::CannotUnbind),
+        ReleasePolicy::Unbind => Release::Leave(Leave::NotOurs),
+        ReleasePolicy::DeleteProject if !by_us(&accepted.created_by) => {
+            Release::Leave(Leave::NotOurs)
+        }
         ReleasePolicy::DeleteProject if !facts.deletion_allowed => {
             Release::Leave(Leave::DeletionNotAllowed)
         }
-        ReleasePolicy::DeleteProject => {
-            let created = accepted.created_by.as_ref() == Some(facts.uid);
-            let proven = match (&accepted.id, &project.id) {
-                (Some(then), Some(now)) => then == now,
-                // Where SonarQube tells no uuid, the binding must still be as we wrote it.
-                (None, _) | (_, None) => matches!(
-                    (&project.binding, &accepted.repository),
-                    (BindingState::Bound { repository, .. }, Some(then)) if repository.same(then)
-                ),
-            };
-            if created && proven && !facts.claimed_by_other {
-                Release::DeleteProject(project.key.clone())
-            } else {
-                Release::Leave(Leave::NotOurs)
+        ReleasePolicy::DeleteProject => match facts.seen {
+            Seen::NotYet => Release::Look(accepted.key.clone()),
+            Seen::Gone => Release::Leave(Leave::AsAsked),
+            Seen::There(project) => {
+                let proven = match (&accepted.id, &project.id) {
+                    (Some(then), Some(now)) => then == now,
+                    // Where SonarQube tells no uuid, the binding must still be as we wrote it.
+                    (None, _) | (_, None) => matches!(
+                        (&project.binding, &accepted.repository),
+                        (BindingState::Bound { repository, .. }, Some(then)) if repository.same(then)
+                    ),
+                };
+                let held = facts.record.holding(project).is_some();
+                if held && proven && !facts.claimed_by_other {
+                    Release::DeleteProject(project.key.clone())
+                } else {
+                    Release::Leave(Leave::NotOurs)
+                }
             }
-        }
-        ReleasePolicy::Unbind if accepted.bound_by.as_ref() != Some(facts.uid) => {
-            Release::Leave(Leave::NotOurs)
-        }
-        ReleasePolicy::Unbind => Release::Leave(Leave::CannotUnbind),
+        },
     }
 }

@@ -1,0 +1,268 @@
+//! The writes of a binding, one for each step of the plan.
+
+use crate::controller::clock;
+use crate::controller::error::Error;
+use crate::controller::event::{Occurred, Occurrence};
+use crate::controller::status::{self, Precondition};
+use crate::crd::{Intent, ProjectBindingStatus};
+use crate::identity::{ProjectKey, RepositoryPath};
+use crate::plan::binding::{Acceptance, Accepted, NewCode, Origin, Rights, Step, Visibility};
+use crate::plan::{Reason, Refusal};
+use crate::sonarqube::{self, NewBinding, Permission};
+
+use super::{View, Work};
+
+impl Work<'_, '_> {
+    pub(super) async fn apply(&mut self, step: Step) -> Result<(), Error> {
+        let sonarqube = &self.view.sonarqube;
+        let fail = |source| Error::SonarQube {
+            url: sonarqube.url().clone(),
+            source,
+        };
+        match step {
+            Step::RecordIntent(key) => self.record_intent(key).await,
+            Step::Import {
+                key,
+                name,
+                repository,
+            } => self.import(key, &name, repository).await,
+            Step::Bind {
+                key,
+                name,
+                repository,
+            } => self.bind(key, &name, repository).await,
+            Step::Accept(acceptance) => {
+                self.accept(acceptance);
+                Ok(())
+            }
+            Step::GrantSelf(key) => {
+                let login = &self.view.login;
+                for permission in [Permission::Browse, Permission::Administer] {
+                    sonarqube
+                        .add_user_permission(login, permission, &key)
+                        .await
+                        .map_err(fail)?;
+                }
+                self.rights = Rights::Assumed;
+                Ok(())
+            }
+            Step::SetVisibility(key, visibility) => {
+                let wanted = match visibility {
+                    Visibility::Private => sonarqube::Visibility::Private,
+                    Visibility::Public => sonarqube::Visibility::Public,
+                };
+                sonarqube
+                    .update_visibility(&key, wanted)
+                    .await
+                    .map_err(fail)?;
+                let note = format!("made SonarQube project {key} {}", visibility.as_str());
+                self.tell(Occurred::DriftCorrected, note);
+                Ok(())
+            }
+            Step::SetNewCode(key, new_code) => {
+                let definition = match &new_code {
+                    NewCode::PreviousVersion => sonarqube::NewCode::PreviousVersion,
+                    NewCode::NumberOfDays(days) => sonarqube::NewCode::Days(u16::from(*days)),
+                    NewCode::ReferenceBranch(branch) => {
+                        sonarqube::NewCode::ReferenceBranch(branch.clone())
+                    }
+                };
+                sonarqube
+                    .set_new_code(&key, None, &definition)
+                    .await
+                    .map_err(fail)?;
+                if let Some(accepted) = &mut self.desired.record.accepted {
+                    accepted.new_code = Some(new_code);
+                }
+                self.commit();
+                Ok(())
+            }
+            Step::RenameMainBranch(key, name) => sonarqube
+                .rename_main_branch(&key, &name)
+                .await
+                .map_err(fail),
+        }
+    }
+
+    /// Written with resourceVersion before anything is created: whoever lost the race creates nothing.
+    async fn record_intent(&mut self, key: ProjectKey) -> Result<(), Error> {
+        if self.desired.record.intent.as_ref() != Some(&key) {
+            let intent = Intent {
+                project_key: key.to_string(),
+                way: "PUT api/v2/dop-translation/bound-projects".to_owned(),
+                since: clock::now(),
+            };
+            let status = ProjectBindingStatus {
+                intent: Some(intent.clone()),
+                ..self.binding.status.clone().unwrap_or_default()
+            };
+            self.binding =
+                status::write(self.api, &self.binding, &status, Precondition::Unchanged).await?;
+            self.context.metrics.status_written("ProjectBinding");
+            self.report.intent = Some(intent);
+        }
+        self.desired.record.intent = Some(key);
+        self.commit();
+        Ok(())
+    }
+
+    async fn import(
+        &mut self,
+        key: ProjectKey,
+        name: &str,
+        repository: RepositoryPath,
+    ) -> Result<(), Error> {
+        let bound = self.put(&key, name, &repository).await?;
+        let ours = bound.created != Some(false);
+        let note = if ours {
+            format!("imported repository {repository} as SonarQube project {key}")
+        } else {
+            format!(
+                "SonarQube project {key} came into being meanwhile and was bound to repository {repository}"
+            )
+        };
+        self.tell(Occurred::Imported, note);
+        let own = self.own().clone();
+        self.hold(Accepted {
+            server: self.view.server.clone(),
+            key,
+            id: Some(bound.project),
+            created_by: ours.then(|| own.clone()),
+            bound_by: Some(own),
+            repository: Some(repository),
+            new_code: None,
+        });
+        self.commit();
+        Ok(())
+    }
+
+    async fn bind(
+        &mut self,
+        key: ProjectKey,
+        name: &str,
+        repository: RepositoryPath,
+    ) -> Result<(), Error> {
+        let bound = self.put(&key, name, &repository).await?;
+        let before = self
+            .desired
+            .record
+            .accepted
+            .take()
+            .filter(|accepted| accepted.key.same(&key));
+        let kind = if before.is_some() {
+            Occurred::DriftCorrected
+        } else {
+            Occurred::Bound
+        };
+        self.tell(
+            kind,
+            format!("bound SonarQube project {key} to repository {repository}"),
+        );
+        let (created_by, new_code) = before.map_or((None, None), |accepted| {
+            (accepted.created_by, accepted.new_code)
+        });
+        self.hold(Accepted {
+            server: self.view.server.clone(),
+            key,
+            id: Some(bound.project),
+            created_by,
+            bound_by: Some(self.own().clone()),
+            repository: Some(repository),
+            new_code,
+        });
+        self.commit();
+        Ok(())
+    }
+
+    async fn put(
+        &self,
+        project: &ProjectKey,
+        name: &str,
+        repository: &RepositoryPath,
+    ) -> Result<sonarqube::BoundProject, Error> {
+        self.assert_setting().await?;
+        let binding = NewBinding {
+            project,
+            name,
+            setting: &self.view.setting,
+            repository,
+            monorepo: false,
+            new_code: None,
+        };
+        let answer = self.view.sonarqube.put_bound_project(&binding).await;
+        answer.map_err(|source| Error::SonarQube {
+            url: self.view.sonarqube.url().clone(),
+            source,
+        })
+    }
+
+    /// SonarQube sends the import token to the setting's URL: it must be ours at this moment.
+    async fn assert_setting(&self) -> Result<(), Error> {
+        let View {
+            sonarqube,
+            setting,
+            bitbucket,
+            ..
+        } = self.view;
+        let rows = sonarqube.dop_settings().await;
+        let rows = rows.map_err(|source| Error::SonarQube {
+            url: sonarqube.url().clone(),
+            source,
+        })?;
+        let ours = rows.iter().any(|row| {
+            row.id == *setting
+                && row
+                    .url
+                    .as_deref()
+                    .is_some_and(|url| bitbucket.url().same(url))
+        });
+        if ours {
+            return Ok(());
+        }
+        self.context.doubt(&self.reference.connection);
+        Err(Error::Retry(Refusal::new(
+            Reason::ConnectionNotReady,
+            "SonarQube's configuration was changed by somebody else: nothing is bound until the connection has mended it",
+        )))
+    }
+
+    fn accept(&mut self, acceptance: Acceptance) {
+        let Acceptance { key, id, origin } = acceptance;
+        let own = self.own().clone();
+        let (made, kind) = match origin {
+            Origin::Imported => (Some(own), Occurred::Imported),
+            Origin::Found => (None, Occurred::Adopted),
+        };
+        let repository = self.desired.repository.clone();
+        self.tell(
+            kind,
+            format!("SonarQube project {key} is bound to repository {repository}"),
+        );
+        self.hold(Accepted {
+            server: self.view.server.clone(),
+            key,
+            id,
+            created_by: made.clone(),
+            bound_by: made,
+            repository: Some(repository),
+            new_code: None,
+        });
+    }
+
+    /// Takes the claim: every other pass sees it at once.
+    fn hold(&mut self, accepted: Accepted) {
+        self.context
+            .claims
+            .remember(&accepted.server, accepted.key.as_str(), self.own());
+        self.desired.key = accepted.key.clone();
+        self.desired.record.accepted = Some(accepted);
+    }
+
+    fn commit(&mut self) {
+        self.committed = self.desired.record.clone();
+    }
+
+    fn tell(&mut self, kind: Occurred, note: String) {
+        self.report.occurrences.push(Occurrence::new(kind, note));
+    }
+}

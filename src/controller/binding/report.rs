@@ -1,0 +1,260 @@
+//! What a pass over a binding says in its status and its events.
+
+use kube::{Api, ResourceExt as _};
+
+use crate::controller::claims::uid;
+use crate::controller::clock;
+use crate::controller::connection::{interval, told};
+use crate::controller::context::Context;
+use crate::controller::error::Error;
+use crate::controller::event::{self, Occurrence};
+use crate::controller::pass::{self, Next};
+use crate::controller::session::{Decoration, View};
+use crate::controller::status::{self, Precondition};
+use crate::crd::{
+    self, BitbucketConnection, ConnectionStatus, Intent, ProjectBinding, ProjectBindingStatus,
+    RECONCILE_REQUESTED_AT, RepositoryStatus, SonarQubeProjectStatus,
+};
+use crate::identity::{ProjectId, Uid};
+use crate::plan::binding::{Accepted, Record};
+use crate::plan::verdict::{Aspect, Outcome, State, Verdict, aspects, summary};
+use crate::plan::{Difference, Reason, Refusal};
+
+use super::{WITHOUT_CONNECTION, dereference, validate};
+
+/// The own conditions of the kind, but for `DecorationReady`.
+const ASPECTS: &[Aspect] = &[Aspect::Accepted, Aspect::Synced];
+
+/// What a pass has found out so far.
+pub(super) struct Report<'a> {
+    binding: &'a ProjectBinding,
+    pub(super) record: Record,
+    pub(super) intent: Option<Intent>,
+    pub(super) repository: Option<RepositoryStatus>,
+    pub(super) occurrences: Vec<Occurrence>,
+}
+
+impl<'a> Report<'a> {
+    /// Begins with what the status says.
+    pub(super) fn of(binding: &'a ProjectBinding) -> Self {
+        let status = binding.status.as_ref();
+        Self {
+            binding,
+            record: validate::record(binding),
+            intent: status.and_then(|status| status.intent.clone()),
+            repository: status.and_then(|status| status.repository.clone()),
+            occurrences: Vec::new(),
+        }
+    }
+
+    /// Everything that may be written is as declared.
+    pub(super) async fn settled(
+        self,
+        differences: Vec<Difference>,
+        connection: &BitbucketConnection,
+        view: &View,
+        (api, context): (&Api<ProjectBinding>, &Context),
+    ) -> Result<Next, Error> {
+        let next = Next::Settled(interval(connection, context));
+        let message = told(&differences);
+        let drift = Refusal::new(Reason::DriftDetected, message.clone());
+        let (outcome, failed) = if differences.is_empty() {
+            (Outcome::Settled, None)
+        } else {
+            (Outcome::Differing(message), Some((Aspect::Synced, &drift)))
+        };
+        let mut verdicts = summary(&outcome);
+        verdicts.extend(aspects(ASPECTS, ASPECTS, failed));
+        verdicts.push(decoration(view.decoration));
+        let accepted_by = ConnectionStatus {
+            namespace: connection.namespace().unwrap_or_default(),
+            name: connection.name_any(),
+            uid: uid(connection).to_string(),
+        };
+        let status = ProjectBindingStatus {
+            connection: Some(accepted_by),
+            difference: differences.into_iter().map(difference).collect(),
+            ..self.status(verdicts, Some(view))
+        };
+        self.write(status, api, context).await?;
+        Ok(next)
+    }
+
+    /// Something stopped the pass.
+    pub(super) async fn failed(
+        self,
+        error: Error,
+        api: &Api<ProjectBinding>,
+        context: &Context,
+    ) -> Result<Next, Error> {
+        let connection = dereference::reference(self.binding, context).ok();
+        let interval = connection.map_or(WITHOUT_CONNECTION, |reference| {
+            interval(&reference.connection, context)
+        });
+        if error.is_outage() && status::is_settled(self.binding) {
+            return Ok(Next::Failed { error, interval });
+        }
+        let refusal = error.refusal();
+        let was_accepted = self.record.accepted.is_some();
+        let at = if was_accepted {
+            Aspect::Synced
+        } else {
+            Aspect::Accepted
+        };
+        let reached: &[Aspect] = if was_accepted {
+            &[Aspect::Accepted]
+        } else {
+            &[]
+        };
+        let mut verdicts = summary(&pass::outcome(&error));
+        verdicts.extend(aspects(ASPECTS, reached, Some((at, &refusal))));
+        verdicts.push(unknown_decoration());
+        let status = self.status(verdicts, None);
+        self.write(status, api, context).await?;
+        Ok(Next::Failed { error, interval })
+    }
+
+    /// Stays as it was for the generation it was; says so for a new one.
+    pub(super) async fn suspended(
+        self,
+        connection: &BitbucketConnection,
+        api: &Api<ProjectBinding>,
+        context: &Context,
+    ) -> Result<Next, Error> {
+        if !status::is_settled(self.binding) {
+            let mut verdicts = summary(&Outcome::Suspended);
+            verdicts.extend(aspects(ASPECTS, &[], None));
+            verdicts.push(unknown_decoration());
+            let status = self.status(verdicts, None);
+            self.write(status, api, context).await?;
+        }
+        Ok(Next::Settled(interval(connection, context)))
+    }
+
+    /// Says that the object is on its way out.
+    pub(super) async fn leaving(
+        self,
+        outcome: &Outcome,
+        api: &Api<ProjectBinding>,
+        context: &Context,
+    ) -> Result<(), Error> {
+        let status = self.status(summary(outcome), None);
+        self.write(status, api, context).await
+    }
+
+    fn status(&self, verdicts: Vec<Verdict>, view: Option<&View>) -> ProjectBindingStatus {
+        let before = self.binding.status.clone().unwrap_or_default();
+        let generation = self.binding.metadata.generation;
+        let project = before.sonarqube_project.as_ref();
+        let kept = |accepted: &Accepted| remembered(accepted, view, project);
+        ProjectBindingStatus {
+            observed_generation: generation,
+            conditions: status::conditions(
+                &before.conditions,
+                &verdicts,
+                generation,
+                &clock::now(),
+            ),
+            connection: before.connection,
+            sonarqube_project: self.record.accepted.as_ref().map(kept),
+            repository: self.repository.clone(),
+            intent: self.intent.clone().filter(|_| self.record.intent.is_some()),
+            difference: Vec::new(),
+            last_handled_reconcile_at: requested(self.binding),
+        }
+    }
+
+    async fn write(
+        self,
+        status: ProjectBindingStatus,
+        api: &Api<ProjectBinding>,
+        context: &Context,
+    ) -> Result<(), Error> {
+        let before = self.binding.status.clone().unwrap_or_default();
+        let mut occurrences = self.occurrences;
+        occurrences.extend(event::transition(&before.conditions, &status.conditions));
+        if status != before {
+            status::write(api, self.binding, &status, Precondition::None).await?;
+            context.metrics.status_written("ProjectBinding");
+            context.counts.mark(self.binding);
+        }
+        event::publish(self.binding, &occurrences, context).await;
+        Ok(())
+    }
+}
+
+fn remembered(
+    accepted: &Accepted,
+    view: Option<&View>,
+    before: Option<&SonarQubeProjectStatus>,
+) -> SonarQubeProjectStatus {
+    let url = view.map(|view| {
+        let mut url = view.sonarqube.url().join(["dashboard"]);
+        url.query_pairs_mut()
+            .append_pair("id", accepted.key.as_str());
+        url.to_string()
+    });
+    SonarQubeProjectStatus {
+        key: accepted.key.to_string(),
+        id: accepted.id.as_ref().map(ProjectId::to_string),
+        server_id: accepted.server.to_string(),
+        url: url
+            .or_else(|| before.map(|before| before.url.clone()))
+            .unwrap_or_default(),
+        created_by: accepted.created_by.as_ref().map(Uid::to_string),
+        bound_by: accepted.bound_by.as_ref().map(Uid::to_string),
+        new_code_definition: accepted.new_code.as_ref().map(validate::new_code_status),
+    }
+}
+
+fn decoration(of_server: Decoration) -> Verdict {
+    let verdict =
+        |state, reason, message| Verdict::new(Aspect::DecorationReady, state, reason, message);
+    match of_server {
+        Decoration::Unsupported => verdict(
+            State::False,
+            Reason::UnsupportedEdition,
+            "this SonarQube cannot analyse pull requests: Developer Edition or later, or the community branch plugin, can",
+        ),
+        Decoration::BaseUrlUnset => verdict(
+            State::False,
+            Reason::ServerBaseURLUnset,
+            "links in pull requests would lead to localhost: set spec.sonarqube.serverBaseURL on the connection",
+        ),
+        Decoration::Possible => verdict(
+            State::Unknown,
+            Reason::NotChecked,
+            "the server can decorate pull requests; whether it did for this repository is not checked yet",
+        ),
+    }
+}
+
+fn unknown_decoration() -> Verdict {
+    Verdict::new(
+        Aspect::DecorationReady,
+        State::Unknown,
+        Reason::NotChecked,
+        "not looked at in this pass",
+    )
+}
+
+fn difference(difference: Difference) -> crd::Difference {
+    let Difference {
+        field,
+        desired,
+        observed,
+    } = difference;
+    let cut = |text: String| text.chars().take(512).collect();
+    crd::Difference {
+        field: field.to_owned(),
+        desired: cut(desired),
+        observed: cut(observed),
+    }
+}
+
+fn requested(binding: &ProjectBinding) -> Option<String> {
+    binding
+        .annotations()
+        .get(RECONCILE_REQUESTED_AT)
+        .map(|value| value.chars().take(256).collect())
+}

@@ -1,0 +1,13 @@
+//! The one place that reads the wall clock.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+/// Now, to the second: a status holds no fractions.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the shell's one clock; the core takes time as an argument"
+)]
+pub(crate) fn now() -> Time {
+    let now = jiff::Timestamp::now();
+    Time(jiff::Timestamp::from_second(now.as_second()).unwrap_or(now))
+}

@@ -1,0 +1,77 @@
+//! What a connection declares and remembers, as the core wants it.
+
+use kube::ResourceExt as _;
+
+use crate::controller::claims::uid;
+use crate::controller::error::Error;
+use crate::crd::{AdoptionPolicy, BitbucketConnection, ManagementPolicy};
+use crate::identity::{ServerId, ServerUrl, SettingId, SettingKey, Uid};
+use crate::plan::connection::{Adoption, Desired, Recorded};
+use crate::plan::{Management, Reason};
+
+/// The URL of both servers.
+pub(super) struct Urls {
+    pub(super) sonarqube: ServerUrl,
+    pub(super) bitbucket: ServerUrl,
+}
+
+/// Parses the servers' URLs: CEL takes some that are none.
+pub(super) fn urls(connection: &BitbucketConnection) -> Result<Urls, Error> {
+    Ok(Urls {
+        sonarqube: parsed("sonarqube.url", &connection.spec.sonarqube.url)?,
+        bitbucket: parsed("bitbucket.url", &connection.spec.bitbucket.url)?,
+    })
+}
+
+/// What the connection declares.
+pub(super) fn desired(connection: &BitbucketConnection, urls: &Urls) -> Result<Desired, Error> {
+    let spec = &connection.spec;
+    let base_url = spec.sonarqube.server_base_url.as_deref();
+    Ok(Desired {
+        uid: uid(connection),
+        name: configuration_name(connection)?,
+        url: urls.bitbucket.clone(),
+        server_base_url: base_url
+            .map(|url| parsed("sonarqube.serverBaseURL", url))
+            .transpose()?,
+        adoption: match spec.adoption_policy {
+            AdoptionPolicy::Never => Adoption::Never,
+            AdoptionPolicy::IfMatching => Adoption::IfMatching,
+            AdoptionPolicy::Always => Adoption::Always,
+        },
+        management: match spec.management_policy {
+            ManagementPolicy::Full => Management::Full,
+            ManagementPolicy::Observe => Management::Observe,
+        },
+        record: recorded(connection),
+    })
+}
+
+/// The configuration that the status remembers.
+pub(super) fn recorded(connection: &BitbucketConnection) -> Option<Recorded> {
+    let configuration = connection.status.as_ref()?.configuration.as_ref()?;
+    Some(Recorded {
+        server: ServerId::new(&*configuration.server_id),
+        id: SettingId::new(&*configuration.id),
+        created_by: configuration.created_by.as_deref().map(Uid::new),
+    })
+}
+
+fn configuration_name(connection: &BitbucketConnection) -> Result<SettingKey, Error> {
+    let name = connection
+        .spec
+        .configuration_name
+        .clone()
+        .unwrap_or_else(|| connection.name_any());
+    SettingKey::parse(&name).map_err(|error| {
+        Error::refused(
+            Reason::InvalidSpec,
+            format!("spec.configurationName: {error}"),
+        )
+    })
+}
+
+fn parsed(field: &str, text: &str) -> Result<ServerUrl, Error> {
+    ServerUrl::parse(text)
+        .map_err(|error| Error::refused(Reason::InvalidSpec, format!("spec.{field}: {error}")))
+}

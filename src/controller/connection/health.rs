@@ -1,0 +1,286 @@
+//! Whether both servers are what they should be, and take the tokens. Read once an interval, and again
+//! after anything went wrong; a rotation asks only for what is new.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::bitbucket;
+use crate::controller::error::Error;
+use crate::controller::session::Decoration;
+use crate::identity::ServerId;
+use crate::plan::binding::Way;
+use crate::plan::verdict::Aspect;
+use crate::plan::{Reason, Refusal};
+use crate::sonarqube::{self, Phase, Version};
+
+use super::credentials::Credentials;
+use super::remotes::Remotes;
+
+/// SonarQube's setting for its own public URL.
+pub(super) const SERVER_BASE_URL: &str = "sonar.core.serverBaseURL";
+
+/// What the servers told.
+#[derive(Clone, Debug)]
+pub(super) struct Health {
+    pub(super) checked: Instant,
+    pub(super) server: ServerId,
+    pub(super) version: Version,
+    pub(super) capabilities: Capabilities,
+    pub(super) login: String,
+    pub(super) bitbucket_version: String,
+    /// `sonar.core.serverBaseURL`.
+    pub(super) base_url: Option<String>,
+    /// Until when SonarQube's token is valid, as a date, where told.
+    pub(super) token_expiry: Option<String>,
+    /// The tokens that were tried.
+    pub(super) tried: Credentials,
+}
+
+/// What a SonarQube server can do: probed while it is up, again when its version or its id changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Capabilities {
+    pub(super) edition: Option<String>,
+    pub(super) features: Vec<String>,
+    pub(super) way: Way,
+}
+
+impl Capabilities {
+    /// Whether several Bitbucket configurations may be there.
+    pub(super) fn several(&self) -> bool {
+        self.has("multiple-alm")
+    }
+
+    fn has(&self, feature: &str) -> bool {
+        self.features.iter().any(|held| held == feature)
+    }
+
+    /// What of them is shown in the status.
+    pub(super) fn names(&self) -> Vec<String> {
+        let way = match self.way {
+            Way::PutBoundProject => Some("PutBoundProject"),
+            Way::None => None,
+        };
+        let features = [
+            ("branch-support", "PullRequestAnalysis"),
+            ("multiple-alm", "SeveralConfigurations"),
+            ("monorepo", "Monorepo"),
+        ];
+        let known = features
+            .iter()
+            .filter(|(feature, _)| self.has(feature))
+            .map(|(_, name)| *name);
+        way.into_iter().chain(known).map(str::to_owned).collect()
+    }
+}
+
+impl Health {
+    /// Whether the servers must be asked again before anything is done.
+    pub(super) fn is_due(&self, interval: Duration, credentials: &Credentials) -> bool {
+        // A little early is early enough: the pass is scheduled by the same interval.
+        self.checked.elapsed() >= interval.mul_f64(0.9)
+            || self.tried.sonarqube.token != credentials.sonarqube.token
+    }
+
+    /// What of pull request decoration holds for the whole server.
+    pub(super) fn decoration(&self) -> Decoration {
+        if !self.capabilities.has("branch-support") {
+            Decoration::Unsupported
+        } else if self.base_url.is_none() {
+            Decoration::BaseUrlUnset
+        } else {
+            Decoration::Possible
+        }
+    }
+
+    /// Asks both servers everything.
+    pub(super) async fn check(
+        remotes: &Remotes,
+        credentials: &Credentials,
+        before: Option<Self>,
+        at: &mut Aspect,
+    ) -> Result<Self, Error> {
+        let sonarqube = &remotes.sonarqube;
+        *at = Aspect::SonarQubeReachable;
+        let status = up(sonarqube).await?;
+        *at = Aspect::CredentialsValid;
+        let user = user(sonarqube).await?;
+        *at = Aspect::SonarQubeReachable;
+        let known =
+            before.filter(|health| health.server == status.id && health.version == status.version);
+        let capabilities = match known {
+            Some(health) => health.capabilities,
+            None => probe(sonarqube)
+                .await
+                .map_err(|source| failed(sonarqube, source))?,
+        };
+        let settings = sonarqube.settings(&[SERVER_BASE_URL]).await;
+        let mut settings = settings.map_err(|source| failed(sonarqube, source))?;
+        *at = Aspect::BitbucketReachable;
+        let bitbucket_version = supported(&remotes.writer).await?;
+        *at = Aspect::CredentialsValid;
+        try_tokens(remotes, credentials, None).await?;
+        Ok(Self {
+            checked: Instant::now(),
+            server: status.id,
+            version: status.version,
+            capabilities,
+            login: user.login,
+            bitbucket_version,
+            base_url: settings.remove(SERVER_BASE_URL),
+            token_expiry: sonarqube.token_expiration(),
+            tried: credentials.clone(),
+        })
+    }
+}
+
+/// Tries Bitbucket's tokens, those alone that were not tried before: a bad one is never pushed over a good one.
+pub(super) async fn try_tokens(
+    remotes: &Remotes,
+    credentials: &Credentials,
+    tried: Option<&Credentials>,
+) -> Result<(), Error> {
+    let is_new = |token, before: Option<&_>| before != Some(token);
+    if is_new(
+        &credentials.write.token,
+        tried.map(|tried| &tried.write.token),
+    ) {
+        check_token(&remotes.writer, "tokenSecretRef").await?;
+    }
+    let other = credentials.import.token != credentials.write.token;
+    if other
+        && is_new(
+            &credentials.import.token,
+            tried.map(|tried| &tried.import.token),
+        )
+    {
+        check_token(&remotes.importer, "importTokenSecretRef").await?;
+    }
+    Ok(())
+}
+
+async fn check_token(client: &bitbucket::Client, field: &str) -> Result<(), Error> {
+    match client.check_token().await {
+        Ok(_) => Ok(()),
+        Err(bitbucket::Error::InvalidToken { .. }) => Err(Error::Denied(Refusal::new(
+            Reason::AuthenticationFailed,
+            format!(
+                "Bitbucket at {} does not accept the token of spec.bitbucket.{field} (wrong, expired or revoked): put a valid one into the Secret. SonarQube keeps the one it has",
+                client.url()
+            ),
+        ))),
+        Err(source) => Err(Error::Bitbucket {
+            url: client.url().clone(),
+            source,
+        }),
+    }
+}
+
+/// Only an `UP` server is believed: until then its 401 and 404 mean nothing.
+pub(super) async fn up(sonarqube: &sonarqube::Client) -> Result<sonarqube::Status, Error> {
+    let status = sonarqube
+        .status()
+        .await
+        .map_err(|source| failed(sonarqube, source))?;
+    match &status.phase {
+        Phase::Up => Ok(status),
+        Phase::MigrationNeeded => Err(Error::refused(
+            Reason::ServerNotUp,
+            format!(
+                "SonarQube at {} waits for its database migration to be started",
+                sonarqube.url()
+            ),
+        )),
+        other => Err(Error::NotUp {
+            url: sonarqube.url().clone(),
+            phase: format!("{other:?}"),
+        }),
+    }
+}
+
+async fn user(sonarqube: &sonarqube::Client) -> Result<sonarqube::User, Error> {
+    let user = match sonarqube.current_user().await {
+        Err(sonarqube::Error::Unauthorized { .. }) => return Err(confirmed(sonarqube).await),
+        answer => answer.map_err(|source| failed(sonarqube, source))?,
+    };
+    let missing: Vec<_> = [
+        ("admin", "Administer System"),
+        ("provisioning", "Create Projects"),
+    ]
+    .into_iter()
+    .filter(|(key, _)| !user.has(key))
+    .map(|(_, name)| name)
+    .collect();
+    if missing.is_empty() {
+        return Ok(user);
+    }
+    Err(Error::refused(
+        Reason::PermissionMissing,
+        format!(
+            "SonarQube's user {} lacks the global permission(s) {}: grant them, and use a user token (squ_), not an analysis token",
+            user.login,
+            missing.join(" and ")
+        ),
+    ))
+}
+
+/// A 401 is a bad token only if SonarQube says so in as many words, and is up.
+async fn confirmed(sonarqube: &sonarqube::Client) -> Error {
+    let valid = match sonarqube.validate_token().await {
+        Ok(valid) => valid,
+        Err(source) => return failed(sonarqube, source),
+    };
+    match up(sonarqube).await {
+        Err(error) => error,
+        Ok(_) if valid => Error::NotUp {
+            url: sonarqube.url().clone(),
+            phase: "not settled".to_owned(),
+        },
+        Ok(_) => Error::Denied(Refusal::new(
+            Reason::AuthenticationFailed,
+            format!(
+                "SonarQube at {} does not accept the token of spec.sonarqube.tokenSecretRef (wrong, expired or revoked): put a valid user token into the Secret",
+                sonarqube.url()
+            ),
+        )),
+    }
+}
+
+async fn probe(sonarqube: &sonarqube::Client) -> Result<Capabilities, sonarqube::Error> {
+    let way = if sonarqube.has_put_bound_project().await? {
+        Way::PutBoundProject
+    } else {
+        Way::None
+    };
+    Ok(Capabilities {
+        edition: sonarqube.edition().await?,
+        features: sonarqube.features().await?,
+        way,
+    })
+}
+
+async fn supported(bitbucket: &bitbucket::Client) -> Result<String, Error> {
+    let server = bitbucket.server().await;
+    let server = server.map_err(|source| Error::Bitbucket {
+        url: bitbucket.url().clone(),
+        source,
+    })?;
+    if server.version.at_least(5, 15) {
+        return Ok(server.version.to_string());
+    }
+    Err(Error::refused(
+        Reason::UnsupportedVersion,
+        format!(
+            "Bitbucket at {}: found {}, need 5.15 or later",
+            bitbucket.url(),
+            server.version
+        ),
+    ))
+}
+
+pub(super) fn failed(sonarqube: &sonarqube::Client, source: sonarqube::Error) -> Error {
+    Error::SonarQube {
+        url: sonarqube.url().clone(),
+        source,
+    }
+}

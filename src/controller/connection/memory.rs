@@ -1,0 +1,74 @@
+//! What this process remembers of a connection between two passes. Nothing here is needed for correctness:
+//! a restart costs one validation and one sweep.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::time::Instant;
+
+use crate::http::Token;
+use crate::identity::{SettingId, Uid};
+use crate::inventory::Inventory;
+use crate::plan::connection::Validation;
+
+use super::health::Health;
+use super::remotes::Remotes;
+
+/// The memories of all connections, by uid.
+#[derive(Default)]
+pub(crate) struct Memories(Mutex<HashMap<Uid, Memory>>);
+
+/// What is remembered of one connection.
+#[derive(Default)]
+pub(super) struct Memory {
+    pub(super) remotes: Option<Remotes>,
+    pub(super) health: Option<Health>,
+    pub(super) validated: Option<Validated>,
+    /// The very tokens that were pushed: equal bytes in a new version of the Secret are not pushed again.
+    pub(super) pushed: Pushed,
+    pub(super) swept: Option<(Instant, SettingId)>,
+    pub(super) inventory: Arc<Mutex<Inventory>>,
+    /// The generation and the run-now request that the last pass has seen.
+    pub(super) asked: (Option<i64>, Option<String>),
+}
+
+/// What SonarQube said of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Validated {
+    pub(super) setting: SettingId,
+    pub(super) result: Validation,
+}
+
+/// The tokens that a configuration was given by this process.
+#[derive(Default)]
+pub(super) struct Pushed {
+    pub(super) write: Option<(SettingId, Token)>,
+    pub(super) import: Option<(SettingId, Token)>,
+}
+
+impl Memories {
+    /// Takes a memory out for a pass. A pass that panics does not bring it back, and the next starts anew.
+    pub(super) fn take(&self, connection: &Uid) -> Memory {
+        self.lock().remove(connection).unwrap_or_default()
+    }
+
+    pub(super) fn put(&self, connection: &Uid, memory: Memory) {
+        self.lock().insert(connection.clone(), memory);
+    }
+
+    /// Makes the next pass check both servers.
+    pub(crate) fn doubt(&self, connection: &Uid) {
+        if let Some(memory) = self.lock().get_mut(connection) {
+            memory.health = None;
+        }
+    }
+
+    /// Forgets a connection that is gone.
+    pub(super) fn forget(&self, connection: &Uid) {
+        self.lock().remove(connection);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Uid, Memory>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

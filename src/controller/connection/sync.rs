@@ -1,0 +1,216 @@
+//! Makes SonarQube's configuration equal to what the connection declares: look, plan, write, look again.
+
+mod apply;
+
+use crate::controller::context::Context;
+use crate::controller::error::Error;
+use crate::controller::event::Occurrence;
+use crate::crd::{AppliedSecrets, BitbucketConnection};
+use crate::identity::{SettingId, SettingKey};
+use crate::plan::connection::{
+    BaseUrl, Desired, Observed, Plan, Platform, Recorded, Setting, TokenState, Validation, plan,
+};
+use crate::plan::{Difference, Reason};
+
+use super::credentials::{Credential, Credentials};
+use super::health::{Health, failed};
+use super::memory::Memory;
+use super::remotes::Remotes;
+
+/// More rounds than any plan needs: adopt or create, update, and one to see that nothing is left.
+const ROUNDS: u32 = 6;
+
+/// One connection's configuration, while it is made equal.
+pub(super) struct Sync<'a> {
+    pub(super) connection: &'a BitbucketConnection,
+    pub(super) context: &'a Context,
+    pub(super) desired: Desired,
+    pub(super) credentials: &'a Credentials,
+    pub(super) remotes: &'a Remotes,
+    pub(super) health: &'a mut Health,
+    pub(super) memory: &'a mut Memory,
+    /// What the status will remember; kept even if the pass fails.
+    pub(super) record: Kept,
+    pub(super) occurrences: Vec<Occurrence>,
+    /// The name of a configuration that was just created: its id is found in the listing.
+    pub(super) created: Option<SettingKey>,
+}
+
+/// One of the two tokens that SonarQube is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// The configuration's own.
+    Write,
+    /// That of the operator's user, for imports.
+    Import,
+}
+
+impl Which {
+    fn of(self, credentials: &Credentials) -> &Credential {
+        match self {
+            Self::Write => &credentials.write,
+            Self::Import => &credentials.import,
+        }
+    }
+}
+
+/// What a connection remembers of SonarQube's side.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    pub(super) configuration: Option<(Recorded, SettingKey)>,
+    pub(super) applied: Option<AppliedSecrets>,
+}
+
+impl Sync<'_> {
+    /// Works until nothing is left to do. The differences are those that `Observe` does not mend.
+    pub(super) async fn run(&mut self) -> Result<(Setting, Vec<Difference>), Error> {
+        let mut settings = self.settings().await?;
+        for _ in 0..ROUNDS {
+            self.desired.record = self
+                .record
+                .configuration
+                .as_ref()
+                .map(|(recorded, _)| recorded.clone());
+            let observed = self.observe(settings.clone()).await?;
+            match plan(&self.desired, &observed) {
+                Plan::Refused(refusal) => return Err(Error::Refused(refusal)),
+                Plan::Settled => return self.settled(&settings, Vec::new()),
+                Plan::Differs(differences) => return self.settled(&settings, differences),
+                Plan::Steps(steps) => {
+                    let listing_changes = steps
+                        .iter()
+                        .any(|step| apply::changes_the_listing(step, &observed));
+                    for step in steps {
+                        self.apply(step, &observed).await?;
+                    }
+                    if listing_changes {
+                        settings = self.settings().await?;
+                        self.recognise(&settings);
+                    }
+                }
+            }
+        }
+        Err(Error::Unstable { rounds: ROUNDS })
+    }
+
+    fn settled(
+        &mut self,
+        settings: &[Setting],
+        differences: Vec<Difference>,
+    ) -> Result<(Setting, Vec<Difference>), Error> {
+        let record = self.record.configuration.as_mut();
+        let id = record.as_ref().map(|(recorded, _)| recorded.id.clone());
+        let setting = settings.iter().find(|setting| {
+            Some(&setting.id) == id.as_ref() || (id.is_none() && setting.key == self.desired.name)
+        });
+        if let (Some(setting), Some((_, name))) = (setting, record) {
+            *name = setting.key.clone();
+        }
+        setting.cloned().map(|setting| (setting, differences)).ok_or_else(|| {
+            Error::refused(
+                Reason::DriftDetected,
+                format!("SonarQube has no configuration {}, and managementPolicy: Observe creates none", self.desired.name),
+            )
+        })
+    }
+
+    async fn settings(&self) -> Result<Vec<Setting>, Error> {
+        let sonarqube = &self.remotes.sonarqube;
+        let rows = sonarqube
+            .dop_settings()
+            .await
+            .map_err(|source| failed(sonarqube, source))?;
+        Ok(rows
+            .into_iter()
+            .map(|row| Setting {
+                id: row.id,
+                key: row.key,
+                platform: match row.platform.as_str() {
+                    "bitbucket" => Platform::Bitbucket,
+                    "bitbucketcloud" | "bitbucket_cloud" => Platform::BitbucketCloud,
+                    _ => Platform::Other,
+                },
+                url: row.url.unwrap_or_default(),
+            })
+            .collect())
+    }
+
+    async fn observe(&mut self, settings: Vec<Setting>) -> Result<Observed, Error> {
+        let Self {
+            connection,
+            context,
+            desired,
+            health,
+            ..
+        } = self;
+        let name = &desired.name;
+        let id = desired.record.as_ref().map(|recorded| recorded.id.clone());
+        let namesake = settings.iter().find(|setting| setting.key == *name);
+        let bound_through_namesake = match namesake {
+            Some(namesake)
+                if Some(&namesake.id) != id.as_ref() && !desired.url.same(&namesake.url) =>
+            {
+                let sonarqube = &self.remotes.sonarqube;
+                let count = sonarqube.count_binding(name).await;
+                Some(count.map_err(|source| failed(sonarqube, source))?)
+            }
+            _ => None,
+        };
+        let claimed_by = context.claims.on_configuration(
+            &health.server,
+            (name, id.as_ref()),
+            connection,
+            &context.connections,
+        );
+        let base_url = health.base_url.clone().map_or(BaseUrl::Unset, BaseUrl::Set);
+        let server = health.server.clone();
+        let several = health.capabilities.several();
+        let kept = id.filter(|id| settings.iter().any(|setting| setting.id == *id));
+        Ok(Observed {
+            server,
+            several,
+            bound_through_namesake,
+            server_base_url: base_url,
+            claimed_by,
+            token: self.token_state(kept.as_ref(), Which::Write),
+            import_token: self.token_state(kept.as_ref(), Which::Import),
+            validation: self.validation(kept.as_ref()),
+            settings,
+        })
+    }
+
+    fn token_state(&mut self, setting: Option<&SettingId>, which: Which) -> TokenState {
+        let credential = which.of(self.credentials);
+        let (Some(setting), Some(applied)) = (setting, &self.record.applied) else {
+            return TokenState::ToPush;
+        };
+        let same_place = applied.server_id == self.health.server.as_str()
+            && applied.configuration_id == setting.as_str()
+            && (which == Which::Write
+                || applied.sonarqube_user.as_deref() == Some(&*self.health.login));
+        if !same_place {
+            return TokenState::ToPush;
+        }
+        let (version, pushed) = match which {
+            Which::Write => (&applied.token, &self.memory.pushed.write),
+            Which::Import => (&applied.import_token, &self.memory.pushed.import),
+        };
+        let same_version = version.as_ref() == Some(&credential.version);
+        let same_bytes = *pushed == Some((setting.clone(), credential.token.clone()));
+        if !same_version && same_bytes {
+            self.applied(setting, which);
+        }
+        if same_version || same_bytes {
+            TokenState::Applied
+        } else {
+            TokenState::ToPush
+        }
+    }
+
+    fn validation(&self, setting: Option<&SettingId>) -> Validation {
+        let validated = self.memory.validated.as_ref();
+        validated
+            .filter(|validated| Some(&validated.setting) == setting)
+            .map_or(Validation::Due, |validated| validated.result)
+    }
+}

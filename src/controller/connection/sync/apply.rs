@@ -1,0 +1,270 @@
+//! The writes of a connection, one for each step of the plan.
+
+use crate::controller::error::Error;
+use crate::controller::event::{Occurred, Occurrence};
+use crate::crd::AppliedSecrets;
+use crate::identity::{SettingId, SettingKey};
+use crate::plan::Reason;
+use crate::plan::connection::{Observed, Recorded, Setting, Step, TokenInUpdate, Validation};
+use crate::sonarqube::{self, BitbucketAnswer};
+
+use super::{Sync, Which};
+use crate::controller::connection::health::{SERVER_BASE_URL, failed};
+use crate::controller::connection::memory::Validated;
+
+/// Whether the listing must be read again after a step: a token cannot be listed.
+pub(super) fn changes_the_listing(step: &Step, observed: &Observed) -> bool {
+    match step {
+        Step::Create(..) => true,
+        Step::Update {
+            key, rename, url, ..
+        } => {
+            let same = |setting: &Setting| setting.key == *key && setting.url == url.as_str();
+            rename.is_some() || !observed.settings.iter().any(same)
+        }
+        Step::Adopt(_) | Step::SetPat(_) | Step::Validate(_) | Step::SetServerBaseUrl(_) => false,
+    }
+}
+
+impl Sync<'_> {
+    pub(super) async fn apply(&mut self, step: Step, observed: &Observed) -> Result<(), Error> {
+        let (remotes, credentials) = (self.remotes, self.credentials);
+        let sonarqube = &remotes.sonarqube;
+        let fail = |source| failed(sonarqube, source);
+        match step {
+            Step::Create(name, url) => {
+                let answer = sonarqube
+                    .create_bitbucket(&name, &url, &credentials.write.token)
+                    .await;
+                answer.map_err(|source| limit(&source).unwrap_or_else(|| fail(source)))?;
+                self.tell(
+                    Occurred::Created,
+                    format!("created configuration {name} in SonarQube"),
+                );
+                self.created = Some(name);
+            }
+            Step::Adopt(id) => self.adopt(id, observed),
+            Step::Update {
+                key,
+                rename,
+                url,
+                token,
+            } => {
+                let sent = (token == TokenInUpdate::Sent).then_some(&credentials.write.token);
+                let name = rename.as_ref().unwrap_or(&key);
+                sonarqube
+                    .update_bitbucket(&key, name, &url, sent)
+                    .await
+                    .map_err(fail)?;
+                self.updated(&key, rename.as_ref(), token, observed);
+            }
+            Step::SetPat(name) => {
+                sonarqube
+                    .set_pat(&name, &credentials.import.token)
+                    .await
+                    .map_err(fail)?;
+                if let Some(id) = self.id() {
+                    self.applied(&id, Which::Import);
+                }
+            }
+            Step::Validate(name) => self.validate(&name).await?,
+            Step::SetServerBaseUrl(url) => {
+                sonarqube
+                    .set_setting(SERVER_BASE_URL, url.as_str())
+                    .await
+                    .map_err(fail)?;
+                self.health.base_url = Some(url.to_string());
+                self.tell(
+                    Occurred::DriftCorrected,
+                    format!("set SonarQube's server base URL to {url}"),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds what was just created in the listing.
+    pub(super) fn recognise(&mut self, settings: &[Setting]) {
+        let Some(name) = self.created.take() else {
+            return;
+        };
+        if let Some(setting) = settings.iter().find(|setting| setting.key == name) {
+            let uid = self.desired.uid.clone();
+            self.claim(&setting.id, &name, Some(uid));
+            self.applied(&setting.id, Which::Write);
+        }
+    }
+
+    fn adopt(&mut self, id: SettingId, observed: &Observed) {
+        let name = observed
+            .settings
+            .iter()
+            .find(|setting| setting.id == id)
+            .map(|setting| setting.key.clone());
+        let name = name.unwrap_or_else(|| self.desired.name.clone());
+        self.claim(&id, &name, None);
+        self.tell(
+            Occurred::Adopted,
+            format!("adopted configuration {name} of SonarQube"),
+        );
+    }
+
+    fn claim(
+        &mut self,
+        id: &SettingId,
+        name: &SettingKey,
+        created_by: Option<crate::identity::Uid>,
+    ) {
+        let server = self.health.server.clone();
+        self.context
+            .claims
+            .remember(&server, name.as_str(), &self.desired.uid);
+        let recorded = Recorded {
+            server,
+            id: id.clone(),
+            created_by,
+        };
+        self.record.configuration = Some((recorded, name.clone()));
+        self.record.applied = None;
+    }
+
+    fn updated(
+        &mut self,
+        key: &SettingKey,
+        rename: Option<&SettingKey>,
+        token: TokenInUpdate,
+        observed: &Observed,
+    ) {
+        let Some(id) = self.id() else { return };
+        let before = observed.settings.iter().find(|setting| setting.id == id);
+        let url_differed = before.is_some_and(|setting| !self.desired.url.same(&setting.url));
+        if let Some(name) = rename {
+            self.tell(
+                Occurred::DriftCorrected,
+                format!("renamed configuration {key} of SonarQube to {name}"),
+            );
+        }
+        if url_differed {
+            self.memory.validated = None;
+            let note = format!(
+                "set the URL of configuration {key} of SonarQube back to {}",
+                self.desired.url
+            );
+            self.tell(Occurred::DriftCorrected, note);
+        }
+        if token == TokenInUpdate::Sent {
+            let rotated = self
+                .record
+                .applied
+                .as_ref()
+                .is_some_and(|applied| applied.token.is_some());
+            if rotated && !url_differed {
+                self.tell(
+                    Occurred::CredentialsRotated,
+                    format!("gave configuration {key} of SonarQube its new token"),
+                );
+            }
+            self.applied(&id, Which::Write);
+        }
+    }
+
+    async fn validate(&mut self, name: &SettingKey) -> Result<(), Error> {
+        let Some(id) = self.id() else { return Ok(()) };
+        let sonarqube = &self.remotes.sonarqube;
+        let pushed_again = self.memory.validated.as_ref().is_some_and(|validated| {
+            validated.setting == id && validated.result == Validation::TokenRefused
+        });
+        let result = match sonarqube.validate(name).await {
+            Ok(()) => Validation::Passed,
+            // Our own try has just succeeded: perhaps somebody else changed what SonarQube has.
+            Err(source)
+                if source.bitbucket_answer() == Some(BitbucketAnswer::InvalidToken)
+                    && !pushed_again =>
+            {
+                Validation::TokenRefused
+            }
+            Err(source) => {
+                self.memory.validated = None;
+                return Err(invalid(name, source, sonarqube));
+            }
+        };
+        self.memory.validated = Some(Validated {
+            setting: id,
+            result,
+        });
+        Ok(())
+    }
+
+    pub(super) fn id(&self) -> Option<SettingId> {
+        self.record
+            .configuration
+            .as_ref()
+            .map(|(recorded, _)| recorded.id.clone())
+    }
+
+    /// Remembers that SonarQube holds a token as the Secret has it.
+    pub(super) fn applied(&mut self, setting: &SettingId, which: Which) {
+        let credential = which.of(self.credentials);
+        let server = self.health.server.as_str();
+        let applied = self.record.applied.take().filter(|applied| {
+            applied.server_id == server && applied.configuration_id == setting.as_str()
+        });
+        let mut applied = applied.unwrap_or_else(|| AppliedSecrets {
+            server_id: server.to_owned(),
+            configuration_id: setting.to_string(),
+            sonarqube_user: None,
+            token: None,
+            import_token: None,
+        });
+        let pushed = Some((setting.clone(), credential.token.clone()));
+        match which {
+            Which::Write => {
+                applied.token = Some(credential.version.clone());
+                self.memory.pushed.write = pushed;
+            }
+            Which::Import => {
+                applied.import_token = Some(credential.version.clone());
+                applied.sonarqube_user = Some(self.health.login.clone());
+                self.memory.pushed.import = pushed;
+            }
+        }
+        self.record.applied = Some(applied);
+    }
+
+    fn tell(&mut self, kind: Occurred, note: String) {
+        self.occurrences.push(Occurrence::new(kind, note));
+    }
+}
+
+/// SonarQube checks the limit of its edition before anything else.
+fn limit(source: &sonarqube::Error) -> Option<Error> {
+    source.is_configuration_limit().then(|| {
+        Error::refused(
+            Reason::ConfigurationLimit,
+            "this SonarQube allows one Bitbucket configuration, and another one was just created: look again with kubectl get bbconn, or set spec.configurationName to the one that is there",
+        )
+    })
+}
+
+/// SonarQube took the configuration and says that it does not work.
+fn invalid(name: &SettingKey, source: sonarqube::Error, sonarqube: &sonarqube::Client) -> Error {
+    let Some(answer) = source.bitbucket_answer() else {
+        return failed(sonarqube, source);
+    };
+    let message = match answer {
+        BitbucketAnswer::InvalidToken => format!(
+            "SonarQube says that the token of configuration {name} is invalid, though Bitbucket takes it from Bindery: check that both reach the same Bitbucket, and that the token may list users"
+        ),
+        BitbucketAnswer::Unreachable
+        | BitbucketAnswer::NotFoundOrUnreachable
+        | BitbucketAnswer::Unexpected => format!(
+            "SonarQube cannot reach Bitbucket with configuration {name}, though Bindery can: check SonarQube's own network, proxy and trust store ({source})"
+        ),
+        BitbucketAnswer::TokenMissing
+        | BitbucketAnswer::IncompleteConfiguration
+        | BitbucketAnswer::MalformedUrl => {
+            format!("SonarQube says that configuration {name} does not work: {source}")
+        }
+    };
+    Error::Retry(crate::plan::Refusal::new(Reason::ValidationFailed, message))
+}

@@ -1,0 +1,140 @@
+//! Events: what a person watching `kubectl get events` wants to know, on transitions only.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::Resource;
+use kube::runtime::events::{Event, EventType};
+
+use crate::plan::verdict::{Aspect, LONGEST_MESSAGE, State};
+
+use super::context::Context;
+
+/// Something worth telling, once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Occurrence {
+    pub(crate) kind: Occurred,
+    pub(crate) note: String,
+}
+
+/// What occurred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Occurred {
+    /// A project was created from a repository.
+    Imported,
+    /// A project or a configuration that was there was taken over.
+    Adopted,
+    /// An existing project was bound.
+    Bound,
+    /// A configuration was created in SonarQube.
+    Created,
+    /// Something that differed was made equal again.
+    DriftCorrected,
+    /// A rotated token was given to SonarQube.
+    CredentialsRotated,
+    /// A project was deleted.
+    ProjectDeleted,
+    /// A configuration was deleted.
+    ConfigurationDeleted,
+    /// Something outside the cluster was left as it is.
+    Orphaned,
+    /// The object became ready, or ready again.
+    Ready,
+    /// The object is not ready any more: the note tells why.
+    NotReady,
+}
+
+impl Occurred {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Imported => "Imported",
+            Self::Adopted => "Adopted",
+            Self::Bound => "Bound",
+            Self::Created => "Created",
+            Self::DriftCorrected => "DriftCorrected",
+            Self::CredentialsRotated => "CredentialsRotated",
+            Self::ProjectDeleted => "ProjectDeleted",
+            Self::ConfigurationDeleted => "ConfigurationDeleted",
+            Self::Orphaned => "Orphaned",
+            Self::Ready => "Ready",
+            Self::NotReady => "NotReady",
+        }
+    }
+
+    fn type_(self) -> EventType {
+        match self {
+            Self::Orphaned | Self::NotReady => EventType::Warning,
+            Self::Imported
+            | Self::Adopted
+            | Self::Bound
+            | Self::Created
+            | Self::DriftCorrected
+            | Self::CredentialsRotated
+            | Self::ProjectDeleted
+            | Self::ConfigurationDeleted
+            | Self::Ready => EventType::Normal,
+        }
+    }
+}
+
+impl Occurrence {
+    pub(crate) fn new(kind: Occurred, note: impl Into<String>) -> Self {
+        Self {
+            kind,
+            note: note.into(),
+        }
+    }
+}
+
+/// What the change of `Ready` is worth telling; nothing while an object works towards its first readiness.
+pub(crate) fn transition(before: &[Condition], after: &[Condition]) -> Option<Occurrence> {
+    let ready = |conditions: &[Condition]| {
+        conditions
+            .iter()
+            .find(|condition| condition.type_ == Aspect::Ready.as_str())
+            .cloned()
+    };
+    let (before, after) = (ready(before), ready(after)?);
+    let is_ready = after.status == State::True.as_str();
+    let was_ready = before
+        .as_ref()
+        .is_some_and(|before| before.status == State::True.as_str());
+    let reason_changed = before
+        .as_ref()
+        .is_none_or(|before| before.reason != after.reason);
+    if is_ready && !was_ready {
+        Some(Occurrence::new(Occurred::Ready, after.message))
+    } else if !is_ready && reason_changed {
+        Some(Occurrence::new(
+            Occurred::NotReady,
+            format!("{}: {}", after.reason, after.message),
+        ))
+    } else {
+        None
+    }
+}
+
+/// Publishes events. One that cannot be published is logged, and never fails a pass.
+pub(crate) async fn publish<K>(object: &K, occurrences: &[Occurrence], context: &Context)
+where
+    K: Resource<DynamicType = ()>,
+{
+    for Occurrence { kind, note } in occurrences {
+        let event = Event {
+            type_: kind.type_(),
+            reason: kind.reason().to_owned(),
+            note: Some(note.chars().take(LONGEST_MESSAGE).collect()),
+            action: "Reconcile".to_owned(),
+            secondary: None,
+        };
+        let reference = object.object_ref(&());
+        tracing::info!(
+            kind = %K::kind(&()),
+            namespace = object.meta().namespace,
+            name = object.meta().name,
+            event = kind.reason(),
+            "{note}"
+        );
+        if let Err(error) = context.events.publish(&event, &reference).await {
+            tracing::warn!(%error, event = kind.reason(), "an event could not be published");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What surrounds every pass: a malformed object, a panic or a pass that hangs stops its own object only.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::fmt::Debug;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt as _;
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::Action;
+use kube::{Resource, ResourceExt as _};
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use crate::plan::Class;
+use crate::plan::verdict::Outcome;
+
+use super::claims::uid;
+use super::context::{Context, seed};
+use super::error::Error;
+
+/// When an object is looked at again.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// Nothing is left to do: at the interval.
+    Settled(Duration),
+    /// Something stopped the pass, and its status says so: as the class of the error wants it.
+    Failed { error: Error, interval: Duration },
+    /// Never: the object is gone.
+    Gone,
+}
+
+/// How a failed pass counts for the summary conditions.
+pub(crate) fn outcome(error: &Error) -> Outcome {
+    let refusal = error.refusal();
+    match error.class() {
+        Class::Transient | Class::Waiting | Class::Bug => Outcome::Retrying(refusal),
+        Class::Invalid | Class::Denied => Outcome::Stalled(refusal),
+    }
+}
+
+/// Runs the story of one object, whatever happens in it.
+pub(crate) async fn run<K, Story, Pass>(
+    object: Arc<DeserializeGuard<K>>,
+    context: Arc<Context>,
+    story: Story,
+) -> Result<Action, Infallible>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug,
+    Story: FnOnce(Arc<K>, Arc<Context>) -> Pass,
+    Pass: Future<Output = Result<Next, Error>> + Send,
+{
+    let kind = K::kind(&()).into_owned();
+    let own = uid(&*object);
+    let span = tracing::info_span!(
+        "pass",
+        kind,
+        namespace = object.namespace().unwrap_or_default(),
+        name = object.name_any()
+    );
+    let object = match &object.0 {
+        Ok(object) => Arc::new(object.clone()),
+        Err(malformed) => {
+            // Admission makes this rare: a newer operator's object after a rollback.
+            span.in_scope(|| tracing::error!(error = %malformed.error, "the object cannot be read and is left alone"));
+            context.metrics.pass(&kind, "undecodable", Duration::ZERO);
+            return Ok(Action::await_change());
+        }
+    };
+    let started = Instant::now();
+    let deadline = context.settings.deadline;
+    let pass = AssertUnwindSafe(story(object, Arc::clone(&context))).catch_unwind();
+    let ended = tokio::time::timeout(deadline, pass.instrument(span.clone())).await;
+    let next = match ended {
+        Ok(Ok(Ok(next))) => next,
+        Ok(Ok(Err(error))) => Next::Failed {
+            error,
+            interval: deadline,
+        },
+        Ok(Err(panic)) => {
+            span.in_scope(|| tracing::error!(panic = text(&*panic), "the pass panicked"));
+            context.metrics.panicked(&kind);
+            Next::Failed {
+                error: Error::Panicked,
+                interval: deadline,
+            }
+        }
+        Err(_) => Next::Failed {
+            error: Error::Deadline { after: deadline },
+            interval: deadline,
+        },
+    };
+    let action = span.in_scope(|| schedule(&own, &kind, next, &context, started.elapsed()));
+    Ok(action)
+}
+
+fn schedule(
+    own: &crate::identity::Uid,
+    kind: &str,
+    next: Next,
+    context: &Context,
+    elapsed: Duration,
+) -> Action {
+    match next {
+        Next::Settled(interval) => {
+            context.failures.forget(own);
+            context.metrics.pass(kind, "success", elapsed);
+            // Spread over a twentieth, so that objects of one age do not come back together.
+            let jitter = interval.mul_f64((seed(own) % 1000) as f64 / 20_000.0);
+            Action::requeue(interval + jitter)
+        }
+        Next::Failed { error, interval } => {
+            let class = error.class();
+            let pause = context
+                .failures
+                .pause(own, class, interval, error.retry_after());
+            let refusal = error.refusal();
+            let (reason, message) = (refusal.reason.as_str(), refusal.message);
+            match class {
+                Class::Waiting => tracing::debug!(reason, ?pause, "{message}"),
+                Class::Transient | Class::Invalid | Class::Denied => {
+                    tracing::warn!(reason, ?pause, "{message}")
+                }
+                Class::Bug => tracing::error!(reason, ?pause, "{message}"),
+            }
+            context.metrics.pass(kind, "error", elapsed);
+            Action::requeue(pause)
+        }
+        Next::Gone => {
+            context.failures.forget(own);
+            context.metrics.pass(kind, "gone", elapsed);
+            Action::await_change()
+        }
+    }
+}
+
+/// The words of a panic. They are ours, and hold no token: tokens have no `Display`.
+fn text(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}

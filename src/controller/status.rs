@@ -1,0 +1,166 @@
+//! Writes statuses: only when something changed, and only what is ours.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Resource, ResourceExt as _};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::crd::{BitbucketConnection, ProjectBinding};
+use crate::plan::verdict::{Aspect, State, Verdict};
+
+use super::error::Error;
+
+/// The field manager of everything that the operator writes.
+pub(crate) const MANAGER: &str = "bindery";
+
+/// An object of ours, as far as its conditions are concerned.
+pub(crate) trait Conditioned: Resource {
+    fn conditions(&self) -> &[Condition];
+    fn observed_generation(&self) -> Option<i64>;
+}
+
+impl Conditioned for BitbucketConnection {
+    fn conditions(&self) -> &[Condition] {
+        self.status
+            .as_ref()
+            .map_or(&[], |status| &status.conditions)
+    }
+
+    fn observed_generation(&self) -> Option<i64> {
+        self.status.as_ref()?.observed_generation
+    }
+}
+
+impl Conditioned for ProjectBinding {
+    fn conditions(&self) -> &[Condition] {
+        self.status
+            .as_ref()
+            .map_or(&[], |status| &status.conditions)
+    }
+
+    fn observed_generation(&self) -> Option<i64> {
+        self.status.as_ref()?.observed_generation
+    }
+}
+
+/// Whether a condition holds for the generation that the object has now.
+pub(crate) fn holds(object: &impl Conditioned, aspect: Aspect) -> bool {
+    let generation = object.meta().generation;
+    object.observed_generation() == generation
+        && object.conditions().iter().any(|condition| {
+            condition.type_ == aspect.as_str()
+                && condition.status == State::True.as_str()
+                && condition.observed_generation == generation
+        })
+}
+
+/// Whether an object was brought to its generation and left alone since.
+pub(crate) fn is_settled(object: &impl Conditioned) -> bool {
+    holds(object, Aspect::Ready)
+}
+
+/// Whether an object waits for a person.
+pub(crate) fn is_stalled(object: &impl Conditioned) -> bool {
+    holds(object, Aspect::Stalled)
+}
+
+/// The conditions to write: a transition time changes only with the status of its condition.
+pub(crate) fn conditions(
+    before: &[Condition],
+    verdicts: &[Verdict],
+    generation: Option<i64>,
+    now: &Time,
+) -> Vec<Condition> {
+    verdicts
+        .iter()
+        .map(|verdict| {
+            let status = verdict.state.as_str();
+            let last_transition_time = before
+                .iter()
+                .find(|old| old.type_ == verdict.aspect.as_str() && old.status == status)
+                .map_or_else(|| now.clone(), |old| old.last_transition_time.clone());
+            Condition {
+                type_: verdict.aspect.as_str().to_owned(),
+                status: status.to_owned(),
+                reason: verdict.reason.as_str().to_owned(),
+                message: verdict.message.clone(),
+                observed_generation: generation,
+                last_transition_time,
+            }
+        })
+        .collect()
+}
+
+/// Whether a write must find the object as it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Precondition {
+    /// A conflict is an error: what depends on the write must not happen.
+    Unchanged,
+    /// Whatever happened to the object meanwhile.
+    None,
+}
+
+/// Writes a whole status by server-side apply, and returns the object as it is then.
+pub(crate) async fn write<K>(
+    api: &Api<K>,
+    object: &K,
+    status: &impl Serialize,
+    precondition: Precondition,
+) -> Result<K, Error>
+where
+    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let mut patch = serde_json::json!({
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
+        "metadata": {"name": object.name_any(), "uid": object.uid()},
+        "status": status,
+    });
+    if precondition == Precondition::Unchanged {
+        patch["metadata"]["resourceVersion"] = object.resource_version().into();
+    }
+    let parameters = PatchParams::apply(MANAGER).force();
+    api.patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))
+        .await
+        .map_err(|source| Error::Kubernetes {
+            doing: "write the status",
+            source,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Reason;
+
+    fn at(second: i64) -> Time {
+        Time(k8s_openapi::jiff::Timestamp::from_second(second).unwrap())
+    }
+
+    #[test]
+    fn a_transition_time_changes_only_with_the_status() {
+        let verdict = |state, reason| vec![Verdict::new(Aspect::Ready, state, reason, "")];
+        let first = conditions(
+            &[],
+            &verdict(State::False, Reason::Timeout),
+            Some(1),
+            &at(10),
+        );
+        let second = conditions(
+            &first,
+            &verdict(State::False, Reason::DNSFailed),
+            Some(2),
+            &at(20),
+        );
+        assert_eq!(second[0].last_transition_time, at(10));
+        assert_eq!(second[0].reason, "DNSFailed");
+        let third = conditions(
+            &second,
+            &verdict(State::True, Reason::Succeeded),
+            Some(2),
+            &at(30),
+        );
+        assert_eq!(third[0].last_transition_time, at(30));
+    }
+}
