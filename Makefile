@@ -23,7 +23,7 @@ lint: ## Check formatting, lints and documentation
 	@if command -v shellcheck >/dev/null; then shellcheck -x -a tests/parts .ci/run; else echo 'shellcheck is not installed: scripts unchecked'; fi
 
 generate: ## Write the files that are generated from the code
-	@echo 'nothing is generated yet'
+	cargo run --quiet -- crds --write .
 
 demo: ## Show the operator at work, from nothing
 	tests/parts run --sonarqube $(SONARQUBE) -- tests/demo

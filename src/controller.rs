@@ -37,6 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::crd::{BitbucketConnection, ProjectBinding};
 use crate::metrics::Metrics;
+use crate::server::Readiness;
 
 pub(crate) use context::Context;
 use context::Triggers;
@@ -50,6 +51,7 @@ pub async fn run(
     client: Client,
     settings: Settings,
     metrics: Arc<Metrics>,
+    readiness: Readiness,
     stop: CancellationToken,
 ) {
     let config = watcher::Config::default().timeout(WATCH_TIMEOUT);
@@ -104,6 +106,7 @@ pub async fn run(
         stop.clone(),
     ));
     tasks.spawn(counts::keep(Arc::clone(&context), stop.clone()));
+    tasks.spawn(announce(Arc::clone(&context), readiness, stop.clone()));
     tasks.spawn(work(
         connections,
         asked_connections,
@@ -201,6 +204,24 @@ async fn follow_namespaces(
                 tracing::warn!(%error, "the watch of namespaces failed; it is tried again")
             }
         }
+    }
+}
+
+/// Says that the operator is ready once it has seen every object.
+async fn announce(context: Arc<Context>, readiness: Readiness, stop: CancellationToken) {
+    let Context {
+        connections,
+        bindings,
+        namespaces,
+        ..
+    } = &*context;
+    let seen = async {
+        connections.wait_until_ready().await.is_ok()
+            && bindings.wait_until_ready().await.is_ok()
+            && namespaces.wait_until_ready().await.is_ok()
+    };
+    if stop.run_until_cancelled(seen).await == Some(true) {
+        readiness.reached();
     }
 }
 

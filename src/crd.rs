@@ -9,6 +9,7 @@
 )]
 
 mod bitbucket_connection;
+mod constraints;
 mod project_binding;
 mod reference;
 

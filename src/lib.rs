@@ -1,11 +1,16 @@
 //! Bindery: SonarQube's Bitbucket Server / Data Center integration, made declarative.
 
 pub mod bitbucket;
+pub mod cli;
 pub mod controller;
 pub mod crd;
+pub mod generate;
 pub mod http;
 pub mod identity;
 pub mod inventory;
 pub mod metrics;
 pub mod plan;
+pub mod rbac;
+pub mod server;
 pub mod sonarqube;
+pub mod telemetry;

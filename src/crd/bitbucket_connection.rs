@@ -6,6 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::constraints;
 use super::reference::{CaBundleReference, ManagementPolicy, SecretKeyReference};
 
 /// What a BitbucketConnection declares.
@@ -52,24 +53,29 @@ pub struct BitbucketConnectionSpec {
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub access: Vec<AccessEntry>,
 
-    /// What may happen to a configuration that is already in SonarQube under this name. Default: `IfMatching`.
+    /// What may happen to a configuration that is already in SonarQube under this name. `Never`: it is left alone, and
+    /// the connection says `AdoptionRefused`. `IfMatching`: it is taken over when its URL is the declared one, too.
+    /// `Always`: whatever its URL, unless that would re-point bindings that others made. Default: `IfMatching`.
     #[serde(default)]
     pub adoption_policy: AdoptionPolicy,
 
-    /// Whether Bindery writes to the servers. `Observe` makes every binding of this connection behave
-    /// as if it observed too. Default: `Full`.
+    /// Whether Bindery writes to the servers: `Full`, it does; `Observe`, it only compares and reports, for every
+    /// binding of this connection too. Default: `Full`.
     #[serde(default)]
     pub management_policy: ManagementPolicy,
 
-    /// What happens to SonarQube's configuration when this object is deleted. Default: `Orphan`.
+    /// What happens to SonarQube's configuration when this object is deleted. `Orphan`: it stays, with all its bindings.
+    /// `Delete`: it goes, if Bindery created it for this object and no project is bound through it. Default: `Orphan`.
     #[serde(default)]
     pub deletion_policy: ConnectionDeletionPolicy,
 
     /// How often drift is looked for: a Go duration such as `10m`, between 10s and 24h. The operator's
     /// `--minimum-interval` may make it longer. Default: `10m`.
     #[serde(default = "BitbucketConnectionSpec::default_interval")]
-    #[schemars(length(min = 2, max = 32), regex(pattern = r"^([0-9]{1,5}(s|m|h))+$"))]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('10s') && duration(self) <= duration('24h')").message("interval must be between 10s and 24h"))]
+    // One rule in place of a pattern, whose message would be the bare expression. It bounds the digits: a duration that
+    // overflows has no message of ours.
+    #[schemars(length(min = 2, max = 32), extend("default" = "10m"))]
+    #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}(s|m|h))+$') && duration(self) >= duration('10s') && duration(self) <= duration('24h')").message("interval must be between 10s and 24h, for example 10m or 1h30m"))]
     pub interval: Duration,
 
     /// Stops all work on this connection and its bindings. Deletion included. Default: `false`.
@@ -88,11 +94,7 @@ impl BitbucketConnectionSpec {
 #[serde(rename_all = "camelCase")]
 pub struct BitbucketServer {
     /// Base URL of Bitbucket Server / Data Center 5.15 or later, with its context path if it has one.
-    #[schemars(length(min = 8, max = 512))]
-    #[x_kube(validation = Rule::new("isURL(self) && url(self).getScheme() in ['https', 'http']").message("must be an absolute http(s) URL, for example https://bitbucket.example.com"))]
-    #[x_kube(validation = Rule::new("!self.contains('@')").message("must not contain credentials or '@'; use tokenSecretRef"))]
-    #[x_kube(validation = Rule::new("!self.contains('?') && !self.contains('#')").message("must not contain a query string or fragment"))]
-    #[x_kube(validation = Rule::new("!isURL(self) || url(self).getHostname() != ''").message("must contain a host name"))]
+    #[schemars(transform = constraints::bitbucket_url)]
     pub url: String,
 
     /// Personal access token that SonarQube keeps in its configuration and decorates pull requests with: Write
@@ -114,11 +116,7 @@ pub struct BitbucketServer {
 #[serde(rename_all = "camelCase")]
 pub struct SonarQubeServer {
     /// Base URL of SonarQube, with its context path if it has one.
-    #[schemars(length(min = 8, max = 512))]
-    #[x_kube(validation = Rule::new("isURL(self) && url(self).getScheme() in ['https', 'http']").message("must be an absolute http(s) URL, for example https://sonarqube.example.com"))]
-    #[x_kube(validation = Rule::new("!self.contains('@')").message("must not contain credentials or '@'; use tokenSecretRef"))]
-    #[x_kube(validation = Rule::new("!self.contains('?') && !self.contains('#')").message("must not contain a query string or fragment"))]
-    #[x_kube(validation = Rule::new("!isURL(self) || url(self).getHostname() != ''").message("must contain a host name"))]
+    #[schemars(transform = constraints::sonarqube_url)]
     pub url: String,
 
     /// User token (`squ_…`) of a SonarQube user with the global permissions Administer System and Create
@@ -136,10 +134,7 @@ pub struct SonarQubeServer {
         rename = "serverBaseURL",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schemars(length(min = 8, max = 512))]
-    #[x_kube(validation = Rule::new("isURL(self) && url(self).getScheme() in ['https', 'http']").message("must be an absolute http(s) URL, for example https://sonarqube.example.com"))]
-    #[x_kube(validation = Rule::new("!self.contains('@')").message("must not contain credentials or '@'"))]
-    #[x_kube(validation = Rule::new("!self.contains('?') && !self.contains('#')").message("must not contain a query string or fragment"))]
+    #[schemars(transform = constraints::sonarqube_url)]
     pub server_base_url: Option<String>,
 }
 
@@ -157,10 +152,12 @@ pub struct AccessEntry {
     /// Selects namespaces by label. Absent selects nothing, `{}` selects every namespace. Prefer the label
     /// `kubernetes.io/metadata.name`: nobody but the API server can set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(transform = constraints::label_selector)]
     pub namespace_selector: Option<LabelSelector>,
 
     /// Bitbucket repositories as `PROJECT/slug`, in any letter case; `*` stands for any run of characters without `/`.
-    #[schemars(length(min = 1, max = 64), inner(length(min = 3, max = 128), regex(pattern = r"^[^/ ]+/[^/ ]+$")), extend("x-kubernetes-list-type" = "atomic"))]
+    #[schemars(length(min = 1, max = 64), inner(length(min = 3, max = 128)), extend("x-kubernetes-list-type" = "atomic"))]
+    #[x_kube(validation = Rule::new("self.all(repository, repository.matches('^[^/ ]+/[^/ ]+$'))").message("repositories are written PROJECT/slug, for example PAY/checkout or PAY/*"))]
     pub repositories: Vec<String>,
 
     /// SonarQube project keys; `*` stands for any run of characters. Default: only the default keys
@@ -207,7 +204,7 @@ pub struct BitbucketConnectionStatus {
     /// `Ready`, `Reconciling`, `Stalled` as kstatus reads them; `SonarQubeReachable`, `BitbucketReachable`,
     /// `CredentialsValid`, `ConfigurationSynced`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]), transform = constraints::conditions)]
     pub conditions: Vec<Condition>,
     /// The configuration in SonarQube that this connection keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]

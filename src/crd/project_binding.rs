@@ -5,6 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::constraints;
 use super::reference::{ConnectionReference, ManagementPolicy};
 
 /// What a ProjectBinding declares.
@@ -21,7 +22,7 @@ use super::reference::{ConnectionReference, ManagementPolicy};
     doc = "A ProjectBinding binds one Bitbucket repository to one SonarQube project: it imports the repository where no project is there, binds or adopts the project that is, and keeps the binding that way, so that quality gates appear in pull requests.",
     validation = Rule::new("size(self.metadata.name) <= 200").message("metadata.name must be at most 200 characters"),
     validation = Rule::new("self.spec.connectionRef.name == oldSelf.spec.connectionRef.name").message("connectionRef is immutable: for another connection, make another ProjectBinding"),
-    validation = Rule::new("has(oldSelf.spec.connectionRef.namespace) ? (has(self.spec.connectionRef.namespace) && self.spec.connectionRef.namespace == oldSelf.spec.connectionRef.namespace) : (!has(self.spec.connectionRef.namespace) || (has(oldSelf.status) && has(oldSelf.status.connection) && self.spec.connectionRef.namespace == oldSelf.status.connection.namespace))").message("connectionRef is immutable: namespace may only be added, equal to status.connection.namespace"),
+    validation = Rule::new("has(oldSelf.spec.connectionRef.__namespace__) ? (has(self.spec.connectionRef.__namespace__) && self.spec.connectionRef.__namespace__ == oldSelf.spec.connectionRef.__namespace__) : (!has(self.spec.connectionRef.__namespace__) || (has(oldSelf.status) && has(oldSelf.status.connection) && self.spec.connectionRef.__namespace__ == oldSelf.status.connection.__namespace__))").message("connectionRef is immutable: namespace may only be added, equal to status.connection.namespace"),
     validation = Rule::new("!has(oldSelf.status) || (!has(oldSelf.status.intent) && !has(oldSelf.status.sonarqubeProject)) || (has(self.spec.sonarqubeProject) && has(self.spec.sonarqubeProject.key) ? ((has(oldSelf.spec.sonarqubeProject) && has(oldSelf.spec.sonarqubeProject.key) && self.spec.sonarqubeProject.key == oldSelf.spec.sonarqubeProject.key) || (has(oldSelf.status.sonarqubeProject) && self.spec.sonarqubeProject.key == oldSelf.status.sonarqubeProject.key)) : !(has(oldSelf.spec.sonarqubeProject) && has(oldSelf.spec.sonarqubeProject.key)))").message(Message::Expression("'sonarqubeProject.key is immutable' + (has(oldSelf.status) && has(oldSelf.status.sonarqubeProject) ? ' (bound to ' + oldSelf.status.sonarqubeProject.key + ')' : '') + ': for another project, make another ProjectBinding'".to_owned())),
     selectable = ".spec.connectionRef.name",
     selectable = ".spec.repository.project",
@@ -50,7 +51,9 @@ pub struct ProjectBindingSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sonarqube_project: Option<SonarQubeProjectSpec>,
 
-    /// How the project may come about. Default: `ImportOrBind`.
+    /// How the project may come about: `ImportOrBind` imports the repository where no project is there, else binds or
+    /// adopts the project that is; `Import` refuses a project that Bindery did not create, unless it is bound to this
+    /// repository; `Bind` never creates a project and needs `sonarqubeProject.key`. Default: `ImportOrBind`.
     #[serde(default)]
     pub mode: BindingMode,
 
@@ -58,11 +61,15 @@ pub struct ProjectBindingSpec {
     #[serde(default)]
     pub monorepo: bool,
 
-    /// Whether Bindery writes to the servers for this object. Default: `Full`.
+    /// Whether Bindery writes to the servers for this object: `Full`, it does; `Observe`, it only compares and reports.
+    /// Default: `Full`.
     #[serde(default)]
     pub management_policy: ManagementPolicy,
 
-    /// What happens in SonarQube when this object is deleted. Default: `Unbind`.
+    /// What happens in SonarQube when this object is deleted. `Unbind`: the project stays, its binding goes if Bindery
+    /// wrote it and SonarQube can remove a single one. `Orphan`: both stay. `DeleteProject`: the project goes with all
+    /// its history, if Bindery created it for this object and the operator runs with `--allow-project-deletion`;
+    /// otherwise as `Unbind`. Default: `Unbind`.
     #[serde(default)]
     pub deletion_policy: BindingDeletionPolicy,
 
@@ -99,9 +106,12 @@ pub struct SonarQubeProjectSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub name: Option<String>,
-    /// Who may see the project. Kept on projects that Bindery created; on others a difference is only reported.
-    /// Default: what SonarQube gives new projects.
+    /// Who may see the project: `Private`, those who were given Browse on it; `Public`, everybody who may use the server.
+    /// Kept on projects that Bindery created; on others a difference is only reported. Default: what SonarQube gives
+    /// new projects.
+    // An Option of an enum would show the enum's own description instead of this one, and refuse the null it calls valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Visibility")]
     pub visibility: Option<Visibility>,
     /// What counts as new code. Written when Bindery creates the project and when this field changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,7 +133,8 @@ pub enum Visibility {
 #[x_kube(validation = Rule::new("(self.type == 'ReferenceBranch') == has(self.branch)").message("newCodeDefinition.branch goes with type ReferenceBranch, and only with it"))]
 #[serde(rename_all = "camelCase")]
 pub struct NewCodeDefinition {
-    /// The kind of definition.
+    /// `PreviousVersion`: code changed since the previous version. `NumberOfDays`: in the last `days`. `ReferenceBranch`:
+    /// code that differs from `branch`.
     #[serde(rename = "type")]
     pub type_: NewCodeDefinitionType,
     /// With `NumberOfDays`: code changed in the last so many days, 1 to 90.
@@ -182,7 +193,7 @@ pub struct ProjectBindingStatus {
     pub observed_generation: Option<i64>,
     /// `Ready`, `Reconciling`, `Stalled` as kstatus reads them; `Accepted`, `Synced`, `DecorationReady`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]), transform = constraints::conditions)]
     pub conditions: Vec<Condition>,
     /// The connection that accepted this binding first.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -41,7 +41,7 @@ pub enum CaBundleKind {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CaBundleReference {
-    /// Kind of the object that holds the bundle. Default: `ConfigMap`.
+    /// Kind of the object that holds the bundle: `ConfigMap` or `Secret`. Default: `ConfigMap`.
     #[serde(default)]
     pub kind: CaBundleKind,
     /// Name of the ConfigMap or Secret, in the namespace of the connection.

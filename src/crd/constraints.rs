@@ -1,0 +1,76 @@
+//! Constraints that several fields share, and bounds for Kubernetes' own types, whose schemas come without.
+
+use schemars::Schema;
+use serde_json::{Value, json};
+
+/// Bounds a list of `Condition` as the markers on the Go type do.
+pub(super) fn conditions(schema: &mut Schema) {
+    bound(schema, "/items/properties/type", "maxLength", 316);
+    bound(schema, "/items/properties/status", "maxLength", 7);
+    bound(schema, "/items/properties/reason", "maxLength", 1024);
+    bound(schema, "/items/properties/message", "maxLength", 32_768);
+}
+
+/// Bounds a `LabelSelector`: keys and values are as long as those of labels may be.
+pub(super) fn label_selector(schema: &mut Schema) {
+    bound(schema, "/properties/matchLabels", "maxProperties", 64);
+    bound(
+        schema,
+        "/properties/matchLabels/additionalProperties",
+        "maxLength",
+        63,
+    );
+    bound(schema, "/properties/matchExpressions", "maxItems", 64);
+    let expression = "/properties/matchExpressions/items/properties";
+    bound(schema, &format!("{expression}/key"), "maxLength", 317);
+    bound(schema, &format!("{expression}/operator"), "maxLength", 16);
+    bound(schema, &format!("{expression}/values"), "maxItems", 64);
+    bound(
+        schema,
+        &format!("{expression}/values/items"),
+        "maxLength",
+        63,
+    );
+}
+
+fn bound(schema: &mut Schema, pointer: &str, keyword: &str, limit: u32) {
+    if let Some(Value::Object(part)) = schema.pointer_mut(pointer) {
+        part.insert(keyword.to_owned(), json!(limit));
+    }
+}
+
+/// The base URL of a SonarQube server.
+pub(super) fn sonarqube_url(schema: &mut Schema) {
+    server_url(schema, "https://sonarqube.example.com");
+}
+
+/// The base URL of a Bitbucket server.
+pub(super) fn bitbucket_url(schema: &mut Schema) {
+    server_url(schema, "https://bitbucket.example.com");
+}
+
+/// One rule each, so that every mistake has a message of its own. What `isURL` lets pass (spaces in the path, a port
+/// of 99999) is found by `identity::ServerUrl`.
+fn server_url(schema: &mut Schema, example: &str) {
+    schema.insert("minLength".to_owned(), json!(8));
+    schema.insert("maxLength".to_owned(), json!(512));
+    let rules = json!([
+        {
+            "rule": "isURL(self) && url(self).getScheme() in ['https', 'http']",
+            "message": format!("must be an absolute http(s) URL, for example {example}"),
+        },
+        {
+            "rule": "!isURL(self) || url(self).getHostname() != ''",
+            "message": "must contain a host name",
+        },
+        {
+            "rule": "!self.contains('@')",
+            "message": "must not contain credentials or '@'; use tokenSecretRef",
+        },
+        {
+            "rule": "!self.contains('?') && !self.contains('#')",
+            "message": "must not contain a query string or fragment",
+        },
+    ]);
+    schema.insert("x-kubernetes-validations".to_owned(), rules);
+}

@@ -1,0 +1,117 @@
+//! Who may do what in the cluster: the one source of `deploy/rbac.yaml`.
+//!
+//! Secrets and `ConfigMaps` are not here: a namespace grants those it lends, one by one
+//! (`deploy/samples/platform.yaml`).
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, RoleRef, Subject};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use crate::crd;
+
+/// Name of the operator's `ServiceAccount`, of its `ClusterRole` and of the binding between them.
+pub const OPERATOR: &str = "bindery";
+
+/// Namespace of the operator.
+pub const SYSTEM_NAMESPACE: &str = "bindery-system";
+
+const READ: [&str; 3] = ["get", "list", "watch"];
+const EDIT: [&str; 5] = ["create", "delete", "deletecollection", "patch", "update"];
+const KINDS: [&str; 2] = ["bitbucketconnections", "projectbindings"];
+const STATUSES: [&str; 2] = ["bitbucketconnections/status", "projectbindings/status"];
+
+/// What the operator needs in every namespace, and nothing more.
+#[must_use]
+pub fn operator_role() -> ClusterRole {
+    role(
+        OPERATOR,
+        None,
+        vec![
+            rule(crd::GROUP, &KINDS, &READ),
+            // Finalizers are metadata, which only the main resource takes.
+            rule(crd::GROUP, &KINDS, &["patch"]),
+            rule(crd::GROUP, &STATUSES, &["patch", "update"]),
+            // `access` selects namespaces by label.
+            rule("", &["namespaces"], &READ),
+            rule("events.k8s.io", &["events"], &["create", "patch"]),
+        ],
+    )
+}
+
+/// Gives [`operator_role`] to the operator.
+#[must_use]
+pub fn operator_binding() -> ClusterRoleBinding {
+    ClusterRoleBinding {
+        metadata: ObjectMeta {
+            name: Some(OPERATOR.to_owned()),
+            ..ObjectMeta::default()
+        },
+        role_ref: RoleRef {
+            api_group: Some("rbac.authorization.k8s.io".to_owned()),
+            kind: "ClusterRole".to_owned(),
+            name: OPERATOR.to_owned(),
+        },
+        subjects: Some(vec![Subject {
+            kind: "ServiceAccount".to_owned(),
+            name: OPERATOR.to_owned(),
+            namespace: Some(SYSTEM_NAMESPACE.to_owned()),
+            ..Subject::default()
+        }]),
+    }
+}
+
+/// Lets everybody who may view, edit or administrate a namespace view Bindery's objects in it.
+#[must_use]
+pub fn view_role() -> ClusterRole {
+    role(
+        "bindery-view",
+        Some(aggregated_to("view")),
+        vec![rule(crd::GROUP, &KINDS, &READ)],
+    )
+}
+
+/// Lets everybody who may edit or administrate a namespace edit Bindery's objects in it, their status aside.
+#[must_use]
+pub fn edit_role() -> ClusterRole {
+    role(
+        "bindery-edit",
+        Some(aggregated_to("edit")),
+        vec![rule(crd::GROUP, &KINDS, &EDIT)],
+    )
+}
+
+fn role(
+    name: &str,
+    labels: Option<BTreeMap<String, String>>,
+    rules: Vec<PolicyRule>,
+) -> ClusterRole {
+    ClusterRole {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            labels,
+            ..ObjectMeta::default()
+        },
+        rules: Some(rules),
+        ..ClusterRole::default()
+    }
+}
+
+fn rule(group: &str, resources: &[&str], verbs: &[&str]) -> PolicyRule {
+    PolicyRule {
+        api_groups: Some(owned(&[group])),
+        resources: Some(owned(resources)),
+        verbs: owned(verbs),
+        ..PolicyRule::default()
+    }
+}
+
+/// Kubernetes itself aggregates `view` to `edit` and `edit` to `admin`.
+fn aggregated_to(role: &str) -> BTreeMap<String, String> {
+    let label = format!("rbac.authorization.k8s.io/aggregate-to-{role}");
+    BTreeMap::from([(label, "true".to_owned())])
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().copied().map(str::to_owned).collect()
+}

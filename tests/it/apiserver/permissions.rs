@@ -1,0 +1,189 @@
+//! The generated rights, as the API server's own authorizer reads them.
+
+use std::time::Duration;
+
+use bindery::rbac;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
+use kube::api::{Patch, PatchParams};
+use kube::runtime::wait::await_condition;
+use kube::{Api, ResourceExt};
+use tokio::sync::OnceCell;
+
+use super::cluster::Cluster;
+
+const OPERATOR: &str = "system:serviceaccount:bindery-system:bindery";
+
+/// Cluster-wide and the same for all who use the server: they stay.
+static GRANTED: OnceCell<()> = OnceCell::const_new();
+
+async fn cluster() -> Cluster {
+    let cluster = Cluster::connect().await;
+    GRANTED.get_or_init(|| grant(&cluster)).await;
+    cluster
+}
+
+async fn grant(cluster: &Cluster) {
+    let ours = PatchParams::apply("bindery-tests").force();
+    let roles: Api<ClusterRole> = Api::all(cluster.client.clone());
+    for role in [rbac::operator_role(), rbac::view_role(), rbac::edit_role()] {
+        roles
+            .patch(&role.name_any(), &ours, &Patch::Apply(&role))
+            .await
+            .unwrap();
+    }
+    let bindings: Api<ClusterRoleBinding> = Api::all(cluster.client.clone());
+    let binding = rbac::operator_binding();
+    bindings
+        .patch(&binding.name_any(), &ours, &Patch::Apply(&binding))
+        .await
+        .unwrap();
+}
+
+/// kubectl prints `no` with a failing exit.
+fn may(cluster: &Cluster, verb: &str, resource: &str, namespace: &str) -> bool {
+    let arguments = [
+        "auth",
+        "can-i",
+        verb,
+        resource,
+        "--as",
+        OPERATOR,
+        "--namespace",
+        namespace,
+    ];
+    match cluster.parts.kubectl(&arguments) {
+        Ok(answer) => answer.trim() == "yes",
+        Err(complaint) => {
+            assert!(!complaint.contains("rror"), "{complaint}");
+            false
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_operator_may_do_its_work_everywhere() {
+    let cluster = cluster().await;
+    for kind in [
+        "bitbucketconnections.bindery.dev",
+        "projectbindings.bindery.dev",
+    ] {
+        for verb in ["get", "list", "watch", "patch"] {
+            assert!(may(&cluster, verb, kind, "payments"), "{verb} {kind}");
+        }
+        for verb in ["patch", "update"] {
+            let arguments = [verb, kind];
+            let answer = cluster.parts.kubectl(
+                &[
+                    &["auth", "can-i"],
+                    &arguments[..],
+                    &["--subresource", "status", "--as", OPERATOR],
+                ]
+                .concat(),
+            );
+            assert_eq!(
+                answer.as_deref().map(str::trim),
+                Ok("yes"),
+                "{verb} {kind}/status"
+            );
+        }
+    }
+    for (verb, resource) in [
+        ("watch", "namespaces"),
+        ("create", "events.events.k8s.io"),
+        ("patch", "events.events.k8s.io"),
+    ] {
+        assert!(
+            may(&cluster, verb, resource, "payments"),
+            "{verb} {resource}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_operator_may_do_nothing_else() {
+    let cluster = cluster().await;
+    for (verb, resource) in [
+        ("get", "secrets"),
+        ("list", "secrets"),
+        ("get", "configmaps"),
+        ("create", "projectbindings.bindery.dev"),
+        ("update", "projectbindings.bindery.dev"),
+        ("delete", "projectbindings.bindery.dev"),
+        ("delete", "bitbucketconnections.bindery.dev"),
+        ("patch", "customresourcedefinitions.apiextensions.k8s.io"),
+        ("create", "pods"),
+        ("patch", "namespaces"),
+    ] {
+        assert!(
+            !may(&cluster, verb, resource, "payments"),
+            "{verb} {resource}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn people_with_rights_in_a_namespace_have_them_for_our_objects_too() {
+    let cluster = cluster().await;
+    for (role, verb) in [("view", "watch"), ("edit", "create"), ("admin", "delete")] {
+        let roles: Api<ClusterRole> = Api::all(cluster.client.clone());
+        let aggregated = await_condition(roles, role, |role: Option<&ClusterRole>| {
+            role.is_some_and(|role| allows(role, verb))
+        });
+        let in_time = tokio::time::timeout(Duration::from_secs(60), aggregated).await;
+        assert!(in_time.is_ok(), "{role} may not {verb}");
+    }
+}
+
+fn allows(role: &ClusterRole, verb: &str) -> bool {
+    role.rules.iter().flatten().any(|rule| {
+        let of_our_group = rule
+            .api_groups
+            .iter()
+            .flatten()
+            .any(|group| group == bindery::crd::GROUP);
+        of_our_group && rule.verbs.iter().any(|allowed| allowed == verb)
+    })
+}
+
+/// The sample's Role and `RoleBinding`, in a namespace of the test's own.
+#[tokio::test]
+async fn a_grant_lends_the_named_secrets_only() {
+    let cluster = cluster().await;
+    let sandbox = cluster.sandbox().await;
+    let sample =
+        std::fs::read_to_string(crate::support::tree::top().join("deploy/samples/grants.yaml"))
+            .unwrap();
+    let here = sample.replace(
+        "namespace: platform",
+        &format!("namespace: {}", sandbox.namespace),
+    );
+    let file = std::env::temp_dir().join(format!("{}.yaml", sandbox.namespace));
+    std::fs::write(&file, here).unwrap();
+    sandbox.kubectl(&[
+        "apply",
+        "--server-side",
+        "--filename",
+        file.to_str().unwrap(),
+    ]);
+    std::fs::remove_file(&file).unwrap();
+    for verb in ["get", "list", "watch"] {
+        assert!(
+            may(
+                &cluster,
+                verb,
+                "secrets/bitbucket-token",
+                &sandbox.namespace
+            ),
+            "{verb}"
+        );
+    }
+    assert!(!may(&cluster, "get", "secrets/other", &sandbox.namespace));
+    assert!(!may(&cluster, "list", "secrets", &sandbox.namespace));
+    assert!(!may(
+        &cluster,
+        "patch",
+        "secrets/bitbucket-token",
+        &sandbox.namespace
+    ));
+    assert!(!may(&cluster, "get", "secrets/bitbucket-token", "default"));
+}

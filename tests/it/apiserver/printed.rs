@@ -1,0 +1,215 @@
+//! What people see with kubectl.
+
+use serde_json::{Value, json};
+
+use super::binding::binding;
+use super::cluster::{Cluster, Sandbox};
+use super::connection::connection;
+
+async fn settled(sandbox: &Sandbox<'_>) {
+    sandbox.create(&connection()).await;
+    let status = json!({
+        "conditions": [condition("Ready", "True", "Succeeded")],
+        "configuration": {"name": "our-bitbucket", "id": "setting", "serverId": "server"},
+        "sonarqube": {"id": "server", "version": "26.9.0"},
+        "bindings": {"total": 2, "ready": 1, "summary": "1/2"},
+    });
+    sandbox.observe(&connection(), &status).await;
+    sandbox.create(&binding()).await;
+    let status = json!({
+        "conditions": [condition("Ready", "True", "Succeeded"), condition("DecorationReady", "False", "ServerBaseURLUnset")],
+        "repository": {"id": 1, "path": "PAY/checkout", "project": "PAY", "slug": "checkout", "url": "https://bitbucket.example.com"},
+        "sonarqubeProject": {"key": "PAY:checkout", "serverId": "server", "url": "https://sonarqube.example.com/dashboard"},
+    });
+    sandbox.observe(&binding(), &status).await;
+}
+
+fn condition(name: &str, status: &str, reason: &str) -> Value {
+    json!({"type": name, "status": status, "reason": reason, "message": format!("{name} in words"), "lastTransitionTime": "2026-01-01T00:00:00Z"})
+}
+
+/// The words of a table without its last column, AGE in both kinds, unless it is wide.
+fn words(table: &str) -> Vec<Vec<&str>> {
+    table
+        .lines()
+        .map(|line| {
+            line.split("  ")
+                .map(str::trim)
+                .filter(|word| !word.is_empty())
+                .collect()
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn tables_show_what_matters_first() {
+    let cluster = Cluster::connect().await;
+    let sandbox = cluster.sandbox().await;
+    settled(&sandbox).await;
+
+    let table = sandbox.kubectl(&["get", "bbconn"]);
+    let table = words(&table);
+    assert_eq!(
+        table[0],
+        [
+            "NAME",
+            "READY",
+            "REASON",
+            "CONFIGURATION",
+            "SONARQUBE",
+            "BINDINGS",
+            "AGE"
+        ]
+    );
+    assert_eq!(
+        table[1][..6],
+        [
+            "bitbucket",
+            "True",
+            "Succeeded",
+            "our-bitbucket",
+            "26.9.0",
+            "1/2"
+        ]
+    );
+
+    let table = sandbox.kubectl(&["get", "pbind"]);
+    let table = words(&table);
+    assert_eq!(
+        table[0],
+        [
+            "NAME",
+            "READY",
+            "REASON",
+            "REPOSITORY",
+            "PROJECT",
+            "DECORATION",
+            "AGE"
+        ]
+    );
+    assert_eq!(
+        table[1][..6],
+        [
+            "checkout",
+            "True",
+            "Succeeded",
+            "PAY/checkout",
+            "PAY:checkout",
+            "False"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn wide_tables_add_the_way_there_and_the_message() {
+    let cluster = Cluster::connect().await;
+    let sandbox = cluster.sandbox().await;
+    settled(&sandbox).await;
+
+    let table = sandbox.kubectl(&["get", "bbconn", "--output", "wide"]);
+    let table = words(&table);
+    assert_eq!(table[0][7..], ["BITBUCKET", "MESSAGE"]);
+    assert_eq!(
+        table[1][7..],
+        ["https://bitbucket.example.com", "Ready in words"]
+    );
+
+    let table = sandbox.kubectl(&["get", "pbind", "--output", "wide"]);
+    let table = words(&table);
+    assert_eq!(table[0][7..], ["CONNECTION", "URL", "MESSAGE"]);
+    assert_eq!(
+        table[1][7..],
+        [
+            "bitbucket",
+            "https://sonarqube.example.com/dashboard",
+            "Ready in words"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn both_kinds_are_listed_by_their_category() {
+    let cluster = Cluster::connect().await;
+    let sandbox = cluster.sandbox().await;
+    settled(&sandbox).await;
+    let listed = sandbox.kubectl(&["get", "bindery", "--output", "name"]);
+    assert_eq!(
+        listed.lines().collect::<Vec<_>>(),
+        [
+            "bitbucketconnection.bindery.dev/bitbucket",
+            "projectbinding.bindery.dev/checkout"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn objects_are_found_by_what_they_point_at() {
+    let cluster = Cluster::connect().await;
+    let sandbox = cluster.sandbox().await;
+    settled(&sandbox).await;
+    for (kind, field, value) in [
+        ("pbind", "spec.connectionRef.name", "bitbucket"),
+        ("pbind", "spec.repository.project", "PAY"),
+        ("pbind", "status.sonarqubeProject.key", "PAY:checkout"),
+    ] {
+        let count = |selector: String| {
+            sandbox
+                .kubectl(&[
+                    "get",
+                    kind,
+                    "--output",
+                    "name",
+                    "--field-selector",
+                    &selector,
+                ])
+                .lines()
+                .count()
+        };
+        assert_eq!(count(format!("{field}={value}")), 1, "{field}");
+        assert_eq!(count(format!("{field}=other")), 0, "{field}");
+    }
+}
+
+#[tokio::test]
+async fn explain_teaches() {
+    let cluster = Cluster::connect().await;
+    for (field, lesson) in [
+        ("bbconn", "known to one SonarQube server"),
+        (
+            "bbconn.spec.access.repositories",
+            "stands for any run of characters without",
+        ),
+        ("bbconn.spec.interval", "between 10s and 24h"),
+        (
+            "pbind",
+            "binds one Bitbucket repository to one SonarQube project",
+        ),
+        (
+            "pbind.spec.sonarqubeProject.visibility",
+            "everybody who may use the server",
+        ),
+        ("pbind.spec.mode", "never creates a project"),
+        ("pbind.status.intent", "a crash never makes a second one"),
+    ] {
+        let text = cluster.parts.kubectl(&["explain", field]).unwrap();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains(lesson), "{field}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn the_samples_are_accepted() {
+    let cluster = Cluster::connect().await;
+    let samples = crate::support::parts::kustomize("deploy/samples");
+    let documents: Vec<Value> = serde_saphyr::from_multiple(&samples).unwrap();
+    let ours: Vec<_> = documents
+        .into_iter()
+        .filter(|document| document["apiVersion"] == "bindery.dev/v1alpha1")
+        .collect();
+    assert_eq!(ours.len(), 3);
+    for mut document in ours {
+        // Only the shape is tried here: the namespaces of the samples need not be there.
+        document["metadata"]["namespace"] = json!("default");
+        cluster.admit(&document).await.unwrap();
+    }
+}

@@ -1,0 +1,266 @@
+//! The dependency rules of the code, its sizes, its names and what is kept out of the tree of crates.
+
+mod references;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::tree;
+use references::{Names, crates_of_manifest, references};
+
+/// What one module of `src/` may use.
+struct Rule {
+    module: &'static str,
+    crates: Names,
+    modules: Names,
+}
+
+const KUBERNETES: Names = Names::AllBut(&["kube", "k8s_openapi"]);
+const PURE: Names = Names::Only(&["thiserror", "url"]);
+
+const RULES: [Rule; 7] = [
+    Rule {
+        module: "identity",
+        crates: PURE,
+        modules: Names::Only(&["identity"]),
+    },
+    Rule {
+        module: "plan",
+        crates: PURE,
+        modules: Names::Only(&["plan", "identity"]),
+    },
+    Rule {
+        module: "http",
+        crates: KUBERNETES,
+        modules: Names::Only(&["http", "identity"]),
+    },
+    Rule {
+        module: "sonarqube",
+        crates: KUBERNETES,
+        modules: Names::Only(&["sonarqube", "http", "identity"]),
+    },
+    Rule {
+        module: "bitbucket",
+        crates: KUBERNETES,
+        modules: Names::Only(&["bitbucket", "http", "identity"]),
+    },
+    Rule {
+        module: "inventory",
+        crates: KUBERNETES,
+        modules: Names::Only(&["inventory", "sonarqube", "bitbucket", "identity"]),
+    },
+    Rule {
+        module: "crd",
+        crates: Names::Only(&["kube", "k8s_openapi", "schemars", "serde", "serde_json"]),
+        modules: Names::Only(&["crd"]),
+    },
+];
+
+/// Any other module: only the entry points reach the imperative shell.
+fn rule_of(module: &str) -> &'static Rule {
+    const SHELL: Rule = Rule {
+        module: "",
+        crates: Names::AllBut(&[]),
+        modules: Names::AllBut(&[]),
+    };
+    const OTHER: Rule = Rule {
+        module: "",
+        crates: Names::AllBut(&[]),
+        modules: Names::AllBut(&["controller"]),
+    };
+    match module {
+        "controller" | "cli" | "main" | "lib" => &SHELL,
+        _ => RULES
+            .iter()
+            .find(|rule| rule.module == module)
+            .unwrap_or(&OTHER),
+    }
+}
+
+/// What `source`, a file of `module`, uses against the rules, in words.
+fn violations(module: &str, source: &str, crates: &BTreeSet<String>) -> Vec<String> {
+    let rule = rule_of(module);
+    let used = references(source, crates);
+    let mut violations: Vec<_> = used
+        .crates
+        .iter()
+        .filter(|name| !rule.crates.admit(name))
+        .chain(used.modules.iter().filter(|name| !rule.modules.admit(name)))
+        .map(|name| format!("{module} must not use {name}"))
+        .collect();
+    if used.climbs {
+        violations.push(format!(
+            "{module} must say crate:: instead of super::super::"
+        ));
+    }
+    if rule.crates == PURE && used.asynchronous {
+        violations.push(format!("{module} must not be async"));
+    }
+    violations
+}
+
+/// `src/plan.rs` and all below `src/plan/` are the module `plan`.
+fn module_of(path: &Path) -> Option<String> {
+    let path = path.strip_prefix(tree::top().join("src")).ok()?;
+    let first = Path::new(path.components().next()?.as_os_str());
+    Some(first.file_stem()?.to_str()?.to_owned())
+}
+
+fn all_violations() -> Vec<String> {
+    let manifest = fs::read_to_string(tree::top().join("Cargo.toml")).unwrap();
+    let crates = crates_of_manifest(&manifest);
+    assert!(crates.contains("k8s_openapi"), "{crates:?}");
+    tree::rust_files()
+        .iter()
+        .filter_map(|path| Some((path, module_of(path)?)))
+        .flat_map(|(path, module)| {
+            let source = fs::read_to_string(path).unwrap();
+            violations(&module, &source, &crates)
+                .into_iter()
+                .map(move |violation| format!("{}: {violation}", path.display()))
+        })
+        .collect()
+}
+
+#[test]
+fn every_module_uses_only_what_its_rule_allows() {
+    let violations = all_violations();
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+}
+
+#[test]
+fn no_file_is_longer_than_400_lines() {
+    let long: Vec<_> = tree::rust_files()
+        .into_iter()
+        .filter(|path| fs::read_to_string(path).unwrap().lines().count() > 400)
+        .collect();
+    assert!(long.is_empty(), "split {long:?}");
+}
+
+#[test]
+fn no_module_has_a_name_that_says_nothing() {
+    let forbidden = [
+        "util", "utils", "helper", "helpers", "common", "misc", "mod",
+    ];
+    let vague: Vec<_> = tree::rust_files()
+        .into_iter()
+        .filter(|path| {
+            let path = path.strip_prefix(tree::top()).unwrap().with_extension("");
+            path.iter()
+                .any(|part| forbidden.iter().any(|name| part == *name))
+        })
+        .collect();
+    assert!(vague.is_empty(), "rename {vague:?}");
+}
+
+#[test]
+fn banned_crates_are_not_in_the_tree() {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--workspace",
+            "--edges",
+            "all",
+            "--prefix",
+            "none",
+            "--format",
+            "{p}",
+        ])
+        .args(["--offline", "--locked"])
+        .current_dir(tree::top())
+        .output()
+        .unwrap();
+    let listing = String::from_utf8(output.stdout).unwrap();
+    let names: BTreeSet<_> = listing
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert!(
+        names.contains("rustls"),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for banned in [
+        "openssl",
+        "openssl-sys",
+        "native-tls",
+        "aws-lc-rs",
+        "aws-lc-sys",
+        "chrono",
+        "serde_yaml",
+    ] {
+        assert!(
+            !names.contains(banned),
+            "{banned} has come in: cargo tree --invert {banned}"
+        );
+    }
+}
+
+fn found(module: &str, source: &str) -> Vec<String> {
+    let crates = ["kube", "tokio", "url", "k8s_openapi"]
+        .map(str::to_owned)
+        .into();
+    violations(module, source, &crates)
+}
+
+#[test]
+fn the_check_finds_a_forbidden_use() {
+    assert_eq!(
+        found("plan", "use kube::Client;"),
+        ["plan must not use kube"]
+    );
+    assert_eq!(
+        found("plan", "use tokio as t;"),
+        ["plan must not use tokio"]
+    );
+}
+
+#[test]
+fn the_check_finds_a_forbidden_path_within_code() {
+    let source = "fn f() {\n    let x = k8s_openapi::api::X {};\n    ::tokio::spawn(g);\n}";
+    assert_eq!(
+        found("plan", source),
+        ["plan must not use k8s_openapi", "plan must not use tokio"]
+    );
+}
+
+#[test]
+fn the_check_finds_a_forbidden_module_within_braces() {
+    let source =
+        "use crate::{\n    identity::{ServerUrl, Uid},\n    bitbucket,\n    http::Client,\n};";
+    assert_eq!(
+        found("sonarqube", source),
+        ["sonarqube must not use bitbucket"]
+    );
+}
+
+#[test]
+fn the_check_finds_the_controller_below_an_entry_point() {
+    assert_eq!(
+        found("metrics", "use crate::controller;"),
+        ["metrics must not use controller"]
+    );
+    assert!(found("main", "use crate::controller;").is_empty());
+}
+
+#[test]
+fn the_check_finds_async_and_climbing_in_the_core() {
+    assert_eq!(found("plan", "async fn f() {}"), ["plan must not be async"]);
+    assert_eq!(
+        found("plan", "use super::super::http;"),
+        ["plan must say crate:: instead of super::super::"]
+    );
+}
+
+#[test]
+fn the_check_reads_code_not_comments() {
+    assert!(
+        found(
+            "plan",
+            "/// See kube::Client and crate::http; async.\nuse url::Url;"
+        )
+        .is_empty()
+    );
+}

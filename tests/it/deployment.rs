@@ -1,0 +1,93 @@
+//! What `kubectl apply --kustomize` would send.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::rbac::v1::ClusterRole;
+use serde_json::Value;
+
+use crate::support::parts::kustomize;
+
+fn documents(directory: &str) -> Vec<Value> {
+    serde_saphyr::from_multiple(&kustomize(directory)).unwrap()
+}
+
+fn kinds(documents: &[Value]) -> Vec<&str> {
+    documents
+        .iter()
+        .map(|document| document["kind"].as_str().unwrap())
+        .collect()
+}
+
+fn only<'a>(documents: &'a [Value], kind: &str) -> &'a Value {
+    documents
+        .iter()
+        .find(|document| document["kind"] == kind)
+        .unwrap()
+}
+
+#[test]
+fn the_base_holds_everything_that_the_operator_needs() {
+    let base = documents("deploy");
+    let mut kinds = kinds(&base);
+    kinds.sort_unstable();
+    assert_eq!(
+        kinds,
+        [
+            "ClusterRole",
+            "ClusterRole",
+            "ClusterRole",
+            "ClusterRoleBinding",
+            "CustomResourceDefinition",
+            "CustomResourceDefinition",
+            "Deployment",
+            "Namespace",
+            "ServiceAccount"
+        ]
+    );
+}
+
+#[test]
+fn there_is_never_a_second_operator() {
+    let base = documents("deploy");
+    let deployment: Deployment = serde_json::from_value(only(&base, "Deployment").clone()).unwrap();
+    let spec = deployment.spec;
+    assert_eq!(spec.replicas, Some(1));
+    assert_eq!(spec.strategy.unwrap().type_.as_deref(), Some("Recreate"));
+}
+
+#[test]
+fn the_pod_has_only_what_the_restricted_standard_allows() {
+    let base = documents("deploy");
+    let deployment = only(&base, "Deployment");
+    let pod = &deployment["spec"]["template"]["spec"];
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(
+        pod["securityContext"]["seccompProfile"]["type"],
+        "RuntimeDefault"
+    );
+    let container = &pod["containers"][0]["securityContext"];
+    assert_eq!(container["allowPrivilegeEscalation"], false);
+    assert_eq!(container["readOnlyRootFilesystem"], true);
+    assert_eq!(container["capabilities"]["drop"][0], "ALL");
+    let labels = &only(&base, "Namespace")["metadata"]["labels"];
+    assert_eq!(labels["pod-security.kubernetes.io/enforce"], "restricted");
+}
+
+#[test]
+fn no_role_reaches_a_secret_or_a_config_map_of_every_namespace() {
+    for document in documents("deploy")
+        .into_iter()
+        .filter(|document| document["kind"] == "ClusterRole")
+    {
+        let role: ClusterRole = serde_json::from_value(document).unwrap();
+        for rule in role.rules.unwrap() {
+            let resources = rule.resources.unwrap();
+            for forbidden in ["secrets", "configmaps", "*"] {
+                assert!(
+                    !resources.iter().any(|resource| resource == forbidden),
+                    "{resources:?}"
+                );
+            }
+            assert!(!rule.verbs.iter().any(|verb| verb == "*"));
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The schemas themselves, field by field: each one teaches, each one is bounded.
+
+use bindery::crd;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+
+/// Calls `visit` with the path and the schema of every field, list item and map value.
+fn walk(path: &str, schema: &JSONSchemaProps, visit: &mut impl FnMut(&str, &JSONSchemaProps)) {
+    visit(path, schema);
+    for (name, field) in schema.properties.iter().flatten() {
+        walk(&format!("{path}.{name}"), field, visit);
+    }
+    if let Some(JSONSchemaPropsOrArray::Schema(item)) = &schema.items {
+        walk(&format!("{path}[]"), item, visit);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(value)) = &schema.additional_properties {
+        walk(&format!("{path}{{}}"), value, visit);
+    }
+}
+
+fn fields_where(is_wrong: impl Fn(&str, &JSONSchemaProps) -> bool) -> Vec<String> {
+    let mut seen = 0;
+    let mut wrong = Vec::new();
+    for definition in crd::definitions() {
+        for version in definition.spec.versions {
+            let schema = version.schema.unwrap().open_api_v3_schema.unwrap();
+            walk(&definition.spec.names.kind, &schema, &mut |path, schema| {
+                seen += 1;
+                if is_wrong(path, schema) {
+                    wrong.push(path.to_owned());
+                }
+            });
+        }
+    }
+    assert!(seen > 100, "only {seen} fields were walked");
+    wrong
+}
+
+fn is_bounded(schema: &JSONSchemaProps) -> bool {
+    match schema.type_.as_deref() {
+        Some("string") => {
+            let of_known_length = schema.format.as_deref() == Some("date-time");
+            schema.max_length.is_some() || schema.enum_.is_some() || of_known_length
+        }
+        Some("array") => schema.max_items.is_some(),
+        Some("object") => {
+            let is_map = schema.additional_properties.is_some();
+            if is_map {
+                schema.max_properties.is_some()
+            } else {
+                schema.properties.is_some()
+            }
+        }
+        Some("integer" | "boolean") => true,
+        _ => false,
+    }
+}
+
+#[test]
+fn every_field_is_described() {
+    let silent = fields_where(|path, schema| {
+        let is_named = !path.ends_with("[]") && !path.ends_with("{}");
+        is_named
+            && schema
+                .description
+                .as_deref()
+                .unwrap_or_default()
+                .trim()
+                .is_empty()
+    });
+    assert!(silent.is_empty(), "{silent:#?}");
+}
+
+#[test]
+fn every_string_list_and_map_is_bounded() {
+    let unbounded = fields_where(|_, schema| !is_bounded(schema));
+    assert!(unbounded.is_empty(), "{unbounded:#?}");
+}
+
+#[test]
+fn every_list_says_how_it_merges() {
+    let silent = fields_where(|path, schema| {
+        let ours = !path.contains("namespaceSelector");
+        ours && schema.type_.as_deref() == Some("array") && schema.x_kubernetes_list_type.is_none()
+    });
+    assert!(silent.is_empty(), "{silent:#?}");
+}
+
+#[test]
+fn an_unbounded_string_would_be_found() {
+    let unbounded = |type_: &str| JSONSchemaProps {
+        type_: Some(type_.to_owned()),
+        ..JSONSchemaProps::default()
+    };
+    for type_ in ["string", "array", "object"] {
+        assert!(!is_bounded(&unbounded(type_)), "{type_}");
+    }
+}

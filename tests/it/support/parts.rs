@@ -1,0 +1,55 @@
+//! The real parts that `tests/parts` started.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Where the real parts are.
+pub(crate) struct Parts {
+    /// Rights of a cluster administrator.
+    pub(crate) kubeconfig: PathBuf,
+}
+
+impl Parts {
+    pub(crate) fn from_env() -> Self {
+        Self {
+            kubeconfig: variable("KUBECONFIG").into(),
+        }
+    }
+
+    /// What kubectl prints, or what it complains of.
+    pub(crate) fn kubectl(&self, arguments: &[&str]) -> Result<String, String> {
+        kubectl(
+            Command::new("kubectl").env("KUBECONFIG", &self.kubeconfig),
+            arguments,
+        )
+    }
+}
+
+/// Runs `kubectl` on files alone: no cluster is asked.
+pub(crate) fn kustomize(directory: &str) -> String {
+    let top = super::tree::top();
+    kubectl(
+        Command::new("kubectl").current_dir(top),
+        &["kustomize", directory],
+    )
+    .unwrap()
+}
+
+fn kubectl(command: &mut Command, arguments: &[&str]) -> Result<String, String> {
+    let output = command.args(arguments).output().expect("kubectl is needed");
+    if output.status.success() {
+        Ok(String::from_utf8(output.stdout).unwrap())
+    } else {
+        Err(String::from_utf8(output.stderr).unwrap())
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests/parts says by environment where the parts are; only here is it read"
+)]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: run `make test`, or start real parts with tests/parts and source their env")
+    })
+}
