@@ -1,4 +1,11 @@
 //! The integration tests, one binary.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends where something is not as it should be; clippy.toml allows this in #[test] functions only"
+)]
+
 mod apiserver;
 mod architecture;
 mod deployment;
