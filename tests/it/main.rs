@@ -1,9 +1,13 @@
 //! The integration tests, one binary.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends where something is not as it should be; clippy.toml allows this in #[test] functions only"
+)]
 
 mod apiserver;
 mod architecture;
-// Always true here; it tells clippy that functions beside a test may unwrap as the test may.
-#[cfg(test)]
 mod contract;
 mod deployment;
 mod generated;

@@ -70,7 +70,7 @@ impl Cluster {
                 }
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), published)
+        tokio::time::timeout(Duration::from_mins(1), published)
             .await
             .unwrap();
     }
@@ -94,6 +94,20 @@ impl Cluster {
             .request(request)
             .await
             .map_err(|error| in_words(&error))
+    }
+
+    /// Applies `object` as GitOps does, without keeping it; the refusal in words.
+    pub(super) async fn apply(&self, object: &Value) -> Result<(), String> {
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), "default", &resource(object));
+        let parameters = PatchParams {
+            dry_run: true,
+            ..PatchParams::apply("bindery-tests")
+        };
+        let applied = api
+            .patch(name(object), &parameters, &Patch::Apply(object))
+            .await;
+        applied.map(drop).map_err(|error| in_words(&error))
     }
 
     /// A namespace of the test's own.

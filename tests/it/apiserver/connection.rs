@@ -168,6 +168,19 @@ async fn unknown_fields_are_named() {
 }
 
 #[tokio::test]
+async fn server_side_apply_names_unknown_fields_without_being_asked_to() {
+    let cluster = Cluster::connect().await;
+    let mut object = connection();
+    cluster.apply(&object).await.unwrap();
+    object["spec"]["intervall"] = json!("10m");
+    let refusal = cluster.apply(&object).await.unwrap_err();
+    assert!(
+        refusal.contains(".spec.intervall: field not declared in schema"),
+        "{refusal}"
+    );
+}
+
+#[tokio::test]
 async fn access_entries_are_named_and_bounded() {
     let entry = |name: &str| json!({"name": name, "repositories": ["PAY/*"]});
     let many: Vec<_> = (0..65)

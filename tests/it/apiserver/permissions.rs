@@ -129,7 +129,7 @@ async fn people_with_rights_in_a_namespace_have_them_for_our_objects_too() {
         let aggregated = await_condition(roles, role, |role: Option<&ClusterRole>| {
             role.is_some_and(|role| allows(role, verb))
         });
-        let in_time = tokio::time::timeout(Duration::from_secs(60), aggregated).await;
+        let in_time = tokio::time::timeout(Duration::from_mins(1), aggregated).await;
         assert!(in_time.is_ok(), "{role} may not {verb}");
     }
 }
