@@ -15,6 +15,8 @@ const NAMES: [&str; 3] = ["bitbucket", "old", "renamed"];
 #[derive(Clone, Debug)]
 struct World {
     settings: Vec<Setting>,
+    /// The settings as the last look read them.
+    read: Vec<Setting>,
     /// By the setting's id: the token that SonarQube holds for it, and for imports through it.
     tokens: std::collections::BTreeMap<SettingId, (Option<u8>, Option<u8>)>,
     several: bool,
@@ -72,16 +74,16 @@ impl World {
         setting
     }
 
-    /// The setting whose URL a token now travels to.
+    /// The setting whose URL a token now travels to: it must have been read as ours, not merely written so.
     fn trusted(&mut self, key: &SettingKey) -> SettingId {
-        let wanted = self.desired.url.clone();
-        let setting = self.ours(key);
+        let id = self.ours(key).id.clone();
+        let read = self.read.iter().find(|setting| setting.id == id).unwrap();
         assert!(
-            wanted.same(&setting.url),
+            self.desired.url.same(&read.url),
             "a token travels to {}",
-            setting.url
+            read.url
         );
-        setting.id.clone()
+        id
     }
 
     fn remember(&mut self, id: SettingId, created_by: Option<Uid>) {
@@ -176,6 +178,7 @@ impl World {
     fn pass(&mut self) -> Option<Plan> {
         let stored = self.desired.record.clone();
         for _ in 0..8 {
+            self.read.clone_from(&self.settings);
             let plan = plan(&self.desired, &self.observe());
             let Plan::Steps(steps) = &plan else {
                 return Some(plan);
@@ -248,6 +251,7 @@ fn worlds() -> impl Strategy<Value = World> {
                         url: URLS[url].to_owned(),
                     })
                     .collect(),
+                read: Vec::new(),
                 tokens: std::collections::BTreeMap::new(),
                 several,
                 bound,

@@ -60,7 +60,7 @@ fn a_project_recreated_by_hand_or_gone_or_never_accepted_is_left() {
     });
     let gone = released(DeleteProject, |_, found, _| *found = None);
     let never = released(DeleteProject, |desired, _, _| {
-        desired.record = Record::default()
+        desired.record = Record::default();
     });
     for release in [recreated, told_only_now, gone, never] {
         assert_eq!(release, Release::Leave(Leave::AsAsked));
