@@ -3,6 +3,10 @@
 
 mod release;
 mod table;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod world;
 
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
 
@@ -110,10 +114,9 @@ impl Record {
     /// What still holds on this server: a swapped database makes every memory worthless.
     #[must_use]
     pub fn on(self, server: &ServerId) -> Self {
-        let accepted = self.accepted.filter(|accepted| accepted.server == *server);
-        Self {
-            accepted,
-            intent: self.intent,
+        match self.accepted {
+            Some(accepted) if accepted.server != *server => Self::default(),
+            accepted => Self { accepted, ..self },
         }
     }
 }
@@ -225,6 +228,8 @@ pub struct Branches {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Remember in the status, with resourceVersion, that a project of this key is about to be created.
+    /// What was remembered of an earlier project of this key (`id`, `created_by`, `bound_by`) is forgotten:
+    /// it is gone, and only an intent without a creator is taken as proof of our own import.
     RecordIntent(ProjectKey),
     /// Create the project, bound to the repository.
     Import {
@@ -297,7 +302,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
         Ok(steps) if desired.management == Management::Observe => {
             let mut differences: Vec<Difference> = steps
                 .iter()
-                .filter_map(|step| difference(step, observed))
+                .filter_map(|step| difference(step, desired, observed))
                 .collect();
             differences.extend(foreign_visibility(desired, observed));
             if differences.is_empty() {
@@ -337,6 +342,8 @@ fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
     }
     match &observed.project {
         Some(project) => keep(desired, observed, repository, project),
+        // What we may not see may be there.
+        None if observed.rights == Rights::Denied => Err(permission_missing(&desired.key)),
         None => table::absent(desired, observed, repository),
     }
 }
@@ -353,16 +360,10 @@ fn keep(
     };
     let ours = accepted.created_by.as_ref() == Some(&desired.uid);
     if observed.rights == Rights::Denied || project.binding == BindingState::Hidden {
-        return grant(project, ours);
+        return grant(desired, project, ours);
     }
     if !is_bound_to(project, &repository.path) {
-        let moved_by_spec = accepted
-            .repository
-            .as_ref()
-            .is_none_or(|before| !before.same(&repository.path));
-        if moved_by_spec {
-            table::repository_is_free(desired, observed, project)?;
-        }
+        table::repository_is_free(desired, observed, &project.key)?;
         return Ok(vec![table::bind(project, repository)]);
     }
     let mut steps = Vec::new();
@@ -380,6 +381,7 @@ fn keep(
         main,
         default: Some(default),
     }) = &observed.branches
+        && ours
         && main != default
     {
         steps.push(Step::RenameMainBranch(project.key.clone(), default.clone()));
@@ -388,17 +390,20 @@ fn keep(
 }
 
 /// What to do where SonarQube denied us a project.
-fn grant(project: &Project, ours: bool) -> Result<Vec<Step>, Refusal> {
-    if ours {
+fn grant(desired: &Desired, project: &Project, ours: bool) -> Result<Vec<Step>, Refusal> {
+    if ours && desired.management == Management::Full {
         return Ok(vec![Step::GrantSelf(project.key.clone())]);
     }
-    Err(Refusal::new(
+    Err(permission_missing(&project.key))
+}
+
+fn permission_missing(key: &ProjectKey) -> Refusal {
+    Refusal::new(
         Reason::PermissionMissing,
         format!(
-            "SonarQube denies the operator's user SonarQube project {}: give it the permissions Browse and Administer on that project",
-            project.key
+            "SonarQube denies the operator's user SonarQube project {key}: give it the permissions Browse and Administer on that project"
         ),
-    ))
+    )
 }
 
 /// Whether nothing is left to do about where a project is bound.
@@ -425,11 +430,29 @@ fn found<'a>(desired: &Desired, state: &'a RepositoryState) -> Result<&'a Reposi
         RepositoryState::Moved(place) => Err(Refusal::new(
             Reason::RepositoryMoved,
             format!(
-                "Bitbucket redirects repository {} to {place}: write the new place into spec.repository",
-                desired.repository
+                "Bitbucket redirects repository {} to {}: write the new place into spec.repository",
+                desired.repository,
+                if may_know(desired, place) {
+                    place
+                } else {
+                    "a place outside your access"
+                }
             ),
         )),
     }
+}
+
+/// Whether a tenant may read the name of a repository, given as `PROJECT/slug`.
+fn may_know(desired: &Desired, place: &str) -> bool {
+    let path = place
+        .split_once('/')
+        .and_then(|(project, slug)| RepositoryPath::parse(project, slug).ok());
+    desired.access == Access::Own
+        || path.is_some_and(|path| {
+            [&desired.key, &ProjectKey::default_for(&path)]
+                .into_iter()
+                .any(|key| desired.access.admits(&path, key))
+        })
 }
 
 fn not_admitted(desired: &Desired) -> Refusal {
@@ -445,7 +468,10 @@ fn not_admitted(desired: &Desired) -> Refusal {
 /// A visibility that is declared for a project which Bindery did not create.
 fn foreign_visibility(desired: &Desired, observed: &Observed) -> Option<Difference> {
     let project = observed.project.as_ref()?;
-    let ours = desired.record.holding(project)?.created_by.as_ref() == Some(&desired.uid);
+    let ours = desired
+        .record
+        .holding(project)
+        .is_some_and(|accepted| accepted.created_by.as_ref() == Some(&desired.uid));
     let (wanted, found) = (desired.visibility?, project.visibility?);
     (!ours && wanted != found).then(|| Difference {
         field: "sonarqubeProject.visibility",
@@ -455,11 +481,15 @@ fn foreign_visibility(desired: &Desired, observed: &Observed) -> Option<Differen
 }
 
 /// A step as what it would change; `None` for bookkeeping of our own.
-fn difference(step: &Step, observed: &Observed) -> Option<Difference> {
-    let (field, desired, found) = match step {
+fn difference(step: &Step, desired: &Desired, observed: &Observed) -> Option<Difference> {
+    let (field, wanted, found) = match step {
         Step::RecordIntent(_) | Step::Accept(_) | Step::GrantSelf(_) => return None,
         Step::Import { key, .. } => ("sonarqubeProject", key.to_string(), "absent".to_owned()),
-        Step::Bind { repository, .. } => ("repository", repository.to_string(), bound_to(observed)),
+        Step::Bind { repository, .. } => (
+            "repository",
+            repository.to_string(),
+            bound_to(desired, observed),
+        ),
         Step::SetVisibility(_, wanted) => (
             "sonarqubeProject.visibility",
             wanted.as_str().to_owned(),
@@ -478,26 +508,42 @@ fn difference(step: &Step, observed: &Observed) -> Option<Difference> {
     };
     Some(Difference {
         field,
-        desired,
+        desired: wanted,
         observed: found,
     })
 }
 
-fn bound_to(observed: &Observed) -> String {
+fn bound_to(desired: &Desired, observed: &Observed) -> String {
     match observed.project.as_ref().map(|project| &project.binding) {
-        Some(BindingState::Bound { repository, .. }) => repository.to_string(),
-        Some(BindingState::Elsewhere(place)) => place.clone(),
+        Some(BindingState::Bound { repository, .. }) => {
+            let place = repository.to_string();
+            if may_know(desired, &place) {
+                place
+            } else {
+                "another repository".to_owned()
+            }
+        }
+        Some(BindingState::Elsewhere(_)) => "a repository of another configuration".to_owned(),
         Some(BindingState::Unbound | BindingState::Hidden) | None => "unbound".to_owned(),
     }
 }
 
 impl Record {
-    /// The acceptance that speaks of this very project. Another uuid is another project.
+    /// The acceptance that speaks of this very project. Another uuid is another project, and one that was
+    /// accepted from a listing without uuids is to pass the table once its uuid is told.
     #[must_use]
     pub fn holding(&self, project: &Project) -> Option<&Accepted> {
         self.accepted.as_ref().filter(|accepted| {
-            accepted.key.same(&project.key)
-                && (accepted.id.is_none() || project.id.is_none() || accepted.id == project.id)
+            accepted.key.same(&project.key) && (project.id.is_none() || accepted.id == project.id)
         })
+    }
+
+    /// Whether a project of this key is our own import, whose answer was lost. One whose answer came has a creator.
+    fn is_importing(&self, key: &ProjectKey) -> bool {
+        let answered = self
+            .accepted
+            .as_ref()
+            .is_some_and(|accepted| accepted.created_by.is_some());
+        !answered && self.intent.as_ref().is_some_and(|intent| intent.same(key))
     }
 }

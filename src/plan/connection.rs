@@ -1,5 +1,7 @@
 //! What to do about one BitbucketConnection: SonarQube's configuration, its tokens, the base URL.
 
+#[cfg(test)]
+mod property;
 mod release;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! What happens to a project that is already there: the first acceptance.
 
+use crate::identity::ProjectKey;
 use crate::plan::{Reason, Refusal};
 
 use super::{
@@ -13,6 +14,10 @@ pub(super) fn absent(
     observed: &Observed,
     repository: &Repository,
 ) -> Result<Vec<Step>, Refusal> {
+    if desired.record.accepted.is_some() {
+        // The key is settled and cannot be changed any more: another one is no way out.
+        repository_is_free(desired, observed, &desired.key)?;
+    }
     match observed.bound_to_repository.as_slice() {
         [] => import(desired, observed, repository),
         [only] if !desired.key_given && desired.record.accepted.is_none() => {
@@ -58,13 +63,9 @@ pub(super) fn present(
     repository: &Repository,
     project: &Project,
 ) -> Result<Vec<Step>, Refusal> {
-    let importing = desired
-        .record
-        .intent
-        .as_ref()
-        .is_some_and(|key| key.same(&project.key));
+    let importing = desired.record.is_importing(&project.key);
     if observed.rights == Rights::Denied || project.binding == BindingState::Hidden {
-        return grant(project, importing);
+        return grant(desired, project, importing);
     }
     match &project.binding {
         BindingState::Unbound if !desired.key_given || desired.mode == Mode::Import => {
@@ -77,7 +78,7 @@ pub(super) fn present(
             ))
         }
         BindingState::Unbound => {
-            repository_is_free(desired, observed, project)?;
+            repository_is_free(desired, observed, &project.key)?;
             Ok(vec![bind(project, repository)])
         }
         BindingState::Bound { .. } if is_bound_to(project, &repository.path) => {
@@ -112,16 +113,16 @@ pub(super) fn present(
     }
 }
 
-/// Refuses where other projects are bound to the repository.
+/// Refuses where projects of other keys are bound to the repository.
 pub(super) fn repository_is_free(
     desired: &Desired,
     observed: &Observed,
-    project: &Project,
+    key: &ProjectKey,
 ) -> Result<(), Refusal> {
     let others: Vec<_> = observed
         .bound_to_repository
         .iter()
-        .filter(|key| !key.same(&project.key))
+        .filter(|other| !other.same(key))
         .cloned()
         .collect();
     if others.is_empty() {
@@ -130,10 +131,9 @@ pub(super) fn repository_is_free(
     Err(Refusal::new(
         Reason::RepositoryAlreadyBound,
         format!(
-            "repository {} is bound to {} already: unbind it there before it is bound to {}",
+            "repository {} is bound to {} already: unbind it there before it is bound to {key}",
             desired.repository,
             named(desired, &others),
-            project.key
         ),
     ))
 }
@@ -194,7 +194,7 @@ fn already_bound(project: &Project, place: &str) -> Refusal {
 }
 
 /// Project keys for a message: those that the tenant may know of, and how many others.
-fn named(desired: &Desired, keys: &[crate::identity::ProjectKey]) -> String {
+fn named(desired: &Desired, keys: &[ProjectKey]) -> String {
     let (shown, others): (Vec<_>, Vec<_>) = keys
         .iter()
         .partition(|key| desired.access.admits(&desired.repository, key));

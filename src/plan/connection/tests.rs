@@ -67,10 +67,10 @@ fn same() -> Vec<Setting> {
 }
 
 fn refused(plan: Plan) -> Reason {
-    match plan {
-        Plan::Refused(refusal) => refusal.reason,
-        other => panic!("expected a refusal, got {other:?}"),
-    }
+    let Plan::Refused(refusal) = plan else {
+        panic!("expected a refusal, got {plan:?}")
+    };
+    refusal.reason
 }
 
 #[test]

@@ -1,0 +1,148 @@
+//! One test a row: what was found, and what is done about it.
+
+mod drift;
+mod property;
+mod released;
+mod table;
+
+use super::*;
+use crate::plan::AccessRule;
+
+const OURS: &str = "uid-ours";
+
+fn key(text: &str) -> ProjectKey {
+    ProjectKey::parse(text).unwrap()
+}
+
+fn path(text: &str) -> RepositoryPath {
+    let (project, slug) = text.split_once('/').unwrap();
+    RepositoryPath::parse(project, slug).unwrap()
+}
+
+/// A full binding of PAY/checkout in the connection's own namespace, seen for the first time.
+fn desired() -> Desired {
+    Desired {
+        uid: Uid::new(OURS),
+        key: key("PAY:checkout"),
+        key_given: false,
+        repository: path("PAY/checkout"),
+        name: None,
+        visibility: None,
+        new_code: None,
+        mode: Mode::ImportOrBind,
+        management: Management::Full,
+        access: Access::Own,
+        record: Record::default(),
+    }
+}
+
+/// The same, its project accepted: created by Bindery.
+fn keeping() -> Desired {
+    Desired {
+        record: Record {
+            accepted: Some(Accepted {
+                server: ServerId::new("server"),
+                key: key("PAY:checkout"),
+                id: Some(ProjectId::new("uuid-1")),
+                created_by: Some(Uid::new(OURS)),
+                bound_by: Some(Uid::new(OURS)),
+                repository: Some(path("PAY/checkout")),
+                new_code: None,
+            }),
+            intent: None,
+        },
+        ..desired()
+    }
+}
+
+/// The same, its project accepted: it was there.
+fn keeping_a_foreign_one() -> Desired {
+    let mut desired = keeping();
+    if let Some(accepted) = &mut desired.record.accepted {
+        accepted.created_by = None;
+        accepted.bound_by = None;
+    }
+    desired
+}
+
+/// A tenant's binding: default keys only, in PAY.
+fn tenant(desired: Desired) -> Desired {
+    Desired {
+        access: Access::Admitted(vec![AccessRule {
+            repositories: vec!["PAY/*".to_owned()],
+            projects: None,
+        }]),
+        ..desired
+    }
+}
+
+fn bound(repository: &str) -> BindingState {
+    BindingState::Bound {
+        repository: path(repository),
+        monorepo: Some(false),
+    }
+}
+
+fn project(binding: BindingState) -> Project {
+    Project {
+        key: key("PAY:checkout"),
+        id: Some(ProjectId::new("uuid-1")),
+        name: "Checkout service".to_owned(),
+        visibility: Some(Visibility::Private),
+        binding,
+    }
+}
+
+/// A server where the project is bound so, and the repository to the projects of these keys.
+fn observed(binding: impl Into<Option<BindingState>>, keys: &[&str]) -> Observed {
+    Observed {
+        server: ServerId::new("server"),
+        repository: RepositoryState::Found(Repository {
+            path: path("PAY/checkout"),
+            name: "Checkout".to_owned(),
+        }),
+        project: binding.into().map(project),
+        bound_to_repository: keys.iter().map(|text| key(text)).collect(),
+        hidden_bindings: 0,
+        claimed_by: None,
+        rights: Rights::Assumed,
+        branches: None,
+        way: Way::PutBoundProject,
+    }
+}
+
+/// A server where everything is as declared.
+fn equal() -> Observed {
+    observed(bound("PAY/checkout"), &["PAY:checkout"])
+}
+
+fn steps(plan: Plan) -> Vec<Step> {
+    let Plan::Steps(steps) = plan else {
+        panic!("expected steps, got {plan:?}")
+    };
+    steps
+}
+
+/// The message of a refusal for this reason.
+fn refused(plan: Plan, reason: Reason) -> String {
+    let Plan::Refused(refusal) = plan else {
+        panic!("expected {reason:?}, got {plan:?}")
+    };
+    assert_eq!(refusal.reason, reason, "{}", refusal.message);
+    refusal.message
+}
+
+fn differences(plan: Plan) -> Vec<Difference> {
+    let Plan::Differs(differences) = plan else {
+        panic!("expected differences, got {plan:?}")
+    };
+    differences
+}
+
+fn bind_step() -> Step {
+    Step::Bind {
+        key: key("PAY:checkout"),
+        name: "Checkout service".to_owned(),
+        repository: path("PAY/checkout"),
+    }
+}

@@ -1,0 +1,342 @@
+//! What holds in every world. The promises about single writes are asserted where the world is written.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::plan::binding::world::{Fault, Maker, Member, Outcome, Remote, World};
+
+const KEYS: [&str; 5] = ["PAY:a", "PAY:b", "OPS:c", "legacy", "pay:B"];
+const REPOSITORIES: [&str; 4] = ["PAY/a", "PAY/b", "OPS/c", "OPS/gone"];
+
+/// Something that happens to a world.
+#[derive(Clone, Debug)]
+enum Event {
+    Pass(usize),
+    /// Somebody binds a project to a repository, unbinds it (3), or binds it elsewhere (4).
+    Point(usize, usize, bool),
+    Delete(usize),
+    Create(usize, usize),
+    Publish(usize, Visibility),
+    Revoke(usize),
+    /// The spec names another repository.
+    Move(usize, usize),
+}
+
+fn link(choice: usize, monorepo: bool) -> BindingState {
+    match choice {
+        0..=2 => BindingState::Bound {
+            repository: path(REPOSITORIES[choice]),
+            monorepo: Some(monorepo),
+        },
+        3 => BindingState::Unbound,
+        _ => BindingState::Elsewhere("another".to_owned()),
+    }
+}
+
+fn by_hand(world: &mut World, name: &str, binding: BindingState) {
+    if world.find(&key(name)).is_some() {
+        return;
+    }
+    let id = world.fresh_id();
+    world.projects.push(Remote {
+        key: key(name),
+        id,
+        name: format!("Project {name}"),
+        visibility: Visibility::Public,
+        binding,
+        granted: true,
+        new_code: None,
+        main: "main".to_owned(),
+        maker: Maker::Hand,
+    });
+}
+
+impl Event {
+    fn happen(&self, world: &mut World) {
+        let count = world.projects.len();
+        match *self {
+            Self::Pass(member) => {
+                let member = member % world.members.len();
+                world.pass(member);
+            }
+            Self::Point(project, choice, monorepo) if count > 0 => {
+                world.projects[project % count].binding = link(choice, monorepo);
+            }
+            Self::Delete(project) if count > 0 => {
+                world.projects.remove(project % count);
+            }
+            // The one window that nobody can see into: a stranger creates the very key, bound to the very
+            // repository, between our intent and our look.
+            Self::Create(name, choice)
+                if !world.members.iter().any(|one| one.awaits(&key(KEYS[name]))) =>
+            {
+                by_hand(world, KEYS[name], link(choice, false));
+            }
+            Self::Publish(project, visibility) if count > 0 => {
+                world.projects[project % count].visibility = visibility;
+            }
+            Self::Revoke(project) if count > 0 => world.projects[project % count].granted = false,
+            Self::Move(member, repository) => {
+                let count = world.members.len();
+                let member = &mut world.members[member % count];
+                if member.record.intent.is_none() {
+                    member.repository = path(REPOSITORIES[repository]);
+                }
+            }
+            Self::Point(..)
+            | Self::Delete(_)
+            | Self::Create(..)
+            | Self::Publish(..)
+            | Self::Revoke(_) => {}
+        }
+    }
+}
+
+fn visibilities() -> impl Strategy<Value = Visibility> {
+    prop_oneof![Just(Visibility::Private), Just(Visibility::Public)]
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let event = prop_oneof![
+        6 => (0..3_usize).prop_map(Event::Pass),
+        3 => (0..8_usize, 0..5_usize, prop::bool::weighted(0.2)).prop_map(|(a, b, c)| Event::Point(a, b, c)),
+        2 => (0..8_usize).prop_map(Event::Delete),
+        2 => (0..KEYS.len(), 0..5_usize).prop_map(|(a, b)| Event::Create(a, b)),
+        1 => (0..8_usize, visibilities()).prop_map(|(a, b)| Event::Publish(a, b)),
+        1 => (0..8_usize).prop_map(Event::Revoke),
+        1 => (0..3_usize, 0..REPOSITORIES.len()).prop_map(|(a, b)| Event::Move(a, b)),
+    ];
+    prop::collection::vec(event, 0..24)
+}
+
+fn accesses() -> impl Strategy<Value = Access> {
+    let rule = |repositories: &str, projects: Option<&[&str]>| {
+        Access::Admitted(vec![AccessRule {
+            repositories: vec![repositories.to_owned()],
+            projects: projects.map(|list| list.iter().map(|&text| text.to_owned()).collect()),
+        }])
+    };
+    prop_oneof![
+        3 => Just(Access::Own),
+        1 => Just(rule("PAY/*", None)),
+        1 => Just(rule("*/*", Some(&["PAY:*", "legacy"]))),
+    ]
+}
+
+fn members() -> impl Strategy<Value = Member> {
+    let modes = prop_oneof![
+        3 => Just(Mode::ImportOrBind),
+        1 => Just(Mode::Import),
+        1 => Just(Mode::Bind)
+    ];
+    let management = prop_oneof![5 => Just(Management::Full), 1 => Just(Management::Observe)];
+    let new_code = prop::option::of((1..3_u8).prop_map(NewCode::NumberOfDays));
+    (
+        (
+            prop::option::of(0..KEYS.len()),
+            0..REPOSITORIES.len(),
+            any::<bool>(),
+        ),
+        modes,
+        management,
+        (prop::option::of(visibilities()), new_code),
+        accesses(),
+    )
+        .prop_map(
+            |((named, repository, folded), mode, management, (visibility, new_code), access)| {
+                let repository = REPOSITORIES[repository];
+                // Admission refuses mode Bind without a key.
+                let named = named.or((mode == Mode::Bind).then_some(0));
+                Member {
+                    uid: Uid::new(""),
+                    key: named.map(|index| key(KEYS[index])),
+                    repository: path(&if folded {
+                        repository.to_lowercase()
+                    } else {
+                        repository.to_owned()
+                    }),
+                    mode,
+                    management,
+                    visibility,
+                    new_code,
+                    access,
+                    record: Record::default(),
+                    rightful: std::collections::BTreeSet::new(),
+                }
+            },
+        )
+}
+
+fn worlds() -> impl Strategy<Value = World> {
+    let by_hands = prop::collection::vec((0..KEYS.len(), 0..5_usize, any::<bool>()), 0..4);
+    (
+        prop::collection::vec(members(), 1..4),
+        by_hands,
+        any::<bool>(),
+    )
+        .prop_map(|(members, by_hands, creator_is_granted)| {
+            let mut world = World {
+                server: ServerId::new("server"),
+                projects: Vec::new(),
+                repositories: REPOSITORIES[..3]
+                    .iter()
+                    .zip([Some("trunk"), Some("main"), None])
+                    .map(|(name, branch)| (path(name), branch.map(str::to_owned)))
+                    .collect(),
+                members,
+                creator_is_granted,
+                faults: std::collections::BTreeMap::new(),
+                steps: 0,
+                writes: 0,
+                made: 0,
+            };
+            for (index, member) in world.members.iter_mut().enumerate() {
+                member.uid = Uid::new(format!("uid-{index}"));
+            }
+            for (name, choice, monorepo) in by_hands {
+                by_hand(
+                    &mut world,
+                    KEYS[name],
+                    link(choice, monorepo && choice == 0),
+                );
+            }
+            world
+        })
+}
+
+fn faults() -> impl Strategy<Value = std::collections::BTreeMap<usize, Fault>> {
+    let fault = prop_oneof![
+        Just(Fault::CrashAfter),
+        Just(Fault::CrashBefore),
+        Just(Fault::AnswerLost)
+    ];
+    prop::collection::btree_map(0..16_usize, fault, 0..6)
+}
+
+/// What SonarQube holds, uuids aside.
+fn remote(world: &World) -> Vec<String> {
+    let mut lines: Vec<_> = world
+        .projects
+        .iter()
+        .map(|project| {
+            format!(
+                "{:?}",
+                Remote {
+                    id: ProjectId::new(""),
+                    ..project.clone()
+                }
+            )
+        })
+        .collect();
+    lines.sort();
+    lines
+}
+
+/// Passes until nothing changes any more, and once again.
+fn settle(world: &mut World) -> Vec<Plan> {
+    for _ in 0..=2 * world.members.len() {
+        world.round();
+    }
+    let writes = world.writes;
+    let plans = world.round();
+    assert_eq!(plans, world.round(), "the answers change: {world:#?}");
+    assert_eq!(writes, world.writes, "it never rests: {world:#?}");
+    plans
+}
+
+fn cases() -> ProptestConfig {
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::with_cases(512)
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn whatever_others_do_the_world_comes_to_rest_and_no_promise_is_broken(
+        mut world in worlds(), events in events(), faults in faults()
+    ) {
+        world.faults = faults;
+        for event in &events {
+            event.happen(&mut world);
+        }
+        world.faults.clear();
+        for plan in settle(&mut world) {
+            prop_assert!(!matches!(plan, Plan::Steps(_)));
+        }
+    }
+
+    #[test]
+    fn a_crash_anywhere_ends_where_no_crash_would_have(world in worlds(), faults in faults()) {
+        let (mut calm, mut shaken) = (world.clone(), World { faults, ..world });
+        settle(&mut calm);
+        settle(&mut shaken);
+        prop_assert_eq!(remote(&calm), remote(&shaken));
+    }
+
+    #[test]
+    fn a_deletion_never_reaches_what_a_hand_made_or_another_claims(
+        mut world in worlds(), events in events(), faults in faults()
+    ) {
+        world.faults = faults;
+        for event in &events {
+            event.happen(&mut world);
+            for index in 0..world.members.len() {
+                let member = &world.members[index];
+                let record = member.record.clone().on(&world.server);
+                let key = member.effective_key(&record);
+                let project = world.find(&key);
+                let claimed_by_other = world.claimed_by(index, &key).is_some();
+                let released = release(ReleasePolicy::DeleteProject, &ReleaseFacts {
+                    uid: &member.uid,
+                    record: &record,
+                    project: project.map(World::shown).as_ref(),
+                    claimed_by_other,
+                    deletion_allowed: true,
+                });
+                if let Release::DeleteProject(_) = released {
+                    prop_assert!(!claimed_by_other);
+                    prop_assert_ne!(project.map(|one| one.maker), Some(Maker::Hand));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_worlds_are_not_idle() {
+    let mut world = World {
+        members: Vec::new(),
+        projects: Vec::new(),
+        repositories: vec![(path("PAY/a"), Some("trunk".to_owned()))],
+        server: ServerId::new("server"),
+        creator_is_granted: false,
+        faults: [(1, Fault::AnswerLost)].into(),
+        steps: 0,
+        writes: 0,
+        made: 0,
+    };
+    world.members.push(Member {
+        uid: Uid::new("uid-0"),
+        key: None,
+        repository: path("pay/a"),
+        mode: Mode::ImportOrBind,
+        management: Management::Full,
+        visibility: Some(Visibility::Public),
+        new_code: Some(NewCode::PreviousVersion),
+        access: Access::Own,
+        record: Record::default(),
+        rightful: std::collections::BTreeSet::new(),
+    });
+    assert_eq!(world.pass(0), Outcome::Interrupted);
+    assert_eq!(settle(&mut world), [Plan::Settled]);
+    let project = world.find(&key("PAY:a")).unwrap();
+    assert_eq!(project.main, "trunk");
+    assert_eq!(project.visibility, Visibility::Public);
+    assert_eq!(project.new_code, Some(NewCode::PreviousVersion));
+    assert!(project.granted);
+    // Import, GrantSelf, SetVisibility, SetNewCode, RenameMainBranch: nothing twice.
+    assert_eq!((world.projects.len(), world.writes), (1, 5));
+}

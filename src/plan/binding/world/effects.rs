@@ -1,0 +1,213 @@
+//! What a step does to SonarQube and to what is remembered, and the promises that it must keep.
+
+use super::*;
+
+impl World {
+    pub(super) fn apply(&mut self, index: usize, record: &mut Record, step: &Step) {
+        match step {
+            Step::RecordIntent(key) => {
+                record.intend(key);
+                self.members[index].record.intend(key);
+                return;
+            }
+            Step::Accept(acceptance) => {
+                self.accept(index, record, acceptance);
+                return;
+            }
+            Step::Import {
+                key,
+                name,
+                repository,
+            } => self.import(index, record, (key, name, repository)),
+            Step::Bind {
+                key,
+                name,
+                repository,
+            } => self.bind(index, record, (key, name, repository)),
+            Step::GrantSelf(key) => self.created(key, "rights").granted = true,
+            Step::SetVisibility(key, wanted) => {
+                self.created(key, "visibility").visibility = *wanted;
+            }
+            Step::RenameMainBranch(key, name) => {
+                self.created(key, "main branch").main.clone_from(name);
+            }
+            Step::SetNewCode(key, wanted) => {
+                let rightful = self.members[index].rightful.clone();
+                let project = self.at(key);
+                assert!(
+                    rightful.contains(&project.id),
+                    "new code of a stranger: {project:?}"
+                );
+                project.new_code = Some(wanted.clone());
+                if let Some(accepted) = &mut record.accepted {
+                    accepted.new_code = Some(wanted.clone());
+                }
+            }
+        }
+        self.writes += 1;
+    }
+
+    fn at(&mut self, key: &ProjectKey) -> &mut Remote {
+        self.projects
+            .iter_mut()
+            .find(|project| project.key.same(key))
+            .unwrap()
+    }
+
+    /// A project to which this may be done only where Bindery made it.
+    fn created(&mut self, key: &ProjectKey, what: &str) -> &mut Remote {
+        let project = self.at(key);
+        assert_ne!(
+            project.maker,
+            Maker::Hand,
+            "{what} written on a project made by hand: {project:?}"
+        );
+        project
+    }
+
+    fn import(
+        &mut self,
+        index: usize,
+        record: &mut Record,
+        (key, name, repository): (&ProjectKey, &str, &RepositoryPath),
+    ) {
+        assert!(
+            self.find(key).is_none(),
+            "{key} is there: an import would seize it"
+        );
+        self.is_free(key, repository);
+        assert!(
+            self.projects
+                .iter()
+                .all(|project| project.maker != Maker::Binding(index)),
+            "two projects from one binding"
+        );
+        let id = self.fresh_id();
+        self.projects.push(Remote {
+            key: key.clone(),
+            id: id.clone(),
+            name: name.to_owned(),
+            visibility: Visibility::Private,
+            binding: BindingState::Unbound,
+            granted: self.creator_is_granted,
+            new_code: None,
+            main: "main".to_owned(),
+            maker: Maker::Binding(index),
+        });
+        record.accepted = Some(Accepted {
+            id: Some(id.clone()),
+            created_by: Some(self.members[index].uid.clone()),
+            ..self.acceptance_of(key, None)
+        });
+        self.point(index, record, key, repository);
+    }
+
+    fn bind(
+        &mut self,
+        index: usize,
+        record: &mut Record,
+        (key, name, repository): (&ProjectKey, &str, &RepositoryPath),
+    ) {
+        self.is_free(key, repository);
+        let member = &self.members[index];
+        let project = self.find(key).unwrap();
+        assert_eq!(
+            project.name, name,
+            "SonarQube refuses a bind with another name"
+        );
+        let asked_for = project.binding == BindingState::Unbound
+            && member.key.is_some()
+            && member.mode != Mode::Import;
+        assert!(
+            asked_for || member.rightful.contains(&project.id),
+            "a stranger was re-pointed: {project:?}"
+        );
+        if record.holding(&Self::shown(project)).is_none() {
+            record.accepted = Some(self.acceptance_of(key, Some(project.id.clone())));
+        }
+        self.point(index, record, key, repository);
+    }
+
+    fn accept(&mut self, index: usize, record: &mut Record, acceptance: &Acceptance) {
+        let member = &self.members[index];
+        let project = self.find(&acceptance.key).unwrap();
+        assert!(
+            project.is_bound_to(&member.repository),
+            "a stranger was accepted: {project:?}"
+        );
+        let imported = acceptance.origin == Origin::Imported;
+        assert!(
+            !imported || project.maker != Maker::Hand,
+            "a project made by hand was taken for our own: {project:?}"
+        );
+        let uid = imported.then(|| member.uid.clone());
+        let id = project.id.clone();
+        // Only a project whose uuid was seen has passed the whole table.
+        let passed = acceptance.id.is_some();
+        record.accepted = Some(Accepted {
+            created_by: uid.clone(),
+            bound_by: uid,
+            repository: Some(member.repository.clone()),
+            ..self.acceptance_of(&acceptance.key, acceptance.id.clone())
+        });
+        if passed {
+            self.members[index].rightful.insert(id);
+        }
+    }
+
+    fn acceptance_of(&self, key: &ProjectKey, id: Option<ProjectId>) -> Accepted {
+        Accepted {
+            server: self.server.clone(),
+            key: key.clone(),
+            id,
+            created_by: None,
+            bound_by: None,
+            repository: None,
+            new_code: None,
+        }
+    }
+
+    fn point(
+        &mut self,
+        index: usize,
+        record: &mut Record,
+        key: &ProjectKey,
+        repository: &RepositoryPath,
+    ) {
+        let project = self.at(key);
+        project.binding = BindingState::Bound {
+            repository: repository.clone(),
+            monorepo: Some(false),
+        };
+        let id = project.id.clone();
+        let member = &mut self.members[index];
+        member.rightful.insert(id);
+        if let Some(accepted) = &mut record.accepted {
+            accepted.bound_by = Some(member.uid.clone());
+            accepted.repository = Some(repository.clone());
+        }
+    }
+
+    fn is_free(&self, key: &ProjectKey, repository: &RepositoryPath) {
+        let other = self
+            .projects
+            .iter()
+            .find(|project| !project.key.same(key) && project.is_bound_to(repository));
+        assert!(
+            other.is_none(),
+            "{key} was bound to {repository} beside {other:?}"
+        );
+    }
+}
+
+impl Record {
+    /// What [`Step::RecordIntent`] asks the shell to store.
+    fn intend(&mut self, key: &ProjectKey) {
+        self.intent = Some(key.clone());
+        if let Some(accepted) = &mut self.accepted {
+            accepted.id = None;
+            accepted.created_by = None;
+            accepted.bound_by = None;
+        }
+    }
+}
