@@ -327,8 +327,8 @@ impl<'a> Pass<'a> {
                 .or(before.token_expiry.clone()),
             last_handled_reconcile_at: requested(connection),
         };
-        event::publish(connection, &self.occurrences, context).await;
         write(connection, status, api, context).await?;
+        event::publish(connection, &self.occurrences, context).await;
         Ok(next)
     }
 }

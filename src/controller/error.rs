@@ -36,20 +36,20 @@ pub(crate) enum Error {
     /// SonarQube did not do what it was asked.
     #[error("SonarQube at {url} failed")]
     SonarQube {
-        url: ServerUrl,
+        url: String,
         #[source]
         source: sonarqube::Error,
     },
     /// Bitbucket did not do what it was asked.
     #[error("Bitbucket at {url} failed")]
     Bitbucket {
-        url: ServerUrl,
+        url: String,
         #[source]
         source: bitbucket::Error,
     },
     /// SonarQube answers, and is not ready to serve.
     #[error("SonarQube at {url} is not up: {phase}")]
-    NotUp { url: ServerUrl, phase: String },
+    NotUp { url: String, phase: String },
     /// The pass took longer than any pass should.
     #[error("the pass was given up after {} s", after.as_secs())]
     Deadline { after: Duration },
@@ -71,11 +71,11 @@ impl Error {
     pub(crate) fn sweep(error: SweepError, sonarqube: &ServerUrl, bitbucket: &ServerUrl) -> Self {
         match error {
             SweepError::SonarQube(source) => Self::SonarQube {
-                url: sonarqube.clone(),
+                url: sonarqube.to_string(),
                 source,
             },
             SweepError::Bitbucket(source) => Self::Bitbucket {
-                url: bitbucket.clone(),
+                url: bitbucket.to_string(),
                 source,
             },
         }
@@ -128,6 +128,17 @@ impl Error {
         | Self::Retry(refusal) = self
         {
             return refusal.clone();
+        }
+        if let Self::Kubernetes {
+            doing,
+            source: kube::Error::Api(status),
+        } = self
+        {
+            let message = format!(
+                "failed to {doing}: the API server answered {}: {}",
+                status.code, status.message
+            );
+            return Refusal::new(self.reason(), message);
         }
         let mut message = self.to_string();
         let mut source = self.source();

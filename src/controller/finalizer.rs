@@ -50,11 +50,11 @@ where
     else {
         return Ok(());
     };
-    let path = format!("/metadata/finalizers/{index}");
+    let place = format!("/metadata/finalizers/{index}");
     let patch = json!([
         {"op": "test", "path": "/metadata/uid", "value": object.uid()},
-        {"op": "test", "path": path, "value": FINALIZER},
-        {"op": "remove", "path": path},
+        {"op": "test", "path": place, "value": FINALIZER},
+        {"op": "remove", "path": place},
     ]);
     patched(api, object, patch, "remove the finalizer").await
 }

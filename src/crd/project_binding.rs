@@ -290,6 +290,9 @@ pub struct RepositoryStatus {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Intent {
+    /// The id of the SonarQube server on which.
+    #[schemars(length(max = 64))]
+    pub server_id: String,
     /// The key that it will have.
     #[schemars(length(max = 400))]
     pub project_key: String,

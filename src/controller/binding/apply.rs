@@ -4,7 +4,7 @@ use crate::controller::clock;
 use crate::controller::error::Error;
 use crate::controller::event::{Occurred, Occurrence};
 use crate::controller::status::{self, Precondition};
-use crate::crd::{Intent, ProjectBindingStatus};
+use crate::crd::Intent;
 use crate::identity::{ProjectKey, RepositoryPath};
 use crate::plan::binding::{Acceptance, Accepted, NewCode, Origin, Rights, Step, Visibility};
 use crate::plan::{Reason, Refusal};
@@ -16,7 +16,7 @@ impl Work<'_, '_> {
     pub(super) async fn apply(&mut self, step: Step) -> Result<(), Error> {
         let sonarqube = &self.view.sonarqube;
         let fail = |source| Error::SonarQube {
-            url: sonarqube.url().clone(),
+            url: sonarqube.url().to_string(),
             source,
         };
         match step {
@@ -35,17 +35,7 @@ impl Work<'_, '_> {
                 self.accept(acceptance);
                 Ok(())
             }
-            Step::GrantSelf(key) => {
-                let login = &self.view.login;
-                for permission in [Permission::Browse, Permission::Administer] {
-                    sonarqube
-                        .add_user_permission(login, permission, &key)
-                        .await
-                        .map_err(fail)?;
-                }
-                self.rights = Rights::Assumed;
-                Ok(())
-            }
+            Step::GrantSelf(key) => self.grant_self(&key).await,
             Step::SetVisibility(key, visibility) => {
                 let wanted = match visibility {
                     Visibility::Private => sonarqube::Visibility::Private,
@@ -59,24 +49,7 @@ impl Work<'_, '_> {
                 self.tell(Occurred::DriftCorrected, note);
                 Ok(())
             }
-            Step::SetNewCode(key, new_code) => {
-                let definition = match &new_code {
-                    NewCode::PreviousVersion => sonarqube::NewCode::PreviousVersion,
-                    NewCode::NumberOfDays(days) => sonarqube::NewCode::Days(u16::from(*days)),
-                    NewCode::ReferenceBranch(branch) => {
-                        sonarqube::NewCode::ReferenceBranch(branch.clone())
-                    }
-                };
-                sonarqube
-                    .set_new_code(&key, None, &definition)
-                    .await
-                    .map_err(fail)?;
-                if let Some(accepted) = &mut self.desired.record.accepted {
-                    accepted.new_code = Some(new_code);
-                }
-                self.commit();
-                Ok(())
-            }
+            Step::SetNewCode(key, new_code) => self.set_new_code(&key, new_code).await,
             Step::RenameMainBranch(key, name) => sonarqube
                 .rename_main_branch(&key, &name)
                 .await
@@ -84,18 +57,59 @@ impl Work<'_, '_> {
         }
     }
 
+    /// Who creates a project does not always hold it; who administers the system may change that.
+    async fn grant_self(&mut self, key: &ProjectKey) -> Result<(), Error> {
+        let View {
+            sonarqube, login, ..
+        } = self.view;
+        for permission in [Permission::Browse, Permission::Administer] {
+            let answer = sonarqube.add_user_permission(login, permission, key).await;
+            answer.map_err(|source| Error::SonarQube {
+                url: sonarqube.url().to_string(),
+                source,
+            })?;
+        }
+        self.rights = Rights::Assumed;
+        Ok(())
+    }
+
+    async fn set_new_code(&mut self, key: &ProjectKey, new_code: NewCode) -> Result<(), Error> {
+        let sonarqube = &self.view.sonarqube;
+        let definition = match &new_code {
+            NewCode::PreviousVersion => sonarqube::NewCode::PreviousVersion,
+            NewCode::NumberOfDays(days) => sonarqube::NewCode::Days(u16::from(*days)),
+            NewCode::ReferenceBranch(branch) => sonarqube::NewCode::ReferenceBranch(branch.clone()),
+        };
+        let answer = sonarqube.set_new_code(key, None, &definition).await;
+        answer.map_err(|source| Error::SonarQube {
+            url: sonarqube.url().to_string(),
+            source,
+        })?;
+        if let Some(accepted) = &mut self.desired.record.accepted {
+            accepted.new_code = Some(new_code);
+        }
+        self.commit();
+        Ok(())
+    }
+
     /// Written with resourceVersion before anything is created: whoever lost the race creates nothing.
     async fn record_intent(&mut self, key: ProjectKey) -> Result<(), Error> {
+        // What was remembered of an earlier project of this key is gone with it.
+        if let Some(accepted) = &mut self.desired.record.accepted {
+            (accepted.id, accepted.created_by, accepted.bound_by) = (None, None, None);
+        }
         if self.desired.record.intent.as_ref() != Some(&key) {
             let intent = Intent {
+                server_id: self.view.server.to_string(),
                 project_key: key.to_string(),
                 way: "PUT api/v2/dop-translation/bound-projects".to_owned(),
                 since: clock::now(),
             };
-            let status = ProjectBindingStatus {
-                intent: Some(intent.clone()),
-                ..self.binding.status.clone().unwrap_or_default()
-            };
+            let mut status = self.binding.status.clone().unwrap_or_default();
+            status.intent = Some(intent.clone());
+            if let Some(project) = &mut status.sonarqube_project {
+                (project.id, project.created_by, project.bound_by) = (None, None, None);
+            }
             self.binding =
                 status::write(self.api, &self.binding, &status, Precondition::Unchanged).await?;
             self.context.metrics.status_written("ProjectBinding");
@@ -191,7 +205,7 @@ impl Work<'_, '_> {
         };
         let answer = self.view.sonarqube.put_bound_project(&binding).await;
         answer.map_err(|source| Error::SonarQube {
-            url: self.view.sonarqube.url().clone(),
+            url: self.view.sonarqube.url().to_string(),
             source,
         })
     }
@@ -206,7 +220,7 @@ impl Work<'_, '_> {
         } = self.view;
         let rows = sonarqube.dop_settings().await;
         let rows = rows.map_err(|source| Error::SonarQube {
-            url: sonarqube.url().clone(),
+            url: sonarqube.url().to_string(),
             source,
         })?;
         let ours = rows.iter().any(|row| {

@@ -62,7 +62,7 @@ pub(super) async fn live(
 ) -> Result<Look, Error> {
     let Circumstances { claimed_by, rights } = circumstances;
     let fail = |source| Error::SonarQube {
-        url: view.sonarqube.url().clone(),
+        url: view.sonarqube.url().to_string(),
         source,
     };
     let (repository, mut shown) = repository(&desired.repository, view).await?;
@@ -107,7 +107,7 @@ pub(super) async fn live(
 /// The project under a key, and what it is bound to.
 pub(super) async fn project(key: &ProjectKey, view: &View) -> Result<Option<Project>, Error> {
     let fail = |source| Error::SonarQube {
-        url: view.sonarqube.url().clone(),
+        url: view.sonarqube.url().to_string(),
         source,
     };
     let Some(found) = view.sonarqube.project(key).await.map_err(fail)? else {
@@ -186,7 +186,7 @@ async fn repository(
         }
         Ok(Lookup::Moved { location }) => Ok((RepositoryState::Moved(location), None)),
         Err(source) => Err(Error::Bitbucket {
-            url: view.bitbucket.url().clone(),
+            url: view.bitbucket.url().to_string(),
             source,
         }),
     }
@@ -199,12 +199,12 @@ async fn branches(
 ) -> Result<Option<Branches>, Error> {
     let main = view.sonarqube.main_branch(key).await;
     let main = main.map_err(|source| Error::SonarQube {
-        url: view.sonarqube.url().clone(),
+        url: view.sonarqube.url().to_string(),
         source,
     })?;
     let default = view.bitbucket.default_branch(path).await;
     let default = default.map_err(|source| Error::Bitbucket {
-        url: view.bitbucket.url().clone(),
+        url: view.bitbucket.url().to_string(),
         source,
     })?;
     Ok(main.map(|main| Branches { main, default }))

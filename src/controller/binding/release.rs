@@ -145,7 +145,7 @@ async fn undo(
 async fn delete(key: &ProjectKey, view: &View) -> Result<Occurrence, Error> {
     let answer = view.sonarqube.delete_project(key).await;
     answer.map_err(|source| Error::SonarQube {
-        url: view.sonarqube.url().clone(),
+        url: view.sonarqube.url().to_string(),
         source,
     })?;
     view.inventory().learn_project(key, None);

@@ -39,7 +39,13 @@ pub(super) fn desired(
 ) -> Result<Desired, Error> {
     let spec = &binding.spec;
     let repository = repository(spec)?;
-    let record = record(binding).on(server);
+    let mut record = record(binding).on(server);
+    let intended_here = binding
+        .status
+        .as_ref()
+        .and_then(|status| status.intent.as_ref())
+        .is_some_and(|intent| intent.server_id == server.as_str());
+    record.intent = record.intent.filter(|_| intended_here);
     let given = given_key(spec)
         .map(|key| ProjectKey::parse(key).map_err(invalid))
         .transpose()?;
@@ -48,8 +54,10 @@ pub(super) fn desired(
         .accepted
         .as_ref()
         .map(|accepted| accepted.key.clone());
+    // An import that is under way keeps its key, even if the repository changes meanwhile.
     let key = given
         .or(remembered)
+        .or_else(|| record.intent.clone())
         .unwrap_or_else(|| ProjectKey::default_for(&repository));
     let SonarQubeProjectSpec {
         key: _,
@@ -59,6 +67,7 @@ pub(super) fn desired(
     } = spec.sonarqube_project.clone().unwrap_or_default();
     Ok(Desired {
         uid: uid(binding),
+        namespace: binding.namespace().unwrap_or_default(),
         key,
         key_given,
         repository,

@@ -170,7 +170,7 @@ async fn check_token(client: &bitbucket::Client, field: &str) -> Result<(), Erro
             ),
         ))),
         Err(source) => Err(Error::Bitbucket {
-            url: client.url().clone(),
+            url: client.url().to_string(),
             source,
         }),
     }
@@ -192,7 +192,7 @@ pub(super) async fn up(sonarqube: &sonarqube::Client) -> Result<sonarqube::Statu
             ),
         )),
         other => Err(Error::NotUp {
-            url: sonarqube.url().clone(),
+            url: sonarqube.url().to_string(),
             phase: format!("{other:?}"),
         }),
     }
@@ -233,7 +233,7 @@ async fn confirmed(sonarqube: &sonarqube::Client) -> Error {
     match up(sonarqube).await {
         Err(error) => error,
         Ok(_) if valid => Error::NotUp {
-            url: sonarqube.url().clone(),
+            url: sonarqube.url().to_string(),
             phase: "not settled".to_owned(),
         },
         Ok(_) => Error::Denied(Refusal::new(
@@ -262,7 +262,7 @@ async fn probe(sonarqube: &sonarqube::Client) -> Result<Capabilities, sonarqube:
 async fn supported(bitbucket: &bitbucket::Client) -> Result<String, Error> {
     let server = bitbucket.server().await;
     let server = server.map_err(|source| Error::Bitbucket {
-        url: bitbucket.url().clone(),
+        url: bitbucket.url().to_string(),
         source,
     })?;
     if server.version.at_least(5, 15) {
@@ -280,7 +280,7 @@ async fn supported(bitbucket: &bitbucket::Client) -> Result<String, Error> {
 
 pub(super) fn failed(sonarqube: &sonarqube::Client, source: sonarqube::Error) -> Error {
     Error::SonarQube {
-        url: sonarqube.url().clone(),
+        url: sonarqube.url().to_string(),
         source,
     }
 }

@@ -6,7 +6,9 @@ mod released;
 mod table;
 
 use super::*;
+use crate::identity::{ProjectId, ServerId, Uid};
 use crate::plan::AccessRule;
+use crate::plan::{Access, Contender};
 
 const OURS: &str = "uid-ours";
 
@@ -23,6 +25,7 @@ fn path(text: &str) -> RepositoryPath {
 fn desired() -> Desired {
     Desired {
         uid: Uid::new(OURS),
+        namespace: "platform".to_owned(),
         key: key("PAY:checkout"),
         key_given: false,
         repository: path("PAY/checkout"),

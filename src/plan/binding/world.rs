@@ -7,6 +7,9 @@ mod effects;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::identity::{ProjectId, ServerId, Uid};
+use crate::plan::Contender;
+
 use super::*;
 use crate::plan::contest;
 
@@ -187,6 +190,7 @@ impl World {
             way: Way::PutBoundProject,
         };
         let desired = Desired {
+            namespace: "platform".to_owned(),
             uid: member.uid.clone(),
             key,
             key_given: member.key.is_some(),

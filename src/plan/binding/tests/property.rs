@@ -289,10 +289,11 @@ proptest! {
                 let key = member.effective_key(&record);
                 let project = world.find(&key);
                 let claimed_by_other = world.claimed_by(index, &key).is_some();
+                let shown = project.map(World::shown);
                 let released = release(ReleasePolicy::DeleteProject, &ReleaseFacts {
                     uid: &member.uid,
                     record: &record,
-                    project: project.map(World::shown).as_ref(),
+                    seen: shown.as_ref().map_or(Seen::Gone, Seen::There),
                     claimed_by_other,
                     deletion_allowed: true,
                 });

@@ -13,14 +13,14 @@ fn released(
     let mut flags = ReleaseFacts {
         uid: &uid,
         record: &nothing,
-        project: None,
+        seen: Seen::NotYet,
         claimed_by_other: false,
         deletion_allowed: true,
     };
     change(&mut desired, &mut found, &mut flags);
     let facts = ReleaseFacts {
         record: &desired.record,
-        project: found.as_ref(),
+        seen: found.as_ref().map_or(Seen::Gone, Seen::There),
         ..flags
     };
     release(policy, &facts)
@@ -50,20 +50,41 @@ fn a_project_goes_only_where_bindery_made_it_and_may_delete() {
 }
 
 #[test]
+fn a_project_is_looked_at_before_it_goes() {
+    let look = released(ReleasePolicy::DeleteProject, |_, _, _| {});
+    assert_ne!(look, Release::Look(key("PAY:checkout")));
+    let (uid, desired) = (Uid::new(OURS), keeping());
+    let facts = ReleaseFacts {
+        uid: &uid,
+        record: &desired.record,
+        seen: Seen::NotYet,
+        claimed_by_other: false,
+        deletion_allowed: true,
+    };
+    assert_eq!(
+        release(ReleasePolicy::DeleteProject, &facts),
+        Release::Look(key("PAY:checkout"))
+    );
+}
+
+#[test]
 fn a_project_recreated_by_hand_or_gone_or_never_accepted_is_left() {
     use ReleasePolicy::DeleteProject;
     let recreated = released(DeleteProject, |_, found, _| {
         found.as_mut().unwrap().id = Some(ProjectId::new("uuid-2"));
     });
-    let told_only_now = released(DeleteProject, |desired, _, _| {
-        accepted(desired).id = None;
-    });
     let gone = released(DeleteProject, |_, found, _| *found = None);
     let never = released(DeleteProject, |desired, _, _| {
         desired.record = Record::default();
     });
-    for release in [recreated, told_only_now, gone, never] {
+    for release in [gone, never] {
         assert_eq!(release, Release::Leave(Leave::AsAsked));
+    }
+    let told_only_now = released(DeleteProject, |desired, _, _| {
+        accepted(desired).id = None;
+    });
+    for release in [recreated, told_only_now] {
+        assert_eq!(release, Release::Leave(Leave::NotOurs));
     }
 }
 

@@ -1,0 +1,86 @@
+//! What is told where nothing is written: differences, and only such names as their reader may know.
+
+use crate::identity::{ProjectKey, RepositoryPath};
+use crate::plan::{Access, Difference};
+
+use super::{BindingState, Desired, Observed, Step};
+
+/// Whether a tenant may read the name of a repository, given as `PROJECT/slug`.
+pub(super) fn may_know(desired: &Desired, place: &str) -> bool {
+    let path = place
+        .split_once('/')
+        .and_then(|(project, slug)| RepositoryPath::parse(project, slug).ok());
+    desired.access == Access::Own
+        || path.is_some_and(|path| {
+            [&desired.key, &ProjectKey::default_for(&path)]
+                .into_iter()
+                .any(|key| desired.access.admits(&path, key))
+        })
+}
+
+/// A visibility that is declared for a project which Bindery did not create.
+pub(super) fn foreign_visibility(desired: &Desired, observed: &Observed) -> Option<Difference> {
+    let project = observed.project.as_ref()?;
+    let ours = desired
+        .record
+        .holding(project)
+        .is_some_and(|accepted| accepted.created_by.as_ref() == Some(&desired.uid));
+    let (wanted, found) = (desired.visibility?, project.visibility?);
+    (!ours && wanted != found).then(|| Difference {
+        field: "sonarqubeProject.visibility",
+        desired: wanted.as_str().to_owned(),
+        observed: found.as_str().to_owned(),
+    })
+}
+
+/// A step as what it would change; `None` for bookkeeping of our own.
+pub(super) fn difference(
+    step: &Step,
+    desired: &Desired,
+    observed: &Observed,
+) -> Option<Difference> {
+    let (field, wanted, found) = match step {
+        Step::RecordIntent(_) | Step::Accept(_) | Step::GrantSelf(_) => return None,
+        Step::Import { key, .. } => ("sonarqubeProject", key.to_string(), "absent".to_owned()),
+        Step::Bind { repository, .. } => (
+            "repository",
+            repository.to_string(),
+            bound_to(desired, observed),
+        ),
+        Step::SetVisibility(_, wanted) => (
+            "sonarqubeProject.visibility",
+            wanted.as_str().to_owned(),
+            observed.project.as_ref()?.visibility?.as_str().to_owned(),
+        ),
+        Step::SetNewCode(_, wanted) => (
+            "sonarqubeProject.newCodeDefinition",
+            format!("{wanted:?}"),
+            "not written".to_owned(),
+        ),
+        Step::RenameMainBranch(_, wanted) => (
+            "mainBranch",
+            wanted.clone(),
+            observed.branches.as_ref()?.main.clone(),
+        ),
+    };
+    Some(Difference {
+        field,
+        desired: wanted,
+        observed: found,
+    })
+}
+
+fn bound_to(desired: &Desired, observed: &Observed) -> String {
+    match observed.project.as_ref().map(|project| &project.binding) {
+        Some(BindingState::Bound { repository, .. }) => {
+            let place = repository.to_string();
+            if may_know(desired, &place) {
+                place
+            } else {
+                "another repository".to_owned()
+            }
+        }
+        Some(BindingState::Elsewhere(_)) => "a repository of another configuration".to_owned(),
+        Some(BindingState::Unbound | BindingState::Hidden) | None => "unbound".to_owned(),
+    }
+}

@@ -1,0 +1,307 @@
+//! What the core is told of a binding, and what it answers.
+
+use crate::identity::{ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
+use crate::plan::{Access, Contender, Difference, Management, Refusal};
+
+/// What a binding declares, and what it remembers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Desired {
+    /// The object itself.
+    pub uid: Uid,
+    /// The namespace of the object: names of objects in others are not for its readers.
+    pub namespace: String,
+    /// The key: from the spec, else remembered, else the default one.
+    pub key: ProjectKey,
+    /// Whether the key stands in the spec.
+    pub key_given: bool,
+    /// The repository as the spec spells it.
+    pub repository: RepositoryPath,
+    /// The name of a project that is created; the repository's where absent.
+    pub name: Option<String>,
+    /// Who may see the project.
+    pub visibility: Option<Visibility>,
+    /// What counts as new code.
+    pub new_code: Option<NewCode>,
+    /// How the project may come about.
+    pub mode: Mode,
+    /// Whether anything may be written.
+    pub management: Management,
+    /// What the connection admits.
+    pub access: Access,
+    /// What is remembered from earlier passes, as far as it still speaks of this server.
+    pub record: Record,
+}
+
+/// How the project of a binding may come about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Import where nothing is there, else bind or adopt.
+    ImportOrBind,
+    /// Import only.
+    Import,
+    /// Bind only.
+    Bind,
+}
+
+/// Who may see a SonarQube project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visibility {
+    /// Those who were given Browse.
+    Private,
+    /// Everybody who may use the server.
+    Public,
+}
+
+impl Visibility {
+    /// As the spec spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Private => "Private",
+            Self::Public => "Public",
+        }
+    }
+}
+
+/// What counts as new code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NewCode {
+    /// Since the previous version.
+    PreviousVersion,
+    /// In the last days, 1 to 90.
+    NumberOfDays(u8),
+    /// What differs from this branch.
+    ReferenceBranch(String),
+}
+
+/// What the status remembers. Cleared by [`Record::on`] where it speaks of another server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Record {
+    /// The project that was accepted.
+    pub accepted: Option<Accepted>,
+    /// The key under which a project was about to be created.
+    pub intent: Option<ProjectKey>,
+}
+
+/// An accepted project: the claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The server that holds it.
+    pub server: ServerId,
+    /// Its key.
+    pub key: ProjectKey,
+    /// Its uuid, where told.
+    pub id: Option<ProjectId>,
+    /// For whom Bindery created it.
+    pub created_by: Option<Uid>,
+    /// For whom Bindery last wrote its binding.
+    pub bound_by: Option<Uid>,
+    /// The repository that it was last bound to.
+    pub repository: Option<RepositoryPath>,
+    /// The new code definition that was last written.
+    pub new_code: Option<NewCode>,
+}
+
+impl Record {
+    /// What still holds on this server: a swapped database makes every memory worthless.
+    #[must_use]
+    pub fn on(self, server: &ServerId) -> Self {
+        match self.accepted {
+            Some(accepted) if accepted.server != *server => Self::default(),
+            accepted => Self { accepted, ..self },
+        }
+    }
+}
+
+/// What was read for one binding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observed {
+    /// The SonarQube server.
+    pub server: ServerId,
+    /// The repository in Bitbucket.
+    pub repository: RepositoryState,
+    /// The project under the effective key.
+    pub project: Option<Project>,
+    /// The keys of all projects bound to the repository through this configuration.
+    pub bound_to_repository: Vec<ProjectKey>,
+    /// How many bindings of this configuration the listing hides from us.
+    pub hidden_bindings: u64,
+    /// The accepted, live, full object that has the claim on the effective key, if it is another one.
+    pub claimed_by: Option<Contender>,
+    /// Whether SonarQube denied us the project.
+    pub rights: Rights,
+    /// SonarQube's main branch and Bitbucket's default branch, read while an import is under way.
+    pub branches: Option<Branches>,
+    /// The way in which this server binds projects.
+    pub way: Way,
+}
+
+/// How SonarQube is made to bind a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// `PUT /api/v2/dop-translation/bound-projects`: every edition from 25.12.
+    PutBoundProject,
+    /// None that Bindery knows on this server.
+    None,
+}
+
+/// A repository as Bitbucket knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RepositoryState {
+    /// It is there.
+    Found(Repository),
+    /// It is not there, or the token cannot see it.
+    Missing,
+    /// It lies elsewhere now.
+    Moved(String),
+}
+
+/// A repository that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repository {
+    /// Where it lies, as Bitbucket spells it.
+    pub path: RepositoryPath,
+    /// Its name.
+    pub name: String,
+}
+
+/// A SonarQube project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Project {
+    /// Its key as SonarQube spells it.
+    pub key: ProjectKey,
+    /// Its uuid, where told.
+    pub id: Option<ProjectId>,
+    /// Its current name.
+    pub name: String,
+    /// Who may see it, where told.
+    pub visibility: Option<Visibility>,
+    /// What it is bound to.
+    pub binding: BindingState,
+}
+
+/// What a SonarQube project is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BindingState {
+    /// To nothing.
+    Unbound,
+    /// To a repository, through this connection's configuration.
+    Bound {
+        /// The repository.
+        repository: RepositoryPath,
+        /// The monorepo flag, where it was read.
+        monorepo: Option<bool>,
+    },
+    /// Through another configuration or platform.
+    Elsewhere(String),
+    /// SonarQube does not let us see it.
+    Hidden,
+}
+
+/// Whether SonarQube denied us a project in this pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rights {
+    /// Nothing was denied so far.
+    Assumed,
+    /// Browse or Administer is missing.
+    Denied,
+}
+
+/// Two names of one branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Branches {
+    /// The main branch of the SonarQube project.
+    pub main: String,
+    /// The default branch in Bitbucket; `None` for an empty repository.
+    pub default: Option<String>,
+}
+
+/// One write, in the order in which it is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Remember in the status, with resourceVersion, that a project of this key is about to be created.
+    /// What was remembered of an earlier project of this key (`id`, `created_by`, `bound_by`) is forgotten:
+    /// it is gone, and only an intent without a creator is taken as proof of our own import.
+    RecordIntent(ProjectKey),
+    /// Create the project, bound to the repository.
+    Import {
+        /// Its key.
+        key: ProjectKey,
+        /// Its name.
+        name: String,
+        /// The repository as Bitbucket spells it.
+        repository: RepositoryPath,
+    },
+    /// Point the binding of an existing project at the repository.
+    Bind {
+        /// The project.
+        key: ProjectKey,
+        /// Its current name: the call is refused with another one.
+        name: String,
+        /// The repository as Bitbucket spells it.
+        repository: RepositoryPath,
+    },
+    /// Take the claim on a project that is as it should be.
+    Accept(Acceptance),
+    /// Give the operator's own user Browse and Administer on the project.
+    GrantSelf(ProjectKey),
+    /// Change who may see the project.
+    SetVisibility(ProjectKey, Visibility),
+    /// Write the new code definition.
+    SetNewCode(ProjectKey, NewCode),
+    /// Rename the main branch.
+    RenameMainBranch(ProjectKey, String),
+}
+
+/// What is remembered of a project when its claim is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acceptance {
+    /// Its key.
+    pub key: ProjectKey,
+    /// Its uuid, where told.
+    pub id: Option<ProjectId>,
+    /// Whether it came from our own import, whose answer was lost.
+    pub origin: Origin,
+}
+
+/// Where an accepted project came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was there.
+    Found,
+    /// Our own import made it.
+    Imported,
+}
+
+/// What to do about a binding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Everything is as declared.
+    Settled,
+    /// These writes, then another look.
+    Steps(Vec<Step>),
+    /// Differences that are not mended: `Observe`, or a field that is not ours to write.
+    Differs(Vec<Difference>),
+    /// Nothing, until a person does something.
+    Refused(Refusal),
+}
+
+impl Record {
+    /// The acceptance that speaks of this very project. Another uuid is another project, and one that was
+    /// accepted from a listing without uuids is to pass the table once its uuid is told.
+    #[must_use]
+    pub fn holding(&self, project: &Project) -> Option<&Accepted> {
+        self.accepted.as_ref().filter(|accepted| {
+            accepted.key.same(&project.key) && (project.id.is_none() || accepted.id == project.id)
+        })
+    }
+
+    /// Whether a project of this key is our own import, whose answer was lost. One whose answer came has a creator.
+    pub(super) fn is_importing(&self, key: &ProjectKey) -> bool {
+        let answered = self
+            .accepted
+            .as_ref()
+            .is_some_and(|accepted| accepted.created_by.is_some());
+        !answered && self.intent.as_ref().is_some_and(|intent| intent.same(key))
+    }
+}
