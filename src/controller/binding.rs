@@ -240,7 +240,7 @@ impl Work<'_, '_> {
                 rights: self.rights,
             };
             let look = observe::live(&self.desired, self.view, circumstances).await?;
-            self.report.repository = look.repository.clone().or(self.report.repository.take());
+            self.report.see(look.repository.clone());
             let steps = match plan(&self.desired, &look.observed) {
                 Plan::Refused(refusal) => return Err(Error::Refused(refusal)),
                 Plan::Differs(differences) => return Ok(self.finished(&look.observed, differences)),

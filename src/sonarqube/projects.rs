@@ -13,9 +13,6 @@ const DELETE: Operation = Operation::post("api/projects/delete");
 const UPDATE_KEY: Operation = Operation::post("api/projects/update_key");
 const UPDATE_VISIBILITY: Operation = Operation::post("api/projects/update_visibility");
 
-/// How many keys one search takes. They go into the URL, which must not grow beyond what servers read.
-const KEYS_AT_ONCE: usize = 100;
-
 /// A project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Project {
@@ -101,36 +98,26 @@ impl Client {
         self.search(None).await
     }
 
-    /// Those of the projects that exist, in exactly this letter case (8.9 to 26.9).
+    /// One project, in whatever letter case: SonarQube takes no two keys that differ in it alone.
     ///
-    /// # Errors
-    /// When the server cannot be asked.
-    pub async fn projects_by_key(&self, keys: &[ProjectKey]) -> Result<Vec<Project>, Error> {
-        let mut found = Vec::new();
-        for keys in keys.chunks(KEYS_AT_ONCE) {
-            let keys: Vec<_> = keys.iter().map(ProjectKey::as_str).collect();
-            found.extend(self.search(Some(keys.join(","))).await?);
-        }
-        Ok(found)
-    }
-
-    /// One project; none when it does not exist in exactly this letter case.
+    /// By `q`, which matches any part in any letter case on every version; `projects` wants the exact case
+    /// (8.9 to 26.9), and `projectKeys` is new in 26.
     ///
     /// # Errors
     /// When the server cannot be asked.
     pub async fn project(&self, key: &ProjectKey) -> Result<Option<Project>, Error> {
-        let found = self.projects_by_key(std::slice::from_ref(key)).await?;
-        Ok(found.into_iter().next())
+        let found = self.search(Some(key.as_str())).await?;
+        Ok(found.into_iter().find(|project| project.key.same(key)))
     }
 
-    async fn search(&self, keys: Option<String>) -> Result<Vec<Project>, Error> {
+    async fn search(&self, part: Option<&str>) -> Result<Vec<Project>, Error> {
         let mut pages = Pages::of(SEARCH);
         while let Some(number) = pages.next() {
             let mut call = Call::new(SEARCH)
                 .query("p", number.to_string())
                 .query("ps", PAGE_SIZE.to_string());
-            if let Some(keys) = &keys {
-                call = call.query("projects", keys);
+            if let Some(part) = part {
+                call = call.query("q", part);
             }
             let body: SearchBody = self.read(call).await?;
             let rows = body.components.into_iter().map(Into::into).collect();

@@ -1,3 +1,5 @@
 //! What tests of several modules need.
 pub(crate) mod parts;
+pub(crate) mod sonarqube;
 pub(crate) mod tree;
+pub(crate) mod turn;

@@ -47,6 +47,16 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Remembers where the repository is; its default branch is read during an import only.
+    pub(super) fn see(&mut self, repository: Option<RepositoryStatus>) {
+        let Some(mut now) = repository else { return };
+        let before = self.repository.take().filter(|before| before.id == now.id);
+        now.default_branch = now
+            .default_branch
+            .or(before.and_then(|before| before.default_branch));
+        self.repository = Some(now);
+    }
+
     /// Everything that may be written is as declared.
     pub(super) async fn settled(
         self,

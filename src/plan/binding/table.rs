@@ -4,8 +4,8 @@ use crate::identity::ProjectKey;
 use crate::plan::{Reason, Refusal};
 
 use super::{
-    Acceptance, BindingState, Desired, Mode, Observed, Origin, Project, Repository, Rights, Step,
-    grant, is_bound_to,
+    Acceptance, BindingState, Desired, Mode, Observed, Origin, Project, Record, Repository, Rights,
+    Step, grant, is_bound_to,
 };
 
 /// Nothing is there under the effective key.
@@ -170,10 +170,17 @@ fn import(
             ),
         ));
     }
+    let Record { accepted, intent } = &desired.record;
+    let key = if desired.key_given || accepted.is_some() || intent.is_some() {
+        desired.key.clone()
+    } else {
+        // The same key, as Bitbucket would spell it.
+        ProjectKey::default_for(&repository.path)
+    };
     Ok(vec![
-        Step::RecordIntent(desired.key.clone()),
+        Step::RecordIntent(key.clone()),
         Step::Import {
-            key: desired.key.clone(),
+            key,
             name: desired
                 .name
                 .clone()

@@ -11,9 +11,10 @@ use kube::runtime::conditions::is_crd_established;
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client, Config, CustomResourceExt, ResourceExt};
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, RwLockReadGuard};
 
 use crate::support::parts::Parts;
+use crate::support::turn;
 use bindery::crd::{self, BitbucketConnection, ProjectBinding};
 
 /// The definitions are installed once; they are shared with whoever else uses the server, so they stay.
@@ -22,6 +23,7 @@ static INSTALLED: OnceCell<()> = OnceCell::const_new();
 pub(super) struct Cluster {
     pub(super) parts: Parts,
     pub(super) client: Client,
+    _turn: RwLockReadGuard<'static, ()>,
 }
 
 impl Cluster {
@@ -35,6 +37,7 @@ impl Cluster {
         let cluster = Self {
             parts,
             client: Client::try_from(config).unwrap(),
+            _turn: turn::shared().await,
         };
         INSTALLED.get_or_init(|| cluster.install()).await;
         cluster

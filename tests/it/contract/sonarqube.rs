@@ -8,6 +8,7 @@ use bindery::sonarqube::{
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::scripted::loopback;
+use crate::support::turn;
 
 /// Plain Community allows one Bitbucket setting on a server: tests that have one take turns.
 static ONE_SETTING: Mutex<()> = Mutex::const_new(());
@@ -82,6 +83,7 @@ async fn with_project(client: &Client, name: &str) -> ProjectKey {
 
 #[tokio::test]
 async fn the_server_tells_what_it_is_and_offers() {
+    let _turn = turn::shared().await;
     let client = client();
     let status = client.status().await.unwrap();
     assert_eq!(status.phase, Phase::Up);
@@ -98,6 +100,7 @@ async fn the_server_tells_what_it_is_and_offers() {
 
 #[tokio::test]
 async fn a_good_token_has_a_user_and_a_bad_one_has_none() {
+    let _turn = turn::shared().await;
     let client = client();
     assert!(client.validate_token().await.unwrap());
     let user = client.current_user().await.unwrap();
@@ -113,6 +116,7 @@ async fn a_good_token_has_a_user_and_a_bad_one_has_none() {
 
 #[tokio::test]
 async fn a_setting_is_created_renamed_counted_and_deleted() {
+    let _turn = turn::shared().await;
     let client = client();
     let (setting, url, _turn) = with_setting(&client, "contract-a").await;
     let ids = |settings: Vec<bindery::sonarqube::DopSetting>| {
@@ -162,6 +166,7 @@ async fn a_setting_is_created_renamed_counted_and_deleted() {
 
 #[tokio::test]
 async fn a_bitbucket_that_nobody_reaches_is_told_as_such() {
+    let _turn = turn::shared().await;
     let client = client();
     let (setting, _url, _turn) = with_setting(&client, "contract-c").await;
     let answer = |result: Result<(), Error>| result.unwrap_err().bitbucket_answer();
@@ -217,6 +222,7 @@ async fn a_bitbucket_that_nobody_reaches_is_told_as_such() {
 
 #[tokio::test]
 async fn a_project_is_created_changed_found_and_deleted() {
+    let _turn = turn::shared().await;
     let client = client();
     let first = with_project(&client, "contract:first").await;
     let second = key("contract:second");
@@ -242,14 +248,14 @@ async fn a_project_is_created_changed_found_and_deleted() {
         .await
         .unwrap();
     client.update_project_key(&first, &second).await.unwrap();
-    let keys = [first.clone(), second.clone()];
-    let moved = client.projects_by_key(&keys).await.unwrap();
-    assert_eq!(moved.len(), 1);
+    assert_eq!(client.project(&first).await.unwrap(), None);
+    let shouted = key("CONTRACT:Second");
+    let moved = client.project(&shouted).await.unwrap().unwrap();
     assert_eq!(
-        (&moved[0].key, moved[0].visibility),
+        (&moved.key, moved.visibility),
         (&second, Visibility::Public)
     );
-    assert_eq!(moved[0].id, found.id);
+    assert_eq!(moved.id, found.id);
     assert!(
         client
             .projects()
@@ -265,6 +271,7 @@ async fn a_project_is_created_changed_found_and_deleted() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_project_is_told_in_sonarqubes_words() {
+    let _turn = turn::shared().await;
     let client = client();
     let taken = with_project(&client, "contract:taken").await;
     let similar = key("CONTRACT:taken");
@@ -294,6 +301,7 @@ async fn what_is_wrong_with_a_project_is_told_in_sonarqubes_words() {
 
 #[tokio::test]
 async fn main_branch_and_new_code_are_set_and_read() {
+    let _turn = turn::shared().await;
     let client = client();
     let project = with_project(&client, "contract:branches").await;
     let login = client.current_user().await.unwrap().login;
@@ -341,6 +349,7 @@ async fn main_branch_and_new_code_are_set_and_read() {
 
 #[tokio::test]
 async fn the_server_base_url_is_set_and_read() {
+    let _turn = turn::shared().await;
     let client = client();
     let name = "sonar.core.serverBaseURL";
     let url = client.url().to_string();

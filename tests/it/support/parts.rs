@@ -9,6 +9,28 @@ pub(crate) struct Parts {
     pub(crate) kubeconfig: PathBuf,
 }
 
+/// A real SonarQube server that `tests/parts` started.
+pub(crate) struct SonarQubePart {
+    pub(crate) url: String,
+    /// Of `bindery`, who has Administer System and Create Projects, nothing else.
+    pub(crate) token: String,
+    /// Of `admin`.
+    pub(crate) admin_token: String,
+    /// Every request line that the server has seen.
+    pub(crate) access_log: PathBuf,
+}
+
+impl SonarQubePart {
+    pub(crate) fn from_env() -> Self {
+        Self {
+            url: variable("BINDERY_SONARQUBE_URL"),
+            token: variable("BINDERY_SONARQUBE_TOKEN"),
+            admin_token: variable("BINDERY_SONARQUBE_ADMIN_TOKEN"),
+            access_log: variable("BINDERY_SONARQUBE_ACCESS_LOG").into(),
+        }
+    }
+}
+
 impl Parts {
     pub(crate) fn from_env() -> Self {
         Self {

@@ -1,0 +1,6 @@
+//! The built operator on all real parts: a kube-apiserver, SonarQube, and a simulated Bitbucket that the
+//! real SonarQube talks to. The operator runs under exactly the rights of `deploy/`.
+
+mod first_binding;
+mod operator;
+mod stage;

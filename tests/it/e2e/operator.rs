@@ -1,0 +1,158 @@
+//! The built operator as a process, under its own service account.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use crate::support::parts::Parts;
+
+/// A running operator. Killed when dropped.
+pub(super) struct Operator {
+    child: Child,
+    address: String,
+    pub(super) log: PathBuf,
+}
+
+impl Operator {
+    /// Starts the operator with these arguments beside those that loopback needs.
+    pub(super) fn start(parts: &Parts, directory: &std::path::Path, arguments: &[&str]) -> Self {
+        let address = free_address();
+        let log = directory.join(format!(
+            "operator-{}.log",
+            address.rsplit(':').next().unwrap()
+        ));
+        let child = Command::new(env!("CARGO_BIN_EXE_bindery"))
+            .args([
+                "run",
+                "--allow-http",
+                "--allowed-hosts",
+                "127.0.0.0/8",
+                "--listen",
+                &address,
+            ])
+            .args(["--log", "trace,h2=info", "--log-format", "json"])
+            .args(arguments)
+            .env("KUBECONFIG", service_account(parts, directory))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        Self {
+            child,
+            address,
+            log,
+        }
+    }
+
+    /// SIGKILL: no drain, no goodbye.
+    pub(super) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and the exit status.
+    pub(super) fn stop(&mut self) -> std::process::ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        self.child.wait().unwrap()
+    }
+
+    /// All metrics as text.
+    pub(super) fn metrics(&self) -> String {
+        self.get("metrics").1
+    }
+
+    /// Status and body of one of the operator's own pages; status 0 while it does not listen yet.
+    pub(super) fn get(&self, page: &str) -> (u16, String) {
+        let url = format!("http://{}/{page}", self.address);
+        let output = Command::new("curl")
+            .args(["--silent", "--write-out", "\n%{http_code}", &url])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (body, status) = text.rsplit_once('\n').unwrap();
+        (status.parse().unwrap(), body.to_owned())
+    }
+
+    /// Calls to SonarQube and Bitbucket so far, by `system operation code`.
+    pub(super) fn external_calls(&self) -> std::collections::BTreeMap<String, u64> {
+        let metrics = self.metrics();
+        metrics
+            .lines()
+            .filter_map(|line| line.strip_prefix("bindery_external_requests_total{"))
+            .map(|line| {
+                let (labels, count) = line.rsplit_once("} ").unwrap();
+                let label = |name: &str| {
+                    let start = labels.find(&format!("{name}=\"")).unwrap() + name.len() + 2;
+                    labels[start..].split('"').next().unwrap().to_owned()
+                };
+                let key = format!(
+                    "{} {} {}",
+                    label("system"),
+                    label("operation"),
+                    label("code")
+                );
+                (key, count.parse().unwrap())
+            })
+            .collect()
+    }
+
+    /// Statuses written to Kubernetes so far.
+    pub(super) fn status_writes(&self) -> u64 {
+        let metrics = self.metrics();
+        metrics
+            .lines()
+            .filter(|line| line.starts_with("bindery_status_writes_total{"))
+            .map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap())
+            .sum()
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            println!("the operator's log is in {}", self.log.display());
+        }
+    }
+}
+
+/// A kubeconfig with a token of the operator's service account, and with nothing else.
+fn service_account(parts: &Parts, directory: &std::path::Path) -> PathBuf {
+    let token = parts
+        .kubectl(&[
+            "create",
+            "token",
+            "bindery",
+            "--namespace",
+            "bindery-system",
+            "--duration",
+            "1h",
+        ])
+        .unwrap();
+    let config = parts
+        .kubectl(&["config", "view", "--raw", "--minify", "--output", "json"])
+        .unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
+    let path = directory.join("operator.kubeconfig");
+    std::fs::write(&path, config.to_string()).unwrap();
+    path
+}
+
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string()
+}
