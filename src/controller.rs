@@ -26,12 +26,11 @@ use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::controller::{self, Controller};
-use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +39,7 @@ use crate::metrics::Metrics;
 use crate::server::Readiness;
 
 pub(crate) use context::Context;
-use context::Triggers;
+use context::Stores;
 pub use context::{SecretHosts, Settings};
 
 /// How long a watch may be silent, in seconds: a dead connection is noticed no later.
@@ -54,54 +53,30 @@ pub async fn run(
     readiness: Readiness,
     stop: CancellationToken,
 ) {
-    let config = watcher::Config::default().timeout(WATCH_TIMEOUT);
-    let (ask_connection, asked_connections) = unbounded_channel();
-    let (ask_binding, asked_bindings) = unbounded_channel();
-    let triggers = Triggers {
-        connections: ask_connection,
-        bindings: ask_binding,
-    };
-    let connections = Controller::<DeserializeGuard<BitbucketConnection>>::new(
-        Api::all(client.clone()),
-        config.clone(),
-    );
-    let bindings = Controller::<DeserializeGuard<ProjectBinding>>::new(
-        Api::all(client.clone()),
-        config.clone(),
-    );
-    let (namespaces, writer) = reflector::store();
-    let reporter = Reporter {
-        controller: "bindery.dev/operator".to_owned(),
-        instance: None,
-    };
-    let context = Arc::new(Context {
-        events: Recorder::new(client.clone(), reporter),
-        settings: settings.clone(),
+    let watching = watcher::Config::default().timeout(WATCH_TIMEOUT);
+    let passes = controller::Config::default().concurrency(settings.concurrency);
+    let connections =
+        Controller::new(Api::all(client.clone()), watching.clone()).with_config(passes.clone());
+    let bindings = Controller::new(Api::all(client.clone()), watching.clone()).with_config(passes);
+    let (namespaces, namespaces_writer) = reflector::store();
+    let stores = Stores {
         connections: connections.store(),
         bindings: bindings.store(),
         namespaces,
-        sessions: session::Sessions::default(),
-        memories: connection::memory::Memories::default(),
-        claims: claims::Claims::default(),
-        watches: watches::Watches::default(),
-        failures: context::Failures::default(),
-        counts: counts::Counts::default(),
-        triggers,
-        metrics,
-        client: client.clone(),
-    });
-    let config_bindings = controller::Config::default().concurrency(settings.concurrency);
-    let bindings = bindings.with_config(config_bindings.clone()).watches(
-        Api::<DeserializeGuard<BitbucketConnection>>::all(client.clone()),
-        config.clone(),
+    };
+    let (context, asked) = Context::new(client.clone(), settings, metrics, stores);
+    // The spec of a connection decides about its bindings: `access`, `suspend`, `managementPolicy`.
+    let connections_of_bindings = Api::<DeserializeGuard<BitbucketConnection>>::all(client);
+    let bindings = bindings.watches(
+        connections_of_bindings,
+        watching.clone(),
         bindings_of(context.bindings.clone()),
     );
-    let connections = connections.with_config(config_bindings);
+
     let mut tasks = JoinSet::new();
     tasks.spawn(follow_namespaces(
-        client,
-        config,
-        writer,
+        watching,
+        namespaces_writer,
         Arc::clone(&context),
         stop.clone(),
     ));
@@ -109,14 +84,14 @@ pub async fn run(
     tasks.spawn(announce(Arc::clone(&context), readiness, stop.clone()));
     tasks.spawn(work(
         connections,
-        asked_connections,
+        asked.connections,
         Arc::clone(&context),
         stop.clone(),
         connection::reconcile,
     ));
     tasks.spawn(work(
         bindings,
-        asked_bindings,
+        asked.bindings,
         context,
         stop,
         binding::reconcile,
@@ -180,14 +155,16 @@ fn bindings_of(
 
 /// Keeps the labels of all namespaces, which `access` selects by, and has the bindings of a changed one looked at.
 async fn follow_namespaces(
-    client: Client,
     config: watcher::Config,
     writer: reflector::store::Writer<PartialObjectMeta<Namespace>>,
     context: Arc<Context>,
     stop: CancellationToken,
 ) {
-    let events =
-        watcher(Api::<PartialObjectMeta<Namespace>>::all(client), config).default_backoff();
+    let events = watcher(
+        Api::<PartialObjectMeta<Namespace>>::all(context.client.clone()),
+        config,
+    )
+    .default_backoff();
     let namespaces = reflector::reflector(writer, events).applied_objects();
     let mut namespaces = std::pin::pin!(namespaces.take_until(stop.cancelled_owned()));
     while let Some(namespace) = namespaces.next().await {
@@ -201,7 +178,7 @@ async fn follow_namespaces(
                 }
             }
             Err(error) => {
-                tracing::warn!(%error, "the watch of namespaces failed; it is tried again")
+                tracing::warn!(%error, "the watch of namespaces failed; it is tried again");
             }
         }
     }

@@ -123,7 +123,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Everything, in the OpenMetrics text format.
+    /// Everything, in the text format of `OpenMetrics`.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = String::new();

@@ -73,8 +73,8 @@ pub(crate) async fn reconcile(
         Err(None) => return Ok(Next::Settled(interval(connection, &context))),
         Err(Some(error)) => return Report::of(&binding).failed(error, &api, &context).await,
     };
-    if let Some(report) = at_rest(&binding, &reference, &view)? {
-        return report
+    if is_at_rest(&binding, &reference, &view) {
+        return Report::of(&binding)
             .settled(Vec::new(), connection, &view, (&api, &context))
             .await;
     }
@@ -144,21 +144,14 @@ fn waiting(connection: &BitbucketConnection, why: &Refusal) -> Error {
     ))
 }
 
-/// A report where the last sweep shows that nothing is to be done. Costs no call at all.
-fn at_rest<'a>(
-    binding: &'a ProjectBinding,
-    reference: &Reference,
-    view: &View,
-) -> Result<Option<Report<'a>>, Error> {
-    let Ok(desired) = desired(binding, reference, view) else {
-        return Ok(None);
-    };
-    if desired.record.intent.is_some() || desired.record.accepted.is_none() {
-        return Ok(None);
-    }
-    let settled = observe::remembered(&desired, view)
-        .is_some_and(|observed| plan(&desired, &observed) == Plan::Settled);
-    Ok(settled.then(|| Report::of(binding)))
+/// Whether the last sweep shows that nothing is to be done. Costs no call at all.
+fn is_at_rest(binding: &ProjectBinding, reference: &Reference, view: &View) -> bool {
+    desired(binding, reference, view).is_ok_and(|desired| {
+        desired.record.intent.is_none()
+            && desired.record.accepted.is_some()
+            && observe::remembered(&desired, view)
+                .is_some_and(|observed| plan(&desired, &observed) == Plan::Settled)
+    })
 }
 
 fn desired(binding: &ProjectBinding, reference: &Reference, view: &View) -> Result<Desired, Error> {
@@ -312,12 +305,10 @@ impl Work<'_, '_> {
 
 /// SonarQube's two ways of saying that our user may not touch a project.
 fn is_denial(error: &Error) -> bool {
-    match error {
-        Error::SonarQube { source, .. } => {
-            source.is_no_access() || matches!(source, sonarqube::Error::Forbidden { .. })
-        }
-        _ => false,
-    }
+    let Error::SonarQube { source, .. } = error else {
+        return false;
+    };
+    source.is_no_access() || matches!(source, sonarqube::Error::Forbidden { .. })
 }
 
 /// How long an unsettled binding without a connection waits for its next look, at most.

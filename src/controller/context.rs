@@ -8,9 +8,9 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt as _;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
-use kube::runtime::events::Recorder;
+use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::{ObjectRef, Store};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::crd::{BitbucketConnection, ProjectBinding};
 use crate::http::HostPolicy;
@@ -72,7 +72,65 @@ pub(crate) struct Context {
     pub(crate) metrics: Arc<Metrics>,
 }
 
+/// What the watches have seen.
+pub(crate) struct Stores {
+    pub(crate) connections: Store<DeserializeGuard<BitbucketConnection>>,
+    pub(crate) bindings: Store<DeserializeGuard<ProjectBinding>>,
+    pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
+}
+
+/// The other ends of the triggers.
+pub(crate) struct Asked {
+    pub(crate) connections: UnboundedReceiver<ObjectRef<DeserializeGuard<BitbucketConnection>>>,
+    pub(crate) bindings: UnboundedReceiver<ObjectRef<DeserializeGuard<ProjectBinding>>>,
+}
+
 impl Context {
+    pub(crate) fn new(
+        client: kube::Client,
+        settings: Settings,
+        metrics: Arc<Metrics>,
+        stores: Stores,
+    ) -> (Arc<Self>, Asked) {
+        let Stores {
+            connections,
+            bindings,
+            namespaces,
+        } = stores;
+        let (ask_connection, asked_connections) = unbounded_channel();
+        let (ask_binding, asked_bindings) = unbounded_channel();
+        let reporter = Reporter {
+            controller: "bindery.dev/operator".to_owned(),
+            instance: None,
+        };
+        let context = Self {
+            events: Recorder::new(client.clone(), reporter),
+            client,
+            settings,
+            connections,
+            bindings,
+            namespaces,
+            sessions: Sessions::default(),
+            memories: Memories::default(),
+            claims: Claims::default(),
+            watches: Watches::default(),
+            failures: Failures::default(),
+            counts: Counts::default(),
+            triggers: Triggers {
+                connections: ask_connection,
+                bindings: ask_binding,
+            },
+            metrics,
+        };
+        (
+            Arc::new(context),
+            Asked {
+                connections: asked_connections,
+                bindings: asked_bindings,
+            },
+        )
+    }
+
     /// Has the servers of a connection checked before anything else: one of its bindings met trouble.
     pub(crate) fn doubt(&self, connection: &BitbucketConnection) {
         self.memories.doubt(&uid(connection));
@@ -134,9 +192,9 @@ impl Failures {
     }
 }
 
-/// Spreads objects in time, the same after every restart.
-pub(crate) fn seed(uid: &Uid) -> u64 {
+/// Spreads objects in time, the same after every restart: 0 to 999.
+pub(crate) fn seed(uid: &Uid) -> u16 {
     let mut hasher = DefaultHasher::new();
     uid.hash(&mut hasher);
-    hasher.finish()
+    u16::try_from(hasher.finish() % 1000).unwrap_or_default()
 }

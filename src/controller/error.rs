@@ -165,16 +165,18 @@ impl Error {
     }
 
     fn failure(&self) -> Option<&Failure> {
-        match self {
-            Self::SonarQube {
-                source: sonarqube::Error::Transport(failure),
-                ..
-            }
-            | Self::Bitbucket {
-                source: bitbucket::Error::Transport(failure),
-                ..
-            } => Some(failure),
-            _ => None,
+        if let Self::SonarQube {
+            source: sonarqube::Error::Transport(failure),
+            ..
+        }
+        | Self::Bitbucket {
+            source: bitbucket::Error::Transport(failure),
+            ..
+        } = self
+        {
+            Some(failure)
+        } else {
+            None
         }
     }
 }
@@ -182,10 +184,9 @@ impl Error {
 fn sonarqube_class(error: &sonarqube::Error) -> Class {
     use sonarqube::Error::{Forbidden, NotFound, Rejected, Transport, Unauthorized, UnknownUrl};
     match error {
-        // A server that restarts answers both for a while; the connection's pass finds out which it is.
-        Unauthorized { .. } | UnknownUrl { .. } => Class::Transient,
-        // What was just read may be gone: another look tells.
-        NotFound { .. } => Class::Transient,
+        // A server that restarts answers the first two for a while; the connection's pass finds out which it
+        // is. The third may just have gone: another look tells.
+        Unauthorized { .. } | UnknownUrl { .. } | NotFound { .. } => Class::Transient,
         Forbidden { .. } => Class::Invalid,
         Rejected { .. } => match error.bitbucket_answer() {
             Some(BitbucketAnswer::InvalidToken) => Class::Denied,

@@ -109,7 +109,7 @@ fn schedule(
             context.failures.forget(own);
             context.metrics.pass(kind, "success", elapsed);
             // Spread over a twentieth, so that objects of one age do not come back together.
-            let jitter = interval.mul_f64((seed(own) % 1000) as f64 / 20_000.0);
+            let jitter = interval.mul_f64(f64::from(seed(own)) / 20_000.0);
             Action::requeue(interval + jitter)
         }
         Next::Failed { error, interval } => {
@@ -122,7 +122,7 @@ fn schedule(
             match class {
                 Class::Waiting => tracing::debug!(reason, ?pause, "{message}"),
                 Class::Transient | Class::Invalid | Class::Denied => {
-                    tracing::warn!(reason, ?pause, "{message}")
+                    tracing::warn!(reason, ?pause, "{message}");
                 }
                 Class::Bug => tracing::error!(reason, ?pause, "{message}"),
             }

@@ -29,7 +29,7 @@ pub fn delay(
     class: Class,
     failures: u32,
     interval: Duration,
-    seed: u64,
+    seed: u16,
     at_least: Option<Duration>,
 ) -> Duration {
     let pause = match class {
@@ -42,7 +42,7 @@ pub fn delay(
     let pause = pause
         .max(at_least.unwrap_or_default())
         .min(interval.max(LONGEST));
-    pause + pause.mul_f64((seed % 1000) as f64 / 5000.0)
+    pause + pause.mul_f64(f64::from(seed.min(999)) / 5000.0)
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ impl<'a> Report<'a> {
         let status = ProjectBindingStatus {
             connection: Some(accepted_by),
             difference: differences.into_iter().map(difference).collect(),
-            ..self.status(verdicts, Some(view))
+            ..self.status(&verdicts, Some(view))
         };
         self.write(status, api, context).await?;
         Ok(next)
@@ -119,7 +119,7 @@ impl<'a> Report<'a> {
         let mut verdicts = summary(&pass::outcome(&error));
         verdicts.extend(aspects(ASPECTS, reached, Some((at, &refusal))));
         verdicts.push(unknown_decoration());
-        let status = self.status(verdicts, None);
+        let status = self.status(&verdicts, None);
         self.write(status, api, context).await?;
         Ok(Next::Failed { error, interval })
     }
@@ -135,7 +135,7 @@ impl<'a> Report<'a> {
             let mut verdicts = summary(&Outcome::Suspended);
             verdicts.extend(aspects(ASPECTS, &[], None));
             verdicts.push(unknown_decoration());
-            let status = self.status(verdicts, None);
+            let status = self.status(&verdicts, None);
             self.write(status, api, context).await?;
         }
         Ok(Next::Settled(interval(connection, context)))
@@ -148,23 +148,18 @@ impl<'a> Report<'a> {
         api: &Api<ProjectBinding>,
         context: &Context,
     ) -> Result<(), Error> {
-        let status = self.status(summary(outcome), None);
+        let status = self.status(&summary(outcome), None);
         self.write(status, api, context).await
     }
 
-    fn status(&self, verdicts: Vec<Verdict>, view: Option<&View>) -> ProjectBindingStatus {
+    fn status(&self, verdicts: &[Verdict], view: Option<&View>) -> ProjectBindingStatus {
         let before = self.binding.status.clone().unwrap_or_default();
         let generation = self.binding.metadata.generation;
         let project = before.sonarqube_project.as_ref();
         let kept = |accepted: &Accepted| remembered(accepted, view, project);
         ProjectBindingStatus {
             observed_generation: generation,
-            conditions: status::conditions(
-                &before.conditions,
-                &verdicts,
-                generation,
-                &clock::now(),
-            ),
+            conditions: status::conditions(&before.conditions, verdicts, generation, &clock::now()),
             connection: before.connection,
             sonarqube_project: self.record.accepted.as_ref().map(kept),
             repository: self.repository.clone(),

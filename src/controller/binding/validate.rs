@@ -8,7 +8,7 @@ use crate::crd::{
     BindingMode, ManagementPolicy, NewCodeDefinition, NewCodeDefinitionType, ProjectBinding,
     ProjectBindingSpec, SonarQubeProjectSpec, Visibility as SpecVisibility,
 };
-use crate::identity::{ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
+use crate::identity::{NameError, ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
 use crate::plan::binding::{Accepted, Desired, Mode, NewCode, Record, Visibility};
 use crate::plan::{Access, Management, Reason};
 
@@ -47,7 +47,7 @@ pub(super) fn desired(
         .is_some_and(|intent| intent.server_id == server.as_str());
     record.intent = record.intent.filter(|_| intended_here);
     let given = given_key(spec)
-        .map(|key| ProjectKey::parse(key).map_err(invalid))
+        .map(|key| ProjectKey::parse(key).map_err(|error| invalid(&error)))
         .transpose()?;
     let key_given = given.is_some();
     let remembered = record
@@ -152,7 +152,8 @@ fn given_key(spec: &ProjectBindingSpec) -> Option<&str> {
 }
 
 fn repository(spec: &ProjectBindingSpec) -> Result<RepositoryPath, Error> {
-    RepositoryPath::parse(&spec.repository.project, &spec.repository.slug).map_err(invalid)
+    RepositoryPath::parse(&spec.repository.project, &spec.repository.slug)
+        .map_err(|error| invalid(&error))
 }
 
 fn visibility_of(visibility: SpecVisibility) -> Visibility {
@@ -183,6 +184,6 @@ fn new_code(definition: &NewCodeDefinition) -> Result<NewCode, Error> {
     }
 }
 
-fn invalid(error: crate::identity::NameError) -> Error {
+fn invalid(error: &NameError) -> Error {
     Error::refused(Reason::InvalidSpec, error.to_string())
 }

@@ -191,7 +191,11 @@ pub(super) async fn up(sonarqube: &sonarqube::Client) -> Result<sonarqube::Statu
                 sonarqube.url()
             ),
         )),
-        other => Err(Error::NotUp {
+        other @ (Phase::Starting
+        | Phase::Down
+        | Phase::Restarting
+        | Phase::MigrationRunning
+        | Phase::Other(_)) => Err(Error::NotUp {
             url: sonarqube.url().to_string(),
             phase: format!("{other:?}"),
         }),

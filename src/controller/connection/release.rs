@@ -87,13 +87,7 @@ pub(super) async fn release(
 async fn delete(connection: &BitbucketConnection, context: &Context) -> Result<Occurrence, Error> {
     let urls = desired::urls(connection)?;
     let credentials = credentials::read(connection, context).await?;
-    let remotes = Remotes::build(
-        &urls.sonarqube,
-        &urls.bitbucket,
-        &credentials,
-        None,
-        context,
-    )?;
+    let remotes = Remotes::build(&urls, &credentials, None, context)?;
     let sonarqube = &remotes.sonarqube;
     let fail = |source| failed(sonarqube, source);
     let server = super::health::up(sonarqube).await?.id;

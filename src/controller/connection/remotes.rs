@@ -11,6 +11,7 @@ use crate::plan::Reason;
 use crate::{bitbucket, sonarqube};
 
 use super::credentials::Credentials;
+use super::desired::Urls;
 
 /// The servers of a connection.
 #[derive(Clone, Debug)]
@@ -28,12 +29,15 @@ type BuiltFrom = (ServerUrl, ServerUrl, Credentials);
 impl Remotes {
     /// Builds the clients, unless those that are there were built from the same.
     pub(super) fn build(
-        sonarqube: &ServerUrl,
-        bitbucket: &ServerUrl,
+        urls: &Urls,
         credentials: &Credentials,
         before: Option<Self>,
         context: &Context,
     ) -> Result<Self, Error> {
+        let Urls {
+            sonarqube,
+            bitbucket,
+        } = urls;
         let built_from = (sonarqube.clone(), bitbucket.clone(), credentials.clone());
         if let Some(remotes) = before.filter(|remotes| remotes.built_from == built_from) {
             return Ok(remotes);

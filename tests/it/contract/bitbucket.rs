@@ -16,7 +16,7 @@ async fn server(profile: Profile) -> Bitbucket {
     let bitbucket = Bitbucket::start_under(profile, "/git").await.unwrap();
     bitbucket.world(|world| {
         world.repository("PAY", "checkout").branches = vec!["main".to_owned()];
-        world.repository("PAY", "ledger").default_branch = "develop".to_owned();
+        "develop".clone_into(&mut world.repository("PAY", "ledger").default_branch);
         world.grant_project("reader", "PAY", Right::Read);
         world.token(
             TOKEN,

@@ -121,7 +121,7 @@ impl Drop for Operator {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if std::thread::panicking() {
-            println!("the operator's log is in {}", self.log.display());
+            eprintln!("the operator's log is in {}", self.log.display());
         }
     }
 }

@@ -241,7 +241,7 @@ impl Stage {
         });
         match tokio::time::timeout(PATIENCE, found).await {
             Ok(object) => object.unwrap().unwrap(),
-            Err(_) => panic!(
+            Err(_elapsed) => panic!(
                 "{namespace}/{name} never was as expected; it is {:#}",
                 show(&api, name).await
             ),

@@ -43,7 +43,7 @@ impl Sync<'_> {
                 );
                 self.created = Some(name);
             }
-            Step::Adopt(id) => self.adopt(id, observed),
+            Step::Adopt(id) => self.adopt(&id, observed),
             Step::Update {
                 key,
                 rename,
@@ -95,14 +95,14 @@ impl Sync<'_> {
         }
     }
 
-    fn adopt(&mut self, id: SettingId, observed: &Observed) {
+    fn adopt(&mut self, id: &SettingId, observed: &Observed) {
         let name = observed
             .settings
             .iter()
-            .find(|setting| setting.id == id)
+            .find(|setting| setting.id == *id)
             .map(|setting| setting.key.clone());
         let name = name.unwrap_or_else(|| self.desired.name.clone());
-        self.claim(&id, &name, None);
+        self.claim(id, &name, None);
         self.tell(
             Occurred::Adopted,
             format!("adopted configuration {name} of SonarQube"),

@@ -1,0 +1,239 @@
+//! One pass over one connection, stage by stage.
+
+use std::sync::{Arc, PoisonError};
+
+use tokio::sync::OwnedMutexGuard;
+use tokio::time::Instant;
+
+use crate::controller::binding;
+use crate::controller::claims::uid;
+use crate::controller::context::Context;
+use crate::controller::error::Error;
+use crate::controller::event::Occurrence;
+use crate::controller::session::{View, ViewParts};
+use crate::crd::BitbucketConnection;
+use crate::identity::SettingKey;
+use crate::inventory::Inventory;
+use crate::plan::Difference;
+use crate::plan::connection::{Desired, Setting};
+use crate::plan::verdict::Aspect;
+
+use super::credentials::{self, Credentials};
+use super::desired;
+use super::health::{self, Health};
+use super::memory::Memory;
+use super::remotes::Remotes;
+use super::sync::{Kept, Sync};
+use super::{interval, requested};
+
+/// One pass over one connection: what it found out, for the report.
+pub(super) struct Pass<'a> {
+    pub(super) connection: &'a BitbucketConnection,
+    pub(super) context: &'a Context,
+    /// What the pass is about at the moment: where it stops is what failed.
+    pub(super) at: Aspect,
+    pub(super) reached: Vec<Aspect>,
+    pub(super) health: Option<Health>,
+    pub(super) kept: Kept,
+    pub(super) occurrences: Vec<Occurrence>,
+}
+
+/// What the spec refers to, read and understood.
+struct Prepared {
+    desired: Desired,
+    credentials: Credentials,
+    remotes: Remotes,
+}
+
+/// Whether somebody asked for a pass: by a new generation, or by the annotation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Anew,
+    ByTheClock,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn new(connection: &'a BitbucketConnection, context: &'a Context) -> Self {
+        let status = connection.status.as_ref();
+        let name = status
+            .and_then(|status| status.configuration.as_ref())
+            .and_then(|configuration| SettingKey::parse(&configuration.name).ok());
+        let kept = Kept {
+            configuration: desired::recorded(connection).zip(name),
+            applied: status.and_then(|status| status.applied_secrets.clone()),
+        };
+        Self {
+            connection,
+            context,
+            at: Aspect::CredentialsValid,
+            reached: Vec::new(),
+            health: None,
+            kept,
+            occurrences: Vec::new(),
+        }
+    }
+
+    /// Brings the connection to its desired state. The differences are those that `Observe` does not mend.
+    pub(super) async fn converge(&mut self, memory: &mut Memory) -> Result<Vec<Difference>, Error> {
+        let request = (
+            self.connection.metadata.generation,
+            requested(self.connection),
+        );
+        let asked = if memory.asked == request {
+            Asked::ByTheClock
+        } else {
+            Asked::Anew
+        };
+        let prepared = self.prepare(memory).await?;
+        let mut health = self.check(&prepared, asked, memory).await?;
+        let (setting, differences) = self.sync(prepared, &mut health, memory).await?;
+        self.serve(&setting, &health, asked, memory).await?;
+        self.health = Some(health.clone());
+        memory.health = Some(health);
+        memory.asked = request;
+        Ok(differences)
+    }
+
+    async fn prepare(&mut self, memory: &mut Memory) -> Result<Prepared, Error> {
+        let (connection, context) = (self.connection, self.context);
+        let credentials = credentials::read(connection, context).await?;
+        self.at = Aspect::ConfigurationSynced;
+        let urls = desired::urls(connection)?;
+        let desired = desired::desired(connection, &urls)?;
+        self.at = Aspect::CredentialsValid;
+        let remotes = Remotes::build(&urls, &credentials, memory.remotes.take(), context)?;
+        memory.remotes = Some(remotes.clone());
+        Ok(Prepared {
+            desired,
+            credentials,
+            remotes,
+        })
+    }
+
+    /// Both servers are what they should be, and take the tokens.
+    async fn check(
+        &mut self,
+        prepared: &Prepared,
+        asked: Asked,
+        memory: &mut Memory,
+    ) -> Result<Health, Error> {
+        let Prepared {
+            credentials,
+            remotes,
+            ..
+        } = prepared;
+        let interval = interval(self.connection, self.context);
+        let health = match memory.health.take() {
+            Some(health) if asked == Asked::ByTheClock && !health.is_due(interval, credentials) => {
+                self.at = Aspect::CredentialsValid;
+                health::try_tokens(remotes, credentials, Some(&health.tried)).await?;
+                Health {
+                    tried: credentials.clone(),
+                    ..health
+                }
+            }
+            before => Health::check(remotes, credentials, before, &mut self.at).await?,
+        };
+        self.reached = vec![
+            Aspect::SonarQubeReachable,
+            Aspect::BitbucketReachable,
+            Aspect::CredentialsValid,
+        ];
+        self.health = Some(health.clone());
+        Ok(health)
+    }
+
+    /// SonarQube's configuration is as declared.
+    async fn sync(
+        &mut self,
+        prepared: Prepared,
+        health: &mut Health,
+        memory: &mut Memory,
+    ) -> Result<(Setting, Vec<Difference>), Error> {
+        self.at = Aspect::ConfigurationSynced;
+        let Prepared {
+            desired,
+            credentials,
+            remotes,
+        } = prepared;
+        let claims = &self.context.claims;
+        let _turn: OwnedMutexGuard<()> = claims.turn(&health.server, desired.name.as_str()).await;
+        let mut sync = Sync {
+            connection: self.connection,
+            context: self.context,
+            desired,
+            credentials: &credentials,
+            remotes: &remotes,
+            health,
+            memory,
+            record: self.kept.clone(),
+            occurrences: Vec::new(),
+            created: None,
+        };
+        let result = sync.run().await;
+        // Kept even if it failed half-way: what was written was written.
+        let Sync {
+            record,
+            occurrences,
+            ..
+        } = sync;
+        (self.kept, self.occurrences) = (record, occurrences);
+        let synced = result?;
+        self.reached.push(Aspect::ConfigurationSynced);
+        Ok(synced)
+    }
+
+    /// Lets the bindings work, on an inventory that is no older than the interval.
+    async fn serve(
+        &mut self,
+        setting: &Setting,
+        health: &Health,
+        asked: Asked,
+        memory: &mut Memory,
+    ) -> Result<(), Error> {
+        let (connection, context) = (self.connection, self.context);
+        let Some(Remotes {
+            sonarqube,
+            importer,
+            ..
+        }) = &memory.remotes
+        else {
+            return Ok(());
+        };
+        let interval = interval(connection, context);
+        let is_fresh = asked == Asked::ByTheClock
+            && memory
+                .swept
+                .as_ref()
+                .is_some_and(|(at, id)| *id == setting.id && at.elapsed() < interval.mul_f64(0.9));
+        let mut changes = None;
+        if !is_fresh {
+            let swept = Inventory::sweep(sonarqube, importer, (&setting.id, &setting.key)).await;
+            let swept =
+                swept.map_err(|error| Error::sweep(error, sonarqube.url(), importer.url()))?;
+            let mut inventory = memory
+                .inventory
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            changes = Some(swept.changes_since(&inventory));
+            *inventory = swept;
+            memory.swept = Some((Instant::now(), setting.id.clone()));
+        }
+        let parts = ViewParts {
+            sonarqube: sonarqube.clone(),
+            bitbucket: importer.clone(),
+            server: health.server.clone(),
+            setting: (setting.id.clone(), setting.key.clone()),
+            login: health.login.clone(),
+            way: health.capabilities.way,
+            decoration: health.decoration(),
+        };
+        let view = View::new(parts, Arc::clone(&memory.inventory));
+        if context.sessions.open(&uid(connection), view) {
+            binding::trigger::all(connection, context);
+        } else if let Some(changes) = changes {
+            binding::trigger::changed(connection, &changes, context);
+        }
+        Ok(())
+    }
+}

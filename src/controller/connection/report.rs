@@ -1,0 +1,97 @@
+//! What a pass over a connection says in its status and its events.
+
+use kube::Api;
+
+use crate::controller::clock;
+use crate::controller::error::Error;
+use crate::controller::event;
+use crate::controller::pass::{self, Next};
+use crate::controller::status;
+use crate::crd::{
+    BitbucketConnection, BitbucketConnectionStatus, BitbucketServerStatus, ConfigurationStatus,
+    SonarQubeServerStatus, TokenExpiry,
+};
+use crate::identity::Uid;
+use crate::plan::Difference;
+use crate::plan::verdict::{Outcome, Verdict, aspects, summary};
+
+use super::health::Health;
+use super::pass::Pass;
+use super::{ASPECTS, interval, requested, told, write};
+
+impl Pass<'_> {
+    /// Writes what the pass found, always, also after a failure.
+    pub(super) async fn report(
+        self,
+        api: &Api<BitbucketConnection>,
+        result: Result<Vec<Difference>, Error>,
+    ) -> Result<Next, Error> {
+        let interval = interval(self.connection, self.context);
+        let refusal = result.as_ref().err().map(Error::refusal);
+        let (outcome, next) = match result {
+            Ok(differences) if differences.is_empty() => {
+                (Outcome::Settled, Next::Settled(interval))
+            }
+            Ok(differences) => (
+                Outcome::Differing(told(&differences)),
+                Next::Settled(interval),
+            ),
+            Err(error) => (pass::outcome(&error), Next::Failed { error, interval }),
+        };
+        let failed = refusal.as_ref().map(|refusal| (self.at, refusal));
+        let mut verdicts = summary(&outcome);
+        verdicts.extend(aspects(ASPECTS, &self.reached, failed));
+        write(self.connection, self.status(&verdicts), api, self.context).await?;
+        event::publish(self.connection, &self.occurrences, self.context).await;
+        Ok(next)
+    }
+
+    fn status(&self, verdicts: &[Verdict]) -> BitbucketConnectionStatus {
+        let before = self.connection.status.clone().unwrap_or_default();
+        let generation = self.connection.metadata.generation;
+        let health = self.health.as_ref();
+        let configuration =
+            self.kept
+                .configuration
+                .as_ref()
+                .map(|(recorded, name)| ConfigurationStatus {
+                    name: name.to_string(),
+                    id: recorded.id.to_string(),
+                    server_id: recorded.server.to_string(),
+                    created_by: recorded.created_by.as_ref().map(Uid::to_string),
+                });
+        let bitbucket = health.map(|health| BitbucketServerStatus {
+            version: health.bitbucket_version.clone(),
+        });
+        let expiry = health
+            .and_then(|health| health.token_expiry.clone())
+            .map(|day| TokenExpiry {
+                sonarqube: Some(day),
+            });
+        BitbucketConnectionStatus {
+            observed_generation: generation,
+            conditions: status::conditions(&before.conditions, verdicts, generation, &clock::now()),
+            configuration,
+            // Where nobody could look, what was last seen stays.
+            sonarqube: health.map(sonarqube_status).or(before.sonarqube),
+            bitbucket: bitbucket.or(before.bitbucket),
+            applied_secrets: self.kept.applied.clone(),
+            bindings: before.bindings,
+            token_expiry: if health.is_some() {
+                expiry
+            } else {
+                before.token_expiry
+            },
+            last_handled_reconcile_at: requested(self.connection),
+        }
+    }
+}
+
+fn sonarqube_status(health: &Health) -> SonarQubeServerStatus {
+    SonarQubeServerStatus {
+        id: health.server.to_string(),
+        version: health.version.to_string(),
+        edition: health.capabilities.edition.clone(),
+        capabilities: health.capabilities.names(),
+    }
+}
