@@ -21,6 +21,7 @@ mod watches;
 use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::Namespace;
@@ -45,6 +46,9 @@ pub use context::{SecretHosts, Settings};
 /// How long a watch may be silent, in seconds: a dead connection is noticed no later.
 const WATCH_TIMEOUT: u32 = 60;
 
+/// How long passes that are under way have to come to their end: less than a pod has.
+const DRAIN: Duration = Duration::from_secs(10);
+
 /// Runs both controllers until told to stop, and lets the passes that are under way come to their end.
 pub async fn run(
     client: Client,
@@ -53,6 +57,7 @@ pub async fn run(
     readiness: Readiness,
     stop: CancellationToken,
 ) {
+    let draining = stop.clone();
     let watching = watcher::Config::default().timeout(WATCH_TIMEOUT);
     let passes = controller::Config::default().concurrency(settings.concurrency);
     let connections =
@@ -96,10 +101,20 @@ pub async fn run(
         stop,
         binding::reconcile,
     ));
-    while let Some(ended) = tasks.join_next().await {
-        if let Err(error) = ended {
-            tracing::error!(%error, "a task of the operator panicked");
+    let given_up = async {
+        draining.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    let ended = async {
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a task of the operator panicked");
+            }
         }
+    };
+    tokio::select! {
+        () = ended => {}
+        () = given_up => tracing::warn!("some passes did not end in time and are given up: the next operator goes on"),
     }
 }
 

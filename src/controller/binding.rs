@@ -156,8 +156,7 @@ fn is_at_rest(binding: &ProjectBinding, reference: &Reference, view: &View) -> b
 
 fn desired(binding: &ProjectBinding, reference: &Reference, view: &View) -> Result<Desired, Error> {
     validate::implemented(&binding.spec)?;
-    let policy = reference.connection.spec.management_policy;
-    validate::desired(binding, reference.access.clone(), policy, &view.server)
+    validate::desired(binding, reference, &view.server)
 }
 
 async fn converge(

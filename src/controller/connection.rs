@@ -50,7 +50,16 @@ pub(crate) async fn reconcile(
         &connection.namespace().unwrap_or_default(),
     );
     match Lifecycle::of(&*connection, connection.spec.suspend) {
-        Lifecycle::Deleting => return release::release(&connection, &api, &context).await,
+        Lifecycle::Deleting => {
+            let next = release::release(&connection, &api, &context).await?;
+            let needed = !matches!(next, Next::Gone);
+            if needed && context.sessions.of(&uid(&*connection)).is_none() {
+                // After a restart: the bindings that wait to be released have no other way to the servers.
+                let (_, result) = converge(&connection, &context).await;
+                result?;
+            }
+            return Ok(next);
+        }
         Lifecycle::Unprotected => {
             finalizer::add(&api, &*connection).await?;
             return Ok(Next::Settled(interval(&connection, &context)));
@@ -64,18 +73,27 @@ pub(crate) async fn reconcile(
         }
         Lifecycle::Live => {}
     }
-    let own = uid(&*connection);
+    let (pass, result) = converge(&connection, &context).await;
+    pass.report(&api, result).await
+}
+
+/// Makes a pass; its bindings may work, or have to wait, as it ends.
+async fn converge<'a>(
+    connection: &'a BitbucketConnection,
+    context: &'a Context,
+) -> (Pass<'a>, Result<Vec<Difference>, Error>) {
+    let own = uid(connection);
     let mut memory = context.memories.take(&own);
-    let mut pass = Pass::new(&connection, &context);
+    let mut pass = Pass::new(connection, context);
     let result = pass.converge(&mut memory).await;
     if let Err(error) = &result {
         memory.health = None;
         if context.sessions.close(&own, error.refusal()) {
-            binding::trigger::all(&connection, &context);
+            binding::trigger::all(connection, context);
         }
     }
     context.memories.put(&own, memory);
-    pass.report(&api, result).await
+    (pass, result)
 }
 
 /// How often drift is looked for.

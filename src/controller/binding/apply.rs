@@ -10,7 +10,7 @@ use crate::plan::binding::{Acceptance, Accepted, NewCode, Origin, Rights, Step, 
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, NewBinding, Permission};
 
-use super::{View, Work};
+use super::{View, Work, validate};
 
 impl Work<'_, '_> {
     pub(super) async fn apply(&mut self, step: Step) -> Result<(), Error> {
@@ -248,6 +248,10 @@ impl Work<'_, '_> {
             Origin::Found => (None, Occurred::Adopted),
         };
         let repository = self.desired.repository.clone();
+        // Accepted by an earlier connection of this name: who made the project is still known.
+        let former = validate::record(&self.binding).accepted.filter(|former| {
+            former.server == self.view.server && former.id.is_some() && former.id == id
+        });
         self.tell(
             kind,
             format!("SonarQube project {key} is bound to repository {repository}"),
@@ -256,10 +260,10 @@ impl Work<'_, '_> {
             server: self.view.server.clone(),
             key,
             id,
-            created_by: made.clone(),
-            bound_by: made,
+            created_by: made.clone().or_else(|| former.as_ref()?.created_by.clone()),
+            bound_by: made.or_else(|| former.as_ref()?.bound_by.clone()),
             repository: Some(repository),
-            new_code: None,
+            new_code: former.and_then(|former| former.new_code),
         });
     }
 

@@ -61,16 +61,6 @@ pub(crate) fn protected(connection: &BitbucketConnection, context: &Context) -> 
     names
 }
 
-/// How many bindings a connection has, and how many of them are ready.
-pub(crate) fn counts(connection: &BitbucketConnection, context: &Context) -> (usize, usize) {
-    bindings_of(connection, context).fold((0, 0), |(total, ready), binding| {
-        (
-            total + 1,
-            ready + usize::from(crate::controller::status::is_settled(&binding)),
-        )
-    })
-}
-
 fn each(
     connection: &BitbucketConnection,
     context: &Context,

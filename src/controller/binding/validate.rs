@@ -5,12 +5,14 @@ use kube::ResourceExt as _;
 use crate::controller::claims::uid;
 use crate::controller::error::Error;
 use crate::crd::{
-    BindingMode, ManagementPolicy, NewCodeDefinition, NewCodeDefinitionType, ProjectBinding,
-    ProjectBindingSpec, SonarQubeProjectSpec, Visibility as SpecVisibility,
+    BindingMode, BitbucketConnection, ManagementPolicy, NewCodeDefinition, NewCodeDefinitionType,
+    ProjectBinding, ProjectBindingSpec, SonarQubeProjectSpec, Visibility as SpecVisibility,
 };
 use crate::identity::{NameError, ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
 use crate::plan::binding::{Accepted, Desired, Mode, NewCode, Record, Visibility};
-use crate::plan::{Access, Management, Reason};
+use crate::plan::{Management, Reason};
+
+use super::dereference::Reference;
 
 /// Namespace and name of the connection that a binding refers to.
 pub(crate) fn connection_of(binding: &ProjectBinding) -> (String, String) {
@@ -33,13 +35,15 @@ pub(crate) fn wanted_key(binding: &ProjectBinding) -> Option<ProjectKey> {
 /// Parses a binding for the server that it is about to be compared with.
 pub(super) fn desired(
     binding: &ProjectBinding,
-    access: Access,
-    connection_policy: ManagementPolicy,
+    Reference { connection, access }: &Reference,
     server: &ServerId,
 ) -> Result<Desired, Error> {
     let spec = &binding.spec;
     let repository = repository(spec)?;
     let mut record = record(binding).on(server);
+    if !is_accepted_by(binding, connection) {
+        record.accepted = None;
+    }
     let intended_here = binding
         .status
         .as_ref()
@@ -50,15 +54,7 @@ pub(super) fn desired(
         .map(|key| ProjectKey::parse(key).map_err(|error| invalid(&error)))
         .transpose()?;
     let key_given = given.is_some();
-    let remembered = record
-        .accepted
-        .as_ref()
-        .map(|accepted| accepted.key.clone());
-    // An import that is under way keeps its key, even if the repository changes meanwhile.
-    let key = given
-        .or(remembered)
-        .or_else(|| record.intent.clone())
-        .unwrap_or_else(|| ProjectKey::default_for(&repository));
+    let key = record.effective_key(given, &repository);
     let SonarQubeProjectSpec {
         key: _,
         name,
@@ -79,13 +75,22 @@ pub(super) fn desired(
             BindingMode::Import => Mode::Import,
             BindingMode::Bind => Mode::Bind,
         },
-        management: match (spec.management_policy, connection_policy) {
+        management: match (spec.management_policy, connection.spec.management_policy) {
             (ManagementPolicy::Full, ManagementPolicy::Full) => Management::Full,
             (ManagementPolicy::Observe, _) | (_, ManagementPolicy::Observe) => Management::Observe,
         },
-        access,
+        access: access.clone(),
         record,
     })
+}
+
+/// Whether this very connection has accepted the binding: another one under its name is to accept it anew.
+fn is_accepted_by(binding: &ProjectBinding, connection: &BitbucketConnection) -> bool {
+    let by = binding
+        .status
+        .as_ref()
+        .and_then(|status| status.connection.as_ref());
+    by.is_some_and(|by| Some(&by.uid) == connection.metadata.uid.as_ref())
 }
 
 /// Refuses fields whose behaviour is not built yet, before anything is written.

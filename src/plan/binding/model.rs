@@ -287,6 +287,21 @@ pub enum Plan {
 }
 
 impl Record {
+    /// The key that a binding is about: that of the spec, else the remembered one, else that of an import
+    /// which is under way, else the default.
+    #[must_use]
+    pub fn effective_key(
+        &self,
+        given: Option<ProjectKey>,
+        repository: &RepositoryPath,
+    ) -> ProjectKey {
+        let remembered = || self.accepted.as_ref().map(|accepted| accepted.key.clone());
+        given
+            .or_else(remembered)
+            .or_else(|| self.intent.clone())
+            .unwrap_or_else(|| ProjectKey::default_for(repository))
+    }
+
     /// The acceptance that speaks of this very project. Another uuid is another project, and one that was
     /// accepted from a listing without uuids is to pass the table once its uuid is told.
     #[must_use]

@@ -60,12 +60,7 @@ pub(super) struct Member {
 impl Member {
     /// The key from the spec, else remembered, else the default one.
     pub(super) fn effective_key(&self, record: &Record) -> ProjectKey {
-        let remembered = || record.accepted.as_ref().map(|accepted| &accepted.key);
-        self.key
-            .as_ref()
-            .or_else(remembered)
-            .cloned()
-            .unwrap_or_else(|| ProjectKey::default_for(&self.repository))
+        record.effective_key(self.key.clone(), &self.repository)
     }
 
     /// Whether a project was about to be created of which nothing was heard since.

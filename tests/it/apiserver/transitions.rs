@@ -30,7 +30,7 @@ fn no_project() -> Value {
 }
 
 fn intent() -> Value {
-    json!({"intent": {"projectKey": "PAY:checkout", "way": "put_bound_projects", "since": "2026-01-01T00:00:00Z"}})
+    json!({"intent": {"serverId": "server", "projectKey": "PAY:checkout", "way": "put_bound_projects", "since": "2026-01-01T00:00:00Z"}})
 }
 
 fn claimed() -> Value {
