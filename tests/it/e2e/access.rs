@@ -88,8 +88,11 @@ async fn a_binding_whose_access_is_withdrawn_stops_and_leaves_everything() {
     );
 
     let setting = stage.setting_id();
-    sonarqube.bind("PAY:checkout", "checkout", &setting, "PAY/ledger");
-    sonarqube.bind("OPS:deploy", "deploy", &setting, "PAY/ledger");
+    for (key, name) in [("PAY:checkout", "checkout"), ("OPS:deploy", "deploy")] {
+        sonarqube.let_operator_administer(key);
+        let edited = sonarqube.bind(key, name, &setting, "PAY/ledger");
+        assert_eq!(edited["newProjectCreated"], false, "{edited}");
+    }
     stage.look_now("after the edits").await;
     stage
         .eventually("the binding that has access is mended", || {

@@ -76,12 +76,16 @@ async fn what_was_not_asked_for_is_refused_with_a_way_out_and_left_alone() {
     let stage = connected().await;
     let sonarqube = &stage.sonarqube;
     let setting = stage.setting_id();
+    stage.bitbucket.world(|world| {
+        world.repository("OPS", "metrics");
+        world.repository("PAY", "tools");
+    });
     for (key, repository) in [
         ("legacy-checkout", Some("PAY/checkout")),
         ("ledger-one", Some("PAY/ledger")),
         ("ledger-two", Some("PAY/ledger")),
         ("PAY:payments-api", None),
-        ("OPS:deploy", Some("PAY/checkout")),
+        ("OPS:deploy", Some("PAY/tools")),
         ("spare", None),
         ("unused", None),
     ] {
@@ -92,82 +96,27 @@ async fn what_was_not_asked_for_is_refused_with_a_way_out_and_left_alone() {
         }
     }
     sonarqube.create_foreign_project("foreign", "Of somebody else");
-    stage.bitbucket.world(|world| {
-        world.repository("OPS", "metrics");
-    });
     let before = sonarqube.everything();
 
     let import_unused = json!({"mode": "Import", "sonarqubeProject": {"key": "unused"}});
     let bind_missing = json!({"mode": "Bind", "sonarqubeProject": {"key": "missing"}});
+    #[rustfmt::skip] // a table
     let rows = [
-        // The key is absent or unbound, the repository is bound.
-        (
-            "given",
-            "PAY/ledger",
-            key("mine"),
-            "RepositoryAlreadyBound",
-            &["ledger-one", "ledger-two"][..],
-        ),
-        (
-            "unbound-given",
-            "PAY/ledger",
-            key("spare"),
-            "RepositoryAlreadyBound",
-            &["unbind it there"],
-        ),
-        (
-            "several",
-            "PAY/ledger",
-            json!({}),
-            "AmbiguousProject",
-            &["ledger-one", "ledger-two", "sonarqubeProject.key"],
-        ),
+        // The repository is bound, and not under the written key.
+        ("other-key", "PAY/checkout", key("mine"), "RepositoryAlreadyBound", &["legacy-checkout", "write that key into sonarqubeProject.key"][..]),
+        ("other-spare", "PAY/checkout", key("spare"), "RepositoryAlreadyBound", &["legacy-checkout", "unbind it there"]),
+        ("several", "PAY/ledger", json!({}), "AmbiguousProject", &["ledger-one", "ledger-two", "into sonarqubeProject.key"]),
+        ("several-mine", "PAY/ledger", key("my-ledger"), "AmbiguousProject", &["ledger-one", "ledger-two", "into sonarqubeProject.key"]),
         // The key is there and bound to nothing.
-        (
-            "default",
-            "PAY/payments-api",
-            json!({}),
-            "ProjectExists",
-            &["write sonarqubeProject.key: PAY:payments-api"],
-        ),
-        (
-            "import",
-            "OPS/metrics",
-            import_unused,
-            "ProjectExists",
-            &["unused", "mode other than Import"],
-        ),
+        ("unasked", "PAY/payments-api", json!({}), "ProjectExists", &["write sonarqubeProject.key: PAY:payments-api"]),
+        ("import", "OPS/metrics", import_unused, "ProjectExists", &["unused", "mode other than Import"]),
         // The key is there and bound elsewhere.
-        (
-            "elsewhere",
-            "OPS/deploy",
-            json!({}),
-            "ProjectAlreadyBound",
-            &["PAY/checkout", "another sonarqubeProject.key"],
-        ),
-        (
-            "elsewhere-given",
-            "OPS/metrics",
-            key("legacy-checkout"),
-            "ProjectAlreadyBound",
-            &["PAY/checkout", "another sonarqubeProject.key"],
-        ),
+        ("elsewhere", "OPS/deploy", json!({}), "ProjectAlreadyBound", &["PAY/tools", "another sonarqubeProject.key"]),
+        ("elsewhere-mine", "OPS/metrics", key("legacy-checkout"), "ProjectAlreadyBound", &["PAY/checkout", "another sonarqubeProject.key"]),
         // The key is absent, and may not be created.
-        (
-            "bind",
-            "OPS/metrics",
-            bind_missing,
-            "ProjectNotFound",
-            &["missing", "ImportOrBind"],
-        ),
-        // Somebody else's, and no rights.
-        (
-            "foreign",
-            "OPS/metrics",
-            key("foreign"),
-            "PermissionMissing",
-            &["foreign", "Browse and Administer"],
-        ),
+        ("bind", "OPS/metrics", bind_missing, "ProjectNotFound", &["missing", "ImportOrBind"]),
+        // The key is there, and somebody else's.
+        ("foreign", "OPS/metrics", key("foreign"), "PermissionMissing", &["foreign", "Browse and Administer"]),
     ];
     for (name, repository, wanted, _, _) in &rows {
         stage.binding("platform", name, repository, wanted.clone());
@@ -200,29 +149,13 @@ async fn the_way_out_that_a_refusal_names_leads_out() {
         sonarqube.bind(key, "Made by hand", &setting, repository);
     }
     sonarqube.create_project("PAY:payments-api", "Made by hand");
-    for (name, repository, wrong, reason, right) in [
-        (
-            "given",
-            "PAY/checkout",
-            key("mine"),
-            "RepositoryAlreadyBound",
-            "legacy-checkout",
-        ),
-        (
-            "several",
-            "PAY/ledger",
-            json!({}),
-            "AmbiguousProject",
-            "ledger-two",
-        ),
-        (
-            "unbound",
-            "PAY/payments-api",
-            json!({}),
-            "ProjectExists",
-            "PAY:payments-api",
-        ),
-    ] {
+    #[rustfmt::skip] // a table
+    let rows = [
+        ("given", "PAY/checkout", key("mine"), "RepositoryAlreadyBound", "legacy-checkout"),
+        ("several", "PAY/ledger", json!({}), "AmbiguousProject", "ledger-two"),
+        ("unasked", "PAY/payments-api", json!({}), "ProjectExists", "PAY:payments-api"),
+    ];
+    for (name, repository, wrong, reason, right) in rows {
         stage.binding("platform", name, repository, wrong);
         let message = stage.binding_reason("platform", name, reason).await;
         assert!(message.contains(right), "{message}");
@@ -236,14 +169,7 @@ async fn the_way_out_that_a_refusal_names_leads_out() {
     stage
         .binding_reason("platform", "foreign", "PermissionMissing")
         .await;
-    for permission in ["user", "admin"] {
-        let granted = [
-            ("login", "bindery"),
-            ("projectKey", "foreign"),
-            ("permission", permission),
-        ];
-        sonarqube.post("api/permissions/add_user", &granted);
-    }
+    sonarqube.let_operator_administer("foreign");
     stage
         .binding_is("platform", "foreign", ("Ready", "True"))
         .await;

@@ -93,20 +93,25 @@ impl SonarQube {
     /// Makes a project by hand, which the operator's user may administer.
     pub(crate) fn create_project(&self, key: &str, name: &str) {
         self.create_foreign_project(key, name);
-        for permission in ["user", "admin"] {
-            let parameters = [
-                ("login", "bindery"),
-                ("projectKey", key),
-                ("permission", permission),
-            ];
-            self.post("api/permissions/add_user", &parameters);
-        }
+        self.let_operator_administer(key);
     }
 
     /// Makes a project by hand, on which nobody but its maker was given anything.
     pub(crate) fn create_foreign_project(&self, key: &str, name: &str) {
         let made = self.post("api/projects/create", &[("project", key), ("name", name)]);
         assert_eq!(made["project"]["key"], key, "{made}");
+    }
+
+    /// Without this even who imported a project may not bind it anew.
+    pub(crate) fn let_operator_administer(&self, key: &str) {
+        for permission in ["user", "admin"] {
+            let granted = [
+                ("login", "bindery"),
+                ("projectKey", key),
+                ("permission", permission),
+            ];
+            self.post("api/permissions/add_user", &granted);
+        }
     }
 
     /// Makes a configuration by hand.
