@@ -1,6 +1,7 @@
 //! The main job: a repository becomes a bound SonarQube project.
 
 use serde_json::json;
+use simulators::bitbucket::Right;
 
 use super::stage::Stage;
 
@@ -26,5 +27,63 @@ async fn a_repository_is_imported_under_its_default_key() {
     assert_eq!(
         stage.sonarqube.bound_to("PAY:checkout").as_deref(),
         Some("PAY/checkout")
+    );
+}
+
+/// Promise: what is declared of a new project is what SonarQube says of it, and its main branch is the one that
+/// Bitbucket calls the default.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_project_is_as_declared() {
+    let stage = Stage::set().await;
+    stage.bitbucket.world(|world| {
+        let ledger = world.repository("PAY", "ledger");
+        ledger.branches.push("develop".to_owned());
+        "develop".clone_into(&mut ledger.default_branch);
+    });
+    stage.connection(json!({}));
+    let declared = json!({"sonarqubeProject": {
+        "key": "finance_ledger", "name": "The Ledger", "visibility": "Private",
+        "newCodeDefinition": {"type": "NumberOfDays", "days": 21},
+    }});
+    stage.binding("platform", "ledger", "PAY/ledger", declared);
+    let binding = stage
+        .binding_is("platform", "ledger", ("Ready", "True"))
+        .await;
+
+    let sonarqube = &stage.sonarqube;
+    assert_eq!(sonarqube.project_keys(), ["finance_ledger"]);
+    let project = sonarqube.project("finance_ledger").unwrap();
+    assert_eq!(project["name"], "The Ledger");
+    assert_eq!(project["visibility"], "private");
+    assert_eq!(
+        sonarqube.bound_to("finance_ledger").as_deref(),
+        Some("PAY/ledger")
+    );
+    assert_eq!(sonarqube.main_branch("finance_ledger"), "develop");
+    let branch = [("project", "finance_ledger"), ("branch", "develop")];
+    let new_code = sonarqube.get("api/new_code_periods/show", &branch);
+    assert_eq!(new_code["type"], "NUMBER_OF_DAYS");
+    assert_eq!(new_code["value"], "21");
+    let status = binding.status.unwrap();
+    let repository = status.repository.unwrap();
+    assert_eq!(repository.default_branch.as_deref(), Some("develop"));
+}
+
+/// Promise: a personal repository is bound like any other; SonarQube takes no `~` in a key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_personal_repository_is_imported_under_an_underscore() {
+    let stage = Stage::set().await;
+    stage.bitbucket.world(|world| {
+        world.repository("~jdoe", "tools");
+        world.grant_project("bindery", "~jdoe", Right::Write);
+    });
+    stage.connection(json!({}));
+    stage.binding("platform", "tools", "~jdoe/tools", json!({}));
+    stage
+        .binding_is("platform", "tools", ("Ready", "True"))
+        .await;
+    assert_eq!(
+        stage.sonarqube.bound_to("_jdoe:tools").as_deref(),
+        Some("~jdoe/tools")
     );
 }

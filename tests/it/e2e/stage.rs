@@ -22,7 +22,7 @@ use crate::support::turn;
 /// The token that SonarQube is given at first. Found anywhere but in a Secret, it is a leak.
 pub(super) const BITBUCKET_TOKEN: &str = "canary-bitbucket-write-token-7f3a";
 
-/// The longest that anything is waited for: what takes longer has failed.
+/// The longest that anything is waited for, unless a test says otherwise: what takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// Two namespaces, a Bitbucket with a few repositories, an empty SonarQube, and an operator.
@@ -33,6 +33,7 @@ pub(super) struct Stage {
     pub(super) parts: Parts,
     pub(super) client: Client,
     pub(super) directory: PathBuf,
+    pub(super) patience: Duration,
     _turn: RwLockWriteGuard<'static, ()>,
 }
 
@@ -75,6 +76,7 @@ impl Stage {
             parts,
             client,
             directory,
+            patience: PATIENCE,
             _turn: turn,
         };
         stage.secret("bitbucket-token", BITBUCKET_TOKEN);
@@ -239,7 +241,7 @@ impl Stage {
         let found = await_condition(api.clone(), name, |object: Option<&K>| {
             object.is_some_and(&wanted)
         });
-        match tokio::time::timeout(PATIENCE, found).await {
+        match tokio::time::timeout(self.patience, found).await {
             Ok(object) => object.unwrap().unwrap(),
             Err(_elapsed) => panic!(
                 "{namespace}/{name} never was as expected; it is {:#}",
@@ -262,7 +264,7 @@ impl Stage {
     {
         let api: Api<K> = self.api(namespace);
         let gone = await_condition(api.clone(), name, |object: Option<&K>| object.is_none());
-        if tokio::time::timeout(PATIENCE, gone).await.is_err() {
+        if tokio::time::timeout(self.patience, gone).await.is_err() {
             panic!(
                 "{namespace}/{name} never went; it is {:#}",
                 show(&api, name).await
@@ -286,7 +288,7 @@ impl Stage {
             }
         };
         assert!(
-            tokio::time::timeout(PATIENCE, wait).await.is_ok(),
+            tokio::time::timeout(self.patience, wait).await.is_ok(),
             "never happened: {what}"
         );
     }

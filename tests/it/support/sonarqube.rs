@@ -90,6 +90,78 @@ impl SonarQube {
         )
     }
 
+    /// Makes a project by hand, which the operator's user may administer.
+    pub(crate) fn create_project(&self, key: &str, name: &str) {
+        self.create_foreign_project(key, name);
+        self.let_operator_administer(key);
+    }
+
+    /// Makes a project by hand, on which nobody but its maker was given anything.
+    pub(crate) fn create_foreign_project(&self, key: &str, name: &str) {
+        let made = self.post("api/projects/create", &[("project", key), ("name", name)]);
+        assert_eq!(made["project"]["key"], key, "{made}");
+    }
+
+    /// Without this even who imported a project may not bind it anew.
+    pub(crate) fn let_operator_administer(&self, key: &str) {
+        for permission in ["user", "admin"] {
+            let granted = [
+                ("login", "bindery"),
+                ("projectKey", key),
+                ("permission", permission),
+            ];
+            self.post("api/permissions/add_user", &granted);
+        }
+    }
+
+    /// Makes a configuration by hand.
+    pub(crate) fn create_setting(&self, key: &str, url: &str, token: &str) {
+        let parameters = [("key", key), ("url", url), ("personalAccessToken", token)];
+        self.post("api/alm_settings/create_bitbucket", &parameters);
+    }
+
+    /// A token of a new user who has these global permissions and no others.
+    pub(crate) fn user_with(&self, login: &str, permissions: &[&str]) -> String {
+        let password = [
+            ("login", login),
+            ("name", login),
+            ("password", "Aa1!Aa1!Aa1!"),
+        ];
+        self.post("api/users/create", &password);
+        for permission in permissions {
+            let granted = [("login", login), ("permission", *permission)];
+            self.post("api/permissions/add_user", &granted);
+        }
+        let named = [("login", login), ("name", "test")];
+        self.post("api/user_tokens/revoke", &named);
+        text(&self.post("api/user_tokens/generate", &named)["token"])
+    }
+
+    /// The main branch of a project.
+    pub(crate) fn main_branch(&self, key: &str) -> String {
+        let answer = self.get("api/project_branches/list", &[("project", key)]);
+        let branches = answer["branches"].as_array().unwrap();
+        let main = branches.iter().find(|branch| branch["isMain"] == true);
+        text(&main.unwrap()["name"])
+    }
+
+    /// What the server says of itself, such as `UP` or `STARTING`; `None` while nobody answers.
+    pub(crate) fn phase(&self) -> Option<String> {
+        let url = format!("{}/api/system/status", self.part.url);
+        let output = Command::new("curl").args(["--silent", &url]).output();
+        let answer: Value = serde_json::from_slice(&output.unwrap().stdout).ok()?;
+        Some(text(&answer["status"]))
+    }
+
+    /// All that people may care for: configurations, projects, and what each project is bound to.
+    pub(crate) fn everything(&self) -> Value {
+        let projects = self.project_keys().into_iter().map(|key| {
+            let binding = self.get("api/alm_settings/get_binding", &[("project", &key)]);
+            serde_json::json!({"project": self.project(&key), "binding": binding})
+        });
+        serde_json::json!({"settings": self.settings(), "projects": projects.collect::<Vec<_>>()})
+    }
+
     /// A call with form parameters, as `admin`.
     pub(crate) fn post(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
         self.form(path, "POST", parameters)

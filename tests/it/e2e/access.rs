@@ -1,0 +1,151 @@
+//! Who may use a connection for what, and who comes first.
+
+use serde_json::json;
+
+use super::stage::{Stage, says};
+
+/// Promise: a namespace that is not admitted learns nothing, not even that the connection is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_admits_nobody_else_looks_like_one_that_is_not_there() {
+    let stage = Stage::set().await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage.binding("outsiders", "shut-out", "PAY/checkout", json!({}));
+    let nowhere = json!({"connectionRef": {"name": "nowhere"}});
+    stage.binding("outsiders", "lost", "PAY/checkout", nowhere);
+    let mut told = Vec::new();
+    for name in ["shut-out", "lost"] {
+        stage
+            .binding_reason("outsiders", name, "ConnectionNotFound")
+            .await;
+        let binding = stage
+            .binding_is("outsiders", name, ("Ready", "False"))
+            .await;
+        let mut status = serde_json::to_value(binding.status).unwrap();
+        for condition in status["conditions"].as_array_mut().unwrap() {
+            condition["lastTransitionTime"] = json!(null);
+        }
+        told.push(status.to_string());
+    }
+    assert!(told[0].contains("platform/bitbucket"), "{}", told[0]);
+    assert_eq!(
+        told[0].replace("platform/bitbucket", "platform/nowhere"),
+        told[1]
+    );
+    assert_eq!(stage.sonarqube.project_keys(), [""; 0]);
+}
+
+/// Promise: an admitted namespace gets what its entry admits, under the keys that it admits, and no more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_access_does_not_admit_is_denied_and_nothing_is_created() {
+    let stage = Stage::set().await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let sonarqube = &stage.sonarqube;
+    sonarqube.create_project("secret-ledger", "Made by hand");
+    sonarqube.bind(
+        "secret-ledger",
+        "Made by hand",
+        &stage.setting_id(),
+        "PAY/ledger",
+    );
+    let before = sonarqube.everything();
+
+    let foreign_key = json!({"sonarqubeProject": {"key": "OPS:deploy"}});
+    stage.binding("payments", "foreign-repository", "OPS/deploy", json!({}));
+    stage.binding("payments", "foreign-key", "PAY/checkout", foreign_key);
+    stage.binding("payments", "foreign-project", "PAY/ledger", json!({}));
+    for name in ["foreign-repository", "foreign-key", "foreign-project"] {
+        let message = stage.binding_reason("payments", name, "AccessDenied").await;
+        assert!(message.contains("owner of the connection"), "{message}");
+        assert!(!message.contains("secret-ledger"), "{message}");
+    }
+    assert_eq!(sonarqube.everything(), before);
+}
+
+/// Promise: access withdrawn stops a binding, and leaves SonarQube as it is, not even drift being mended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_binding_whose_access_is_withdrawn_stops_and_leaves_everything() {
+    let stage = Stage::set().await;
+    stage.connection(json!({}));
+    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    stage.binding("platform", "deploy", "OPS/deploy", json!({}));
+    stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    stage
+        .binding_is("platform", "deploy", ("Ready", "True"))
+        .await;
+
+    stage.connection(json!({"access": []}));
+    stage
+        .binding_reason("payments", "checkout", "ConnectionNotFound")
+        .await;
+    let sonarqube = &stage.sonarqube;
+    assert_eq!(
+        sonarqube.bound_to("PAY:checkout").as_deref(),
+        Some("PAY/checkout")
+    );
+
+    let setting = stage.setting_id();
+    for (key, name) in [("PAY:checkout", "checkout"), ("OPS:deploy", "deploy")] {
+        sonarqube.let_operator_administer(key);
+        let edited = sonarqube.bind(key, name, &setting, "PAY/ledger");
+        assert_eq!(edited["newProjectCreated"], false, "{edited}");
+    }
+    stage.look_now("after the edits").await;
+    stage
+        .eventually("the binding that has access is mended", || {
+            sonarqube.bound_to("OPS:deploy").as_deref() == Some("OPS/deploy")
+        })
+        .await;
+    assert_eq!(
+        sonarqube.bound_to("PAY:checkout").as_deref(),
+        Some("PAY/ledger")
+    );
+
+    stage.connection(json!({}));
+    stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    assert_eq!(
+        sonarqube.bound_to("PAY:checkout").as_deref(),
+        Some("PAY/checkout")
+    );
+}
+
+/// Promise: one project, one owner. The older wins; the other says so without naming who is none of its business,
+/// and takes over when the first is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_bindings_for_one_project_the_older_wins_until_it_goes() {
+    let stage = Stage::set().await;
+    stage.connection(json!({}));
+    let orphan = json!({"deletionPolicy": "Orphan"});
+    stage.binding("platform", "first", "PAY/checkout", orphan);
+    let first = stage
+        .binding_is("platform", "first", ("Ready", "True"))
+        .await;
+    stage.binding("payments", "second", "PAY/checkout", json!({}));
+    let message = stage
+        .binding_reason("payments", "second", "AlreadyManaged")
+        .await;
+    assert!(message.contains("PAY:checkout"), "{message}");
+    assert!(!message.contains("platform"), "{message}");
+    let still = stage
+        .binding_is("platform", "first", ("Ready", "True"))
+        .await;
+    assert_eq!(
+        still.metadata.resource_version,
+        first.metadata.resource_version
+    );
+    let before = stage.sonarqube.everything();
+
+    stage.delete_binding("platform", "first").await;
+    let second = stage
+        .binding_is("payments", "second", ("Ready", "True"))
+        .await;
+    assert!(says(&second, ("Accepted", "True")));
+    let project = second.status.unwrap().sonarqube_project.unwrap();
+    assert_eq!((project.created_by, project.bound_by), (None, None));
+    assert_eq!(stage.sonarqube.everything(), before);
+}

@@ -1,0 +1,227 @@
+//! What stops a connection or a binding, in words that lead out, and that it goes on once somebody followed them.
+
+use std::process::Command;
+
+use bindery::crd::BitbucketConnection;
+use serde_json::json;
+use simulators::bitbucket::Right;
+
+use super::stage::{BITBUCKET_TOKEN, Stage};
+
+/// Promise: a repository that is not there is waited for, and nothing is created meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_repository_is_bound_when_it_appears() {
+    let stage = Stage::set().await;
+    stage.connection(json!({}));
+    stage.binding("payments", "late", "PAY/late", json!({}));
+    let message = stage
+        .binding_reason("payments", "late", "RepositoryNotFound")
+        .await;
+    assert!(message.contains("PAY/late"), "{message}");
+    assert_eq!(stage.sonarqube.project_keys(), [""; 0]);
+
+    stage.bitbucket.world(|world| {
+        world.repository("PAY", "late");
+    });
+    stage
+        .binding_is("payments", "late", ("Ready", "True"))
+        .await;
+    assert_eq!(
+        stage.sonarqube.bound_to("PAY:late").as_deref(),
+        Some("PAY/late")
+    );
+}
+
+/// Promise: a token that its own server refuses is never given to SonarQube, and a good one heals by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_token_of_bitbucket_is_said_and_not_pushed() {
+    let stage = Stage::set().await;
+    stage.secret("bitbucket-token", "wrong");
+    stage.connection(json!({}));
+    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    let message = stage
+        .connection_reason("bitbucket", "AuthenticationFailed")
+        .await;
+    for word in ["Bitbucket", "spec.bitbucket.tokenSecretRef", "Secret"] {
+        assert!(message.contains(word), "no {word} in {message}");
+    }
+    stage
+        .connection_is("bitbucket", ("CredentialsValid", "False"))
+        .await;
+    let message = stage
+        .binding_reason("payments", "checkout", "ConnectionNotReady")
+        .await;
+    assert!(message.contains("AuthenticationFailed"), "{message}");
+    assert!(stage.sonarqube.settings().is_empty());
+
+    stage.secret("bitbucket-token", BITBUCKET_TOKEN);
+    stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+}
+
+/// Promise: SonarQube's refusals of a token, and what its user lacks, are told apart and healed by the Secret alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_token_of_sonarqube_and_a_weak_one_are_told_apart() {
+    let stage = Stage::set().await;
+    stage.secret(
+        "sonarqube-token",
+        "squ_0123456789012345678901234567890123456789",
+    );
+    stage.connection(json!({}));
+    let message = stage
+        .connection_reason("bitbucket", "AuthenticationFailed")
+        .await;
+    for word in ["SonarQube", "spec.sonarqube.tokenSecretRef", "Secret"] {
+        assert!(message.contains(word), "no {word} in {message}");
+    }
+
+    let weak = stage.sonarqube.user_with("weak", &["provisioning"]);
+    stage.secret("sonarqube-token", &weak);
+    let message = stage
+        .connection_reason("bitbucket", "PermissionMissing")
+        .await;
+    assert!(message.contains("weak"), "{message}");
+    assert!(message.contains("Administer System"), "{message}");
+    assert!(!message.contains("Create Projects"), "{message}");
+
+    stage.secret("sonarqube-token", &stage.sonarqube.part.token);
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+}
+
+/// Promise: what is wrong with a Secret is said by name, and noticed when it is mended.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_missing_then_lacks_its_key_then_serves() {
+    let stage = Stage::set().await;
+    let reference =
+        json!({"bitbucket": {"tokenSecretRef": {"name": "second-token", "key": "pat"}}});
+    stage
+        .parts
+        .kubectl(&[
+            "delete",
+            "secret",
+            "second-token",
+            "-n",
+            "platform",
+            "--ignore-not-found",
+        ])
+        .unwrap();
+    stage.connection(reference);
+    let message = stage.connection_reason("bitbucket", "SecretNotFound").await;
+    assert!(message.contains("platform/second-token"), "{message}");
+
+    stage.secret("second-token", BITBUCKET_TOKEN);
+    let message = stage
+        .connection_reason("bitbucket", "SecretKeyMissing")
+        .await;
+    assert!(message.contains("no key pat"), "{message}");
+
+    stage.apply(&json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "second-token", "namespace": "platform"},
+        "stringData": {"pat": BITBUCKET_TOKEN},
+    }));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+}
+
+/// Promise: a grant that is missing is printed as the command that gives it, word for word.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_printed_command_grants_a_secret() {
+    let stage = Stage::set().await;
+    let names = ["bindery-private-token", "bindery-private-token"];
+    for (kind, name) in ["role", "rolebinding"].into_iter().zip(names) {
+        stage
+            .parts
+            .kubectl(&["delete", kind, name, "-n", "platform", "--ignore-not-found"])
+            .unwrap();
+    }
+    stage.secret("private-token", BITBUCKET_TOKEN);
+    stage.connection(json!({"bitbucket": {"tokenSecretRef": {"name": "private-token"}}}));
+    let message = stage
+        .connection_reason("bitbucket", "SecretForbidden")
+        .await;
+    let (_, command) = message.split_once("Grant it with: ").unwrap();
+    assert!(command.starts_with("kubectl create role "), "{command}");
+    let granted = Command::new("sh")
+        .args(["-c", command])
+        .env("KUBECONFIG", &stage.parts.kubeconfig)
+        .output()
+        .unwrap();
+    assert!(granted.status.success(), "{granted:?}");
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+}
+
+/// Promise: where SonarQube takes one configuration, the one in the way is named and left alone, and adopted by name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_in_the_way_is_named_and_can_be_adopted() {
+    let stage = Stage::set().await;
+    let url = stage.bitbucket.url();
+    let url = url.as_str().trim_end_matches('/');
+    stage
+        .sonarqube
+        .create_setting("corporate", url, "made-by-hand");
+    let before = stage.sonarqube.everything();
+    stage.connection(json!({}));
+    let message = stage
+        .connection_reason("bitbucket", "ConfigurationLimit")
+        .await;
+    assert!(
+        message.contains("set spec.configurationName: corporate to adopt it"),
+        "{message}"
+    );
+    assert!(message.contains(url), "{message}");
+    assert_eq!(stage.sonarqube.everything(), before);
+
+    stage.connection(json!({"configurationName": "corporate"}));
+    let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let configuration = connection.status.unwrap().configuration.unwrap();
+    assert_eq!(configuration.name, "corporate");
+    assert_eq!(configuration.created_by, None);
+    assert_eq!(stage.sonarqube.everything(), before);
+}
+
+/// Promise: one configuration, one owner. The other connection names the first, and waits for its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_connection_for_a_configuration_waits_for_the_first() {
+    let stage = Stage::set().await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage.connection_named("second", json!({"configurationName": "bitbucket"}));
+    let message = stage.connection_reason("second", "AlreadyManaged").await;
+    assert!(message.contains("platform/bitbucket"), "{message}");
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+
+    stage
+        .parts
+        .kubectl(&["delete", "bbconn", "bitbucket", "-n", "platform"])
+        .unwrap();
+    stage
+        .gone::<BitbucketConnection>("platform", "bitbucket")
+        .await;
+    stage.connection_is("second", ("Ready", "True")).await;
+}
+
+/// Promise: what Bitbucket hides from the token is no bad token, and concerns that binding alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_the_token_may_not_see_stops_its_own_binding_only() {
+    let stage = Stage::set().await;
+    stage.bitbucket.world(|world| {
+        world.repository("HR", "salaries");
+    });
+    stage.connection(json!({}));
+    stage.binding("platform", "salaries", "HR/salaries", json!({}));
+    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
+    stage
+        .binding_reason("platform", "salaries", "RepositoryNotFound")
+        .await;
+    stage
+        .binding_is("platform", "checkout", ("Ready", "True"))
+        .await;
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+
+    stage
+        .bitbucket
+        .world(|world| world.grant_project("bindery", "HR", Right::Write));
+    stage
+        .binding_is("platform", "salaries", ("Ready", "True"))
+        .await;
+}

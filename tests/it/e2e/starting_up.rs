@@ -1,0 +1,124 @@
+//! A server that starts up says many things that are not so.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bindery::crd::{BitbucketConnection, ProjectBinding};
+use futures::StreamExt as _;
+use k8s_openapi::api::events::v1::Event;
+use kube::api::ListParams;
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Api, ResourceExt as _};
+use serde_json::json;
+
+use super::stage::{Stage, condition};
+
+/// Promise: while SonarQube starts, its 404 and 401 are not believed. Nothing is created again, no token is called
+/// bad, what is settled stays settled, and what is new waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_believed_while_sonarqube_starts() {
+    let mut stage = Stage::set().await;
+    stage.patience = Duration::from_mins(5);
+    stage.connection(json!({}));
+    for slug in ["checkout", "ledger", "payments-api"] {
+        stage.binding("payments", slug, &format!("PAY/{slug}"), json!({}));
+    }
+    let mut settled = Vec::new();
+    for slug in ["checkout", "ledger", "payments-api"] {
+        settled.push(stage.binding_is("payments", slug, ("Ready", "True")).await);
+    }
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let before = stage.sonarqube.everything();
+    let reasons = reasons_of_the_connection(&stage);
+
+    stage.sonarqube.post("api/system/restart", &[]);
+    stage
+        .eventually("SonarQube goes down", || stage.sonarqube.phase().is_none())
+        .await;
+    stage.look_now("while it is down").await;
+    stage.binding("platform", "deploy", "OPS/deploy", json!({}));
+    stage
+        .binding_reason("platform", "deploy", "ConnectionUnavailable")
+        .await;
+    look_all_the_time_until_it_is_up(&stage).await;
+    stage.look_now("once it is up").await;
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage
+        .binding_is("platform", "deploy", ("Ready", "True"))
+        .await;
+
+    for then in &settled {
+        let name = then.name_any();
+        let now: ProjectBinding = stage.api("payments").get(&name).await.unwrap();
+        assert_eq!(
+            now.metadata.resource_version, then.metadata.resource_version,
+            "{name}"
+        );
+    }
+    let reasons = reasons.lock().unwrap().clone();
+    assert!(reasons.contains(&"ServerNotUp".to_owned()), "{reasons:?}");
+    for reason in &reasons {
+        let expected = ["Succeeded", "ServerNotUp", "ConnectionUnavailable"];
+        assert!(expected.contains(&reason.as_str()), "{reasons:?}");
+    }
+    let told = told_of(&stage, &settled).await;
+    assert_eq!(told.len(), settled.len(), "one import each: {told:?}");
+    stage.delete_binding("platform", "deploy").await;
+    stage
+        .sonarqube
+        .post("api/projects/delete", &[("project", "OPS:deploy")]);
+    assert_eq!(stage.sonarqube.everything(), before);
+}
+
+/// Each look triggers the connection and all of its bindings: whatever SonarQube answers while it starts, they meet it.
+async fn look_all_the_time_until_it_is_up(stage: &Stage) {
+    let looks = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(250));
+        for look in 1.. {
+            ticks.tick().await;
+            if stage.sonarqube.phase().as_deref() == Some("UP") {
+                return;
+            }
+            stage.look_now(&format!("while it starts, {look}")).await;
+        }
+    };
+    tokio::time::timeout(stage.patience, looks).await.unwrap();
+}
+
+/// Collects every reason that the connection's `Ready` gives from now on, in order, while the stage stands.
+fn reasons_of_the_connection(stage: &Stage) -> Arc<Mutex<Vec<String>>> {
+    let reasons = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&reasons);
+    let only = watcher::Config::default().fields("metadata.name=bitbucket");
+    let connections = watcher(stage.api::<BitbucketConnection>("platform"), only).applied_objects();
+    tokio::spawn(connections.for_each(move |connection| {
+        let ready = condition(&connection.unwrap(), "Ready");
+        seen.lock()
+            .unwrap()
+            .extend(ready.and_then(|ready| ready["reason"].as_str().map(str::to_owned)));
+        std::future::ready(())
+    }));
+    reasons
+}
+
+/// What the events say of these bindings, but that they became ready.
+async fn told_of(stage: &Stage, bindings: &[ProjectBinding]) -> Vec<(String, String)> {
+    let events: Api<Event> = stage.api("payments");
+    let events = events.list(&ListParams::default()).await.unwrap();
+    let of_these = events.into_iter().filter(|event| {
+        let about = event
+            .regarding
+            .as_ref()
+            .and_then(|object| object.uid.clone());
+        bindings.iter().any(|binding| binding.uid() == about)
+    });
+    of_these
+        .map(|event| {
+            (
+                event.reason.unwrap_or_default(),
+                event.note.unwrap_or_default(),
+            )
+        })
+        .filter(|(reason, _)| reason != "Ready")
+        .collect()
+}
