@@ -15,12 +15,12 @@ use kube::{Api, ResourceExt as _};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::crd::{BindingDeletionPolicy, BitbucketConnection, ManagementPolicy, ProjectBinding};
-use crate::identity::Uid;
+use crate::identity::{RepositoryPath, Uid};
 use crate::plan::binding::{BindingState, Desired, Observed, Plan, Record, Rights, Step, plan};
 use crate::plan::{Difference, Reason, Refusal};
 use crate::sonarqube;
 
-use super::claims::uid;
+use super::claims::{held_for, uid};
 use super::connection::interval;
 use super::context::Context;
 use super::error::Error;
@@ -156,9 +156,19 @@ fn at_rest<'a>(
     if desired.record.intent.is_some() || desired.record.accepted.is_none() {
         return Ok(None);
     }
+    if report::requested(binding) != handled(binding) {
+        // Somebody wants the servers to be asked now.
+        return Ok(None);
+    }
     let settled = observe::remembered(&desired, view)
         .is_some_and(|observed| plan(&desired, &observed) == Plan::Settled);
     Ok(settled.then(|| Report::of(binding)))
+}
+
+/// The run-now request that the last pass has seen.
+fn handled(binding: &ProjectBinding) -> Option<String> {
+    let status = binding.status.as_ref()?;
+    status.last_handled_reconcile_at.clone()
 }
 
 fn desired(binding: &ProjectBinding, reference: &Reference, view: &View) -> Result<Desired, Error> {
@@ -236,6 +246,7 @@ impl Work<'_, '_> {
         let mut turn = self.turn().await;
         for _ in 0..ROUNDS {
             let circumstances = Circumstances {
+                held_for: &|row| self.held_for(row),
                 claimed_by: self.rival(),
                 rights: self.rights,
             };
@@ -302,6 +313,16 @@ impl Work<'_, '_> {
             &self.desired.key,
             &self.binding,
             bindings,
+        )
+    }
+
+    fn held_for(&self, row: &sonarqube::ProjectBindingRow) -> Option<RepositoryPath> {
+        let project = (&row.project_key, &row.project_id);
+        held_for(
+            &self.view.server,
+            project,
+            &self.binding,
+            &self.context.bindings,
         )
     }
 

@@ -1,6 +1,13 @@
 //! The built operator on all real parts: a kube-apiserver, SonarQube, and a simulated Bitbucket that the
 //! real SonarQube talks to. The operator runs under exactly the rights of `deploy/`.
 
+mod canary;
+mod drift;
 mod first_binding;
+mod observe;
 mod operator;
+mod process;
+mod quiet;
+mod rotation;
 mod stage;
+mod tally;
