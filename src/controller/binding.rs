@@ -15,12 +15,12 @@ use kube::{Api, ResourceExt as _};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::crd::{BindingDeletionPolicy, BitbucketConnection, ManagementPolicy, ProjectBinding};
-use crate::identity::Uid;
+use crate::identity::{RepositoryPath, Uid};
 use crate::plan::binding::{BindingState, Desired, Observed, Plan, Record, Rights, Step, plan};
 use crate::plan::{Difference, Reason, Refusal};
 use crate::sonarqube;
 
-use super::claims::uid;
+use super::claims::{held_for, uid};
 use super::connection::interval;
 use super::context::Context;
 use super::error::Error;
@@ -147,11 +147,19 @@ fn waiting(connection: &BitbucketConnection, why: &Refusal) -> Error {
 /// Whether the last sweep shows that nothing is to be done. Costs no call at all.
 fn is_at_rest(binding: &ProjectBinding, reference: &Reference, view: &View) -> bool {
     desired(binding, reference, view).is_ok_and(|desired| {
-        desired.record.intent.is_none()
+        // Somebody may want the servers to be asked now.
+        report::requested(binding) == handled(binding)
+            && desired.record.intent.is_none()
             && desired.record.accepted.is_some()
             && observe::remembered(&desired, view)
                 .is_some_and(|observed| plan(&desired, &observed) == Plan::Settled)
     })
+}
+
+/// The run-now request that the last pass has seen.
+fn handled(binding: &ProjectBinding) -> Option<String> {
+    let status = binding.status.as_ref()?;
+    status.last_handled_reconcile_at.clone()
 }
 
 fn desired(binding: &ProjectBinding, reference: &Reference, view: &View) -> Result<Desired, Error> {
@@ -228,6 +236,7 @@ impl Work<'_, '_> {
         let mut turn = self.turn().await;
         for _ in 0..ROUNDS {
             let circumstances = Circumstances {
+                held_for: &|row| self.held_for(row),
                 claimed_by: self.rival(),
                 rights: self.rights,
             };
@@ -294,6 +303,16 @@ impl Work<'_, '_> {
             &self.desired.key,
             &self.binding,
             bindings,
+        )
+    }
+
+    fn held_for(&self, row: &sonarqube::ProjectBindingRow) -> Option<RepositoryPath> {
+        let project = (&row.project_key, &row.project_id);
+        held_for(
+            &self.view.server,
+            project,
+            &self.binding,
+            &self.context.bindings,
         )
     }
 

@@ -11,7 +11,9 @@ use kube::runtime::reflector::Store;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::crd::{BitbucketConnection, ManagementPolicy, ProjectBinding};
-use crate::identity::{ProjectKey, ServerId, SettingId, SettingKey, Uid};
+use crate::identity::{
+    ProjectId, ProjectKey, RepositoryPath, ServerId, SettingId, SettingKey, Uid,
+};
 use crate::plan::{Contender, contest};
 
 use super::binding::validate;
@@ -137,6 +139,37 @@ impl Claims {
         });
         contest(contenders).filter(|winner| winner.uid != *own)
     }
+}
+
+/// The repository for which another accepted, live, full binding holds this very project.
+pub(crate) fn held_for(
+    server: &ServerId,
+    (key, id): (&ProjectKey, &ProjectId),
+    own: &ProjectBinding,
+    bindings: &Store<DeserializeGuard<ProjectBinding>>,
+) -> Option<RepositoryPath> {
+    let holds = |binding: &ProjectBinding| {
+        let held = binding
+            .status
+            .as_ref()
+            .and_then(|status| status.sonarqube_project.as_ref());
+        held.is_some_and(|project| {
+            project.server_id == server.as_str()
+                && project.key.eq_ignore_ascii_case(key.as_str())
+                && project.id.as_deref() == Some(id.as_str())
+        })
+    };
+    let all = bindings.state();
+    let holder = all
+        .iter()
+        .filter_map(|guarded| guarded.0.as_ref().ok())
+        .find(|binding| {
+            uid(*binding) != uid(own)
+                && binding.spec.management_policy == ManagementPolicy::Full
+                && binding.metadata.deletion_timestamp.is_none()
+                && holds(binding)
+        })?;
+    validate::repository(&holder.spec).ok()
 }
 
 /// An object that may have a claim on the thing in question.

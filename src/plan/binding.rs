@@ -15,8 +15,8 @@ use crate::identity::{ProjectKey, RepositoryPath};
 use super::{Access, Difference, Management, Reason, Refusal};
 use difference::{difference, foreign_visibility, may_know};
 pub use model::{
-    Acceptance, Accepted, BindingState, Branches, Desired, Mode, NewCode, Observed, Origin, Plan,
-    Project, Record, Repository, RepositoryState, Rights, Step, Visibility, Way,
+    Acceptance, Accepted, BindingState, Bound, Branches, Desired, Mode, NewCode, Observed, Origin,
+    Plan, Project, Record, Repository, RepositoryState, Rights, Step, Visibility, Way,
 };
 pub use release::{Leave, Release, ReleaseFacts, ReleasePolicy, Seen, release};
 

@@ -3,8 +3,15 @@
 
 mod access;
 mod already_there;
+mod canary;
+mod drift;
 mod first_binding;
+mod observe;
 mod operator;
+mod process;
+mod quiet;
 mod refused;
+mod rotation;
 mod stage;
 mod starting_up;
+mod tally;

@@ -8,10 +8,10 @@ use crate::identity::{ProjectKey, RepositoryPath};
 use crate::inventory;
 use crate::plan::Contender;
 use crate::plan::binding::{
-    BindingState, Branches, Desired, Observed, Project, Repository, RepositoryState, Rights,
+    BindingState, Bound, Branches, Desired, Observed, Project, Repository, RepositoryState, Rights,
     Visibility,
 };
-use crate::sonarqube;
+use crate::sonarqube::{self, ProjectBindingRow};
 
 /// What the last sweep saw. Good enough to find that nothing is to be done, and for nothing else.
 pub(super) fn remembered(desired: &Desired, view: &View) -> Option<Observed> {
@@ -32,7 +32,7 @@ pub(super) fn remembered(desired: &Desired, view: &View) -> Option<Observed> {
             name: repository.name.clone(),
         }),
         project: Some(described(project, binding)),
-        bound_to_repository: vec![project.key.clone()],
+        bound_to_repository: Vec::new(),
         hidden_bindings: 0,
         // Whoever holds the claim on this project is this binding: its status says so.
         claimed_by: None,
@@ -43,7 +43,9 @@ pub(super) fn remembered(desired: &Desired, view: &View) -> Option<Observed> {
 }
 
 /// What a look at the servers needs to know beside the desired state.
-pub(super) struct Circumstances {
+pub(super) struct Circumstances<'a> {
+    /// The repository for which another binding holds a project.
+    pub(super) held_for: &'a (dyn Fn(&ProjectBindingRow) -> Option<RepositoryPath> + Sync),
     pub(super) claimed_by: Option<Contender>,
     pub(super) rights: Rights,
 }
@@ -58,9 +60,13 @@ pub(super) struct Look {
 pub(super) async fn live(
     desired: &Desired,
     view: &View,
-    circumstances: Circumstances,
+    circumstances: Circumstances<'_>,
 ) -> Result<Look, Error> {
-    let Circumstances { claimed_by, rights } = circumstances;
+    let Circumstances {
+        held_for,
+        claimed_by,
+        rights,
+    } = circumstances;
     let fail = |source| Error::SonarQube {
         url: view.sonarqube.url().to_string(),
         source,
@@ -74,7 +80,12 @@ pub(super) async fn live(
                 .project_bindings_of(&view.setting, &found.path)
                 .await
                 .map_err(fail)?;
-            rows.into_iter().map(|row| row.project_key).collect()
+            rows.into_iter()
+                .map(|row| Bound {
+                    held_for: held_for(&row),
+                    key: row.project_key,
+                })
+                .collect()
         }
         RepositoryState::Missing | RepositoryState::Moved(_) => Vec::new(),
     };

@@ -256,7 +256,7 @@ fn difference(difference: Difference) -> crd::Difference {
     }
 }
 
-fn requested(binding: &ProjectBinding) -> Option<String> {
+pub(super) fn requested(binding: &ProjectBinding) -> Option<String> {
     binding
         .annotations()
         .get(RECONCILE_REQUESTED_AT)

@@ -156,7 +156,8 @@ fn given_key(spec: &ProjectBindingSpec) -> Option<&str> {
     spec.sonarqube_project.as_ref()?.key.as_deref()
 }
 
-fn repository(spec: &ProjectBindingSpec) -> Result<RepositoryPath, Error> {
+/// The repository that a binding names.
+pub(crate) fn repository(spec: &ProjectBindingSpec) -> Result<RepositoryPath, Error> {
     RepositoryPath::parse(&spec.repository.project, &spec.repository.slug)
         .map_err(|error| invalid(&error))
 }

@@ -122,8 +122,8 @@ pub struct Observed {
     pub repository: RepositoryState,
     /// The project under the effective key.
     pub project: Option<Project>,
-    /// The keys of all projects bound to the repository through this configuration.
-    pub bound_to_repository: Vec<ProjectKey>,
+    /// All projects bound to the repository through this configuration.
+    pub bound_to_repository: Vec<Bound>,
     /// How many bindings of this configuration the listing hides from us.
     pub hidden_bindings: u64,
     /// The accepted, live, full object that has the claim on the effective key, if it is another one.
@@ -134,6 +134,15 @@ pub struct Observed {
     pub branches: Option<Branches>,
     /// The way in which this server binds projects.
     pub way: Way,
+}
+
+/// A project that is bound to the repository in question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// Its key.
+    pub key: ProjectKey,
+    /// The repository for which another accepted, live, full object holds this very project, if one does.
+    pub held_for: Option<RepositoryPath>,
 }
 
 /// How SonarQube is made to bind a project.

@@ -4,8 +4,8 @@ use crate::identity::ProjectKey;
 use crate::plan::{Reason, Refusal};
 
 use super::{
-    Acceptance, BindingState, Desired, Mode, Observed, Origin, Project, Record, Repository, Rights,
-    Step, grant, is_bound_to,
+    Acceptance, BindingState, Bound, Desired, Mode, Observed, Origin, Project, Record, Repository,
+    Rights, Step, grant, is_bound_to,
 };
 
 /// Nothing is there under the effective key.
@@ -18,7 +18,7 @@ pub(super) fn absent(
         // The key is settled and cannot be changed any more: another one is no way out.
         repository_is_free(desired, observed, &desired.key)?;
     }
-    match observed.bound_to_repository.as_slice() {
+    match residents(desired, observed).as_slice() {
         [] => import(desired, observed, repository),
         [only] if !desired.key_given && desired.record.accepted.is_none() => {
             if !desired.access.admits(&desired.repository, only) {
@@ -119,12 +119,8 @@ pub(super) fn repository_is_free(
     observed: &Observed,
     key: &ProjectKey,
 ) -> Result<(), Refusal> {
-    let others: Vec<_> = observed
-        .bound_to_repository
-        .iter()
-        .filter(|other| !other.same(key))
-        .cloned()
-        .collect();
+    let mut others = residents(desired, observed);
+    others.retain(|other| !other.same(key));
     if others.is_empty() {
         return Ok(());
     }
@@ -136,6 +132,17 @@ pub(super) fn repository_is_free(
             named(desired, &others),
         ),
     ))
+}
+
+/// The projects whose place is the repository. One that another object holds for another repository is drift
+/// of that object, which takes it back: two projects that were swapped by hand would else wait for each other.
+fn residents(desired: &Desired, observed: &Observed) -> Vec<ProjectKey> {
+    let belongs_here = |bound: &&Bound| {
+        let home = bound.held_for.as_ref();
+        home.is_none_or(|home| home.same(&desired.repository))
+    };
+    let residents = observed.bound_to_repository.iter().filter(belongs_here);
+    residents.map(|bound| bound.key.clone()).collect()
 }
 
 /// The step that points an existing project at the repository.

@@ -105,12 +105,20 @@ fn observed(binding: impl Into<Option<BindingState>>, keys: &[&str]) -> Observed
             name: "Checkout".to_owned(),
         }),
         project: binding.into().map(project),
-        bound_to_repository: keys.iter().map(|text| key(text)).collect(),
+        bound_to_repository: keys.iter().map(|text| resident(text)).collect(),
         hidden_bindings: 0,
         claimed_by: None,
         rights: Rights::Assumed,
         branches: None,
         way: Way::PutBoundProject,
+    }
+}
+
+/// A project that is bound to the repository, and is held by nobody else.
+fn resident(text: &str) -> Bound {
+    Bound {
+        key: key(text),
+        held_for: None,
     }
 }
 

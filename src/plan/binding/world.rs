@@ -146,6 +146,20 @@ impl World {
         (winner.uid != self.members[index].uid).then_some(winner)
     }
 
+    /// The repository for which another member that may write holds this very project.
+    pub(super) fn held_for(&self, index: usize, project: &Remote) -> Option<RepositoryPath> {
+        let holder = self.members.iter().find(|member| {
+            member.uid != self.members[index].uid
+                && member.management == Management::Full
+                && member.record.accepted.as_ref().is_some_and(|accepted| {
+                    accepted.server == self.server
+                        && accepted.key.same(&project.key)
+                        && accepted.id.as_ref() == Some(&project.id)
+                })
+        });
+        holder.map(|member| member.repository.clone())
+    }
+
     pub(super) fn observe(&self, index: usize, record: &Record) -> (Desired, Observed) {
         let member = &self.members[index];
         let key = member.effective_key(record);
@@ -167,7 +181,10 @@ impl World {
                 .projects
                 .iter()
                 .filter(|project| project.is_bound_to(&member.repository))
-                .map(|project| project.key.clone())
+                .map(|project| Bound {
+                    key: project.key.clone(),
+                    held_for: self.held_for(index, project),
+                })
                 .collect(),
             hidden_bindings: 0,
             claimed_by: self.claimed_by(index, &key),

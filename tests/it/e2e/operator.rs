@@ -33,6 +33,8 @@ impl Operator {
             ])
             .args(["--log", "trace,h2=info", "--log-format", "json"])
             .args(arguments)
+            // What stands in the environment of the tests is none of its business.
+            .env_clear()
             .env("KUBECONFIG", service_account(parts, directory))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -63,6 +65,16 @@ impl Operator {
                 .success()
         );
         self.child.wait().unwrap()
+    }
+
+    /// What any user of the machine can read of the process: its arguments, and what was put into its environment.
+    pub(super) fn visible(&self) -> String {
+        ["cmdline", "environ"]
+            .map(|file| {
+                let path = format!("/proc/{}/{file}", self.child.id());
+                String::from_utf8(std::fs::read(path).unwrap()).unwrap()
+            })
+            .concat()
     }
 
     /// All metrics as text.

@@ -220,6 +220,19 @@ impl Stage {
             .to_owned()
     }
 
+    /// Waits until the connection has counted its bindings, all of them ready: that is written last, and late.
+    pub(super) async fn counted(&self, bindings: u32) {
+        self.until(
+            "platform",
+            "bitbucket",
+            |connection: &BitbucketConnection| {
+                let counts = serde_json::to_value(&connection.status).unwrap()["bindings"].clone();
+                counts == json!({"total": bindings, "ready": bindings})
+            },
+        )
+        .await;
+    }
+
     /// Waits until an object is as `wanted`, as the watch tells it.
     pub(super) async fn until<K>(
         &self,

@@ -172,7 +172,16 @@ impl SonarQube {
         self.form(path, "GET", parameters)
     }
 
+    /// The same as the operator's user, for whom SonarQube keeps an import token.
+    pub(crate) fn get_as_operator(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
+        self.form_of(&self.part.token, path, "GET", parameters)
+    }
+
     fn form(&self, path: &str, method: &str, parameters: &[(&str, &str)]) -> Value {
+        self.form_of(&self.part.admin_token, path, method, parameters)
+    }
+
+    fn form_of(&self, token: &str, path: &str, method: &str, parameters: &[(&str, &str)]) -> Value {
         let url = format!("{}/{path}", self.part.url);
         let pairs: Vec<_> = parameters
             .iter()
@@ -185,7 +194,7 @@ impl SonarQube {
         for pair in &pairs {
             arguments.extend(["--data-urlencode", pair]);
         }
-        self.curl(&self.part.admin_token, &arguments)
+        self.curl(token, &arguments)
     }
 
     fn curl(&self, token: &str, arguments: &[&str]) -> Value {

@@ -101,8 +101,19 @@ fn another_repository_in_the_spec_re_points_the_project_where_it_is_free() {
         steps(plan(&moved, &found)).as_slice(),
         [Step::Bind { repository, .. }] if *repository == path("PAY/kasse")
     ));
-    found.bound_to_repository = vec![key("legacy")];
+    found.bound_to_repository = vec![resident("legacy")];
     refused(plan(&moved, &found), Reason::RepositoryAlreadyBound);
+}
+
+#[test]
+fn a_project_that_another_object_holds_for_another_repository_is_not_in_the_way() {
+    let held_for = |home| {
+        let mut found = observed(bound("PAY/ledger"), &["PAY:ledger"]);
+        found.bound_to_repository[0].held_for = Some(path(home));
+        plan(&keeping(), &found)
+    };
+    assert_eq!(steps(held_for("PAY/ledger")), [bind_step()]);
+    refused(held_for("pay/Checkout"), Reason::RepositoryAlreadyBound);
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl World {
             self.find(key).is_none(),
             "{key} is there: an import would seize it"
         );
-        self.is_free(key, repository);
+        self.is_free(index, key, repository);
         assert!(
             self.projects
                 .iter()
@@ -108,7 +108,7 @@ impl World {
         record: &mut Record,
         (key, name, repository): (&ProjectKey, &str, &RepositoryPath),
     ) {
-        self.is_free(key, repository);
+        self.is_free(index, key, repository);
         let member = &self.members[index];
         let project = self.find(key).unwrap();
         assert_eq!(
@@ -188,11 +188,15 @@ impl World {
         }
     }
 
-    fn is_free(&self, key: &ProjectKey, repository: &RepositoryPath) {
-        let other = self
-            .projects
-            .iter()
-            .find(|project| !project.key.same(key) && project.is_bound_to(repository));
+    fn is_free(&self, index: usize, key: &ProjectKey, repository: &RepositoryPath) {
+        // One that strayed here from another member's repository is taken back by that member.
+        let strayed = |project: &Remote| {
+            let home = self.held_for(index, project);
+            home.is_some_and(|home| !home.same(repository))
+        };
+        let other = self.projects.iter().find(|project| {
+            !project.key.same(key) && project.is_bound_to(repository) && !strayed(project)
+        });
         assert!(
             other.is_none(),
             "{key} was bound to {repository} beside {other:?}"

@@ -1,0 +1,148 @@
+//! Where nothing may be written: `Observe` tells, `suspend` waits; and a look that somebody asked for.
+
+use bindery::crd::ProjectBinding;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use super::stage::{Stage, condition};
+use super::tally::Tally;
+
+/// Promise: an observing binding is ready where nothing differs, and names what differs otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_observing_binding_tells_and_writes_nothing() {
+    let stage = Stage::set().await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let setting = stage.setting_id();
+    let point = |repository| {
+        stage
+            .sonarqube
+            .bind("PAY:checkout", "Made by hand", &setting, repository)
+    };
+    point("PAY/checkout");
+    let before = Tally::now(&stage).await;
+
+    let observe = json!({"managementPolicy": "Observe"});
+    stage.binding("payments", "hand", "PAY/checkout", observe);
+    stage
+        .binding_is("payments", "hand", ("Ready", "True"))
+        .await;
+    point("PAY/ledger");
+    stage.look_now("drifted").await;
+    stage
+        .binding_reason("payments", "hand", "DriftDetected")
+        .await;
+    let hand = stage
+        .binding_is("payments", "hand", ("Ready", "False"))
+        .await;
+    let difference = &hand.status.unwrap().difference[0];
+    assert_eq!(
+        (
+            &*difference.field,
+            &*difference.desired,
+            &*difference.observed
+        ),
+        ("repository", "PAY/checkout", "PAY/ledger")
+    );
+
+    let absent = json!({"managementPolicy": "Observe"});
+    stage.binding("payments", "absent", "PAY/payments-api", absent);
+    let message = stage
+        .binding_reason("payments", "absent", "DriftDetected")
+        .await;
+    assert!(message.contains("PAY:payments-api"), "{message}");
+
+    assert_eq!(stage.sonarqube.project_keys(), ["PAY:checkout"]);
+    assert_eq!(
+        stage.sonarqube.bound_to("PAY:checkout").as_deref(),
+        Some("PAY/ledger")
+    );
+    assert_eq!(before.since(&stage).await.writes(), 0);
+    point("PAY/checkout");
+    stage.look_now("as it should be").await;
+    let hand = stage
+        .binding_is("payments", "hand", ("Ready", "True"))
+        .await;
+    assert_eq!(hand.status.unwrap().difference, []);
+}
+
+/// Promise: nothing is done for a suspended binding, and everything once it is resumed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_binding_is_left_alone_until_it_is_resumed() {
+    let stage = Stage::set().await;
+    stage.bitbucket.world(|world| {
+        world.repository("PAY", "spare");
+    });
+    stage.connection(json!({}));
+    for (name, repository) in [("checkout", "PAY/checkout"), ("ledger", "PAY/ledger")] {
+        stage.binding("payments", name, repository, json!({}));
+        stage.binding_is("payments", name, ("Ready", "True")).await;
+    }
+    stage.binding("payments", "ledger", "PAY/ledger", json!({"suspend": true}));
+    stage
+        .binding_reason("payments", "ledger", "Suspended")
+        .await;
+
+    let setting = stage.setting_id();
+    stage
+        .sonarqube
+        .bind("PAY:ledger", "ledger", &setting, "PAY/spare");
+    stage
+        .sonarqube
+        .bind("PAY:checkout", "checkout", &setting, "PAY/spare");
+    stage.look_now("both drifted").await;
+    let bound = |key, place: &str| stage.sonarqube.bound_to(key).as_deref() == Some(place);
+    stage
+        .eventually("the other one heals", || {
+            bound("PAY:checkout", "PAY/checkout")
+        })
+        .await;
+    // Both were looked at by now: another look finds nothing to do.
+    stage.look_now("once more").await;
+    assert!(bound("PAY:ledger", "PAY/spare"));
+
+    stage.binding("payments", "ledger", "PAY/ledger", json!({}));
+    stage
+        .binding_is("payments", "ledger", ("Ready", "True"))
+        .await;
+    assert!(bound("PAY:ledger", "PAY/ledger"));
+}
+
+/// Promise: the annotation makes the operator ask the servers, though the last sweep shows nothing to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_that_was_asked_for_is_made_at_once_and_acknowledged() {
+    let stage = Stage::set().await;
+    stage.connection(json!({"interval": "1h"}));
+    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    let setting = stage.setting_id();
+    stage
+        .sonarqube
+        .bind("PAY:checkout", "checkout", &setting, "PAY/ledger");
+    let before = Tally::now(&stage).await;
+
+    let request =
+        json!({"metadata": {"annotations": {"bindery.dev/reconcile-requested-at": "now"}}});
+    let api: Api<ProjectBinding> = stage.api("payments");
+    let patch = Patch::Merge(&request);
+    api.patch("checkout", &PatchParams::default(), &patch)
+        .await
+        .unwrap();
+    stage
+        .until("payments", "checkout", |binding: &ProjectBinding| {
+            let status = binding.status.as_ref();
+            let handled = status.and_then(|status| status.last_handled_reconcile_at.as_deref());
+            handled == Some("now")
+                && condition(binding, "Ready").is_some_and(|ready| ready["status"] == "True")
+        })
+        .await;
+    assert_eq!(
+        stage.sonarqube.bound_to("PAY:checkout").as_deref(),
+        Some("PAY/checkout")
+    );
+    let done = before.since(&stage).await;
+    assert_eq!((done.writes(), done.status_writes), (1, 1), "{done:?}");
+}

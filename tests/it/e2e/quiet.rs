@@ -1,0 +1,117 @@
+//! What is as declared costs nothing but a few listings.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::stage::Stage;
+use super::tally::{Done, Tally};
+
+const BINDINGS: u32 = 50;
+
+/// One page each: SonarQube lists 500 at a time, Bitbucket 1,000.
+const LISTINGS: [&str; 4] = [
+    "sonarqube GET api/v2/dop-translation/project-bindings 200",
+    "sonarqube GET api/alm_settings/count_binding 200",
+    "sonarqube GET api/projects/search 200",
+    "bitbucket GET rest/api/latest/repos 200",
+];
+
+/// What a pass reads however many bindings there are.
+const HEALTH: [&str; 6] = [
+    "sonarqube GET api/system/status 200",
+    "sonarqube GET api/users/current 200",
+    "sonarqube GET api/settings/values 200",
+    "sonarqube GET api/v2/dop-translation/dop-settings 200",
+    "bitbucket GET rest/api/latest/application-properties 200",
+    "bitbucket GET rest/api/latest/users 200",
+];
+
+/// Promise: passes over fifty settled bindings write nothing anywhere, and ask each server for its listings.
+#[tokio::test(flavor = "multi_thread")]
+async fn passes_over_settled_bindings_are_quiet() {
+    let stage = settled_bindings().await;
+    for pass in 1..=3 {
+        let before = Tally::now(&stage).await;
+        stage.look_now(&format!("pass {pass}")).await;
+        let done = before.since(&stage).await;
+        report(&format!("forced pass {pass}"), &done);
+        assert_eq!(done.calls, one_pass(), "pass {pass}");
+        // The acknowledgement, and nothing else.
+        assert_eq!(done.status_writes, 1, "{done:?}");
+        assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
+        assert_eq!(done.events, 0, "{done:?}");
+    }
+
+    stage.connection(json!({"interval": "10s"}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let before = Tally::now(&stage).await;
+    let passes = |kind: &str| passes(&stage, kind);
+    let (connections, bindings) = (passes("bitbucketconnection"), passes("projectbinding"));
+    let all_had_a_turn = || {
+        passes("bitbucketconnection") > connections
+            && passes("projectbinding") >= bindings + u64::from(BINDINGS)
+    };
+    stage
+        .eventually("an interval goes by", all_had_a_turn)
+        .await;
+    let done = before.since(&stage).await;
+    report("a natural interval", &done);
+    assert_eq!((done.writes(), done.status_writes), (0, 0), "{done:?}");
+    assert_eq!(done.written, Vec::<String>::new());
+    assert_eq!(done.events, 0, "{done:?}");
+    let kinds: Vec<_> = done.calls.keys().cloned().collect();
+    let known: Vec<_> = one_pass().into_keys().collect();
+    assert_eq!(kinds, known, "nothing is asked for a single binding");
+}
+
+fn one_pass() -> BTreeMap<String, u64> {
+    LISTINGS
+        .iter()
+        .chain(&HEALTH)
+        .map(|call| ((*call).to_owned(), 1))
+        .collect()
+}
+
+/// Fifty bindings that nobody looks at for an hour.
+async fn settled_bindings() -> Stage {
+    let stage = Stage::set().await;
+    let slugs: Vec<_> = (0..BINDINGS)
+        .map(|number| format!("r{number:02}"))
+        .collect();
+    stage.bitbucket.world(|world| {
+        for slug in &slugs {
+            world.repository("PAY", slug);
+        }
+    });
+    stage.connection(json!({"interval": "1h"}));
+    for slug in &slugs {
+        stage.binding("payments", slug, &format!("PAY/{slug}"), json!({}));
+    }
+    stage.counted(BINDINGS).await;
+    // The sweep before the imports knows nothing of them: one more, and every binding is at rest.
+    stage.look_now("settled").await;
+    stage
+}
+
+fn report(what: &str, done: &Done) {
+    let count = |group: &[&str]| {
+        let calls = group.iter().filter_map(|call| done.calls.get(*call));
+        calls.sum::<u64>()
+    };
+    let (listings, health) = (count(&LISTINGS), count(&HEALTH));
+    println!(
+        "{what}: {listings} listing pages, {health} fixed reads, {} spread reads, {} status writes",
+        done.total() - listings - health,
+        done.status_writes
+    );
+}
+
+fn passes(stage: &Stage, kind: &str) -> u64 {
+    let metrics = stage.operator.metrics();
+    let prefix = format!("controller_runtime_reconcile_total{{controller=\"{kind}\"");
+    let lines = metrics.lines().filter(|line| line.starts_with(&prefix));
+    lines
+        .map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap())
+        .sum()
+}

@@ -1,0 +1,180 @@
+//! A token is rotated by an edit of its Secret.
+
+use bindery::crd::{BitbucketConnection, SecretVersion};
+use k8s_openapi::api::core::v1::Secret;
+use serde_json::{Value, json};
+use simulators::bitbucket::Permission;
+
+use super::canary;
+use super::stage::{BITBUCKET_TOKEN, Stage};
+use super::tally::{Done, Tally};
+
+const NEW_TOKEN: &str = "canary+second/bitbucket=token-91c2";
+const BAD_TOKEN: &str = "canary+bad/bitbucket=token-55e0";
+
+/// Promise: five calls and one status, however many bindings there are; bad tokens stay out of SonarQube.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_costs_five_calls_and_touches_no_binding() {
+    let stage = many_bindings().await;
+    stage.bitbucket.world(|world| {
+        let permissions = [Permission::ProjectRead, Permission::RepoWrite];
+        world.token(NEW_TOKEN, "bindery", &permissions);
+    });
+
+    let done = rotate(&stage, NEW_TOKEN).await;
+    println!("a rotation with 12 bindings: {:#?}", done.calls);
+    assert!(done.total() <= 5, "{done:?}");
+    assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
+    assert_eq!(done.status_writes, 1);
+    stage
+        .bitbucket
+        .world(|world| world.revoke_token(BITBUCKET_TOKEN))
+        .unwrap();
+    works(&stage);
+
+    // The same bytes in a new version of the Secret.
+    let before = Tally::now(&stage).await;
+    stage.apply(&json!({
+        "apiVersion": "v1", "kind": "Secret", "stringData": {"token": NEW_TOKEN},
+        "metadata": {"name": "bitbucket-token", "namespace": "platform", "labels": {"rewritten": "yes"}},
+    }));
+    applied(&stage).await;
+    let done = before.since(&stage).await;
+    println!("equal bytes: {:#?}", done.calls);
+    assert_eq!(done.writes(), 0, "{done:?}");
+    assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
+
+    // A bad one.
+    let before = Tally::now(&stage).await;
+    stage.secret("bitbucket-token", BAD_TOKEN);
+    let message = stage
+        .connection_reason("bitbucket", "AuthenticationFailed")
+        .await;
+    assert!(
+        message.contains("put a valid one into the Secret"),
+        "{message}"
+    );
+    works(&stage);
+    stage.secret("bitbucket-token", NEW_TOKEN);
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let done = before.since(&stage).await;
+    assert_eq!(done.writes(), 0, "{done:?}");
+    assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
+
+    let tokens = [
+        BITBUCKET_TOKEN,
+        NEW_TOKEN,
+        BAD_TOKEN,
+        &stage.sonarqube.part.token,
+    ];
+    canary::assert_no_leak(&stage, &tokens);
+}
+
+/// Promise: SonarQube's token is rotated in the same way, and one that was revoked is named as such.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_sonarqube_token_is_used_at_once() {
+    let stage = many_bindings().await;
+    let name = format!("rotated-{}", std::process::id());
+    let named = [("login", "bindery"), ("name", &*name)];
+    let second = stage.sonarqube.post("api/user_tokens/generate", &named);
+    let second = second["token"].as_str().unwrap().to_owned();
+
+    let before = Tally::now(&stage).await;
+    stage.secret("sonarqube-token", &second);
+    let asked = || stage.operator.external_calls() != before.calls;
+    stage
+        .eventually("the servers are asked with it", asked)
+        .await;
+    stage.look_now("rotated").await;
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let done = before.since(&stage).await;
+    println!(
+        "a rotation of SonarQube's token, and a forced pass: {:#?}",
+        done.calls
+    );
+    assert_eq!(done.writes(), 0, "{done:?}");
+    assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
+
+    // It is the one in use: without it nothing works.
+    stage.sonarqube.post("api/user_tokens/revoke", &named);
+    stage.look_now("revoked").await;
+    let message = stage
+        .connection_reason("bitbucket", "AuthenticationFailed")
+        .await;
+    assert!(
+        message.contains("spec.sonarqube.tokenSecretRef"),
+        "{message}"
+    );
+    stage.secret("sonarqube-token", &stage.sonarqube.part.token);
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let bindings = before.since(&stage).await.written;
+    assert_eq!(bindings, ["BitbucketConnection bitbucket"]);
+    canary::assert_no_leak(&stage, &[&second, &stage.sonarqube.part.token]);
+}
+
+/// Twelve bindings that nobody looks at for an hour.
+async fn many_bindings() -> Stage {
+    let stage = Stage::set().await;
+    let slugs: Vec<_> = (0..12).map(|number| format!("r{number:02}")).collect();
+    stage.bitbucket.world(|world| {
+        for slug in &slugs {
+            world.repository("PAY", slug);
+        }
+    });
+    stage.connection(json!({"interval": "1h"}));
+    for slug in &slugs {
+        stage.binding("payments", slug, &format!("PAY/{slug}"), json!({}));
+    }
+    for slug in &slugs {
+        stage.binding_is("payments", slug, ("Ready", "True")).await;
+    }
+    stage.counted(12).await;
+    stage
+}
+
+/// Edits the Secret, and waits until SonarQube has the new token.
+async fn rotate(stage: &Stage, token: &str) -> Done {
+    let before = Tally::now(stage).await;
+    stage.secret("bitbucket-token", token);
+    applied(stage).await;
+    before.since(stage).await
+}
+
+/// Waits until the status says that what the Secret holds now is what SonarQube has.
+async fn applied(stage: &Stage) {
+    let secret = stage
+        .api::<Secret>("platform")
+        .get("bitbucket-token")
+        .await
+        .unwrap();
+    let version = SecretVersion {
+        uid: secret.metadata.uid.unwrap(),
+        resource_version: secret.metadata.resource_version.unwrap(),
+    };
+    stage
+        .until(
+            "platform",
+            "bitbucket",
+            |connection: &BitbucketConnection| {
+                let status = connection.status.as_ref();
+                let applied = status.and_then(|status| status.applied_secrets.as_ref());
+                applied.is_some_and(|applied| {
+                    [&applied.token, &applied.import_token] == [&Some(version.clone()); 2]
+                })
+            },
+        )
+        .await;
+}
+
+/// SonarQube itself reaches Bitbucket, with its own token and with the operator's user's.
+fn works(stage: &Stage) {
+    let validated = stage
+        .sonarqube
+        .get("api/alm_settings/validate", &[("key", "bitbucket")]);
+    assert_eq!(validated, Value::Null);
+    let checked = stage.sonarqube.get_as_operator(
+        "api/alm_integrations/check_pat",
+        &[("almSetting", "bitbucket")],
+    );
+    assert_eq!(checked, Value::Null);
+}
