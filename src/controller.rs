@@ -85,7 +85,6 @@ pub async fn run(
         claims: claims::Claims::default(),
         watches: watches::Watches::default(),
         failures: context::Failures::default(),
-        counts: counts::Counts::default(),
         triggers,
         metrics,
         client: client.clone(),

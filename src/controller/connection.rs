@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::crd::{
     BitbucketConnection, BitbucketConnectionStatus, BitbucketServerStatus, ConfigurationStatus,
-    RECONCILE_REQUESTED_AT, SonarQubeServerStatus, TokenExpiry,
+    ManagementPolicy, RECONCILE_REQUESTED_AT, SonarQubeServerStatus, TokenExpiry,
 };
 use crate::identity::{SettingKey, Uid};
 use crate::inventory::Inventory;
@@ -32,7 +32,7 @@ use super::error::Error;
 use super::event::{self, Occurrence};
 use super::lifecycle::Lifecycle;
 use super::pass::Next;
-use super::session::{View, ViewParts};
+use super::session::{Session, View, ViewParts};
 use super::status::{self, Precondition};
 use super::{binding, finalizer};
 
@@ -85,6 +85,21 @@ pub(crate) async fn reconcile(
     }
     context.memories.put(&own, memory);
     pass.report(&api, result).await
+}
+
+/// Lets the bindings of a deleted connection reach the servers, which some need for their own deletion, where no
+/// pass has done so yet: the operator is new, or the servers were away. Writes nothing to them.
+async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result<(), Error> {
+    let own = uid(connection);
+    if connection.spec.suspend || matches!(context.sessions.of(&own), Some(Session::Open(_))) {
+        return Ok(());
+    }
+    let mut looking = connection.clone();
+    looking.spec.management_policy = ManagementPolicy::Observe;
+    let mut memory = context.memories.take(&own);
+    let result = Pass::new(&looking, context).converge(&mut memory).await;
+    context.memories.put(&own, memory);
+    result.map(drop)
 }
 
 /// How often drift is looked for.
@@ -387,7 +402,7 @@ pub(crate) async fn credentials_gone(
 ) -> Result<bool, Error> {
     match credentials::read(connection, context).await {
         Ok(_) => Ok(false),
-        Err(Error::Refused(refusal)) => Ok(release::is_gone(refusal.reason)),
+        Err(Error::Refused(refusal)) => Ok(release::is_gone(refusal.reason, connection, context)),
         Err(error) => Err(error),
     }
 }

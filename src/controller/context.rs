@@ -20,7 +20,6 @@ use crate::plan::{Class, delay};
 
 use super::claims::{Claims, uid};
 use super::connection::memory::Memories;
-use super::counts::Counts;
 use super::session::Sessions;
 use super::watches::Watches;
 
@@ -66,7 +65,6 @@ pub(crate) struct Context {
     pub(crate) claims: Claims,
     pub(crate) watches: Watches,
     pub(crate) failures: Failures,
-    pub(crate) counts: Counts,
     pub(crate) triggers: Triggers,
     pub(crate) events: Recorder,
     pub(crate) metrics: Arc<Metrics>,

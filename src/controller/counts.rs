@@ -1,18 +1,16 @@
 //! `status.bindings` of the connections: written at most every ten seconds, and never by a pass.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::api::{Patch, PatchParams};
-use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt as _};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::crd::{BindingCounts, BitbucketConnection, ProjectBinding};
+use crate::crd::{BindingCounts, BitbucketConnection};
 
-use super::binding;
+use super::binding::trigger::Tally;
 use super::context::Context;
 
 /// A field manager of its own: the pass that writes the rest of the status does not know the counts.
@@ -20,43 +18,31 @@ const MANAGER: &str = "bindery-counts";
 
 const PERIOD: Duration = Duration::from_secs(10);
 
-/// The connections whose counts may have changed.
-#[derive(Default)]
-pub(crate) struct Counts(Mutex<HashSet<(String, String)>>);
-
-impl Counts {
-    /// A binding's status changed, or the binding went.
-    pub(crate) fn mark(&self, binding: &ProjectBinding) {
-        let reference = binding::validate::connection_of(binding);
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(reference);
-    }
-
-    fn take(&self) -> HashSet<(String, String)> {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// Writes what changed, until told to stop.
+/// Writes what changed, until told to stop. Counts what is there, since a binding may go without any pass over it.
 pub(crate) async fn keep(context: Arc<Context>, stop: CancellationToken) {
+    let seen = stop.run_until_cancelled(context.bindings.wait_until_ready());
+    if !matches!(seen.await, Some(Ok(()))) {
+        return;
+    }
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        for (namespace, name) in context.counts.take() {
-            let found = context
-                .connections
-                .get(&ObjectRef::new(&name).within(&namespace));
-            if let Some(Ok(connection)) = found.as_ref().map(|guarded| guarded.0.as_ref()) {
-                write(connection, &context).await;
+        let tallies = super::binding::trigger::tallies(&context);
+        for guarded in context.connections.state() {
+            if let Ok(connection) = &guarded.0 {
+                let reference = (
+                    connection.namespace().unwrap_or_default(),
+                    connection.name_any(),
+                );
+                let tally = tallies.get(&reference).copied().unwrap_or_default();
+                write(connection, tally, &context).await;
             }
         }
     }
 }
 
-async fn write(connection: &BitbucketConnection, context: &Context) {
-    let (total, ready) = binding::trigger::counts(connection, context);
+async fn write(connection: &BitbucketConnection, tally: Tally, context: &Context) {
+    let Tally { total, ready } = tally;
     let counts = BindingCounts {
         total: i64::try_from(total).unwrap_or(i64::MAX),
         ready: i64::try_from(ready).unwrap_or(i64::MAX),
@@ -66,7 +52,8 @@ async fn write(connection: &BitbucketConnection, context: &Context) {
         .status
         .as_ref()
         .and_then(|status| status.bindings.as_ref());
-    if before == Some(&counts) {
+    // A connection that never had a binding says nothing of them.
+    if before.map_or(total == 0, |before| *before == counts) {
         return;
     }
     let patch = serde_json::json!({

@@ -186,7 +186,6 @@ impl<'a> Report<'a> {
         if status != before {
             status::write(api, self.binding, &status, Precondition::None).await?;
             context.metrics.status_written("ProjectBinding");
-            context.counts.mark(self.binding);
         }
         event::publish(self.binding, &occurrences, context).await;
         Ok(())

@@ -1,9 +1,11 @@
 //! Which bindings to look at when something of their connection changed.
 
+use std::collections::HashMap;
+
 use kube::ResourceExt as _;
 
 use crate::controller::context::Context;
-use crate::controller::finalizer;
+use crate::controller::{finalizer, status};
 use crate::crd::{BitbucketConnection, ProjectBinding};
 use crate::inventory::Changes;
 use crate::plan::Reason;
@@ -62,13 +64,23 @@ pub(crate) fn protected(connection: &BitbucketConnection, context: &Context) -> 
 }
 
 /// How many bindings a connection has, and how many of them are ready.
-pub(crate) fn counts(connection: &BitbucketConnection, context: &Context) -> (usize, usize) {
-    bindings_of(connection, context).fold((0, 0), |(total, ready), binding| {
-        (
-            total + 1,
-            ready + usize::from(crate::controller::status::is_settled(&binding)),
-        )
-    })
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Tally {
+    pub(crate) total: usize,
+    pub(crate) ready: usize,
+}
+
+/// The tallies of all connections that have bindings, by namespace and name.
+pub(crate) fn tallies(context: &Context) -> HashMap<(String, String), Tally> {
+    let mut tallies: HashMap<_, Tally> = HashMap::new();
+    for guarded in context.bindings.state() {
+        if let Ok(binding) = &guarded.0 {
+            let tally = tallies.entry(connection_of(binding)).or_default();
+            tally.total += 1;
+            tally.ready += usize::from(status::is_settled(binding));
+        }
+    }
+    tallies
 }
 
 fn each(
