@@ -16,7 +16,9 @@ use std::time::Duration;
 
 use kube::{Api, ResourceExt as _};
 
-use crate::crd::{BitbucketConnection, BitbucketConnectionStatus, RECONCILE_REQUESTED_AT};
+use crate::crd::{
+    BitbucketConnection, BitbucketConnectionStatus, ManagementPolicy, RECONCILE_REQUESTED_AT,
+};
 use crate::plan::verdict::{Aspect, Outcome, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
@@ -27,6 +29,7 @@ use super::error::Error;
 use super::event;
 use super::lifecycle::Lifecycle;
 use super::pass::Next;
+use super::session::Session;
 use super::status::{self, Precondition};
 use super::{binding, finalizer};
 
@@ -50,16 +53,7 @@ pub(crate) async fn reconcile(
         &connection.namespace().unwrap_or_default(),
     );
     match Lifecycle::of(&*connection, connection.spec.suspend) {
-        Lifecycle::Deleting => {
-            let next = release::release(&connection, &api, &context).await?;
-            let needed = !matches!(next, Next::Gone);
-            if needed && context.sessions.of(&uid(&*connection)).is_none() {
-                // After a restart: the bindings that wait to be released have no other way to the servers.
-                let (_, result) = converge(&connection, &context).await;
-                result?;
-            }
-            return Ok(next);
-        }
+        Lifecycle::Deleting => return release::release(&connection, &api, &context).await,
         Lifecycle::Unprotected => {
             finalizer::add(&api, &*connection).await?;
             return Ok(Next::Settled(interval(&connection, &context)));
@@ -94,6 +88,21 @@ async fn converge<'a>(
     }
     context.memories.put(&own, memory);
     (pass, result)
+}
+
+/// Lets the bindings of a deleted connection reach the servers, which some need for their own deletion, where no
+/// pass has done so yet: the operator is new, or the servers were away. Writes nothing to them.
+async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result<(), Error> {
+    let own = uid(connection);
+    if connection.spec.suspend || matches!(context.sessions.of(&own), Some(Session::Open(_))) {
+        return Ok(());
+    }
+    let mut looking = connection.clone();
+    looking.spec.management_policy = ManagementPolicy::Observe;
+    let mut memory = context.memories.take(&own);
+    let result = Pass::new(&looking, context).converge(&mut memory).await;
+    context.memories.put(&own, memory);
+    result.map(drop)
 }
 
 /// How often drift is looked for.
@@ -155,7 +164,7 @@ pub(crate) async fn credentials_gone(
 ) -> Result<bool, Error> {
     match credentials::read(connection, context).await {
         Ok(_) => Ok(false),
-        Err(Error::Refused(refusal)) => Ok(release::is_gone(refusal.reason)),
+        Err(Error::Refused(refusal)) => Ok(release::is_gone(refusal.reason, connection, context)),
         Err(error) => Err(error),
     }
 }

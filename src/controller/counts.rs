@@ -22,8 +22,12 @@ const PERIOD: Duration = Duration::from_secs(10);
 /// Bindings in all, and those of them that are ready, by namespace and name of their connection.
 type Counts = HashMap<(String, String), (i64, i64)>;
 
-/// Writes what changed, until told to stop.
+/// Writes what changed, until told to stop. Counts what is there: a binding may go without any pass over it.
 pub(crate) async fn keep(context: Arc<Context>, stop: CancellationToken) {
+    let seen = stop.run_until_cancelled(context.bindings.wait_until_ready());
+    if !matches!(seen.await, Some(Ok(()))) {
+        return;
+    }
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
@@ -65,7 +69,8 @@ async fn write(connection: &BitbucketConnection, counts: &Counts, context: &Cont
         .status
         .as_ref()
         .and_then(|status| status.bindings.as_ref());
-    if before == Some(&counts) {
+    // A connection that never had a binding says nothing of them.
+    if before.map_or(total == 0, |before| *before == counts) {
         return;
     }
     let patch = serde_json::json!({

@@ -1,6 +1,7 @@
 //! The end of a connection: it waits for the bindings that need it, and leaves SonarQube's configuration
 //! unless it was asked to delete what it made itself.
 
+use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt as _};
 
 use crate::controller::claims::uid;
@@ -37,7 +38,12 @@ pub(super) async fn release(
     let forced = connection.annotations().contains_key(FORCE_ORPHAN);
     let needed_by = binding::trigger::protected(connection, context);
     if !needed_by.is_empty() && !forced {
-        return blocked(connection, api, context, in_use(&needed_by)).await;
+        let served = super::serve_on(connection, context).await;
+        let next = blocked(connection, api, context, in_use(&needed_by)).await?;
+        return Ok(served.err().map_or(next, |error| Next::Failed {
+            error,
+            interval: interval(connection, context),
+        }));
     }
     let wants_deletion = connection.spec.deletion_policy == ConnectionDeletionPolicy::Delete
         && connection.spec.management_policy == ManagementPolicy::Full
@@ -47,7 +53,7 @@ pub(super) async fn release(
         match delete(connection, context).await {
             Ok(occurrence) => vec![occurrence],
             // What is gone cannot be used any more; what merely failed may be back.
-            Err(Error::Refused(refusal)) if is_gone(refusal.reason) => {
+            Err(Error::Refused(refusal)) if is_gone(refusal.reason, connection, context) => {
                 vec![Occurrence::new(
                     Occurred::Orphaned,
                     format!("left SonarQube's configuration: {}", refusal.message),
@@ -140,9 +146,16 @@ async fn delete(connection: &BitbucketConnection, context: &Context) -> Result<O
     }
 }
 
-/// Whether a refusal says that something is confirmed gone, by an answer of the API server.
-pub(super) fn is_gone(reason: Reason) -> bool {
+/// Whether a refusal says that something is confirmed gone, by an answer of the API server. A terminating
+/// namespace may lose the grant to read a Secret before the Secret, and neither can come back.
+pub(super) fn is_gone(reason: Reason, connection: &BitbucketConnection, context: &Context) -> bool {
+    let is_terminating = || {
+        let namespace = ObjectRef::new(&connection.namespace().unwrap_or_default());
+        let namespace = context.namespaces.get(&namespace);
+        namespace.is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some())
+    };
     matches!(reason, Reason::SecretNotFound | Reason::SecretKeyMissing)
+        || (reason == Reason::SecretForbidden && is_terminating())
 }
 
 fn in_use(bindings: &[String]) -> Refusal {

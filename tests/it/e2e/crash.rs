@@ -1,0 +1,126 @@
+//! Never twice: whatever ends the operator, or an answer, an import is made once and remembered as ours.
+
+use std::collections::BTreeMap;
+
+use bindery::crd::ProjectBinding;
+use kube::ResourceExt as _;
+use kube::api::ListParams;
+use serde_json::{Value, json};
+use simulators::bitbucket::{Caller, Fault};
+use std::time::Duration;
+
+use super::proxy::Proxy;
+use super::stage::Stage;
+
+const COUNT: usize = 30;
+const ARGUMENTS: &[&str] = &["--minimum-interval", "10"];
+
+fn slugs() -> Vec<String> {
+    (0..COUNT)
+        .map(|number| format!("service-{number:02}"))
+        .collect()
+}
+
+/// Bindings of these repositories of `PAY`, in one go.
+fn bindings(slugs: &[String]) -> Value {
+    let items: Vec<_> = slugs
+        .iter()
+        .map(|slug| {
+            json!({
+                "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBinding",
+                "metadata": {"name": slug, "namespace": "payments"},
+                "spec": {
+                    "connectionRef": {"name": "bitbucket", "namespace": "platform"},
+                    "repository": {"project": "PAY", "slug": slug},
+                },
+            })
+        })
+        .collect();
+    json!({"apiVersion": "v1", "kind": "List", "items": items})
+}
+
+async fn all(stage: &Stage) -> Vec<ProjectBinding> {
+    let api = stage.api::<ProjectBinding>("payments");
+    api.list(&ListParams::default()).await.unwrap().items
+}
+
+fn intends(binding: &ProjectBinding) -> bool {
+    let status = binding.status.as_ref();
+    status.is_some_and(|status| status.intent.is_some())
+}
+
+/// Promise: SIGKILL at any moment of many imports leaves one project for each repository, all of them ours.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_import_is_made_twice_or_forgotten_however_often_the_operator_is_killed() {
+    let mut stage = Stage::set().await;
+    let slugs = slugs();
+    stage.bitbucket.world(|world| {
+        for slug in &slugs {
+            world.repository("PAY", slug);
+        }
+    });
+    // While SonarQube waits for Bitbucket, there is an import to be killed in.
+    let slow = Fault::at("repository").caller(Caller::SonarQube);
+    stage
+        .bitbucket
+        .fault(slow.delay(Duration::from_millis(400)));
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage.apply(&bindings(&slugs));
+    let mut interrupted = 0;
+    for reached in [2, 11, 20] {
+        let sonarqube = &stage.sonarqube;
+        let enough = || sonarqube.project_keys().len() > reached;
+        stage
+            .eventually(&format!("{reached} projects"), enough)
+            .await;
+        stage.operator.kill();
+        interrupted += all(&stage).await.into_iter().filter(intends).count();
+        stage.restart_operator(ARGUMENTS);
+    }
+    assert!(interrupted > 0, "no import was under way at any kill");
+
+    let mut projects = BTreeMap::new();
+    for slug in &slugs {
+        let binding = stage.binding_is("payments", slug, ("Ready", "True")).await;
+        assert!(!intends(&binding), "{slug} still intends to import");
+        let own = binding.uid();
+        let project = binding.status.unwrap().sonarqube_project.unwrap();
+        assert_eq!(project.created_by, own, "{slug}");
+        assert_eq!(project.bound_by, own, "{slug}");
+        projects.insert(project.key, format!("PAY/{slug}"));
+    }
+    let mut keys = stage.sonarqube.project_keys();
+    keys.sort();
+    assert_eq!(keys, projects.keys().cloned().collect::<Vec<_>>());
+    for (key, repository) in projects {
+        assert_eq!(stage.sonarqube.bound_to(&key), Some(repository));
+    }
+}
+
+/// Promise: an import that SonarQube made, and whose answer never came, is recognised and not repeated.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_whose_answer_is_lost_is_adopted_as_our_own() {
+    let stage = Stage::set().await;
+    let proxy = Proxy::start(&stage.sonarqube.part.url).await;
+    stage.connection(json!({"sonarqube": {"url": proxy.url}}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    proxy.lose_the_answer_of_import(2);
+    let slugs = ["checkout", "ledger", "payments-api"];
+    for slug in slugs {
+        stage.binding("payments", slug, &format!("PAY/{slug}"), json!({}));
+    }
+    for slug in slugs {
+        let binding = stage.binding_is("payments", slug, ("Ready", "True")).await;
+        let project = binding.status.as_ref().unwrap().sonarqube_project.clone();
+        let project = project.unwrap();
+        assert_eq!(project.key, format!("PAY:{slug}"));
+        assert_eq!(project.created_by, binding.uid(), "{slug}");
+        assert!(!intends(&binding), "{slug}");
+        stage.told_once(&binding, "Imported");
+    }
+    assert_eq!(proxy.lost(), 1, "no answer was lost");
+    let mut keys = stage.sonarqube.project_keys();
+    keys.sort();
+    assert_eq!(keys, ["PAY:checkout", "PAY:ledger", "PAY:payments-api"]);
+}

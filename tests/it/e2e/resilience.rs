@@ -1,0 +1,300 @@
+//! What goes wrong stops as little as it can, and says little.
+
+use std::time::Duration;
+
+use bindery::crd::ProjectBinding;
+use kube::ResourceExt as _;
+use serde_json::{Value, json};
+use simulators::bitbucket::Fault;
+
+use super::proxy::Proxy;
+use super::stage::{Stage, condition, says};
+use crate::support::parts::Parts;
+
+const DEFINITION: &str = "projectbindings.bindery.dev";
+
+/// The definition of bindings takes a `mode` that this Bindery has never heard of, as a newer one's would.
+/// Dropped, also by a panic, it is as it was, and what nobody can read is gone.
+struct NewerDefinition;
+
+impl NewerDefinition {
+    fn install(stage: &Stage) -> Self {
+        let guard = Self;
+        let place =
+            "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/mode/enum/-";
+        let patch = json!([{"op": "add", "path": place, "value": "Telepathy"}]).to_string();
+        stage.kubectl(&[
+            "patch", "crd", DEFINITION, "--type", "json", "--patch", &patch,
+        ]);
+        guard
+    }
+}
+
+impl Drop for NewerDefinition {
+    fn drop(&mut self) {
+        let parts = Parts::from_env();
+        let unread = [
+            "delete",
+            "pbind",
+            "unread",
+            "--namespace",
+            "payments",
+            "--ignore-not-found",
+        ];
+        let restored = [
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--kustomize",
+            "deploy",
+        ];
+        let ended = [parts.kubectl(&unread), parts.kubectl(&restored)];
+        if !std::thread::panicking() {
+            ended.into_iter().for_each(|ended| drop(ended.unwrap()));
+        }
+    }
+}
+
+/// Promise: an object that this version cannot read, as after a rollback, stops only itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_cannot_be_read_stops_only_itself() {
+    let mut stage = Stage::set().await;
+    let newer = NewerDefinition::install(&stage);
+    stage.connection(json!({}));
+    let change = json!({"mode": "Telepathy"});
+    // The API server takes a moment to serve a changed definition.
+    let (project, slug) = ("PAY", "ledger");
+    let unread = json!({
+        "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBinding",
+        "metadata": {"name": "unread", "namespace": "payments"},
+        "spec": {
+            "connectionRef": {"name": "bitbucket", "namespace": "platform"},
+            "repository": {"project": project, "slug": slug}, "mode": change["mode"],
+        },
+    });
+    let file = stage.directory.join("unread.json");
+    std::fs::write(&file, unread.to_string()).unwrap();
+    let apply = [
+        "apply",
+        "--server-side",
+        "--filename",
+        file.to_str().unwrap(),
+    ];
+    let parts = &stage.parts;
+    stage
+        .eventually("the newer definition is served", || {
+            parts.kubectl(&apply).is_ok()
+        })
+        .await;
+    let operator = &stage.operator;
+    stage
+        .eventually("the object was met", || {
+            operator.metrics().contains("undecodable")
+        })
+        .await;
+    // Its neighbours, those that come later, and those of an operator that finds it at its start.
+    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    stage.restart_operator(&["--minimum-interval", "10"]);
+    stage.binding("payments", "payments-api", "PAY/payments-api", json!({}));
+    stage
+        .binding_is("payments", "payments-api", ("Ready", "True"))
+        .await;
+    let status = [
+        "get",
+        "pbind",
+        "unread",
+        "--namespace",
+        "payments",
+        "--output",
+        "jsonpath={.status.conditions}",
+    ];
+    assert_eq!(stage.kubectl(&status), "", "nobody touched it");
+    assert_eq!(stage.sonarqube.project("PAY:ledger"), None);
+    // Readable again, it is taken up.
+    stage.binding(
+        "payments",
+        "unread",
+        "PAY/ledger",
+        json!({"mode": "ImportOrBind"}),
+    );
+    stage
+        .binding_is("payments", "unread", ("Ready", "True"))
+        .await;
+    drop(newer);
+}
+
+/// The bindings `service-00` to `service-19`, ready.
+async fn twenty(stage: &Stage) -> Vec<ProjectBinding> {
+    let slugs: Vec<_> = (0..20)
+        .map(|number| format!("service-{number:02}"))
+        .collect();
+    stage.bitbucket.world(|world| {
+        for slug in &slugs {
+            world.repository("PAY", slug);
+        }
+    });
+    let items: Vec<Value> = slugs
+        .iter()
+        .map(|slug| {
+            json!({
+                "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBinding",
+                "metadata": {"name": slug, "namespace": "payments"},
+                "spec": {
+                    "connectionRef": {"name": "bitbucket", "namespace": "platform"},
+                    "repository": {"project": "PAY", "slug": slug},
+                },
+            })
+        })
+        .collect();
+    stage.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}));
+    let mut bindings = Vec::new();
+    for slug in &slugs {
+        bindings.push(stage.binding_is("payments", slug, ("Ready", "True")).await);
+    }
+    bindings
+}
+
+/// That these bindings were not touched at all.
+async fn assert_untouched(stage: &Stage, bindings: &[ProjectBinding]) {
+    let api = stage.api::<ProjectBinding>("payments");
+    for before in bindings {
+        let now = api.get(&before.name_any()).await.unwrap();
+        assert_eq!(now.resource_version(), before.resource_version(), "{now:?}");
+    }
+}
+
+/// A binding that comes during an outage says what it waits for, and is taken up when the outage ends.
+async fn assert_a_newcomer_waits(stage: &Stage) {
+    stage.binding("payments", "newcomer", "PAY/checkout", json!({}));
+    stage
+        .binding_reason("payments", "newcomer", "ConnectionUnavailable")
+        .await;
+    stage
+        .binding_is("payments", "newcomer", ("Reconciling", "True"))
+        .await;
+}
+
+/// Promise: an outage of SonarQube changes nothing for what is settled, and costs one probe per back-off.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_sonarqube_leaves_what_is_settled_and_costs_one_probe_per_back_off() {
+    let stage = Stage::set().await;
+    let proxy = Proxy::start(&stage.sonarqube.part.url).await;
+    stage.connection(json!({"sonarqube": {"url": proxy.url}}));
+    let settled = twenty(&stage).await;
+    proxy.shut();
+    let connection = stage.connection_is("bitbucket", ("Ready", "False")).await;
+    assert!(says(&connection, ("Reconciling", "True")));
+    assert!(says(&connection, ("SonarQubeReachable", "False")));
+    assert_a_newcomer_waits(&stage).await;
+    // 20 s, not less: that is what is promised to cost little.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    // 0.75, 1.5, 3, 6, 12 s: five probes, and the first trouble. Twenty bindings would cost twenty.
+    let attempts = proxy.attempts();
+    assert!((2..=9).contains(&attempts), "{attempts} connections");
+    assert_untouched(&stage, &settled).await;
+
+    proxy.open();
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage
+        .binding_is("payments", "newcomer", ("Ready", "True"))
+        .await;
+    assert_untouched(&stage, &settled).await;
+    for binding in &settled {
+        assert_eq!(stage.reasons(binding), ["Imported", "Ready"]);
+    }
+    let mut told = stage.reasons(&connection);
+    told.retain(|reason| reason == "Ready" || reason == "NotReady");
+    assert_eq!(told, ["Ready", "NotReady", "Ready"], "once each way");
+}
+
+/// Promise: the same holds for Bitbucket.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_of_bitbucket_leaves_what_is_settled() {
+    let stage = Stage::set().await;
+    stage.connection(json!({}));
+    let settled = twenty(&stage).await;
+    stage.bitbucket.fault(Fault::at("/*").answer(503, "{}"));
+    let connection = stage.connection_is("bitbucket", ("Ready", "False")).await;
+    assert!(says(&connection, ("BitbucketReachable", "False")));
+    assert!(says(&connection, ("SonarQubeReachable", "True")));
+    assert_a_newcomer_waits(&stage).await;
+    assert_untouched(&stage, &settled).await;
+    stage.bitbucket.clear_faults();
+    stage
+        .binding_is("payments", "newcomer", ("Ready", "True"))
+        .await;
+    assert_untouched(&stage, &settled).await;
+}
+
+/// Promise: quiet is quiet, and what a status says is said of its generation.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_changes_only_when_something_changes() {
+    let stage = Stage::set().await;
+    stage.connection(json!({}));
+    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    let wait = [
+        "wait",
+        "pbind/checkout",
+        "--namespace",
+        "payments",
+        "--for",
+        "condition=Ready",
+        "--timeout",
+        "60s",
+    ];
+    stage.kubectl(&wait);
+    let counted = |connection: &bindery::crd::BitbucketConnection| {
+        let counts = connection
+            .status
+            .as_ref()
+            .and_then(|status| status.bindings.as_ref());
+        counts.is_some_and(|counts| counts.summary == "1/1")
+    };
+    let connection = stage.until("platform", "bitbucket", counted).await;
+    let binding = stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    for object in [
+        serde_json::to_value(&connection).unwrap(),
+        serde_json::to_value(&binding).unwrap(),
+    ] {
+        let generation = &object["metadata"]["generation"];
+        assert_eq!(&object["status"]["observedGeneration"], generation);
+        for condition in object["status"]["conditions"].as_array().unwrap() {
+            assert_eq!(&condition["observedGeneration"], generation, "{condition}");
+        }
+    }
+    assert!(condition(&binding, "DecorationReady").is_some());
+
+    let (writes, calls) = (
+        stage.operator.status_writes(),
+        stage.operator.external_calls(),
+    );
+    // Two intervals of passes that find nothing.
+    let sweeps = |now: &std::collections::BTreeMap<String, u64>| now.values().sum::<u64>();
+    let before = sweeps(&calls);
+    tokio::time::sleep(Duration::from_secs(21)).await;
+    assert!(
+        sweeps(&stage.operator.external_calls()) > before,
+        "nobody looked"
+    );
+    assert_eq!(stage.operator.status_writes(), writes);
+    let api = stage.api::<bindery::crd::BitbucketConnection>("platform");
+    let now = api.get("bitbucket").await.unwrap();
+    assert_eq!(now.resource_version(), connection.resource_version());
+    assert_untouched(&stage, std::slice::from_ref(&binding)).await;
+    assert_eq!(stage.reasons(&binding), ["Imported", "Ready"]);
+
+    stage.delete_binding("payments", "checkout").await;
+    let uncounted = |connection: &bindery::crd::BitbucketConnection| {
+        let counts = connection
+            .status
+            .as_ref()
+            .and_then(|status| status.bindings.as_ref());
+        counts.is_some_and(|counts| counts.summary == "0/0")
+    };
+    stage.until("platform", "bitbucket", uncounted).await;
+}
