@@ -1,41 +1,45 @@
 //! Never twice: whatever ends the operator, or an answer, an import is made once and remembered as ours.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bindery::crd::ProjectBinding;
 use kube::ResourceExt as _;
 use kube::api::ListParams;
 use serde_json::{Value, json};
 use simulators::bitbucket::{Caller, Fault};
-use std::time::Duration;
 
 use super::proxy::Proxy;
 use super::stage::Stage;
 
-const COUNT: usize = 30;
 const ARGUMENTS: &[&str] = &["--minimum-interval", "10"];
 
-fn slugs() -> Vec<String> {
-    (0..COUNT)
+/// Makes so many repositories in `PAY`, and returns their slugs: `service-00` and so on.
+pub(super) fn repositories(stage: &Stage, count: usize) -> Vec<String> {
+    let slugs: Vec<_> = (0..count)
         .map(|number| format!("service-{number:02}"))
-        .collect()
+        .collect();
+    stage.bitbucket.world(|world| {
+        for slug in &slugs {
+            world.repository("PAY", slug);
+        }
+    });
+    slugs
 }
 
-/// Bindings of these repositories of `PAY`, in one go.
-fn bindings(slugs: &[String]) -> Value {
-    let items: Vec<_> = slugs
-        .iter()
-        .map(|slug| {
-            json!({
-                "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBinding",
-                "metadata": {"name": slug, "namespace": "payments"},
-                "spec": {
-                    "connectionRef": {"name": "bitbucket", "namespace": "platform"},
-                    "repository": {"project": "PAY", "slug": slug},
-                },
-            })
+/// Bindings of these repositories of `PAY`, to be applied in one go.
+pub(super) fn bindings(slugs: &[String]) -> Value {
+    let binding = |slug| {
+        json!({
+            "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBinding",
+            "metadata": {"name": slug, "namespace": "payments"},
+            "spec": {
+                "connectionRef": {"name": "bitbucket", "namespace": "platform"},
+                "repository": {"project": "PAY", "slug": slug},
+            },
         })
-        .collect();
+    };
+    let items: Vec<_> = slugs.iter().map(binding).collect();
     json!({"apiVersion": "v1", "kind": "List", "items": items})
 }
 
@@ -53,12 +57,7 @@ fn intends(binding: &ProjectBinding) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_import_is_made_twice_or_forgotten_however_often_the_operator_is_killed() {
     let mut stage = Stage::set().await;
-    let slugs = slugs();
-    stage.bitbucket.world(|world| {
-        for slug in &slugs {
-            world.repository("PAY", slug);
-        }
-    });
+    let slugs = repositories(&stage, 30);
     // While SonarQube waits for Bitbucket, there is an import to be killed in.
     let slow = Fault::at("repository").caller(Caller::SonarQube);
     stage

@@ -24,7 +24,11 @@ async fn a_project_made_by_hand_survives_every_deletion_policy() {
             world.repository("PAY", &format!("adopted-{}", lower(policy)));
         }
     });
-    stage.connection(json!({}));
+    stage.connection(json!({"access": [{
+        "name": "payments",
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "payments"}},
+        "repositories": ["PAY/*"], "sonarqubeProjects": ["given-*", "adopted-*"],
+    }]}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     let setting = stage.setting_id();
     let mut names = Vec::new();
@@ -48,31 +52,33 @@ async fn a_project_made_by_hand_survives_every_deletion_policy() {
         let project = binding.status.unwrap().sonarqube_project.unwrap();
         assert_eq!((&project.key, project.created_by), (name, None));
     }
-    for name in &names {
-        stage.sonarqube.bind(name, name, &setting, "PAY/checkout");
-    }
-    stage.look_now("after the drift").await;
-    for name in &names {
-        let own = format!("PAY/{name}");
-        let healed = || stage.sonarqube.bound_to(name).as_deref() == Some(&own);
-        stage.eventually(&format!("{name} is mended"), healed).await;
-        let mended = |binding: &ProjectBinding| {
-            let project = binding
-                .status
-                .as_ref()
-                .and_then(|status| status.sonarqube_project.as_ref());
-            project.is_some_and(|project| project.bound_by == binding.uid())
-        };
-        let binding = stage.until("payments", name, mended).await;
-        let project = binding.status.unwrap().sonarqube_project.unwrap();
-        assert_eq!(project.created_by, None, "mending is not making");
-    }
+    assert_heals(&stage, &setting, &names).await;
     stage.kubectl(&["delete", "pbind", "--all", "--namespace", "payments"]);
     let mut left = stage.sonarqube.project_keys();
     left.sort();
     names.sort();
     assert_eq!(left, names);
     for name in &names {
+        let own = format!("PAY/{name}");
+        assert_eq!(stage.sonarqube.bound_to(name), Some(own));
+    }
+}
+
+/// Points these projects elsewhere, and waits until they are pointed back by bindings that made none of them.
+async fn assert_heals(stage: &Stage, setting: &str, names: &[String]) {
+    for name in names {
+        stage.sonarqube.bind(name, name, setting, "PAY/checkout");
+    }
+    stage.look_now("after the drift").await;
+    for name in names {
+        let mended = |binding: &ProjectBinding| {
+            let status = binding.status.as_ref();
+            let project = status.and_then(|status| status.sonarqube_project.as_ref());
+            project.is_some_and(|project| project.bound_by == binding.uid())
+        };
+        let binding = stage.until("payments", name, mended).await;
+        let project = binding.status.unwrap().sonarqube_project.unwrap();
+        assert_eq!(project.created_by, None, "mending is not making");
         let own = format!("PAY/{name}");
         assert_eq!(stage.sonarqube.bound_to(name), Some(own));
     }

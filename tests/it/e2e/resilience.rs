@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use bindery::crd::ProjectBinding;
+use bindery::crd::{BitbucketConnection, ProjectBinding};
 use kube::ResourceExt as _;
-use serde_json::{Value, json};
+use serde_json::json;
 use simulators::bitbucket::Fault;
 
+use super::crash;
 use super::proxy::Proxy;
 use super::stage::{Stage, condition, says};
 use crate::support::parts::Parts;
@@ -61,17 +62,11 @@ async fn an_object_that_cannot_be_read_stops_only_itself() {
     let mut stage = Stage::set().await;
     let newer = NewerDefinition::install(&stage);
     stage.connection(json!({}));
-    let change = json!({"mode": "Telepathy"});
-    // The API server takes a moment to serve a changed definition.
-    let (project, slug) = ("PAY", "ledger");
-    let unread = json!({
-        "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBinding",
-        "metadata": {"name": "unread", "namespace": "payments"},
-        "spec": {
-            "connectionRef": {"name": "bitbucket", "namespace": "platform"},
-            "repository": {"project": project, "slug": slug}, "mode": change["mode"],
-        },
-    });
+    // Never before the API server serves the changed definition, which takes a moment.
+    let parts = &stage.parts;
+    let mut unread = crash::bindings(&["ledger".to_owned()])["items"][0].take();
+    unread["metadata"]["name"] = "unread".into();
+    unread["spec"]["mode"] = "Telepathy".into();
     let file = stage.directory.join("unread.json");
     std::fs::write(&file, unread.to_string()).unwrap();
     let apply = [
@@ -80,18 +75,13 @@ async fn an_object_that_cannot_be_read_stops_only_itself() {
         "--filename",
         file.to_str().unwrap(),
     ];
-    let parts = &stage.parts;
+    let is_served = || parts.kubectl(&apply).is_ok();
     stage
-        .eventually("the newer definition is served", || {
-            parts.kubectl(&apply).is_ok()
-        })
+        .eventually("the newer definition is served", is_served)
         .await;
     let operator = &stage.operator;
-    stage
-        .eventually("the object was met", || {
-            operator.metrics().contains("undecodable")
-        })
-        .await;
+    let is_met = || operator.metrics().contains("undecodable");
+    stage.eventually("the object was met", is_met).await;
     // Its neighbours, those that come later, and those of an operator that finds it at its start.
     stage.binding("payments", "checkout", "PAY/checkout", json!({}));
     stage
@@ -128,28 +118,8 @@ async fn an_object_that_cannot_be_read_stops_only_itself() {
 
 /// The bindings `service-00` to `service-19`, ready.
 async fn twenty(stage: &Stage) -> Vec<ProjectBinding> {
-    let slugs: Vec<_> = (0..20)
-        .map(|number| format!("service-{number:02}"))
-        .collect();
-    stage.bitbucket.world(|world| {
-        for slug in &slugs {
-            world.repository("PAY", slug);
-        }
-    });
-    let items: Vec<Value> = slugs
-        .iter()
-        .map(|slug| {
-            json!({
-                "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBinding",
-                "metadata": {"name": slug, "namespace": "payments"},
-                "spec": {
-                    "connectionRef": {"name": "bitbucket", "namespace": "platform"},
-                    "repository": {"project": "PAY", "slug": slug},
-                },
-            })
-        })
-        .collect();
-    stage.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}));
+    let slugs = crash::repositories(stage, 20);
+    stage.apply(&crash::bindings(&slugs));
     let mut bindings = Vec::new();
     for slug in &slugs {
         bindings.push(stage.binding_is("payments", slug, ("Ready", "True")).await);
@@ -229,6 +199,24 @@ async fn an_outage_of_bitbucket_leaves_what_is_settled() {
     assert_untouched(&stage, &settled).await;
 }
 
+fn assert_of_its_generation(object: &impl serde::Serialize) {
+    let object = serde_json::to_value(object).unwrap();
+    let generation = &object["metadata"]["generation"];
+    assert_eq!(&object["status"]["observedGeneration"], generation);
+    for condition in object["status"]["conditions"].as_array().unwrap() {
+        assert_eq!(&condition["observedGeneration"], generation, "{condition}");
+    }
+}
+
+/// Whether the connection has counted its bindings so: `"1/1"`.
+fn counts(summary: &str) -> impl Fn(&BitbucketConnection) -> bool {
+    move |connection| {
+        let status = connection.status.as_ref();
+        let counts = status.and_then(|status| status.bindings.as_ref());
+        counts.is_some_and(|counts| counts.summary == summary)
+    }
+}
+
 /// Promise: quiet is quiet, and what a status says is said of its generation.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_status_changes_only_when_something_changes() {
@@ -246,27 +234,12 @@ async fn a_status_changes_only_when_something_changes() {
         "60s",
     ];
     stage.kubectl(&wait);
-    let counted = |connection: &bindery::crd::BitbucketConnection| {
-        let counts = connection
-            .status
-            .as_ref()
-            .and_then(|status| status.bindings.as_ref());
-        counts.is_some_and(|counts| counts.summary == "1/1")
-    };
-    let connection = stage.until("platform", "bitbucket", counted).await;
+    let connection = stage.until("platform", "bitbucket", counts("1/1")).await;
     let binding = stage
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;
-    for object in [
-        serde_json::to_value(&connection).unwrap(),
-        serde_json::to_value(&binding).unwrap(),
-    ] {
-        let generation = &object["metadata"]["generation"];
-        assert_eq!(&object["status"]["observedGeneration"], generation);
-        for condition in object["status"]["conditions"].as_array().unwrap() {
-            assert_eq!(&condition["observedGeneration"], generation, "{condition}");
-        }
-    }
+    assert_of_its_generation(&connection);
+    assert_of_its_generation(&binding);
     assert!(condition(&binding, "DecorationReady").is_some());
 
     let (writes, calls) = (
@@ -282,19 +255,12 @@ async fn a_status_changes_only_when_something_changes() {
         "nobody looked"
     );
     assert_eq!(stage.operator.status_writes(), writes);
-    let api = stage.api::<bindery::crd::BitbucketConnection>("platform");
+    let api = stage.api::<BitbucketConnection>("platform");
     let now = api.get("bitbucket").await.unwrap();
     assert_eq!(now.resource_version(), connection.resource_version());
     assert_untouched(&stage, std::slice::from_ref(&binding)).await;
     assert_eq!(stage.reasons(&binding), ["Imported", "Ready"]);
 
     stage.delete_binding("payments", "checkout").await;
-    let uncounted = |connection: &bindery::crd::BitbucketConnection| {
-        let counts = connection
-            .status
-            .as_ref()
-            .and_then(|status| status.bindings.as_ref());
-        counts.is_some_and(|counts| counts.summary == "0/0")
-    };
-    stage.until("platform", "bitbucket", uncounted).await;
+    stage.until("platform", "bitbucket", counts("0/0")).await;
 }
