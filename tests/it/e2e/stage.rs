@@ -324,6 +324,21 @@ impl Stage {
         .await;
     }
 
+    /// Has a binding looked at now, and waits until it was, whatever passes were under way.
+    pub(super) async fn look_at(&self, namespace: &str, name: &str, request: &str) {
+        let patch =
+            json!({"metadata": {"annotations": {"bindery.dev/reconcile-requested-at": request}}});
+        let api: Api<ProjectBinding> = self.api(namespace);
+        api.patch(name, &PatchParams::default(), &Patch::Merge(&patch))
+            .await
+            .unwrap();
+        self.until(namespace, name, |binding: &ProjectBinding| {
+            let status = binding.status.as_ref();
+            status.and_then(|status| status.last_handled_reconcile_at.as_deref()) == Some(request)
+        })
+        .await;
+    }
+
     /// The uuid of the only configuration.
     pub(super) fn setting_id(&self) -> String {
         self.sonarqube.settings()[0]["id"]

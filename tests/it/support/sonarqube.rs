@@ -90,6 +90,22 @@ impl SonarQube {
         )
     }
 
+    /// Points a project that is there at another repository behind the operator's back.
+    pub(crate) fn re_point(&self, key: &str, setting_id: &str, repository: &str) {
+        // Who creates a project does not administer it.
+        for permission in ["user", "admin"] {
+            let grant = [
+                ("login", "bindery"),
+                ("permission", permission),
+                ("projectKey", key),
+            ];
+            self.post("api/permissions/add_user", &grant);
+        }
+        let name = text(&self.project(key).unwrap()["name"]);
+        let answer = self.bind(key, &name, setting_id, repository);
+        assert_eq!(self.bound_to(key).as_deref(), Some(repository), "{answer}");
+    }
+
     /// A call with form parameters, as `admin`.
     pub(crate) fn post(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
         self.form(path, "POST", parameters)
