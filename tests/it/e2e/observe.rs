@@ -17,8 +17,14 @@ async fn an_observing_binding_tells_and_writes_nothing() {
     let point = |repository| sonarqube.re_point("PAY:checkout", &setting, repository);
     let before = Tally::now(&stage).await;
 
-    let observe = json!({"managementPolicy": "Observe"});
-    stage.binding("payments", "hand", "PAY/checkout", observe);
+    // What was never accepted is judged as for the first time; what was accepted is compared.
+    for policy in ["Full", "Observe"] {
+        let policy = json!({"managementPolicy": policy});
+        stage.binding("payments", "hand", "PAY/checkout", policy);
+        stage
+            .binding_is("payments", "hand", ("Ready", "True"))
+            .await;
+    }
     stage
         .binding_is("payments", "hand", ("Ready", "True"))
         .await;
