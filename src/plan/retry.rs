@@ -18,7 +18,10 @@ pub enum Class {
 }
 
 const FIRST: Duration = Duration::from_millis(750);
-const LONGEST: Duration = Duration::from_mins(15);
+/// A server that came back is noticed no later.
+const LONGEST: Duration = Duration::from_mins(5);
+/// The longest wish of a server that is heard.
+const LONGEST_WISH: Duration = Duration::from_mins(15);
 
 /// The pause before the next try.
 ///
@@ -39,9 +42,8 @@ pub fn delay(
         Class::Waiting | Class::Invalid => interval,
         Class::Denied => interval.max(Duration::from_mins(10)),
     };
-    let pause = pause
-        .max(at_least.unwrap_or_default())
-        .min(interval.max(LONGEST));
+    let wish = at_least.unwrap_or_default().min(LONGEST_WISH);
+    let pause = pause.max(wish);
     pause + pause.mul_f64(f64::from(seed.min(999)) / 5000.0)
 }
 
@@ -52,12 +54,12 @@ mod tests {
     const INTERVAL: Duration = Duration::from_mins(10);
 
     #[test]
-    fn pauses_double_up_to_a_quarter_of_an_hour() {
+    fn pauses_double_up_to_five_minutes() {
         let pauses: Vec<u128> = (1..=13)
             .map(|failures| delay(Class::Transient, failures, INTERVAL, 0, None).as_millis())
             .collect();
         assert_eq!(pauses[..4], [750, 1500, 3000, 6000]);
-        assert_eq!(pauses[12], 900_000);
+        assert_eq!(pauses[12], 300_000);
         assert_eq!(
             delay(Class::Transient, u32::MAX, INTERVAL, 0, None),
             LONGEST
@@ -84,7 +86,7 @@ mod tests {
             )
         };
         assert_eq!(wish(30), Duration::from_secs(30));
-        assert_eq!(wish(1_000_000_000), LONGEST);
+        assert_eq!(wish(1_000_000_000), LONGEST_WISH);
     }
 
     #[test]

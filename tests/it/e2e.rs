@@ -21,3 +21,4 @@ mod stage;
 mod starting_up;
 mod tally;
 mod told;
+mod waiting;

@@ -209,8 +209,11 @@ fn already_bound(project: &Project, place: &str) -> Refusal {
 
 /// Project keys for a message: those that the tenant may know of, and how many others.
 fn named(desired: &Desired, keys: &[ProjectKey]) -> String {
+    // SonarQube lists them in no order that would keep a message the same.
+    let mut keys: Vec<_> = keys.iter().collect();
+    keys.sort();
     let (shown, others): (Vec<_>, Vec<_>) = keys
-        .iter()
+        .into_iter()
         .partition(|key| desired.access.admits(&desired.repository, key));
     let mut parts: Vec<String> = shown
         .iter()

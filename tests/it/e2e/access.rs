@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::stage::{Stage, says};
+use super::stage::Stage;
+use super::waiting::says;
 
 /// Promise: a namespace that is not admitted learns nothing, not even that the connection is there.
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,8 @@ use kube::api::DeleteParams;
 use serde_json::json;
 
 use super::proxy::Proxy;
-use super::stage::{Stage, condition};
+use super::stage::Stage;
+use super::waiting::condition;
 
 const DELETING: &[&str] = &["--minimum-interval", "10", "--allow-project-deletion"];
 

@@ -1,11 +1,8 @@
 //! Where nothing may be written: `Observe` tells, `suspend` waits; and a look that somebody asked for.
 
-use bindery::crd::ProjectBinding;
-use kube::Api;
-use kube::api::{Patch, PatchParams};
 use serde_json::json;
 
-use super::stage::{Stage, condition};
+use super::stage::Stage;
 use super::tally::Tally;
 
 /// Promise: an observing binding is ready where nothing differs, and names what differs otherwise.
@@ -15,16 +12,19 @@ async fn an_observing_binding_tells_and_writes_nothing() {
     stage.connection(json!({}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     let setting = stage.setting_id();
-    let point = |repository| {
-        stage
-            .sonarqube
-            .bind("PAY:checkout", "Made by hand", &setting, repository)
-    };
-    point("PAY/checkout");
+    let sonarqube = &stage.sonarqube;
+    sonarqube.bind("PAY:checkout", "Made by hand", &setting, "PAY/checkout");
+    let point = |repository| sonarqube.re_point("PAY:checkout", &setting, repository);
     let before = Tally::now(&stage).await;
 
-    let observe = json!({"managementPolicy": "Observe"});
-    stage.binding("payments", "hand", "PAY/checkout", observe);
+    // What was never accepted is judged as for the first time; what was accepted is compared.
+    for policy in ["Full", "Observe"] {
+        let policy = json!({"managementPolicy": policy});
+        stage.binding("payments", "hand", "PAY/checkout", policy);
+        stage
+            .binding_is("payments", "hand", ("Ready", "True"))
+            .await;
+    }
     stage
         .binding_is("payments", "hand", ("Ready", "True"))
         .await;
@@ -87,10 +87,10 @@ async fn a_suspended_binding_is_left_alone_until_it_is_resumed() {
     let setting = stage.setting_id();
     stage
         .sonarqube
-        .bind("PAY:ledger", "ledger", &setting, "PAY/spare");
+        .re_point("PAY:ledger", &setting, "PAY/spare");
     stage
         .sonarqube
-        .bind("PAY:checkout", "checkout", &setting, "PAY/spare");
+        .re_point("PAY:checkout", &setting, "PAY/spare");
     stage.look_now("both drifted").await;
     let bound = |key, place: &str| stage.sonarqube.bound_to(key).as_deref() == Some(place);
     stage
@@ -121,24 +121,10 @@ async fn a_look_that_was_asked_for_is_made_at_once_and_acknowledged() {
     let setting = stage.setting_id();
     stage
         .sonarqube
-        .bind("PAY:checkout", "checkout", &setting, "PAY/ledger");
+        .re_point("PAY:checkout", &setting, "PAY/ledger");
     let before = Tally::now(&stage).await;
 
-    let request =
-        json!({"metadata": {"annotations": {"bindery.dev/reconcile-requested-at": "now"}}});
-    let api: Api<ProjectBinding> = stage.api("payments");
-    let patch = Patch::Merge(&request);
-    api.patch("checkout", &PatchParams::default(), &patch)
-        .await
-        .unwrap();
-    stage
-        .until("payments", "checkout", |binding: &ProjectBinding| {
-            let status = binding.status.as_ref();
-            let handled = status.and_then(|status| status.last_handled_reconcile_at.as_deref());
-            handled == Some("now")
-                && condition(binding, "Ready").is_some_and(|ready| ready["status"] == "True")
-        })
-        .await;
+    stage.look_at("payments", "checkout", "now").await;
     assert_eq!(
         stage.sonarqube.bound_to("PAY:checkout").as_deref(),
         Some("PAY/checkout")

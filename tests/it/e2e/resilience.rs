@@ -9,7 +9,8 @@ use simulators::bitbucket::Fault;
 
 use super::crash;
 use super::proxy::Proxy;
-use super::stage::{Stage, condition, says};
+use super::stage::Stage;
+use super::waiting::{condition, says};
 use crate::support::parts::Parts;
 
 const DEFINITION: &str = "projectbindings.bindery.dev";

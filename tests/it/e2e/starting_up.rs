@@ -11,7 +11,8 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, ResourceExt as _};
 use serde_json::json;
 
-use super::stage::{Stage, condition};
+use super::stage::Stage;
+use super::waiting::condition;
 
 /// Promise: while SonarQube starts, its 404 and 401 are not believed. Nothing is created again, no token is called
 /// bad, what is settled stays settled, and what is new waits.

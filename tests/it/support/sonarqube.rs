@@ -162,6 +162,14 @@ impl SonarQube {
         serde_json::json!({"settings": self.settings(), "projects": projects.collect::<Vec<_>>()})
     }
 
+    /// Points a project that is there at another repository behind the operator's back.
+    pub(crate) fn re_point(&self, key: &str, setting_id: &str, repository: &str) {
+        self.let_operator_administer(key);
+        let name = text(&self.project(key).unwrap()["name"]);
+        let answer = self.bind(key, &name, setting_id, repository);
+        assert_eq!(self.bound_to(key).as_deref(), Some(repository), "{answer}");
+    }
+
     /// A call with form parameters, as `admin`.
     pub(crate) fn post(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
         self.form(path, "POST", parameters)
