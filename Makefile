@@ -26,4 +26,5 @@ generate: ## Write the files that are generated from the code
 	cargo run --quiet -- crds --write .
 
 demo: ## Show the operator at work, from nothing
+	cargo build --workspace --bins
 	tests/parts run --sonarqube $(SONARQUBE) -- tests/demo

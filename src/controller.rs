@@ -42,6 +42,7 @@ use crate::server::Readiness;
 pub(crate) use context::Context;
 use context::Stores;
 pub use context::{SecretHosts, Settings};
+pub use event::Occurred;
 
 /// How long a watch may be silent, in seconds: a dead connection is noticed no later.
 const WATCH_TIMEOUT: u32 = 60;

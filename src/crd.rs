@@ -36,17 +36,26 @@ pub use reference::{
 /// The API group of both kinds.
 pub const GROUP: &str = "bindery.dev";
 
-/// Keeps an object until what it made outside the cluster is dealt with.
-pub const FINALIZER: &str = "bindery.dev/release";
+/// Declares the finalizer and the annotations once: name in code, text, and what it does.
+macro_rules! marks {
+    ($(#[doc = $doc:literal] $name:ident = $text:literal,)+) => {
+        $(#[doc = $doc] pub const $name: &str = $text;)+
 
-/// A pass now: any new value; echoed in `status.lastHandledReconcileAt`.
-pub const RECONCILE_REQUESTED_AT: &str = "bindery.dev/reconcile-requested-at";
+        /// Each of them, with what it does, for the reference.
+        pub const MARKS: &[(&str, &str)] = &[$(($text, $doc)),+];
+    };
+}
 
-/// Any value ends a blocked deletion: everything outside the cluster is left as it is.
-pub const FORCE_ORPHAN: &str = "bindery.dev/force-orphan";
-
-/// On a Secret: the comma list of hosts that its token may be sent to.
-pub const ALLOWED_HOSTS: &str = "bindery.dev/allowed-hosts";
+marks! {
+    /// Annotation: any new value has the object looked at now; echoed in `status.lastHandledReconcileAt`.
+    RECONCILE_REQUESTED_AT = "bindery.dev/reconcile-requested-at",
+    /// Annotation: any value ends a blocked deletion; everything outside the cluster is left as it is.
+    FORCE_ORPHAN = "bindery.dev/force-orphan",
+    /// Annotation on a Secret: the comma list of hosts that its token may be sent to.
+    ALLOWED_HOSTS = "bindery.dev/allowed-hosts",
+    /// Finalizer: keeps an object until what it made outside the cluster is dealt with.
+    FINALIZER = "bindery.dev/release",
+}
 
 /// The definitions of both kinds, as `crds/` holds them.
 #[must_use]

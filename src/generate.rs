@@ -1,4 +1,6 @@
-//! What is written from the types and kept in the tree: CRDs and RBAC. Stale files fail a test.
+//! What is written from the code and kept in the tree: CRDs, RBAC and the reference. Stale files fail a test.
+
+mod reference;
 
 use serde::Serialize;
 
@@ -40,6 +42,10 @@ pub fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
     files.push(GeneratedFile {
         path: "deploy/rbac.yaml".to_owned(),
         content: marked(&access_rights()?),
+    });
+    files.push(GeneratedFile {
+        path: "crds/README.md".to_owned(),
+        content: reference::reference(),
     });
     Ok(files)
 }

@@ -1,4 +1,4 @@
-//! Bindery: SonarQube's Bitbucket Server / Data Center integration, made declarative.
+#![doc = include_str!("README.md")]
 
 pub mod bitbucket;
 pub mod cli;

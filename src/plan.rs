@@ -10,11 +10,13 @@ pub mod connection;
 mod reason;
 mod retry;
 pub mod verdict;
+mod vocabulary;
 
 pub use access::{Access, AccessRule};
 pub use claim::{Contender, contest};
 pub use reason::Reason;
 pub use retry::{Class, delay};
+pub(crate) use vocabulary::vocabulary;
 
 /// Whether the servers may be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Who may do what in the cluster: the one source of `deploy/rbac.yaml`.
 //!
 //! Secrets and `ConfigMaps` are not here: a namespace grants those it lends, one by one
-//! (`deploy/samples/platform.yaml`).
+//! (`deploy/samples/grants.yaml`).
 
 use std::collections::BTreeMap;
 

@@ -5,6 +5,7 @@ use kube::Resource;
 use kube::runtime::events::{Event, EventType};
 
 use crate::plan::verdict::{Aspect, LONGEST_MESSAGE, State};
+use crate::plan::vocabulary;
 
 use super::context::Context;
 
@@ -15,63 +16,39 @@ pub(crate) struct Occurrence {
     pub(crate) note: String,
 }
 
-/// What occurred.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Occurred {
-    /// A project was created from a repository.
-    Imported,
-    /// A project or a configuration that was there was taken over.
-    Adopted,
-    /// An existing project was bound.
-    Bound,
-    /// A configuration was created in SonarQube.
-    Created,
-    /// Something that differed was made equal again.
-    DriftCorrected,
-    /// A rotated token was given to SonarQube.
-    CredentialsRotated,
-    /// A project was deleted.
-    ProjectDeleted,
-    /// A configuration was deleted.
-    ConfigurationDeleted,
-    /// Something outside the cluster was left as it is.
-    Orphaned,
-    /// The object became ready, or ready again.
-    Ready,
-    /// The object is not ready any more: the note tells why.
-    NotReady,
+vocabulary! {
+    /// What occurred: the reason of an event.
+    pub enum Occurred {
+        /// A project was created from a repository.
+        Imported,
+        /// A project or a configuration that was there was taken over.
+        Adopted,
+        /// An existing project was bound.
+        Bound,
+        /// A configuration was created in SonarQube.
+        Created,
+        /// Something that differed was made equal again.
+        DriftCorrected,
+        /// A rotated token was given to SonarQube.
+        CredentialsRotated,
+        /// A project was deleted.
+        ProjectDeleted,
+        /// A configuration was deleted.
+        ConfigurationDeleted,
+        /// Something outside the cluster was left as it is.
+        Orphaned,
+        /// The object became ready, or ready again.
+        Ready,
+        /// The object is not ready any more: the note tells why.
+        NotReady,
+    }
 }
 
 impl Occurred {
-    fn reason(self) -> &'static str {
-        match self {
-            Self::Imported => "Imported",
-            Self::Adopted => "Adopted",
-            Self::Bound => "Bound",
-            Self::Created => "Created",
-            Self::DriftCorrected => "DriftCorrected",
-            Self::CredentialsRotated => "CredentialsRotated",
-            Self::ProjectDeleted => "ProjectDeleted",
-            Self::ConfigurationDeleted => "ConfigurationDeleted",
-            Self::Orphaned => "Orphaned",
-            Self::Ready => "Ready",
-            Self::NotReady => "NotReady",
-        }
-    }
-
-    fn type_(self) -> EventType {
-        match self {
-            Self::Orphaned | Self::NotReady => EventType::Warning,
-            Self::Imported
-            | Self::Adopted
-            | Self::Bound
-            | Self::Created
-            | Self::DriftCorrected
-            | Self::CredentialsRotated
-            | Self::ProjectDeleted
-            | Self::ConfigurationDeleted
-            | Self::Ready => EventType::Normal,
-        }
+    /// Whether a person may have to do something about it.
+    #[must_use]
+    pub fn is_warning(self) -> bool {
+        matches!(self, Self::Orphaned | Self::NotReady)
     }
 }
 
@@ -118,9 +95,14 @@ where
     K: Resource<DynamicType = ()>,
 {
     for Occurrence { kind, note } in occurrences {
+        let type_ = if kind.is_warning() {
+            EventType::Warning
+        } else {
+            EventType::Normal
+        };
         let event = Event {
-            type_: kind.type_(),
-            reason: kind.reason().to_owned(),
+            type_,
+            reason: kind.as_str().to_owned(),
             note: Some(note.chars().take(LONGEST_MESSAGE).collect()),
             action: "Reconcile".to_owned(),
             secondary: None,
@@ -130,11 +112,11 @@ where
             kind = %K::kind(&()),
             namespace = object.meta().namespace,
             name = object.meta().name,
-            event = kind.reason(),
+            event = kind.as_str(),
             "{note}"
         );
         if let Err(error) = context.events.publish(&event, &reference).await {
-            tracing::warn!(%error, event = kind.reason(), "an event could not be published");
+            tracing::warn!(%error, event = kind.as_str(), "an event could not be published");
         }
     }
 }

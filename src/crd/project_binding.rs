@@ -113,7 +113,7 @@ pub struct SonarQubeProjectSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Visibility")]
     pub visibility: Option<Visibility>,
-    /// What counts as new code. Written when Bindery creates the project and when this field changes.
+    /// What counts as new code. Written once when the project is created or taken over, and when this field changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_code_definition: Option<NewCodeDefinition>,
 }

@@ -1,130 +1,103 @@
-//! Every reason that a condition or an event may carry.
+//! Every reason that a condition may carry.
 
-/// Declares the reasons once: variant, and what it means to the person who reads it.
-macro_rules! reasons {
-    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
-        /// Why a condition is what it is.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Reason {
-            $($(#[doc = $doc])+ $name,)+
-        }
+use super::vocabulary;
 
-        impl Reason {
-            /// Every reason, in the order of the reference table.
-            pub const ALL: &[Self] = &[$(Self::$name),+];
-
-            /// The reason as it stands in a condition.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => stringify!($name),)+
-                }
-            }
-
-            /// What it means, for the reference table.
-            #[must_use]
-            pub fn meaning(self) -> &'static str {
-                match self {
-                    $(Self::$name => concat!($($doc),+),)+
-                }
-            }
-        }
-    };
-}
-
-reasons! {
-    /// Everything is as declared.
-    Succeeded,
-    /// Work is under way.
-    Progressing,
-    /// Something failed that may pass; it is tried again with growing pauses.
-    ProgressingWithRetry,
-    /// `spec.suspend` is set, here or on the connection: nothing is done.
-    Suspended,
-    /// The object is being deleted.
-    Deleting,
-    /// Nothing has been found out about this yet.
-    NotChecked,
-    /// A field is set whose behaviour is not built yet; nothing is written anywhere.
-    NotImplemented,
-    /// The connection does not exist, or does not admit this namespace.
-    ConnectionNotFound,
-    /// The connection is not ready; its own conditions tell why.
-    ConnectionNotReady,
-    /// A server of the connection cannot be reached at the moment.
-    ConnectionUnavailable,
-    /// The connection admits the namespace, but no entry of its `access` admits this repository with this project key.
-    AccessDenied,
-    /// The Secret does not exist.
-    SecretNotFound,
-    /// The Secret has no such key.
-    SecretKeyMissing,
-    /// The key of the Secret is empty.
-    SecretEmpty,
-    /// What the Secret holds cannot be a token.
-    SecretMalformed,
-    /// The operator may not read the Secret; the message holds the commands that grant it.
-    SecretForbidden,
-    /// The host is not among those that a token may be sent to.
-    HostNotAllowed,
-    /// The URL is plain http: the token would travel in clear.
-    InsecureURL,
-    /// The server does not accept the token.
-    AuthenticationFailed,
-    /// The token works, but its user lacks a permission that the message names.
-    PermissionMissing,
-    /// The edition of SonarQube cannot do this; the message names those that can.
-    UnsupportedEdition,
-    /// The version of a server cannot do this; the message names the first that can.
-    UnsupportedVersion,
-    /// SonarQube allows one Bitbucket configuration, and another one is there.
-    ConfigurationLimit,
-    /// SonarQube was given the configuration, and says that it does not work.
-    ValidationFailed,
-    /// TLS with the server failed.
-    TLSFailed,
-    /// The name of the server cannot be resolved.
-    DNSFailed,
-    /// The server did not answer in time.
-    Timeout,
-    /// The server asks to be called less often.
-    RateLimited,
-    /// The server is starting up, migrating its database, or shutting down.
-    ServerNotUp,
-    /// What answered does not answer like the server it should be.
-    UnexpectedResponse,
-    /// The server redirects elsewhere; a token is not sent after a redirect.
-    RedirectRefused,
-    /// A field holds what admission could not check.
-    InvalidSpec,
-    /// The repository does not exist, or the token cannot see it.
-    RepositoryNotFound,
-    /// The repository was renamed or moved.
-    RepositoryMoved,
-    /// The repository is bound to another SonarQube project already.
-    RepositoryAlreadyBound,
-    /// The SonarQube project does not exist, and this binding may not create it.
-    ProjectNotFound,
-    /// A SonarQube project with this key exists and was not asked for by its key.
-    ProjectExists,
-    /// The SonarQube project is bound to another repository.
-    ProjectAlreadyBound,
-    /// The repository is bound to several SonarQube projects; one must be named.
-    AmbiguousProject,
-    /// SonarQube holds bindings that the token cannot see, so nothing new is created.
-    HiddenBindings,
-    /// Another object manages the same thing and was first.
-    AlreadyManaged,
-    /// A configuration of this name is in SonarQube and may not be adopted.
-    AdoptionRefused,
-    /// Something is not as declared, and is not mended.
-    DriftDetected,
-    /// Bindings still need the connection.
-    InUse,
-    /// Deletion waits for something that the message names.
-    DeletionBlocked,
-    /// SonarQube's Server base URL is not set: links in pull requests lead to localhost.
-    ServerBaseURLUnset,
-    /// A defect of Bindery: please report it with the log.
-    InternalError,
+vocabulary! {
+    /// Why a condition is what it is.
+    pub enum Reason {
+        /// Everything is as declared.
+        Succeeded,
+        /// Work is under way.
+        Progressing,
+        /// Something failed that may pass; it is tried again with growing pauses.
+        ProgressingWithRetry,
+        /// `spec.suspend` is set, here or on the connection: nothing is done.
+        Suspended,
+        /// The object is being deleted.
+        Deleting,
+        /// Nothing has been found out about this yet.
+        NotChecked,
+        /// A field is set whose behaviour is not built yet; nothing is written anywhere.
+        NotImplemented,
+        /// The connection does not exist, or does not admit this namespace.
+        ConnectionNotFound,
+        /// The connection is not ready; its own conditions tell why.
+        ConnectionNotReady,
+        /// A server of the connection cannot be reached at the moment.
+        ConnectionUnavailable,
+        /// The connection admits the namespace, but no entry of its `access` admits this repository with this project key.
+        AccessDenied,
+        /// The Secret does not exist.
+        SecretNotFound,
+        /// The Secret has no such key.
+        SecretKeyMissing,
+        /// The key of the Secret is empty.
+        SecretEmpty,
+        /// What the Secret holds cannot be a token.
+        SecretMalformed,
+        /// The operator may not read the Secret; the message holds the commands that grant it.
+        SecretForbidden,
+        /// The host is not among those that a token may be sent to.
+        HostNotAllowed,
+        /// The URL is plain http: the token would travel in clear.
+        InsecureURL,
+        /// The server does not accept the token.
+        AuthenticationFailed,
+        /// The token works, but its user lacks a permission that the message names.
+        PermissionMissing,
+        /// The edition of SonarQube cannot do this; the message names those that can.
+        UnsupportedEdition,
+        /// The version of a server cannot do this; the message names the first that can.
+        UnsupportedVersion,
+        /// SonarQube allows one Bitbucket configuration, and another one is there.
+        ConfigurationLimit,
+        /// SonarQube was given the configuration, and says that it does not work.
+        ValidationFailed,
+        /// TLS with the server failed.
+        TLSFailed,
+        /// The name of the server cannot be resolved.
+        DNSFailed,
+        /// The server did not answer in time.
+        Timeout,
+        /// The server asks to be called less often.
+        RateLimited,
+        /// The server is starting up, migrating its database, or shutting down.
+        ServerNotUp,
+        /// What answered does not answer like the server it should be.
+        UnexpectedResponse,
+        /// The server redirects elsewhere; a token is not sent after a redirect.
+        RedirectRefused,
+        /// A field holds what admission could not check.
+        InvalidSpec,
+        /// The repository does not exist, or the token cannot see it.
+        RepositoryNotFound,
+        /// The repository was renamed or moved.
+        RepositoryMoved,
+        /// The repository is bound to another SonarQube project already.
+        RepositoryAlreadyBound,
+        /// The SonarQube project does not exist, and this binding may not create it.
+        ProjectNotFound,
+        /// A SonarQube project with this key exists and was not asked for by its key.
+        ProjectExists,
+        /// The SonarQube project is bound to another repository.
+        ProjectAlreadyBound,
+        /// The repository is bound to several SonarQube projects; one must be named.
+        AmbiguousProject,
+        /// SonarQube holds bindings that the token cannot see, so nothing new is created.
+        HiddenBindings,
+        /// Another object manages the same thing and was first.
+        AlreadyManaged,
+        /// A configuration of this name is in SonarQube and may not be adopted.
+        AdoptionRefused,
+        /// Something is not as declared, and is not mended.
+        DriftDetected,
+        /// Bindings still need the connection.
+        InUse,
+        /// Deletion waits for something that the message names.
+        DeletionBlocked,
+        /// SonarQube's Server base URL is not set: links in pull requests lead to localhost.
+        ServerBaseURLUnset,
+        /// A defect of Bindery: please report it with the log.
+        InternalError,
+    }
 }

@@ -1,63 +1,31 @@
 //! What the conditions say. `Ready`, `Reconciling` and `Stalled` are computed here from the outcome of a
 //! pass, by one table, for both kinds; nobody sets them by hand.
 
-use super::{Reason, Refusal};
+use super::{Reason, Refusal, vocabulary};
 
-/// The type of a condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Aspect {
-    /// Everything is as declared, for the generation that the condition names.
-    Ready,
-    /// Work is under way, or is tried again. Present only while true.
-    Reconciling,
-    /// Nothing goes on until a person does something. Present only while true.
-    Stalled,
-    /// Connection: SonarQube answers and is up.
-    SonarQubeReachable,
-    /// Connection: Bitbucket answers and is a version that Bindery knows.
-    BitbucketReachable,
-    /// Connection: all tokens work and have the permissions they need.
-    CredentialsValid,
-    /// Connection: SonarQube's configuration is as declared, and works.
-    ConfigurationSynced,
-    /// Binding: the connection admits it, and the project may be taken.
-    Accepted,
-    /// Binding: project and binding are as declared.
-    Synced,
-    /// Binding: quality gates can appear in pull requests. Does not hold `Ready` back.
-    DecorationReady,
-}
-
-impl Aspect {
-    /// Every aspect, in the order in which conditions stand in a status.
-    pub const ALL: &[Self] = &[
-        Self::Ready,
-        Self::Reconciling,
-        Self::Stalled,
-        Self::SonarQubeReachable,
-        Self::BitbucketReachable,
-        Self::CredentialsValid,
-        Self::ConfigurationSynced,
-        Self::Accepted,
-        Self::Synced,
-        Self::DecorationReady,
-    ];
-
-    /// The type as it stands in the status.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ready => "Ready",
-            Self::Reconciling => "Reconciling",
-            Self::Stalled => "Stalled",
-            Self::SonarQubeReachable => "SonarQubeReachable",
-            Self::BitbucketReachable => "BitbucketReachable",
-            Self::CredentialsValid => "CredentialsValid",
-            Self::ConfigurationSynced => "ConfigurationSynced",
-            Self::Accepted => "Accepted",
-            Self::Synced => "Synced",
-            Self::DecorationReady => "DecorationReady",
-        }
+vocabulary! {
+    /// The type of a condition, in the order in which conditions stand in a status.
+    pub enum Aspect {
+        /// Everything is as declared, for the generation that the condition names.
+        Ready,
+        /// Work is under way, or is tried again. Present only while true.
+        Reconciling,
+        /// Nothing goes on until a person does something. Present only while true.
+        Stalled,
+        /// Connection: SonarQube answers and is up.
+        SonarQubeReachable,
+        /// Connection: Bitbucket answers and is a version that Bindery knows.
+        BitbucketReachable,
+        /// Connection: all tokens work and have the permissions they need.
+        CredentialsValid,
+        /// Connection: SonarQube's configuration is as declared, and works.
+        ConfigurationSynced,
+        /// Binding: the connection admits it, and the project may be taken.
+        Accepted,
+        /// Binding: project and binding are as declared.
+        Synced,
+        /// Binding: quality gates can appear in pull requests. Does not hold `Ready` back.
+        DecorationReady,
     }
 }
 

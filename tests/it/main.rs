@@ -10,6 +10,7 @@ mod apiserver;
 mod architecture;
 mod contract;
 mod deployment;
+mod documents;
 mod e2e;
 mod generated;
 mod schema;
