@@ -13,6 +13,7 @@ mod error;
 mod event;
 mod finalizer;
 mod lifecycle;
+mod objects;
 mod pass;
 mod session;
 mod status;
@@ -23,15 +24,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::WatchStreamExt as _;
 use kube::runtime::controller::{self, Controller};
-use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::watcher::{Event, watcher};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -43,9 +45,7 @@ pub(crate) use context::Context;
 use context::Stores;
 pub use context::{SecretHosts, Settings};
 pub use event::Occurred;
-
-/// How long a watch may be silent, in seconds: a dead connection is noticed no later.
-const WATCH_TIMEOUT: u32 = 60;
+use objects::Seen;
 
 /// How long passes that are under way have to come to their end: less than a pod has.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -58,52 +58,68 @@ pub async fn run(
     readiness: Readiness,
     stop: CancellationToken,
 ) {
-    let draining = stop.clone();
-    let watching = watcher::Config::default().timeout(WATCH_TIMEOUT);
-    let passes = controller::Config::default().concurrency(settings.concurrency);
-    let connections =
-        Controller::new(Api::all(client.clone()), watching.clone()).with_config(passes.clone());
-    let bindings = Controller::new(Api::all(client.clone()), watching.clone()).with_config(passes);
-    let (namespaces, namespaces_writer) = reflector::store();
-    let stores = Stores {
-        connections: connections.store(),
-        bindings: bindings.store(),
-        namespaces,
+    let (notice, noticed) = unbounded_channel();
+    let seen = Seen::default();
+    let (connections, connection_changes) = {
+        let notice = notice.clone();
+        let changed = move |connection: &BitbucketConnection| {
+            notice
+                .send(Noticed::Connection(reference_to(connection)))
+                .ok();
+        };
+        objects::watch(&client, seen.connections.clone(), changed, |_| {})
     };
-    let (context, asked) = Context::new(client.clone(), settings, metrics, stores);
-    // The spec of a connection decides about its bindings: `access`, `suspend`, `managementPolicy`.
-    let connections_of_bindings = Api::<DeserializeGuard<BitbucketConnection>>::all(client);
-    let bindings = bindings.watches(
-        connections_of_bindings,
-        watching.clone(),
-        bindings_of(context.bindings.clone()),
-    );
+    let (bindings, binding_changes) = {
+        let gone = move |binding: &ProjectBinding| {
+            notice
+                .send(Noticed::BindingGone(binding::validate::connection_of(
+                    binding,
+                )))
+                .ok();
+        };
+        objects::watch(&client, seen.bindings.clone(), |_| {}, gone)
+    };
+    let (namespaces, namespaces_writer) = reflector::store();
+    let passes = controller::Config::default().concurrency(settings.concurrency);
+    let connection_queue =
+        Controller::for_stream(connection_changes, connections.clone()).with_config(passes.clone());
+    let binding_queue =
+        Controller::for_stream(binding_changes, bindings.clone()).with_config(passes);
+    let stores = Stores {
+        connections,
+        bindings,
+        namespaces,
+        seen,
+    };
+    let (context, asked) = Context::new(client, settings, metrics, stores);
 
     let mut tasks = JoinSet::new();
-    tasks.spawn(follow_namespaces(
-        watching,
-        namespaces_writer,
-        Arc::clone(&context),
-        stop.clone(),
-    ));
-    tasks.spawn(counts::keep(Arc::clone(&context), stop.clone()));
-    tasks.spawn(announce(Arc::clone(&context), readiness, stop.clone()));
+    let (shared, stopping) = (|| Arc::clone(&context), || stop.clone());
+    tasks.spawn(follow_namespaces(namespaces_writer, shared(), stopping()));
+    tasks.spawn(follow_notices(noticed, shared(), stopping()));
+    tasks.spawn(counts::keep(shared(), stopping()));
+    tasks.spawn(announce(shared(), readiness, stopping()));
     tasks.spawn(work(
-        connections,
+        connection_queue,
         asked.connections,
-        Arc::clone(&context),
-        stop.clone(),
+        shared(),
+        stopping(),
         connection::reconcile,
     ));
     tasks.spawn(work(
-        bindings,
+        binding_queue,
         asked.bindings,
-        context,
-        stop,
+        shared(),
+        stopping(),
         binding::reconcile,
     ));
+    drain(tasks, stop).await;
+}
+
+/// Waits for the tasks, and after the word to stop no longer than a pod has.
+async fn drain(mut tasks: JoinSet<()>, stop: CancellationToken) {
     let given_up = async {
-        draining.cancelled().await;
+        stop.cancelled().await;
         tokio::time::sleep(DRAIN).await;
     };
     let ended = async {
@@ -148,40 +164,66 @@ async fn work<K, Story, Pass>(
         .await;
 }
 
-/// The bindings of a connection that changed.
-fn bindings_of(
-    bindings: Store<DeserializeGuard<ProjectBinding>>,
-) -> impl Fn(DeserializeGuard<BitbucketConnection>) -> Vec<ObjectRef<DeserializeGuard<ProjectBinding>>>
-{
-    move |connection| {
-        let reference = (
-            connection.namespace().unwrap_or_default(),
-            connection.name_any(),
-        );
-        let state = bindings.state();
-        let bindings = state.iter().filter_map(|guarded| guarded.0.as_ref().ok());
-        bindings
-            .filter(|binding| binding::validate::connection_of(binding) == reference)
-            .map(|binding| {
-                ObjectRef::new(&binding.name_any()).within(&binding.namespace().unwrap_or_default())
-            })
-            .collect()
+/// What a watch saw that concerns other objects than the one it saw.
+enum Noticed {
+    /// A connection has another spec: `access`, `suspend` and `managementPolicy` decide about its bindings.
+    Connection((String, String)),
+    /// A binding of this connection is gone, and its claim with it.
+    BindingGone((String, String)),
+}
+
+fn reference_to(connection: &BitbucketConnection) -> (String, String) {
+    (
+        connection.namespace().unwrap_or_default(),
+        connection.name_any(),
+    )
+}
+
+/// Has those objects looked at that the change of another one concerns.
+async fn follow_notices(
+    mut noticed: UnboundedReceiver<Noticed>,
+    context: Arc<Context>,
+    stop: CancellationToken,
+) {
+    while let Some(Some(notice)) = stop.run_until_cancelled(noticed.recv()).await {
+        let (Noticed::Connection((namespace, name)) | Noticed::BindingGone((namespace, name))) =
+            &notice;
+        let found = context
+            .connections
+            .get(&ObjectRef::new(name).within(namespace));
+        let Some(Ok(connection)) = found.as_ref().map(|guarded| guarded.0.as_ref()) else {
+            continue;
+        };
+        match notice {
+            Noticed::Connection(_) => binding::trigger::all(connection, &context),
+            Noticed::BindingGone(_) => {
+                binding::trigger::waiting_for_a_claim(connection, &context);
+                if connection.metadata.deletion_timestamp.is_some() {
+                    context.triggers.connection(namespace, name);
+                }
+            }
+        }
     }
 }
 
 /// Keeps the labels of all namespaces, which `access` selects by, and has the bindings of a changed one looked at.
 async fn follow_namespaces(
-    config: watcher::Config,
     writer: reflector::store::Writer<PartialObjectMeta<Namespace>>,
     context: Arc<Context>,
     stop: CancellationToken,
 ) {
-    let events = watcher(
-        Api::<PartialObjectMeta<Namespace>>::all(context.client.clone()),
-        config,
-    )
-    .default_backoff();
-    let namespaces = reflector::reflector(writer, events).applied_objects();
+    let seen = context.seen.namespaces.clone();
+    let all = Api::<PartialObjectMeta<Namespace>>::all(context.client.clone());
+    let events = watcher(all, objects::config())
+        .default_backoff()
+        .reflect(writer);
+    let namespaces = events
+        .inspect_ok(move |event| {
+            if matches!(event, Event::InitDone) {
+                seen.cancel();
+            }
+        })
+        .applied_objects();
     let mut namespaces = std::pin::pin!(namespaces.take_until(stop.cancelled_owned()));
     while let Some(namespace) = namespaces.next().await {
         match namespace {
@@ -202,18 +244,11 @@ async fn follow_namespaces(
 
 /// Says that the operator is ready once it has seen every object.
 async fn announce(context: Arc<Context>, readiness: Readiness, stop: CancellationToken) {
-    let Context {
-        connections,
-        bindings,
-        namespaces,
-        ..
-    } = &*context;
-    let seen = async {
-        connections.wait_until_ready().await.is_ok()
-            && bindings.wait_until_ready().await.is_ok()
-            && namespaces.wait_until_ready().await.is_ok()
-    };
-    if stop.run_until_cancelled(seen).await == Some(true) {
+    if stop
+        .run_until_cancelled(context.seen.everything())
+        .await
+        .is_some()
+    {
         readiness.reached();
     }
 }

@@ -75,20 +75,29 @@ impl Inventory {
         setting: (&SettingId, &SettingKey),
     ) -> Result<Self, SweepError> {
         let (id, key) = setting;
+        let count = async || {
+            sonarqube
+                .count_binding(key)
+                .await
+                .map_err(SweepError::SonarQube)
+        };
+        // Counted before, so that an import meanwhile makes nothing look hidden; counted once more where
+        // something does, since a deletion meanwhile makes it look so as well.
+        let counted = count().await?;
         let bindings = sonarqube
             .project_bindings(id)
             .await
             .map_err(SweepError::SonarQube)?;
-        let counted = sonarqube
-            .count_binding(key)
-            .await
-            .map_err(SweepError::SonarQube)?;
+        let listed = bindings.len() as u64;
+        let hidden_bindings = match counted.saturating_sub(listed) {
+            0 => 0,
+            hidden => count().await?.saturating_sub(listed).min(hidden),
+        };
         let projects = sonarqube.projects().await.map_err(SweepError::SonarQube)?;
         let repositories = bitbucket
             .repositories(None)
             .await
             .map_err(SweepError::Bitbucket)?;
-        let hidden_bindings = counted.saturating_sub(bindings.len() as u64);
         let mut bound: HashMap<String, Option<RepositoryPath>> = bindings
             .into_iter()
             .map(|row| (row.project_key.folded(), row.repository))

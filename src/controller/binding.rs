@@ -1,7 +1,7 @@
 //! The story of a ProjectBinding: find its connection, see whether it may work, compare, write, look again.
 
 mod apply;
-mod dereference;
+pub(crate) mod dereference;
 mod observe;
 mod release;
 mod report;
@@ -295,14 +295,12 @@ impl Work<'_, '_> {
     }
 
     fn rival(&self) -> Option<crate::plan::Contender> {
-        let Context {
-            claims, bindings, ..
-        } = self.context;
+        let claims = &self.context.claims;
         claims.on_project(
             &self.view.server,
             &self.desired.key,
             &self.binding,
-            bindings,
+            self.context,
         )
     }
 

@@ -16,7 +16,8 @@ use crate::identity::{
 };
 use crate::plan::{Contender, contest};
 
-use super::binding::validate;
+use super::binding::{dereference, validate};
+use super::context::Context;
 use super::status;
 
 /// A project or a configuration on a server, folded: what can be claimed once.
@@ -48,6 +49,8 @@ impl Claims {
     /// Remembers an acceptance until the watch shows it.
     pub(crate) fn remember(&self, server: &ServerId, name: &str, holder: &Uid) {
         let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        // A holder has one claim of a kind: one under an earlier name is void.
+        fresh.retain(|_, uid| uid != holder);
         fresh.insert((server.clone(), name.to_lowercase()), holder.clone());
     }
 
@@ -63,9 +66,9 @@ impl Claims {
         server: &ServerId,
         key: &ProjectKey,
         own: &ProjectBinding,
-        bindings: &Store<DeserializeGuard<ProjectBinding>>,
+        context: &Context,
     ) -> Option<Contender> {
-        let all = bindings.state();
+        let all = context.bindings.state();
         let claimants = all
             .iter()
             .filter_map(|guarded| guarded.0.as_ref().ok())
@@ -84,7 +87,8 @@ impl Claims {
                     wants: held.is_none()
                         && validate::connection_of(binding) == validate::connection_of(own)
                         && validate::wanted_key(binding).is_some_and(|wanted| wanted.same(key))
-                        && !status::is_stalled(binding),
+                        && !status::is_stalled(binding)
+                        && dereference::admits(binding, key, context),
                 }
             });
         self.rival(server, key.as_str(), &uid(own), claimants)
@@ -167,6 +171,9 @@ pub(crate) fn held_for(
             uid(*binding) != uid(own)
                 && binding.spec.management_policy == ManagementPolicy::Full
                 && binding.metadata.deletion_timestamp.is_none()
+                // One that does not move will not make room either.
+                && !binding.spec.suspend
+                && !status::is_stalled(*binding)
                 && holds(binding)
         })?;
     validate::repository(&holder.spec).ok()

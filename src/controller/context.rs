@@ -20,6 +20,7 @@ use crate::plan::{Class, delay};
 
 use super::claims::{Claims, uid};
 use super::connection::memory::Memories;
+use super::objects::Seen;
 use super::session::Sessions;
 use super::watches::Watches;
 
@@ -60,6 +61,7 @@ pub(crate) struct Context {
     pub(crate) connections: Store<DeserializeGuard<BitbucketConnection>>,
     pub(crate) bindings: Store<DeserializeGuard<ProjectBinding>>,
     pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
+    pub(crate) seen: Seen,
     pub(crate) sessions: Sessions,
     pub(crate) memories: Memories,
     pub(crate) claims: Claims,
@@ -75,6 +77,7 @@ pub(crate) struct Stores {
     pub(crate) connections: Store<DeserializeGuard<BitbucketConnection>>,
     pub(crate) bindings: Store<DeserializeGuard<ProjectBinding>>,
     pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
+    pub(crate) seen: Seen,
 }
 
 /// The other ends of the triggers.
@@ -94,6 +97,7 @@ impl Context {
             connections,
             bindings,
             namespaces,
+            seen,
         } = stores;
         let (ask_connection, asked_connections) = unbounded_channel();
         let (ask_binding, asked_bindings) = unbounded_channel();
@@ -108,6 +112,7 @@ impl Context {
             connections,
             bindings,
             namespaces,
+            seen,
             sessions: Sessions::default(),
             memories: Memories::default(),
             claims: Claims::default(),

@@ -24,8 +24,11 @@ type Counts = HashMap<(String, String), (i64, i64)>;
 
 /// Writes what changed, until told to stop. Counts what is there: a binding may go without any pass over it.
 pub(crate) async fn keep(context: Arc<Context>, stop: CancellationToken) {
-    let seen = stop.run_until_cancelled(context.bindings.wait_until_ready());
-    if !matches!(seen.await, Some(Ok(()))) {
+    if stop
+        .run_until_cancelled(context.seen.everything())
+        .await
+        .is_none()
+    {
         return;
     }
     let mut ticks = tokio::time::interval(PERIOD);

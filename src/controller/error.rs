@@ -100,24 +100,47 @@ impl Error {
 
     /// When the server wants to be asked again.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
+        if let Self::Bitbucket {
+            source: bitbucket::Error::RateLimited { retry_after, .. },
+            ..
+        } = self
+        {
+            return *retry_after;
+        }
         self.failure().and_then(Failure::retry_after)
     }
 
     /// Whether a server of the connection, not the object, is the trouble: no other object need find out by itself.
     pub(crate) fn is_outage(&self) -> bool {
-        matches!(self, Self::NotUp { .. })
-            || self.failure().is_some_and(Failure::is_transient)
-            || matches!(
-                self,
-                Self::SonarQube {
-                    source: sonarqube::Error::Unauthorized { .. }
-                        | sonarqube::Error::UnknownUrl { .. },
-                    ..
-                } | Self::Bitbucket {
-                    source: bitbucket::Error::InvalidToken { .. },
-                    ..
-                }
-            )
+        match self {
+            Self::NotUp { .. } => true,
+            Self::SonarQube { source, .. } => match source {
+                sonarqube::Error::Unauthorized { .. } | sonarqube::Error::UnknownUrl { .. } => true,
+                sonarqube::Error::Transport(failure) => concerns_the_server(failure),
+                sonarqube::Error::Forbidden { .. }
+                | sonarqube::Error::NotFound { .. }
+                | sonarqube::Error::Rejected { .. } => false,
+            },
+            Self::Bitbucket { source, .. } => match source {
+                bitbucket::Error::InvalidToken { .. }
+                | bitbucket::Error::Unlicensed { .. }
+                | bitbucket::Error::Captcha { .. }
+                | bitbucket::Error::WrongRoute { .. }
+                | bitbucket::Error::RateLimited { .. } => true,
+                bitbucket::Error::Transport(failure) => concerns_the_server(failure),
+                bitbucket::Error::PermissionDenied { .. }
+                | bitbucket::Error::NotFound { .. }
+                | bitbucket::Error::Rejected { .. } => false,
+            },
+            Self::Kubernetes { .. }
+            | Self::Refused(_)
+            | Self::Waiting(_)
+            | Self::Retry(_)
+            | Self::Denied(_)
+            | Self::Deadline { .. }
+            | Self::Unstable { .. }
+            | Self::Panicked => false,
+        }
     }
 
     /// What a condition says of it: the whole chain, joined once.
@@ -242,6 +265,15 @@ fn bitbucket_reason(error: &bitbucket::Error) -> Reason {
         RateLimited { .. } => Reason::RateLimited,
         Transport(failure) => failure_reason(failure),
     }
+}
+
+/// Whether no call to the server can do better.
+fn concerns_the_server(failure: &Failure) -> bool {
+    failure.is_transient()
+        || matches!(
+            failure.problem,
+            Problem::Tls { .. } | Problem::HostRefused(_) | Problem::Redirected { .. }
+        )
 }
 
 fn failure_class(failure: &Failure) -> Class {

@@ -70,6 +70,7 @@ where
             return Ok(Action::await_change());
         }
     };
+    context.seen.everything().await;
     let started = Instant::now();
     let deadline = context.settings.deadline;
     let pass = AssertUnwindSafe(story(object, Arc::clone(&context))).catch_unwind();

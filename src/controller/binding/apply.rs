@@ -126,7 +126,15 @@ impl Work<'_, '_> {
         name: &str,
         repository: RepositoryPath,
     ) -> Result<(), Error> {
-        let bound = self.put(&key, name, &repository).await?;
+        let bound = match self.put(&key, name, &repository).await {
+            Err(error) if is_refusal(&error) => {
+                // Nothing was created: whoever creates it now is not us.
+                self.desired.record.intent = None;
+                self.commit();
+                return Err(error);
+            }
+            answer => answer?,
+        };
         let ours = bound.created != Some(false);
         let note = if ours {
             format!("imported repository {repository} as SonarQube project {key}")
@@ -242,6 +250,12 @@ impl Work<'_, '_> {
 
     fn accept(&mut self, acceptance: Acceptance) {
         let Acceptance { key, id, origin } = acceptance;
+        if key != self.desired.key {
+            // Another project than the one that was asked about: the next round asks about it, in its turn, and
+            // finds who has the claim.
+            self.desired.key = key;
+            return;
+        }
         let own = self.own().clone();
         let (made, kind) = match origin {
             Origin::Imported => (Some(own), Occurred::Imported),
@@ -282,5 +296,19 @@ impl Work<'_, '_> {
 
     fn tell(&mut self, kind: Occurred, note: String) {
         self.report.occurrences.push(Occurrence::new(kind, note));
+    }
+}
+
+/// Whether SonarQube has said no. A lost answer or a server's error may have created the project all the same.
+fn is_refusal(error: &Error) -> bool {
+    let Error::SonarQube { source, .. } = error else {
+        return matches!(error, Error::Retry(_));
+    };
+    match source {
+        sonarqube::Error::Rejected { .. } => !source.is_similar_key(),
+        sonarqube::Error::Forbidden { .. } | sonarqube::Error::Unauthorized { .. } => true,
+        sonarqube::Error::NotFound { .. }
+        | sonarqube::Error::UnknownUrl { .. }
+        | sonarqube::Error::Transport(_) => false,
     }
 }

@@ -12,9 +12,10 @@ use kube::runtime::reflector::ObjectRef;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::crd::{AccessEntry, BitbucketConnection, ProjectBinding};
+use crate::identity::ProjectKey;
 use crate::plan::{Access, AccessRule, Reason, Refusal};
 
-use super::validate::connection_of;
+use super::validate::{self, connection_of};
 
 /// The connection of a binding, if it admits the binding's namespace.
 pub(super) struct Reference {
@@ -42,6 +43,13 @@ pub(super) fn reference(binding: &ProjectBinding, context: &Context) -> Result<R
             ),
         ))
     })
+}
+
+/// Whether the connection of a binding admits it with this key.
+pub(crate) fn admits(binding: &ProjectBinding, key: &ProjectKey, context: &Context) -> bool {
+    let repository = validate::repository(&binding.spec);
+    reference(binding, context)
+        .is_ok_and(|reference| repository.is_ok_and(|path| reference.access.admits(&path, key)))
 }
 
 /// What the connection admits for the binding's namespace; `None`: nothing at all.

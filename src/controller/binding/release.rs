@@ -22,7 +22,7 @@ use crate::plan::verdict::Outcome;
 use crate::plan::{Reason, Refusal};
 
 use super::report::Report;
-use super::{WITHOUT_CONNECTION, observe, trigger, validate};
+use super::{WITHOUT_CONNECTION, dereference, observe, trigger, validate, waiting};
 
 /// Lets a deleted binding go, as soon as it may.
 pub(super) async fn release(
@@ -113,6 +113,11 @@ async fn undo(
     let Some(connection) = connection else {
         return Ok(Some(orphaned("its BitbucketConnection is gone")));
     };
+    if !dereference::admits(binding, &key, context) {
+        return Ok(Some(orphaned(
+            "its BitbucketConnection does not admit it any more",
+        )));
+    }
     let view = match view(connection, context) {
         Ok(view) => view,
         Err(error) if credentials_gone(connection, context).await? => {
@@ -133,7 +138,7 @@ async fn undo(
     let seen = project.as_ref().map_or(Seen::Gone, Seen::There);
     let rival = context
         .claims
-        .on_project(&view.server, &key, binding, &context.bindings);
+        .on_project(&view.server, &key, binding, context);
     let claimed_by_other = rival.is_some_and(|rival| rival.accepted);
     match decide(policy, &facts(seen, claimed_by_other)) {
         Release::DeleteProject(key) => delete(&key, &view).await.map(Some),
@@ -175,7 +180,7 @@ fn policy(binding: &ProjectBinding, connection: Option<&BitbucketConnection>) ->
 fn view(connection: &BitbucketConnection, context: &Context) -> Result<Arc<View>, Error> {
     match context.sessions.of(&uid(connection)) {
         Some(Session::Open(view)) => Ok(view),
-        Some(Session::Closed(why)) => Err(Error::Retry(why)),
+        Some(Session::Closed(why)) => Err(waiting(connection, &why)),
         None => Err(Error::Retry(Refusal::new(
             Reason::ConnectionNotReady,
             "the connection was not looked at yet since the operator started",

@@ -106,12 +106,17 @@ impl<'a> Report<'a> {
         }
         let refusal = error.refusal();
         let was_accepted = self.record.accepted.is_some();
-        let at = if was_accepted {
+        let still_accepted = was_accepted
+            && !matches!(
+                refusal.reason,
+                Reason::ConnectionNotFound | Reason::AccessDenied | Reason::AlreadyManaged
+            );
+        let at = if still_accepted {
             Aspect::Synced
         } else {
             Aspect::Accepted
         };
-        let reached: &[Aspect] = if was_accepted {
+        let reached: &[Aspect] = if still_accepted {
             &[Aspect::Accepted]
         } else {
             &[]

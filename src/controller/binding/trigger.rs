@@ -29,20 +29,26 @@ pub(crate) fn changed(connection: &BitbucketConnection, changes: &Changes, conte
         let path = format!("{}/{}", repository.project, repository.slug).to_lowercase();
         key.is_some_and(|key| changes.projects.contains(&key))
             || changes.repositories.contains(&path)
+            // No row tells that nothing is hidden any more.
+            || waits_for(binding, Reason::HiddenBindings)
     });
 }
 
 /// The bindings that wait for a claim which may be free now.
 pub(crate) fn waiting_for_a_claim(connection: &BitbucketConnection, context: &Context) {
     each(connection, context, |binding| {
-        let conditions = binding
-            .status
-            .as_ref()
-            .map_or(&[][..], |status| &status.conditions);
-        conditions
-            .iter()
-            .any(|condition| condition.reason == Reason::AlreadyManaged.as_str())
+        waits_for(binding, Reason::AlreadyManaged)
     });
+}
+
+fn waits_for(binding: &ProjectBinding, reason: Reason) -> bool {
+    let conditions = binding
+        .status
+        .as_ref()
+        .map_or(&[][..], |status| &status.conditions);
+    conditions
+        .iter()
+        .any(|condition| condition.reason == reason.as_str())
 }
 
 /// `namespace/name` of the bindings whose own deletion needs the connection.
