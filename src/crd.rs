@@ -20,8 +20,8 @@ use kube::CustomResourceExt;
 pub use bitbucket_connection::{
     AccessEntry, AdoptionPolicy, AppliedSecrets, BindingCounts, BitbucketConnection,
     BitbucketConnectionSpec, BitbucketConnectionStatus, BitbucketServer, BitbucketServerStatus,
-    ConfigurationStatus, ConnectionDeletionPolicy, SecretVersion, SonarQubeServer,
-    SonarQubeServerStatus, TokenExpiry,
+    ConfigurationIntent, ConfigurationStatus, ConnectionDeletionPolicy, SecretVersion,
+    SonarQubeServer, SonarQubeServerStatus, TokenExpiry,
 };
 pub use project_binding::{
     BindingDeletionPolicy, BindingMode, ConnectionStatus, Difference, Intent, NewCodeDefinition,

@@ -16,9 +16,7 @@ use std::time::Duration;
 
 use kube::{Api, ResourceExt as _};
 
-use crate::crd::{
-    BitbucketConnection, BitbucketConnectionStatus, ManagementPolicy, RECONCILE_REQUESTED_AT,
-};
+use crate::crd::{BitbucketConnection, BitbucketConnectionStatus, RECONCILE_REQUESTED_AT};
 use crate::plan::verdict::{Aspect, Outcome, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
@@ -29,7 +27,6 @@ use super::error::Error;
 use super::event;
 use super::lifecycle::Lifecycle;
 use super::pass::Next;
-use super::session::Session;
 use super::status::{self, Precondition};
 use super::{binding, finalizer};
 
@@ -67,42 +64,58 @@ pub(crate) async fn reconcile(
         }
         Lifecycle::Live => {}
     }
-    let (pass, result) = converge(&connection, &context).await;
-    pass.report(&api, result).await
+    // The watch may lag behind our own last write, and what that recorded would be lost: go by the object itself.
+    match api.get_opt(&connection.name_any()).await {
+        Ok(Some(fresh))
+            if fresh.uid() == connection.uid()
+                && Lifecycle::of(&fresh, fresh.spec.suspend) == Lifecycle::Live =>
+        {
+            let (pass, result) = converge(fresh, &context).await;
+            pass.report(&api, result).await
+        }
+        // The watch brings what has become of it.
+        Ok(_) => Ok(Next::Gone),
+        Err(source) => Err(Error::Kubernetes {
+            doing: "read the object",
+            source,
+        }),
+    }
 }
 
 /// Makes a pass; its bindings may work, or have to wait, as it ends.
-async fn converge<'a>(
-    connection: &'a BitbucketConnection,
-    context: &'a Context,
-) -> (Pass<'a>, Result<Vec<Difference>, Error>) {
-    let own = uid(connection);
+async fn converge(
+    connection: BitbucketConnection,
+    context: &Context,
+) -> (Pass<'_>, Result<Vec<Difference>, Error>) {
+    let own = uid(&connection);
     let mut memory = context.memories.take(&own);
     let mut pass = Pass::new(connection, context);
     let result = pass.converge(&mut memory).await;
     if let Err(error) = &result {
         memory.health = None;
         if context.sessions.close(&own, error.refusal()) {
-            binding::trigger::all(connection, context);
+            binding::trigger::all(&pass.connection, context);
         }
     }
     context.memories.put(&own, memory);
     (pass, result)
 }
 
-/// Lets the bindings of a deleted connection reach the servers, which some need for their own deletion, where no
-/// pass has done so yet: the operator is new, or the servers were away. Writes nothing to them.
+/// Lets the bindings of a deleted connection reach the servers, which some need for their own deletion: with the
+/// tokens as they are now. Writes nothing to them, and shuts out nobody whom they still serve.
 async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result<(), Error> {
-    let own = uid(connection);
-    if connection.spec.suspend || matches!(context.sessions.of(&own), Some(Session::Open(_))) {
+    if connection.spec.suspend {
         return Ok(());
     }
-    let mut looking = connection.clone();
-    looking.spec.management_policy = ManagementPolicy::Observe;
+    let own = uid(connection);
     let mut memory = context.memories.take(&own);
-    let result = Pass::new(&looking, context).converge(&mut memory).await;
+    let mut pass = Pass::new(connection.clone(), context);
+    let result = pass.serve_on(&mut memory).await;
+    if result.is_err() {
+        memory.health = None;
+    }
     context.memories.put(&own, memory);
-    result.map(drop)
+    result
 }
 
 /// How often drift is looked for.

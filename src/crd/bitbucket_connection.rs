@@ -1,6 +1,6 @@
 //! BitbucketConnection: one Bitbucket server, as one SonarQube server knows it.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector, Time};
 use kube::core::Duration;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -209,6 +209,9 @@ pub struct BitbucketConnectionStatus {
     /// The configuration in SonarQube that this connection keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration: Option<ConfigurationStatus>,
+    /// The configuration that is about to be created, written before it is; gone with the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<ConfigurationIntent>,
     /// The SonarQube server as it told of itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sonarqube: Option<SonarQubeServerStatus>,
@@ -247,6 +250,20 @@ pub struct ConfigurationStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub created_by: Option<String>,
+}
+
+/// A configuration that is about to be created.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigurationIntent {
+    /// The key that it will have.
+    #[schemars(length(max = 200))]
+    pub name: String,
+    /// The id of the SonarQube server on which.
+    #[schemars(length(max = 64))]
+    pub server_id: String,
+    /// When this was written.
+    pub since: Time,
 }
 
 /// What a SonarQube server told of itself.

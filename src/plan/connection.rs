@@ -1,182 +1,18 @@
 //! What to do about one BitbucketConnection: SonarQube's configuration, its tokens, the base URL.
 
+mod model;
 #[cfg(test)]
 mod property;
 mod release;
 #[cfg(test)]
 mod tests;
 
-use crate::identity::{ServerId, ServerUrl, SettingId, SettingKey, Uid};
-
-use super::{Contender, Difference, Management, Reason, Refusal};
+use super::{Difference, Management, Reason, Refusal};
+pub use model::{
+    Adoption, BaseUrl, Desired, Intent, Observed, Plan, Platform, Recorded, Setting, Step,
+    TokenInUpdate, TokenState, Validation,
+};
 pub use release::{ConnectionRelease, ConnectionReleaseFacts, Kept, release};
-
-/// What a connection declares, and what it remembers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Desired {
-    /// The object itself.
-    pub uid: Uid,
-    /// The configuration's key.
-    pub name: SettingKey,
-    /// Bitbucket's URL.
-    pub url: ServerUrl,
-    /// SonarQube's own public URL, where declared.
-    pub server_base_url: Option<ServerUrl>,
-    /// What may happen to a configuration that is already there.
-    pub adoption: Adoption,
-    /// Whether anything may be written.
-    pub management: Management,
-    /// The configuration that the status remembers, on this server.
-    pub record: Option<Recorded>,
-}
-
-/// What may happen to a configuration that is already there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Adoption {
-    /// It is left alone.
-    Never,
-    /// It is taken over with the same name and the same URL.
-    IfMatching,
-    /// It is taken over with the same name.
-    Always,
-}
-
-/// The configuration that a connection keeps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
-    /// The server that holds it.
-    pub server: ServerId,
-    /// Its uuid.
-    pub id: SettingId,
-    /// For whom Bindery created it.
-    pub created_by: Option<Uid>,
-}
-
-/// What was read for one connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Observed {
-    /// The SonarQube server.
-    pub server: ServerId,
-    /// All its DevOps platform configurations.
-    pub settings: Vec<Setting>,
-    /// Whether it takes several configurations for Bitbucket.
-    pub several: bool,
-    /// How many projects are bound through the configuration of the wanted name; read only where its URL differs.
-    pub bound_through_namesake: Option<u64>,
-    /// `sonar.core.serverBaseURL`, where it was read.
-    pub server_base_url: BaseUrl,
-    /// The connection that has the claim on the configuration of the wanted name, if it is another one.
-    pub claimed_by: Option<Contender>,
-    /// Whether SonarQube holds the configuration's token as the Secret has it.
-    pub token: TokenState,
-    /// Whether SonarQube holds the import token as the Secret has it, for the operator's user.
-    pub import_token: TokenState,
-    /// What SonarQube said of the configuration.
-    pub validation: Validation,
-}
-
-/// SonarQube's Server base URL.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BaseUrl {
-    /// Not read in this pass.
-    NotRead,
-    /// Not set.
-    Unset,
-    /// Set.
-    Set(String),
-}
-
-/// A DevOps platform configuration (ALM setting).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Setting {
-    /// Its uuid.
-    pub id: SettingId,
-    /// Its key, unique over all platforms.
-    pub key: SettingKey,
-    /// Its platform.
-    pub platform: Platform,
-    /// Its URL as stored.
-    pub url: String,
-}
-
-/// The platform of a configuration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Platform {
-    /// Bitbucket Server / Data Center.
-    Bitbucket,
-    /// Bitbucket Cloud: shares the edition's limit.
-    BitbucketCloud,
-    /// Another one.
-    Other,
-}
-
-/// Whether SonarQube holds a token as the Secret has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenState {
-    /// What was applied is what the Secret holds, on this very configuration.
-    Applied,
-    /// It is to be pushed; its own server took it.
-    ToPush,
-}
-
-/// What SonarQube said of the configuration since it was last written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Validation {
-    /// It was not asked yet.
-    Due,
-    /// It works.
-    Passed,
-    /// It says that the token is invalid, though Bitbucket takes it from us.
-    TokenRefused,
-}
-
-/// One write, in the order in which it is to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Create the configuration.
-    Create(SettingKey, ServerUrl),
-    /// Take over a configuration that is there.
-    Adopt(SettingId),
-    /// Make an existing configuration equal, its token included.
-    Update {
-        /// Its current key.
-        key: SettingKey,
-        /// Its new key, where it is to be renamed.
-        rename: Option<SettingKey>,
-        /// Its URL.
-        url: ServerUrl,
-        /// Whether the token goes along. Always when the URL changes: SonarQube refuses otherwise.
-        token: TokenInUpdate,
-    },
-    /// Store the import token for the operator's own SonarQube user.
-    SetPat(SettingKey),
-    /// Ask SonarQube whether the configuration works.
-    Validate(SettingKey),
-    /// Set `sonar.core.serverBaseURL`.
-    SetServerBaseUrl(ServerUrl),
-}
-
-/// Whether an update carries the token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenInUpdate {
-    /// It does.
-    Sent,
-    /// SonarQube keeps the one that it has.
-    Kept,
-}
-
-/// What to do about a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Plan {
-    /// Everything is as declared.
-    Settled,
-    /// These writes, then another look.
-    Steps(Vec<Step>),
-    /// What `Observe` does not mend.
-    Differs(Vec<Difference>),
-    /// Nothing, until a person does something.
-    Refused(Refusal),
-}
 
 /// What to do about a connection, given what was read.
 #[must_use]
@@ -209,9 +45,16 @@ fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
             ),
         ));
     }
-    let Some(setting) = kept(desired, observed) else {
-        return acquire(desired, observed);
+    let mut steps = match kept(desired, observed) {
+        Some(setting) => keep(desired, observed, setting)?,
+        None => acquire(desired, observed)?,
     };
+    steps.extend(base_url(desired, observed));
+    Ok(steps)
+}
+
+/// Makes the configuration that is ours equal.
+fn keep(desired: &Desired, observed: &Observed, setting: &Setting) -> Result<Vec<Step>, Refusal> {
     let mut steps: Vec<Step> = update(desired, observed, setting)?.into_iter().collect();
     // A token travels to the setting's URL as soon as SonarQube uses it: nothing else happens while that
     // URL is not the declared one.
@@ -224,20 +67,24 @@ fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
             steps.push(Step::Validate(desired.name.clone()));
         }
     }
-    steps.extend(base_url(desired, observed));
     Ok(steps)
 }
 
-/// The configuration that is ours already.
+/// The configuration that is ours already. `Observe` takes none over: it compares with the namesake as it is.
 fn kept<'a>(desired: &Desired, observed: &'a Observed) -> Option<&'a Setting> {
+    let settings = &observed.settings;
     let recorded = desired
         .record
         .as_ref()
-        .filter(|recorded| recorded.server == observed.server)?;
-    observed
-        .settings
-        .iter()
-        .find(|setting| setting.id == recorded.id)
+        .filter(|recorded| recorded.server == observed.server)
+        .and_then(|recorded| settings.iter().find(|setting| setting.id == recorded.id));
+    recorded.or_else(|| {
+        settings.iter().find(|setting| {
+            desired.management == Management::Observe
+                && setting.platform == Platform::Bitbucket
+                && setting.key == desired.name
+        })
+    })
 }
 
 /// Nothing is ours yet, or any more: adopt or create.
@@ -256,25 +103,37 @@ fn acquire(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal>
         )
     });
     match in_the_way {
-        Some(other) if !observed.several => Err(Refusal::new(
-            Reason::ConfigurationLimit,
-            format!(
-                "this SonarQube allows one Bitbucket configuration, and {} ({}) is there: set spec.configurationName: {} to adopt it{}, delete it in SonarQube, or use Enterprise Edition or later, which takes several",
-                other.key,
-                other.url,
-                other.key,
-                if desired.url.same(&other.url) {
-                    ""
-                } else {
-                    " with adoptionPolicy: Always"
-                },
-            ),
-        )),
-        _ => Ok(vec![Step::Create(
-            desired.name.clone(),
-            desired.url.clone(),
-        )]),
+        Some(other) if !observed.several && desired.management == Management::Full => {
+            Err(Refusal::new(
+                Reason::ConfigurationLimit,
+                format!(
+                    "this SonarQube allows one Bitbucket configuration, and {} ({}) is there: set spec.configurationName: {} to adopt it{}, delete it in SonarQube, or use Enterprise Edition or later, which takes several",
+                    other.key,
+                    other.url,
+                    other.key,
+                    if desired.url.same(&other.url) {
+                        ""
+                    } else {
+                        " with adoptionPolicy: Always"
+                    },
+                ),
+            ))
+        }
+        _ => {
+            let announcement =
+                (!is_intended(desired, observed)).then(|| Step::RecordIntent(desired.name.clone()));
+            let creation = Step::Create(desired.name.clone(), desired.url.clone());
+            Ok(announcement.into_iter().chain([creation]).collect())
+        }
     }
+}
+
+/// Whether it was announced that a configuration of the wanted name would be created here.
+fn is_intended(desired: &Desired, observed: &Observed) -> bool {
+    desired
+        .intent
+        .as_ref()
+        .is_some_and(|intent| intent.server == observed.server && intent.name == desired.name)
 }
 
 fn adopt(desired: &Desired, observed: &Observed, namesake: &Setting) -> Result<Vec<Step>, Refusal> {
@@ -286,6 +145,9 @@ fn adopt(desired: &Desired, observed: &Observed, namesake: &Setting) -> Result<V
         ));
     }
     let same_url = desired.url.same(&namesake.url);
+    if same_url && is_intended(desired, observed) {
+        return Ok(vec![Step::Recognise(namesake.id.clone())]);
+    }
     match desired.adoption {
         Adoption::Never => refuse(format!(
             "SonarQube has a configuration {} already: set spec.adoptionPolicy: IfMatching to adopt it, or choose another spec.configurationName",
@@ -391,6 +253,10 @@ fn difference(desired: &Desired, observed: &Observed, step: &Step) -> Option<Dif
                 BaseUrl::Unset | BaseUrl::NotRead => "unset".to_owned(),
             },
         }),
-        Step::Adopt(_) | Step::SetPat(_) | Step::Validate(_) => None,
+        Step::RecordIntent(_)
+        | Step::Recognise(_)
+        | Step::Adopt(_)
+        | Step::SetPat(_)
+        | Step::Validate(_) => None,
     }
 }

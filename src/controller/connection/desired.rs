@@ -4,9 +4,9 @@ use kube::ResourceExt as _;
 
 use crate::controller::claims::uid;
 use crate::controller::error::Error;
-use crate::crd::{AdoptionPolicy, BitbucketConnection, ManagementPolicy};
+use crate::crd::{AdoptionPolicy, BitbucketConnection, ConfigurationIntent, ManagementPolicy};
 use crate::identity::{ServerId, ServerUrl, SettingId, SettingKey, Uid};
-use crate::plan::connection::{Adoption, Desired, Recorded};
+use crate::plan::connection::{Adoption, Desired, Intent, Recorded};
 use crate::plan::{Management, Reason};
 
 /// The URL of both servers.
@@ -44,6 +44,12 @@ pub(super) fn desired(connection: &BitbucketConnection, urls: &Urls) -> Result<D
             ManagementPolicy::Observe => Management::Observe,
         },
         record: recorded(connection),
+        intent: intended(
+            connection
+                .status
+                .as_ref()
+                .and_then(|status| status.intent.as_ref()),
+        ),
     })
 }
 
@@ -54,6 +60,14 @@ pub(super) fn recorded(connection: &BitbucketConnection) -> Option<Recorded> {
         server: ServerId::new(&*configuration.server_id),
         id: SettingId::new(&*configuration.id),
         created_by: configuration.created_by.as_deref().map(Uid::new),
+    })
+}
+
+/// The configuration that was announced.
+pub(super) fn intended(intent: Option<&ConfigurationIntent>) -> Option<Intent> {
+    intent.map(|intent| Intent {
+        server: ServerId::new(&*intent.server_id),
+        name: SettingKey::reported(&*intent.name),
     })
 }
 

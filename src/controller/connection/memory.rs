@@ -26,11 +26,16 @@ pub(super) struct Memory {
     pub(super) validated: Option<Validated>,
     /// The very tokens that were pushed: equal bytes in a new version of the Secret are not pushed again.
     pub(super) pushed: Pushed,
+    /// The token that SonarQube refused though Bitbucket takes it: it was pushed once more, and is not again.
+    pub(super) refused: Option<(SettingId, Token)>,
     pub(super) swept: Option<(Instant, SettingId)>,
     pub(super) inventory: Arc<Mutex<Inventory>>,
     /// The generation and the run-now request that the last pass has seen.
-    pub(super) asked: (Option<i64>, Option<String>),
+    pub(super) asked: Request,
 }
+
+/// A generation, and a run-now request.
+pub(super) type Request = (Option<i64>, Option<String>);
 
 /// What SonarQube said of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,23 +12,23 @@ use crate::controller::error::Error;
 use crate::controller::event::Occurrence;
 use crate::controller::session::{View, ViewParts};
 use crate::crd::BitbucketConnection;
-use crate::identity::SettingKey;
+use crate::identity::{SettingId, SettingKey};
 use crate::inventory::Inventory;
-use crate::plan::Difference;
 use crate::plan::connection::{Desired, Setting};
 use crate::plan::verdict::Aspect;
+use crate::plan::{Difference, Reason, Refusal};
 
 use super::credentials::{self, Credentials};
 use super::desired;
 use super::health::{self, Health};
-use super::memory::Memory;
+use super::memory::{Memory, Request};
 use super::remotes::Remotes;
 use super::sync::{Kept, Sync};
 use super::{interval, requested};
 
 /// One pass over one connection: what it found out, for the report.
 pub(super) struct Pass<'a> {
-    pub(super) connection: &'a BitbucketConnection,
+    pub(super) connection: BitbucketConnection,
     pub(super) context: &'a Context,
     /// What the pass is about at the moment: where it stops is what failed.
     pub(super) at: Aspect,
@@ -53,13 +53,14 @@ enum Asked {
 }
 
 impl<'a> Pass<'a> {
-    pub(super) fn new(connection: &'a BitbucketConnection, context: &'a Context) -> Self {
+    pub(super) fn new(connection: BitbucketConnection, context: &'a Context) -> Self {
         let status = connection.status.as_ref();
         let name = status
             .and_then(|status| status.configuration.as_ref())
             .and_then(|configuration| SettingKey::parse(&configuration.name).ok());
         let kept = Kept {
-            configuration: desired::recorded(connection).zip(name),
+            configuration: desired::recorded(&connection).zip(name),
+            intent: status.and_then(|status| status.intent.clone()),
             applied: status.and_then(|status| status.applied_secrets.clone()),
         };
         Self {
@@ -75,27 +76,57 @@ impl<'a> Pass<'a> {
 
     /// Brings the connection to its desired state. The differences are those that `Observe` does not mend.
     pub(super) async fn converge(&mut self, memory: &mut Memory) -> Result<Vec<Difference>, Error> {
-        let request = (
-            self.connection.metadata.generation,
-            requested(self.connection),
-        );
-        let asked = if memory.asked == request {
-            Asked::ByTheClock
-        } else {
-            Asked::Anew
-        };
+        let (request, asked) = self.asked(memory);
         let prepared = self.prepare(memory).await?;
         let mut health = self.check(&prepared, asked, memory).await?;
         let (setting, differences) = self.sync(prepared, &mut health, memory).await?;
-        self.serve(&setting, &health, asked, memory).await?;
+        match setting {
+            Some(setting) => self.serve(setting, &health, asked, memory).await?,
+            None => self.shut(),
+        }
         self.health = Some(health.clone());
         memory.health = Some(health);
         memory.asked = request;
         Ok(differences)
     }
 
+    /// Lets the bindings of a deleted connection reach the servers, for their own deletion. That needs no
+    /// configuration: whatever became of it, and whoever claims it by now, is not looked at.
+    pub(super) async fn serve_on(&mut self, memory: &mut Memory) -> Result<(), Error> {
+        let (request, asked) = self.asked(memory);
+        let before = memory.remotes.clone();
+        let prepared = self.prepare(memory).await?;
+        let health = self.check(&prepared, asked, memory).await?;
+        let remembered = self.kept.configuration.clone();
+        let setting = match remembered {
+            Some((recorded, name)) => (recorded.id, name),
+            None => (SettingId::new(""), prepared.desired.name),
+        };
+        let is_news = self.open(setting, &health, &prepared.remotes, memory);
+        // Whoever waits for a mended Secret need not wait any longer.
+        if is_news || before.as_ref() != Some(&prepared.remotes) {
+            binding::trigger::all(&self.connection, self.context);
+        }
+        memory.health = Some(health);
+        memory.asked = request;
+        Ok(())
+    }
+
+    fn asked(&self, memory: &Memory) -> (Request, Asked) {
+        let request = (
+            self.connection.metadata.generation,
+            requested(&self.connection),
+        );
+        let asked = if memory.asked == request {
+            Asked::ByTheClock
+        } else {
+            Asked::Anew
+        };
+        (request, asked)
+    }
+
     async fn prepare(&mut self, memory: &mut Memory) -> Result<Prepared, Error> {
-        let (connection, context) = (self.connection, self.context);
+        let (connection, context) = (&self.connection, self.context);
         let credentials = credentials::read(connection, context).await?;
         self.at = Aspect::ConfigurationSynced;
         let urls = desired::urls(connection)?;
@@ -122,7 +153,7 @@ impl<'a> Pass<'a> {
             remotes,
             ..
         } = prepared;
-        let interval = interval(self.connection, self.context);
+        let interval = interval(&self.connection, self.context);
         let health = match memory.health.take() {
             Some(health) if asked == Asked::ByTheClock && !health.is_due(interval, credentials) => {
                 self.at = Aspect::CredentialsValid;
@@ -149,7 +180,7 @@ impl<'a> Pass<'a> {
         prepared: Prepared,
         health: &mut Health,
         memory: &mut Memory,
-    ) -> Result<(Setting, Vec<Difference>), Error> {
+    ) -> Result<(Option<Setting>, Vec<Difference>), Error> {
         self.at = Aspect::ConfigurationSynced;
         let Prepared {
             desired,
@@ -159,7 +190,7 @@ impl<'a> Pass<'a> {
         let claims = &self.context.claims;
         let _turn: OwnedMutexGuard<()> = claims.turn(&health.server, desired.name.as_str()).await;
         let mut sync = Sync {
-            connection: self.connection,
+            connection: &mut self.connection,
             context: self.context,
             desired,
             credentials: &credentials,
@@ -185,21 +216,21 @@ impl<'a> Pass<'a> {
 
     /// Lets the bindings work, on an inventory that is no older than the interval.
     async fn serve(
-        &mut self,
-        setting: &Setting,
+        &self,
+        setting: Setting,
         health: &Health,
         asked: Asked,
         memory: &mut Memory,
     ) -> Result<(), Error> {
-        let (connection, context) = (self.connection, self.context);
-        let Some(Remotes {
+        let (connection, context) = (&self.connection, self.context);
+        let Some(remotes) = memory.remotes.clone() else {
+            return Ok(());
+        };
+        let Remotes {
             sonarqube,
             importer,
             ..
-        }) = &memory.remotes
-        else {
-            return Ok(());
-        };
+        } = &remotes;
         let interval = interval(connection, context);
         let is_fresh = asked == Asked::ByTheClock
             && memory
@@ -219,21 +250,50 @@ impl<'a> Pass<'a> {
             *inventory = swept;
             memory.swept = Some((Instant::now(), setting.id.clone()));
         }
-        let parts = ViewParts {
-            sonarqube: sonarqube.clone(),
-            bitbucket: importer.clone(),
-            server: health.server.clone(),
-            setting: (setting.id.clone(), setting.key.clone()),
-            login: health.login.clone(),
-            way: health.capabilities.way,
-            decoration: health.decoration(),
-        };
-        let view = View::new(parts, Arc::clone(&memory.inventory));
-        if context.sessions.open(&uid(connection), view) {
+        let setting = (setting.id, setting.key);
+        if self.open(setting, health, &remotes, memory) {
             binding::trigger::all(connection, context);
         } else if let Some(changes) = changes {
             binding::trigger::changed(connection, &changes, context);
         }
         Ok(())
+    }
+
+    /// Opens the session. Returns whether it was not open before.
+    fn open(
+        &self,
+        setting: (SettingId, SettingKey),
+        health: &Health,
+        remotes: &Remotes,
+        memory: &Memory,
+    ) -> bool {
+        let Remotes {
+            sonarqube,
+            importer,
+            ..
+        } = remotes;
+        let parts = ViewParts {
+            sonarqube: sonarqube.clone(),
+            bitbucket: importer.clone(),
+            server: health.server.clone(),
+            setting,
+            login: health.login.clone(),
+            way: health.capabilities.way,
+            decoration: health.decoration(),
+        };
+        let view = View::new(parts, Arc::clone(&memory.inventory));
+        self.context.sessions.open(&uid(&self.connection), view)
+    }
+
+    /// Has the bindings wait for a configuration, which `Observe` does not create.
+    fn shut(&self) {
+        let why = Refusal::new(
+            Reason::DriftDetected,
+            "SonarQube has no such configuration, and managementPolicy: Observe creates none",
+        );
+        let (connection, context) = (&self.connection, self.context);
+        if context.sessions.close(&uid(connection), why) {
+            binding::trigger::all(connection, context);
+        }
     }
 }

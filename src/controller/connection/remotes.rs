@@ -88,6 +88,13 @@ impl Remotes {
     }
 }
 
+impl PartialEq for Remotes {
+    /// The same servers, reached with the same credentials.
+    fn eq(&self, other: &Self) -> bool {
+        self.built_from == other.built_from
+    }
+}
+
 /// Its hosts answer like no Server or Data Center, and a token must not even be tried there.
 fn is_bitbucket_cloud(url: &ServerUrl) -> bool {
     let host = url.host().to_lowercase();

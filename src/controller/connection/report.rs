@@ -26,7 +26,7 @@ impl Pass<'_> {
         api: &Api<BitbucketConnection>,
         result: Result<Vec<Difference>, Error>,
     ) -> Result<Next, Error> {
-        let interval = interval(self.connection, self.context);
+        let interval = interval(&self.connection, self.context);
         let refusal = result.as_ref().err().map(Error::refusal);
         let (outcome, next) = match result {
             Ok(differences) if differences.is_empty() => {
@@ -41,8 +41,8 @@ impl Pass<'_> {
         let failed = refusal.as_ref().map(|refusal| (self.at, refusal));
         let mut verdicts = summary(&outcome);
         verdicts.extend(aspects(ASPECTS, &self.reached, failed));
-        write(self.connection, self.status(&verdicts), api, self.context).await?;
-        event::publish(self.connection, &self.occurrences, self.context).await;
+        write(&self.connection, self.status(&verdicts), api, self.context).await?;
+        event::publish(&self.connection, &self.occurrences, self.context).await;
         Ok(next)
     }
 
@@ -72,6 +72,7 @@ impl Pass<'_> {
             observed_generation: generation,
             conditions: status::conditions(&before.conditions, verdicts, generation, &clock::now()),
             configuration,
+            intent: self.kept.intent.clone(),
             // Where nobody could look, what was last seen stays.
             sonarqube: health.map(sonarqube_status).or(before.sonarqube),
             bitbucket: bitbucket.or(before.bitbucket),
@@ -82,7 +83,7 @@ impl Pass<'_> {
             } else {
                 before.token_expiry
             },
-            last_handled_reconcile_at: requested(self.connection),
+            last_handled_reconcile_at: requested(&self.connection),
         }
     }
 }

@@ -5,14 +5,15 @@ mod apply;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::event::Occurrence;
-use crate::crd::{AppliedSecrets, BitbucketConnection};
+use crate::crd::{AppliedSecrets, BitbucketConnection, ConfigurationIntent};
 use crate::identity::{SettingId, SettingKey};
+use crate::plan::Difference;
 use crate::plan::connection::{
     BaseUrl, Desired, Observed, Plan, Platform, Recorded, Setting, TokenState, Validation, plan,
 };
-use crate::plan::{Difference, Reason};
 
 use super::credentials::{Credential, Credentials};
+use super::desired;
 use super::health::{Health, failed};
 use super::memory::Memory;
 use super::remotes::Remotes;
@@ -22,7 +23,8 @@ const ROUNDS: u32 = 6;
 
 /// One connection's configuration, while it is made equal.
 pub(super) struct Sync<'a> {
-    pub(super) connection: &'a BitbucketConnection,
+    /// As it was last written.
+    pub(super) connection: &'a mut BitbucketConnection,
     pub(super) context: &'a Context,
     pub(super) desired: Desired,
     pub(super) credentials: &'a Credentials,
@@ -32,7 +34,7 @@ pub(super) struct Sync<'a> {
     /// What the status will remember; kept even if the pass fails.
     pub(super) record: Kept,
     pub(super) occurrences: Vec<Occurrence>,
-    /// The name of a configuration that was just created: its id is found in the listing.
+    /// The name of a configuration that was just created, with the token as the Secret has it.
     pub(super) created: Option<SettingKey>,
 }
 
@@ -58,12 +60,13 @@ impl Which {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kept {
     pub(super) configuration: Option<(Recorded, SettingKey)>,
+    pub(super) intent: Option<ConfigurationIntent>,
     pub(super) applied: Option<AppliedSecrets>,
 }
 
 impl Sync<'_> {
     /// Works until nothing is left to do. The differences are those that `Observe` does not mend.
-    pub(super) async fn run(&mut self) -> Result<(Setting, Vec<Difference>), Error> {
+    pub(super) async fn run(&mut self) -> Result<(Option<Setting>, Vec<Difference>), Error> {
         let mut settings = self.settings().await?;
         for _ in 0..ROUNDS {
             self.desired.record = self
@@ -71,11 +74,12 @@ impl Sync<'_> {
                 .configuration
                 .as_ref()
                 .map(|(recorded, _)| recorded.clone());
+            self.desired.intent = desired::intended(self.record.intent.as_ref());
             let observed = self.observe(settings.clone()).await?;
             match plan(&self.desired, &observed) {
                 Plan::Refused(refusal) => return Err(Error::Refused(refusal)),
-                Plan::Settled => return self.settled(&settings, Vec::new()),
-                Plan::Differs(differences) => return self.settled(&settings, differences),
+                Plan::Settled => return Ok((self.settled(settings), Vec::new())),
+                Plan::Differs(differences) => return Ok((self.settled(settings), differences)),
                 Plan::Steps(steps) => {
                     let listing_changes = steps
                         .iter()
@@ -85,7 +89,6 @@ impl Sync<'_> {
                     }
                     if listing_changes {
                         settings = self.settings().await?;
-                        self.recognise(&settings);
                     }
                 }
             }
@@ -93,25 +96,20 @@ impl Sync<'_> {
         Err(Error::Unstable { rounds: ROUNDS })
     }
 
-    fn settled(
-        &mut self,
-        settings: &[Setting],
-        differences: Vec<Difference>,
-    ) -> Result<(Setting, Vec<Difference>), Error> {
-        let record = self.record.configuration.as_mut();
+    /// The configuration that the bindings go by. `Observe` has none where SonarQube has none.
+    fn settled(&mut self, settings: Vec<Setting>) -> Option<Setting> {
+        let name = &self.desired.name;
+        let mut record = self.record.configuration.as_mut();
         let id = record.as_ref().map(|(recorded, _)| recorded.id.clone());
-        let setting = settings.iter().find(|setting| {
-            Some(&setting.id) == id.as_ref() || (id.is_none() && setting.key == self.desired.name)
-        });
-        if let (Some(setting), Some((_, name))) = (setting, record) {
-            *name = setting.key.clone();
+        let (own, others): (Vec<_>, Vec<_>) = settings
+            .into_iter()
+            .filter(|setting| setting.platform == Platform::Bitbucket)
+            .partition(|setting| Some(&setting.id) == id.as_ref());
+        if let (Some(setting), Some((_, recorded))) = (own.first(), &mut record) {
+            *recorded = setting.key.clone();
         }
-        setting.cloned().map(|setting| (setting, differences)).ok_or_else(|| {
-            Error::refused(
-                Reason::DriftDetected,
-                format!("SonarQube has no configuration {}, and managementPolicy: Observe creates none", self.desired.name),
-            )
-        })
+        let namesake = || others.into_iter().find(|setting| setting.key == *name);
+        own.into_iter().next().or_else(namesake)
     }
 
     async fn settings(&self) -> Result<Vec<Setting>, Error> {

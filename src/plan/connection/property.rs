@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::identity::{ServerId, ServerUrl, SettingId, SettingKey, Uid};
 
 const URLS: [&str; 3] = [
     "https://bitbucket.example.com",
@@ -92,11 +93,26 @@ impl World {
             id,
             created_by,
         });
+        self.desired.intent = None;
     }
 
     fn apply(&mut self, step: &Step) {
         match step {
+            Step::RecordIntent(name) => {
+                self.desired.intent = Some(Intent {
+                    server: ServerId::new("server"),
+                    name: name.clone(),
+                });
+            }
             Step::Create(key, url) => self.create(key, url),
+            Step::Recognise(id) => {
+                let created = self.settings.iter().find(|setting| setting.id == *id);
+                let created = created.unwrap();
+                assert_eq!(created.platform, Platform::Bitbucket);
+                assert_eq!(created.key, self.desired.name);
+                assert!(self.desired.url.same(&created.url));
+                self.remember(id.clone(), Some(self.desired.uid.clone()));
+            }
             Step::Adopt(id) => self.adopt(id),
             Step::Update {
                 key,
@@ -141,6 +157,11 @@ impl World {
 
     fn create(&mut self, key: &SettingKey, url: &ServerUrl) {
         assert!(self.settings.iter().all(|setting| setting.key != *key));
+        let intent = self.desired.intent.as_ref();
+        assert!(
+            intent.is_some_and(|intent| intent.name == *key),
+            "unannounced"
+        );
         let bitbucket = |setting: &Setting| setting.platform != Platform::Other;
         assert!(
             self.several || !self.settings.iter().any(bitbucket),
@@ -153,8 +174,7 @@ impl World {
             platform: Platform::Bitbucket,
             url: url.to_string(),
         });
-        self.tokens.insert(id.clone(), (Some(self.secret), None));
-        self.remember(id, Some(self.desired.uid.clone()));
+        self.tokens.insert(id, (Some(self.secret), None));
     }
 
     fn adopt(&mut self, id: &SettingId) {
@@ -176,7 +196,8 @@ impl World {
 
     /// One pass: `None` where the process died.
     fn pass(&mut self) -> Option<Plan> {
-        let stored = self.desired.record.clone();
+        let record = self.desired.record.clone();
+        let mut intent = self.desired.intent.clone();
         for _ in 0..8 {
             self.read.clone_from(&self.settings);
             let plan = plan(&self.desired, &self.observe());
@@ -187,8 +208,12 @@ impl World {
             for step in steps {
                 self.apply(step);
                 self.steps += 1;
+                // An intent is stored at once; all else at the end of the pass.
+                if matches!(step, Step::RecordIntent(_)) {
+                    intent.clone_from(&self.desired.intent);
+                }
                 if self.crash == Some(self.steps) {
-                    self.desired.record = stored;
+                    (self.desired.record, self.desired.intent) = (record, intent);
                     return None;
                 }
             }
@@ -267,6 +292,7 @@ fn worlds() -> impl Strategy<Value = World> {
                     adoption,
                     management,
                     record: None,
+                    intent: None,
                 },
                 crash: None,
                 steps: 0,

@@ -1,6 +1,9 @@
 //! One test a row of what may be found in SonarQube.
 
+mod observe;
+
 use super::*;
+use crate::identity::{ServerId, ServerUrl, SettingId, SettingKey, Uid};
 
 const OURS: &str = "uid-connection";
 
@@ -21,6 +24,18 @@ fn desired() -> Desired {
         adoption: Adoption::IfMatching,
         management: Management::Full,
         record: None,
+        intent: None,
+    }
+}
+
+fn intending(server: &str, name: &str) -> Desired {
+    Desired {
+        intent: Some(Intent {
+            server: ServerId::new(server),
+            name: key(name),
+        }),
+        adoption: Adoption::Never,
+        ..desired()
     }
 }
 
@@ -74,17 +89,54 @@ fn refused(plan: Plan) -> Reason {
 }
 
 #[test]
-fn nothing_there_is_created() {
-    let Plan::Steps(steps) = plan(&desired(), &observed(vec![])) else {
-        panic!()
-    };
+fn nothing_there_is_announced_and_then_created() {
+    let create = Step::Create(key("bitbucket"), url("https://bitbucket.example.com"));
+    let announce = Step::RecordIntent(key("bitbucket"));
+    let nothing = observed(vec![]);
     assert_eq!(
-        steps,
-        [Step::Create(
-            key("bitbucket"),
-            url("https://bitbucket.example.com")
-        )]
+        plan(&desired(), &nothing),
+        Plan::Steps(vec![announce.clone(), create.clone()])
     );
+    assert_eq!(
+        plan(&intending("server", "bitbucket"), &nothing),
+        Plan::Steps(vec![create.clone()])
+    );
+    for elsewhere in [
+        intending("another database", "bitbucket"),
+        intending("server", "old"),
+    ] {
+        assert_eq!(
+            plan(&elsewhere, &nothing),
+            Plan::Steps(vec![announce.clone(), create.clone()])
+        );
+    }
+}
+
+#[test]
+fn what_a_crash_left_behind_is_ours_if_it_is_what_was_announced() {
+    let announced = intending("server", "bitbucket");
+    assert_eq!(
+        plan(&announced, &observed(same())),
+        Plan::Steps(vec![Step::Recognise(SettingId::new("id-1"))])
+    );
+    let mut others = observed(same());
+    others.settings[0].platform = Platform::Other;
+    let elsewhere = observed(vec![setting(
+        "id-1",
+        "bitbucket",
+        "https://other.example.com",
+    )]);
+    for (desired, world) in [
+        (
+            &intending("another database", "bitbucket"),
+            observed(same()),
+        ),
+        (&intending("server", "old"), observed(same())),
+        (&announced, others),
+        (&announced, elsewhere),
+    ] {
+        assert_eq!(refused(plan(desired, &world)), Reason::AdoptionRefused);
+    }
 }
 
 #[test]
@@ -251,7 +303,7 @@ fn a_token_that_only_sonarqube_refuses_is_pushed_again() {
 #[test]
 fn a_deleted_configuration_is_created_again_and_a_swapped_database_is_not_ours() {
     assert!(
-        matches!(plan(&keeping(), &observed(vec![])), Plan::Steps(steps) if matches!(steps[0], Step::Create(..)))
+        matches!(plan(&keeping(), &observed(vec![])), Plan::Steps(steps) if matches!(steps[1], Step::Create(..)))
     );
     let mut elsewhere = observed(same());
     elsewhere.server = ServerId::new("another database");
@@ -275,29 +327,6 @@ fn the_base_url_is_kept_when_declared_and_left_alone_when_not() {
     );
     world.server_base_url = BaseUrl::Set("https://sq.example.com/".to_owned());
     assert_eq!(plan(&declared, &world), Plan::Settled);
-}
-
-#[test]
-fn observe_reports_and_writes_nothing() {
-    let watching = Desired {
-        management: Management::Observe,
-        ..keeping()
-    };
-    let drifted = observed(vec![setting(
-        "id-1",
-        "bitbucket",
-        "https://evil.example.com",
-    )]);
-    let Plan::Differs(differences) = plan(&watching, &drifted) else {
-        panic!()
-    };
-    assert_eq!(
-        differences[0].observed,
-        "bitbucket (https://evil.example.com)"
-    );
-    let mut rotated = observed(same());
-    rotated.token = TokenState::ToPush;
-    assert_eq!(plan(&watching, &rotated), Plan::Settled);
 }
 
 #[test]

@@ -1,11 +1,17 @@
 //! The writes of a connection, one for each step of the plan.
 
+use kube::{Api, ResourceExt as _};
+
+use crate::controller::clock;
 use crate::controller::error::Error;
 use crate::controller::event::{Occurred, Occurrence};
-use crate::crd::AppliedSecrets;
-use crate::identity::{SettingId, SettingKey};
-use crate::plan::Reason;
-use crate::plan::connection::{Observed, Recorded, Setting, Step, TokenInUpdate, Validation};
+use crate::controller::status::{self, Precondition};
+use crate::crd::{AppliedSecrets, BitbucketConnectionStatus, ConfigurationIntent};
+use crate::identity::{ServerUrl, SettingId, SettingKey, Uid};
+use crate::plan::connection::{
+    Observed, Recorded, Setting, Step, TokenInUpdate, TokenState, Validation,
+};
+use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, BitbucketAnswer};
 
 use super::{Sync, Which};
@@ -22,7 +28,12 @@ pub(super) fn changes_the_listing(step: &Step, observed: &Observed) -> bool {
             let same = |setting: &Setting| setting.key == *key && setting.url == url.as_str();
             rename.is_some() || !observed.settings.iter().any(same)
         }
-        Step::Adopt(_) | Step::SetPat(_) | Step::Validate(_) | Step::SetServerBaseUrl(_) => false,
+        Step::RecordIntent(_)
+        | Step::Recognise(_)
+        | Step::Adopt(_)
+        | Step::SetPat(_)
+        | Step::Validate(_)
+        | Step::SetServerBaseUrl(_) => false,
     }
 }
 
@@ -32,18 +43,10 @@ impl Sync<'_> {
         let sonarqube = &remotes.sonarqube;
         let fail = |source| failed(sonarqube, source);
         match step {
-            Step::Create(name, url) => {
-                let answer = sonarqube
-                    .create_bitbucket(&name, &url, &credentials.write.token)
-                    .await;
-                answer.map_err(|source| limit(&source).unwrap_or_else(|| fail(source)))?;
-                self.tell(
-                    Occurred::Created,
-                    format!("created configuration {name} in SonarQube"),
-                );
-                self.created = Some(name);
-            }
-            Step::Adopt(id) => self.adopt(&id, observed),
+            Step::RecordIntent(name) => self.record_intent(&name).await?,
+            Step::Create(name, url) => self.create(name, &url).await?,
+            Step::Recognise(id) => self.recognise(&id),
+            Step::Adopt(id) => self.adopt(&id),
             Step::Update {
                 key,
                 rename,
@@ -83,25 +86,58 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// Finds what was just created in the listing.
-    pub(super) fn recognise(&mut self, settings: &[Setting]) {
-        let Some(name) = self.created.take() else {
-            return;
+    /// Written with resourceVersion before anything is created: whoever lost the race creates nothing.
+    async fn record_intent(&mut self, name: &SettingKey) -> Result<(), Error> {
+        let intent = Some(ConfigurationIntent {
+            name: name.to_string(),
+            server_id: self.health.server.to_string(),
+            since: clock::now(),
+        });
+        let status = BitbucketConnectionStatus {
+            intent: intent.clone(),
+            // The counts have a writer of their own.
+            bindings: None,
+            ..self.connection.status.clone().unwrap_or_default()
         };
-        if let Some(setting) = settings.iter().find(|setting| setting.key == name) {
-            let uid = self.desired.uid.clone();
-            self.claim(&setting.id, &name, Some(uid));
-            self.applied(&setting.id, Which::Write);
+        let namespace = self.connection.namespace().unwrap_or_default();
+        let api = Api::namespaced(self.context.client.clone(), &namespace);
+        let written =
+            status::write(&api, &*self.connection, &status, Precondition::Unchanged).await?;
+        self.context.metrics.status_written("BitbucketConnection");
+        *self.connection = written;
+        self.record.intent = intent;
+        Ok(())
+    }
+
+    async fn create(&mut self, name: SettingKey, url: &ServerUrl) -> Result<(), Error> {
+        let sonarqube = &self.remotes.sonarqube;
+        let token = &self.credentials.write.token;
+        if let Err(source) = sonarqube.create_bitbucket(&name, url, token).await {
+            // An answer says that nothing was created: what has the name by now is somebody else's.
+            if !matches!(source, sonarqube::Error::Transport(_)) {
+                self.record.intent = None;
+            }
+            return Err(limit(&source).unwrap_or_else(|| failed(sonarqube, source)));
+        }
+        self.tell(
+            Occurred::Created,
+            format!("created configuration {name} in SonarQube"),
+        );
+        self.created = Some(name);
+        Ok(())
+    }
+
+    /// Keeps what was created, by this pass or by one that did not live to record it.
+    fn recognise(&mut self, id: &SettingId) {
+        let (name, uid) = (self.desired.name.clone(), self.desired.uid.clone());
+        self.claim(id, &name, Some(uid));
+        if self.created.take() == Some(name) {
+            self.applied(id, Which::Write);
         }
     }
 
-    fn adopt(&mut self, id: &SettingId, observed: &Observed) {
-        let name = observed
-            .settings
-            .iter()
-            .find(|setting| setting.id == *id)
-            .map(|setting| setting.key.clone());
-        let name = name.unwrap_or_else(|| self.desired.name.clone());
+    fn adopt(&mut self, id: &SettingId) {
+        let name = self.desired.name.clone();
         self.claim(id, &name, None);
         self.tell(
             Occurred::Adopted,
@@ -109,12 +145,7 @@ impl Sync<'_> {
         );
     }
 
-    fn claim(
-        &mut self,
-        id: &SettingId,
-        name: &SettingKey,
-        created_by: Option<crate::identity::Uid>,
-    ) {
+    fn claim(&mut self, id: &SettingId, name: &SettingKey, created_by: Option<Uid>) {
         let server = self.health.server.clone();
         self.context
             .claims
@@ -125,6 +156,7 @@ impl Sync<'_> {
             created_by,
         };
         self.record.configuration = Some((recorded, name.clone()));
+        self.record.intent = None;
         self.record.applied = None;
     }
 
@@ -158,7 +190,9 @@ impl Sync<'_> {
                 .applied
                 .as_ref()
                 .is_some_and(|applied| applied.token.is_some());
-            if rotated && !url_differed {
+            // One that SonarQube refused is pushed once more: nothing was rotated then.
+            let is_new = observed.token == TokenState::ToPush;
+            if rotated && is_new && !url_differed {
                 self.tell(
                     Occurred::CredentialsRotated,
                     format!("gave configuration {key} of SonarQube its new token"),
@@ -171,16 +205,18 @@ impl Sync<'_> {
     async fn validate(&mut self, name: &SettingKey) -> Result<(), Error> {
         let Some(id) = self.id() else { return Ok(()) };
         let sonarqube = &self.remotes.sonarqube;
-        let pushed_again = self.memory.validated.as_ref().is_some_and(|validated| {
-            validated.setting == id && validated.result == Validation::TokenRefused
-        });
+        let token = Some((id.clone(), self.credentials.write.token.clone()));
         let result = match sonarqube.validate(name).await {
-            Ok(()) => Validation::Passed,
+            Ok(()) => {
+                self.memory.refused = None;
+                Validation::Passed
+            }
             // Our own try has just succeeded: perhaps somebody else changed what SonarQube has.
             Err(source)
                 if source.bitbucket_answer() == Some(BitbucketAnswer::InvalidToken)
-                    && !pushed_again =>
+                    && self.memory.refused != token =>
             {
+                self.memory.refused = token;
                 Validation::TokenRefused
             }
             Err(source) => {
@@ -252,9 +288,12 @@ fn invalid(name: &SettingKey, source: sonarqube::Error, sonarqube: &sonarqube::C
         return failed(sonarqube, source);
     };
     let message = match answer {
-        BitbucketAnswer::InvalidToken => format!(
-            "SonarQube says that the token of configuration {name} is invalid, though Bitbucket takes it from Bindery: check that both reach the same Bitbucket, and that the token may list users"
-        ),
+        BitbucketAnswer::InvalidToken => {
+            let message = format!(
+                "SonarQube says that the token of configuration {name} is invalid, though Bitbucket takes it from Bindery: check that both reach the same Bitbucket, and that the token may list users"
+            );
+            return Error::Denied(Refusal::new(Reason::ValidationFailed, message));
+        }
         BitbucketAnswer::Unreachable
         | BitbucketAnswer::NotFoundOrUnreachable
         | BitbucketAnswer::Unexpected => format!(
@@ -266,5 +305,5 @@ fn invalid(name: &SettingKey, source: sonarqube::Error, sonarqube: &sonarqube::C
             format!("SonarQube says that configuration {name} does not work: {source}")
         }
     };
-    Error::Retry(crate::plan::Refusal::new(Reason::ValidationFailed, message))
+    Error::Retry(Refusal::new(Reason::ValidationFailed, message))
 }
