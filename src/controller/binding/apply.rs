@@ -1,5 +1,6 @@
 //! The writes of a binding, one for each step of the plan.
 
+use crate::controller::claims::uid;
 use crate::controller::clock;
 use crate::controller::error::Error;
 use crate::controller::event::{Occurred, Occurrence};
@@ -8,7 +9,7 @@ use crate::crd::Intent;
 use crate::identity::{ProjectKey, RepositoryPath};
 use crate::plan::binding::{Acceptance, Accepted, NewCode, Origin, Rights, Step, Visibility};
 use crate::plan::{Reason, Refusal};
-use crate::sonarqube::{self, NewBinding, Permission};
+use crate::sonarqube::{self, BitbucketAnswer, NewBinding, Permission};
 
 use super::{View, Work, validate};
 
@@ -212,9 +213,21 @@ impl Work<'_, '_> {
             new_code: None,
         };
         let answer = self.view.sonarqube.put_bound_project(&binding).await;
-        answer.map_err(|source| Error::SonarQube {
-            url: self.view.sonarqube.url().to_string(),
-            source,
+        answer.map_err(|source| {
+            if source.bitbucket_answer() == Some(BitbucketAnswer::TokenMissing) {
+                // Somebody removed it, or our user is another one now: the connection stores it again.
+                let connection = &self.reference.connection;
+                self.context.memories.distrust_import(&uid(&**connection));
+                self.context.doubt(connection);
+                return Error::Retry(Refusal::new(
+                    Reason::ConnectionNotReady,
+                    "SonarQube has no import token for the operator's user: the connection stores it again",
+                ));
+            }
+            Error::SonarQube {
+                url: self.view.sonarqube.url().to_string(),
+                source,
+            }
         })
     }
 

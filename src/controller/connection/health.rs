@@ -114,6 +114,16 @@ impl Health {
                 .await
                 .map_err(|source| failed(sonarqube, source))?,
         };
+        if capabilities.way == Way::None {
+            return Err(Error::refused(
+                Reason::UnsupportedVersion,
+                format!(
+                    "SonarQube at {}: found {}, need 25.12 or later: it is the first that binds projects in a way Bindery knows",
+                    sonarqube.url(),
+                    status.version
+                ),
+            ));
+        }
         let settings = sonarqube.settings(&[SERVER_BASE_URL]).await;
         let mut settings = settings.map_err(|source| failed(sonarqube, source))?;
         *at = Aspect::BitbucketReachable;

@@ -26,6 +26,8 @@ pub(super) struct Memory {
     pub(super) validated: Option<Validated>,
     /// The very tokens that were pushed: equal bytes in a new version of the Secret are not pushed again.
     pub(super) pushed: Pushed,
+    /// SonarQube said that it has no import token for the operator's user, whatever was pushed.
+    pub(super) import_lost: bool,
     /// The token that SonarQube refused though Bitbucket takes it: it was pushed once more, and is not again.
     pub(super) refused: Option<(SettingId, Token)>,
     pub(super) swept: Option<(Instant, SettingId)>,
@@ -59,6 +61,13 @@ impl Memories {
 
     pub(super) fn put(&self, connection: &Uid, memory: Memory) {
         self.lock().insert(connection.clone(), memory);
+    }
+
+    /// Has the import token pushed again: SonarQube says that it has none.
+    pub(crate) fn distrust_import(&self, connection: &Uid) {
+        if let Some(memory) = self.lock().get_mut(connection) {
+            memory.import_lost = true;
+        }
     }
 
     /// Makes the next pass check both servers.

@@ -186,7 +186,7 @@ impl Sync<'_> {
             && applied.configuration_id == setting.as_str()
             && (which == Which::Write
                 || applied.sonarqube_user.as_deref() == Some(&*self.health.login));
-        if !same_place {
+        if !same_place || (which == Which::Import && self.memory.import_lost) {
             return TokenState::ToPush;
         }
         let (version, pushed) = match which {

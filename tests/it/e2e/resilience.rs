@@ -52,7 +52,9 @@ impl Drop for NewerDefinition {
         ];
         let ended = [parts.kubectl(&unread), parts.kubectl(&restored)];
         if !std::thread::panicking() {
-            ended.into_iter().for_each(|ended| drop(ended.unwrap()));
+            for ended in ended {
+                ended.unwrap();
+            }
         }
     }
 }

@@ -11,6 +11,8 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, ResourceExt as _};
 use serde_json::json;
 
+use tokio::task::JoinSet;
+
 use super::stage::Stage;
 use super::waiting::condition;
 
@@ -30,7 +32,7 @@ async fn nothing_is_believed_while_sonarqube_starts() {
     }
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     let before = stage.sonarqube.everything();
-    let reasons = reasons_of_the_connection(&stage);
+    let (reasons, _watching) = reasons_of_the_connection(&stage);
 
     stage.sonarqube.post("api/system/restart", &[]);
     stage
@@ -86,20 +88,21 @@ async fn look_all_the_time_until_it_is_up(stage: &Stage) {
     tokio::time::timeout(stage.patience, looks).await.unwrap();
 }
 
-/// Collects every reason that the connection's `Ready` gives from now on, in order, while the stage stands.
-fn reasons_of_the_connection(stage: &Stage) -> Arc<Mutex<Vec<String>>> {
+/// Collects every reason that the connection's `Ready` gives from now on, in order, while the task stands.
+fn reasons_of_the_connection(stage: &Stage) -> (Arc<Mutex<Vec<String>>>, JoinSet<()>) {
     let reasons = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&reasons);
     let only = watcher::Config::default().fields("metadata.name=bitbucket");
     let connections = watcher(stage.api::<BitbucketConnection>("platform"), only).applied_objects();
-    tokio::spawn(connections.for_each(move |connection| {
+    let mut watching = JoinSet::new();
+    watching.spawn(connections.for_each(move |connection| {
         let ready = condition(&connection.unwrap(), "Ready");
         seen.lock()
             .unwrap()
             .extend(ready.and_then(|ready| ready["reason"].as_str().map(str::to_owned)));
         std::future::ready(())
     }));
-    reasons
+    (reasons, watching)
 }
 
 /// What the events say of these bindings, but that they became ready.

@@ -98,13 +98,13 @@ impl Stage {
         let found = await_condition(api.clone(), name, |object: Option<&K>| {
             object.is_some_and(&wanted)
         });
-        match tokio::time::timeout(self.patience, found).await {
-            Ok(object) => object.unwrap().unwrap(),
-            Err(_elapsed) => panic!(
+        let Ok(object) = tokio::time::timeout(self.patience, found).await else {
+            panic!(
                 "{namespace}/{name} never was as expected; it is {:#}",
                 show(&api, name).await
-            ),
-        }
+            );
+        };
+        object.unwrap().unwrap()
     }
 
     /// Waits until an object is gone.
@@ -121,12 +121,13 @@ impl Stage {
     {
         let api: Api<K> = self.api(namespace);
         let gone = await_condition(api.clone(), name, |object: Option<&K>| object.is_none());
-        if tokio::time::timeout(self.patience, gone).await.is_err() {
+        let Ok(gone) = tokio::time::timeout(self.patience, gone).await else {
             panic!(
                 "{namespace}/{name} never went; it is {:#}",
                 show(&api, name).await
             );
-        }
+        };
+        gone.unwrap();
     }
 
     /// Deletes a binding and waits until it is gone.

@@ -76,7 +76,7 @@ impl SonarQube {
             "projectIdentifier": project, "repositoryIdentifier": slug, "monorepo": false,
         });
         let url = format!("{}/api/v2/dop-translation/bound-projects", self.part.url);
-        self.curl(
+        Self::curl(
             &self.part.token,
             &[
                 "--request",
@@ -202,10 +202,10 @@ impl SonarQube {
         for pair in &pairs {
             arguments.extend(["--data-urlencode", pair]);
         }
-        self.curl(token, &arguments)
+        Self::curl(token, &arguments)
     }
 
-    fn curl(&self, token: &str, arguments: &[&str]) -> Value {
+    fn curl(token: &str, arguments: &[&str]) -> Value {
         let output = Command::new("curl")
             .args(["--silent", "--show-error", "--user", &format!("{token}:")])
             .args(arguments)

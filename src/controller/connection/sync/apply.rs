@@ -262,6 +262,7 @@ impl Sync<'_> {
                 applied.import_token = Some(credential.version.clone());
                 applied.sonarqube_user = Some(self.health.login.clone());
                 self.memory.pushed.import = pushed;
+                self.memory.import_lost = false;
             }
         }
         self.record.applied = Some(applied);
