@@ -20,7 +20,7 @@ lint: ## Check formatting, lints and documentation
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
-	@if command -v shellcheck >/dev/null; then shellcheck -x -a tests/parts .ci/run; else echo 'shellcheck is not installed: scripts unchecked'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x -a tests/parts tests/demo .ci/run; else echo 'shellcheck is not installed: scripts unchecked'; fi
 
 generate: ## Write the files that are generated from the code
 	cargo run --quiet -- crds --write .

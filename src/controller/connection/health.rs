@@ -45,6 +45,14 @@ pub(super) struct Capabilities {
     pub(super) way: Way,
 }
 
+/// What was probed, and where: it holds through every failure of the same server in the same version.
+#[derive(Clone, Debug)]
+pub(super) struct Probed {
+    server: ServerId,
+    version: Version,
+    capabilities: Capabilities,
+}
+
 impl Capabilities {
     /// Whether several Bitbucket configurations may be there.
     pub(super) fn several(&self) -> bool {
@@ -97,8 +105,9 @@ impl Health {
     pub(super) async fn check(
         remotes: &Remotes,
         credentials: &Credentials,
-        before: Option<Self>,
+        probed: &mut Option<Probed>,
         at: &mut Aspect,
+        reached: &mut Vec<Aspect>,
     ) -> Result<Self, Error> {
         let sonarqube = &remotes.sonarqube;
         *at = Aspect::SonarQubeReachable;
@@ -106,14 +115,20 @@ impl Health {
         *at = Aspect::CredentialsValid;
         let user = user(sonarqube).await?;
         *at = Aspect::SonarQubeReachable;
-        let known =
-            before.filter(|health| health.server == status.id && health.version == status.version);
+        let known = probed
+            .take()
+            .filter(|known| known.server == status.id && known.version == status.version);
         let capabilities = match known {
-            Some(health) => health.capabilities,
+            Some(known) => known.capabilities,
             None => probe(sonarqube)
                 .await
                 .map_err(|source| failed(sonarqube, source))?,
         };
+        *probed = Some(Probed {
+            server: status.id.clone(),
+            version: status.version.clone(),
+            capabilities: capabilities.clone(),
+        });
         if capabilities.way == Way::None {
             return Err(Error::refused(
                 Reason::UnsupportedVersion,
@@ -126,8 +141,10 @@ impl Health {
         }
         let settings = sonarqube.settings(&[SERVER_BASE_URL]).await;
         let mut settings = settings.map_err(|source| failed(sonarqube, source))?;
+        reached.push(*at);
         *at = Aspect::BitbucketReachable;
         let bitbucket_version = supported(&remotes.writer).await?;
+        reached.push(*at);
         *at = Aspect::CredentialsValid;
         try_tokens(remotes, credentials, None).await?;
         Ok(Self {

@@ -11,7 +11,7 @@ use crate::identity::{SettingId, Uid};
 use crate::inventory::Inventory;
 use crate::plan::connection::Validation;
 
-use super::health::Health;
+use super::health::{Health, Probed};
 use super::remotes::Remotes;
 
 /// The memories of all connections, by uid.
@@ -23,6 +23,7 @@ pub(crate) struct Memories(Mutex<HashMap<Uid, Memory>>);
 pub(super) struct Memory {
     pub(super) remotes: Option<Remotes>,
     pub(super) health: Option<Health>,
+    pub(super) probed: Option<Probed>,
     pub(super) validated: Option<Validated>,
     /// The very tokens that were pushed: equal bytes in a new version of the Secret are not pushed again.
     pub(super) pushed: Pushed,

@@ -163,7 +163,17 @@ impl<'a> Pass<'a> {
                     ..health
                 }
             }
-            before => Health::check(remotes, credentials, before, &mut self.at).await?,
+            Some(_) | None => {
+                let probed = &mut memory.probed;
+                Health::check(
+                    remotes,
+                    credentials,
+                    probed,
+                    &mut self.at,
+                    &mut self.reached,
+                )
+                .await?
+            }
         };
         self.reached = vec![
             Aspect::SonarQubeReachable,

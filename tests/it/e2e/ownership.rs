@@ -27,15 +27,14 @@ async fn a_project_made_by_hand_survives_every_deletion_policy() {
     stage.connection(json!({"access": [{
         "name": "payments",
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "payments"}},
-        "repositories": ["PAY/*"], "sonarqubeProjects": ["given-*", "adopted-*"],
+        "repositories": ["PAY/*"], "sonarqubeProjects": ["given-*", "adopted-*", "PAY:*"],
     }]}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     let setting = stage.setting_id();
     let mut names = Vec::new();
     for policy in POLICIES {
         let name = format!("given-{}", lower(policy));
-        let made = [("project", &*name), ("name", &*name)];
-        stage.sonarqube.post("api/projects/create", &made);
+        stage.sonarqube.create_project(&name, &name);
         let change =
             json!({"sonarqubeProject": {"key": name}, "mode": "Bind", "deletionPolicy": policy});
         stage.binding("payments", &name, &format!("PAY/{name}"), change);
@@ -43,6 +42,7 @@ async fn a_project_made_by_hand_survives_every_deletion_policy() {
         let name = format!("adopted-{}", lower(policy));
         let repository = format!("PAY/{name}");
         stage.sonarqube.bind(&name, &name, &setting, &repository);
+        stage.sonarqube.let_operator_administer(&name);
         let change = json!({"deletionPolicy": policy});
         stage.binding("payments", &name, &repository, change);
         names.push(name);

@@ -15,7 +15,7 @@ const LISTINGS: [&str; 4] = [
     "sonarqube GET api/v2/dop-translation/project-bindings 200",
     "sonarqube GET api/alm_settings/count_binding 200",
     "sonarqube GET api/projects/search 200",
-    "bitbucket GET rest/api/latest/repos 200",
+    "bitbucket GET rest/api/1.0/repos 200",
 ];
 
 /// What a pass reads however many bindings there are.
@@ -24,8 +24,8 @@ const HEALTH: [&str; 6] = [
     "sonarqube GET api/users/current 200",
     "sonarqube GET api/settings/values 200",
     "sonarqube GET api/v2/dop-translation/dop-settings 200",
-    "bitbucket GET rest/api/latest/application-properties 200",
-    "bitbucket GET rest/api/latest/users 200",
+    "bitbucket GET rest/api/1.0/application-properties 200",
+    "bitbucket GET rest/api/1.0/users 200",
 ];
 
 /// Promise: passes over fifty settled bindings write nothing anywhere, and ask each server for its listings.

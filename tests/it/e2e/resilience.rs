@@ -180,7 +180,9 @@ async fn an_outage_of_sonarqube_leaves_what_is_settled_and_costs_one_probe_per_b
     }
     let mut told = stage.reasons(&connection);
     told.retain(|reason| reason == "Ready" || reason == "NotReady");
-    assert_eq!(told, ["Ready", "NotReady", "Ready"], "once each way");
+    // Equal events are one event with a count: their order is lost.
+    told.sort();
+    assert_eq!(told, ["NotReady", "Ready", "Ready"], "once each way");
 }
 
 /// Promise: the same holds for Bitbucket.
