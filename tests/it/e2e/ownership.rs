@@ -80,7 +80,8 @@ async fn assert_heals(stage: &Stage, setting: &str, names: &[String]) {
         let project = binding.status.unwrap().sonarqube_project.unwrap();
         assert_eq!(project.created_by, None, "mending is not making");
         let own = format!("PAY/{name}");
-        assert_eq!(stage.sonarqube.bound_to(name), Some(own));
+        let healed = || stage.sonarqube.bound_to(name).as_ref() == Some(&own);
+        stage.eventually(&format!("{name} is healed"), healed).await;
     }
 }
 

@@ -210,13 +210,11 @@ where
         let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap());
         let name = object.name_any();
         let released = Patch::Merge(json!({"metadata": {"finalizers": null}}));
-        api.patch(&name, &PatchParams::default(), &released)
-            .await
-            .unwrap();
+        // Either may find it gone already: the namespace of an earlier test may be going.
         let _ = api.delete(&name, &DeleteParams::default()).await;
-        await_condition(api, &name, |object: Option<&K>| object.is_none())
-            .await
-            .unwrap();
+        let _ = api.patch(&name, &PatchParams::default(), &released).await;
+        let gone = await_condition(api, &name, |object: Option<&K>| object.is_none());
+        tokio::time::timeout(PATIENCE, gone).await.unwrap().unwrap();
     }
 }
 
