@@ -1,8 +1,11 @@
 //! Each client call over its wire: against scripted answers where no real server gives them, else against the
-//! real server.
+//! real server and its simulated twin.
 
+mod bench;
 mod bitbucket;
 mod scripted;
 mod sonarqube;
 mod sonarqube_answers;
+mod sonarqube_projects;
 mod transport;
+mod twin;

@@ -1,5 +1,6 @@
 //! What tests of several modules need.
 pub(crate) mod parts;
+pub(crate) mod server;
 pub(crate) mod sonarqube;
 pub(crate) mod tree;
 pub(crate) mod turn;

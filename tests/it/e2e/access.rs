@@ -4,11 +4,18 @@ use serde_json::json;
 
 use super::stage::Stage;
 use super::waiting::says;
+use crate::support::server::{Server, simulated};
+
+simulated!(
+    a_connection_that_admits_nobody_else_looks_like_one_that_is_not_there,
+    what_the_access_does_not_admit_is_denied_and_nothing_is_created,
+    a_binding_whose_access_is_withdrawn_stops_and_leaves_everything,
+    of_two_bindings_for_one_project_the_older_wins_until_it_goes,
+);
 
 /// Promise: a namespace that is not admitted learns nothing, not even that the connection is there.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_admits_nobody_else_looks_like_one_that_is_not_there() {
-    let stage = Stage::set().await;
+async fn a_connection_that_admits_nobody_else_looks_like_one_that_is_not_there(server: Server) {
+    let stage = Stage::set(server).await;
     stage.connection(json!({}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     stage.binding("outsiders", "shut-out", "PAY/checkout", json!({}));
@@ -37,9 +44,8 @@ async fn a_connection_that_admits_nobody_else_looks_like_one_that_is_not_there()
 }
 
 /// Promise: an admitted namespace gets what its entry admits, under the keys that it admits, and no more.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_access_does_not_admit_is_denied_and_nothing_is_created() {
-    let stage = Stage::set().await;
+async fn what_the_access_does_not_admit_is_denied_and_nothing_is_created(server: Server) {
+    let stage = Stage::set(server).await;
     stage.connection(json!({}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     let sonarqube = &stage.sonarqube;
@@ -65,9 +71,8 @@ async fn what_the_access_does_not_admit_is_denied_and_nothing_is_created() {
 }
 
 /// Promise: access withdrawn stops a binding, and leaves SonarQube as it is, not even drift being mended.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_binding_whose_access_is_withdrawn_stops_and_leaves_everything() {
-    let stage = Stage::set().await;
+async fn a_binding_whose_access_is_withdrawn_stops_and_leaves_everything(server: Server) {
+    let stage = Stage::set(server).await;
     stage.connection(json!({}));
     stage.binding("payments", "checkout", "PAY/checkout", json!({}));
     stage.binding("platform", "deploy", "OPS/deploy", json!({}));
@@ -117,9 +122,8 @@ async fn a_binding_whose_access_is_withdrawn_stops_and_leaves_everything() {
 
 /// Promise: one project, one owner. The older wins; the other says so without naming who is none of its business,
 /// and takes over when the first is gone.
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_bindings_for_one_project_the_older_wins_until_it_goes() {
-    let stage = Stage::set().await;
+async fn of_two_bindings_for_one_project_the_older_wins_until_it_goes(server: Server) {
+    let stage = Stage::set(server).await;
     stage.connection(json!({}));
     let orphan = json!({"deletionPolicy": "Orphan"});
     stage.binding("platform", "first", "PAY/checkout", orphan);

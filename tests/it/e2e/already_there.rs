@@ -3,10 +3,18 @@
 use serde_json::{Value, json};
 
 use super::stage::Stage;
+use crate::support::server::{Server, everywhere, on, simulated};
+
+everywhere!(a_project_bound_by_hand_is_adopted_as_it_is);
+on!([simulated_26_9, real_26_9] => a_project_made_by_hand_is_bound_where_its_key_is_written);
+simulated!(
+    what_was_not_asked_for_is_refused_with_a_way_out_and_left_alone,
+    the_way_out_that_a_refusal_names_leads_out,
+);
 
 /// A stage whose connection is ready, so that people can bind by hand as well.
-async fn connected() -> Stage {
-    let stage = Stage::set().await;
+async fn connected(server: Server) -> Stage {
+    let stage = Stage::set(server).await;
     stage.connection(json!({}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     stage
@@ -17,9 +25,8 @@ fn key(key: &str) -> Value {
 }
 
 /// Promise: a project that was made by hand is bound when its key is written, and stays the maker's.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_project_made_by_hand_is_bound_where_its_key_is_written() {
-    let stage = connected().await;
+async fn a_project_made_by_hand_is_bound_where_its_key_is_written(server: Server) {
+    let stage = connected(server).await;
     let sonarqube = &stage.sonarqube;
     sonarqube.create_project("legacy-checkout", "Made by hand");
     let wanted = json!({"mode": "Bind", "sonarqubeProject": {"key": "legacy-checkout", "name": "Another name"}});
@@ -41,9 +48,8 @@ async fn a_project_made_by_hand_is_bound_where_its_key_is_written() {
 
 /// Promise: what is bound to the repository already is adopted as it is, in every mode: under another key where
 /// none is written, under the default one, and under a written one.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_project_bound_by_hand_is_adopted_as_it_is() {
-    let stage = connected().await;
+async fn a_project_bound_by_hand_is_adopted_as_it_is(server: Server) {
+    let stage = connected(server).await;
     let sonarqube = &stage.sonarqube;
     let setting = stage.setting_id();
     let rows = [
@@ -71,9 +77,8 @@ async fn a_project_bound_by_hand_is_adopted_as_it_is() {
 }
 
 /// Promise: nothing is seized. Every refusal says why and names the way out, and SonarQube stays as it was.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_not_asked_for_is_refused_with_a_way_out_and_left_alone() {
-    let stage = connected().await;
+async fn what_was_not_asked_for_is_refused_with_a_way_out_and_left_alone(server: Server) {
+    let stage = connected(server).await;
     let sonarqube = &stage.sonarqube;
     let setting = stage.setting_id();
     stage.bitbucket.world(|world| {
@@ -135,9 +140,8 @@ async fn what_was_not_asked_for_is_refused_with_a_way_out_and_left_alone() {
 }
 
 /// Promise: a refusal tells the truth about what to do; who does it is served.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_way_out_that_a_refusal_names_leads_out() {
-    let stage = connected().await;
+async fn the_way_out_that_a_refusal_names_leads_out(server: Server) {
+    let stage = connected(server).await;
     let sonarqube = &stage.sonarqube;
     let setting = stage.setting_id();
     for (key, repository) in [

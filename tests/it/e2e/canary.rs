@@ -7,13 +7,15 @@ use simulators::bitbucket::{Caller, Fault};
 use url::form_urlencoded;
 
 use super::stage::{BITBUCKET_TOKEN, Stage};
+use crate::support::server::{Server, everywhere};
+
+everywhere!(no_token_is_told_to_anybody_whatever_goes_wrong);
 
 const BAD_TOKEN: &str = "canary+bad/token=with&special%characters";
 
 /// Promise: no token in any log, event, status, metric, argument or URL, and trace tells everything else.
-#[tokio::test(flavor = "multi_thread")]
-async fn no_token_is_told_to_anybody_whatever_goes_wrong() {
-    let stage = Stage::set().await;
+async fn no_token_is_told_to_anybody_whatever_goes_wrong(server: Server) {
+    let stage = Stage::set(server).await;
     stage.connection(json!({}));
     stage.binding("payments", "checkout", "PAY/checkout", json!({}));
     stage
@@ -42,7 +44,7 @@ async fn no_token_is_told_to_anybody_whatever_goes_wrong() {
     stage
         .connection_reason("bitbucket", "AuthenticationFailed")
         .await;
-    stage.secret("sonarqube-token", &stage.sonarqube.part.token);
+    stage.secret("sonarqube-token", &stage.sonarqube.token);
     stage.connection(json!({"sonarqube": {"url": "http://127.0.0.1:1"}}));
     stage
         .connection_is("bitbucket", ("SonarQubeReachable", "False"))
@@ -55,7 +57,7 @@ async fn no_token_is_told_to_anybody_whatever_goes_wrong() {
             .any(|line| line.contains("\"level\":\"TRACE\"") && line.contains(&target))
     };
     assert!(traces("hyper"), "the log is at trace");
-    let tokens = [BITBUCKET_TOKEN, BAD_TOKEN, &stage.sonarqube.part.token];
+    let tokens = [BITBUCKET_TOKEN, BAD_TOKEN, &stage.sonarqube.token];
     assert_no_leak(&stage, &tokens);
 }
 
@@ -80,10 +82,7 @@ pub(super) fn assert_no_leak(stage: &Stage, tokens: &[&str]) {
         ("events", kubectl("events")),
         ("bindings", kubectl("projectbindings")),
         ("connections", kubectl("bitbucketconnections")),
-        (
-            "SonarQube's access log",
-            read(&stage.sonarqube.part.access_log),
-        ),
+        ("SonarQube's access log", stage.sonarqube.requests()),
         (
             "Bitbucket's calls",
             format!("{:?}", stage.bitbucket.calls()),

@@ -11,6 +11,10 @@ use simulators::bitbucket::{Caller, Fault};
 
 use super::proxy::Proxy;
 use super::stage::Stage;
+use crate::support::server::{Server, everywhere, on};
+
+everywhere!(an_import_whose_answer_is_lost_is_adopted_as_our_own);
+on!([simulated_26_9, real_26_9, simulated_25_1] => no_import_is_made_twice_or_forgotten_however_often_the_operator_is_killed);
 
 const ARGUMENTS: &[&str] = &["--minimum-interval", "10"];
 
@@ -54,9 +58,8 @@ fn intends(binding: &ProjectBinding) -> bool {
 }
 
 /// Promise: SIGKILL at any moment of many imports leaves one project for each repository, all of them ours.
-#[tokio::test(flavor = "multi_thread")]
-async fn no_import_is_made_twice_or_forgotten_however_often_the_operator_is_killed() {
-    let mut stage = Stage::set().await;
+async fn no_import_is_made_twice_or_forgotten_however_often_the_operator_is_killed(server: Server) {
+    let mut stage = Stage::set(server).await;
     let slugs = repositories(&stage, 30);
     // While SonarQube waits for Bitbucket, there is an import to be killed in.
     let slow = Fault::at("repository").caller(Caller::SonarQube);
@@ -98,10 +101,9 @@ async fn no_import_is_made_twice_or_forgotten_however_often_the_operator_is_kill
 }
 
 /// Promise: an import that SonarQube made, and whose answer never came, is recognised and not repeated.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_import_whose_answer_is_lost_is_adopted_as_our_own() {
-    let stage = Stage::set().await;
-    let proxy = Proxy::start(&stage.sonarqube.part.url).await;
+async fn an_import_whose_answer_is_lost_is_adopted_as_our_own(server: Server) {
+    let stage = Stage::set(server).await;
+    let proxy = Proxy::start(&stage.sonarqube.url).await;
     stage.connection(json!({"sonarqube": {"url": proxy.url}}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     proxy.lose_the_answer_of_import(2);

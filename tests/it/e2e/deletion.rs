@@ -8,6 +8,15 @@ use serde_json::json;
 use super::proxy::Proxy;
 use super::stage::Stage;
 use super::waiting::condition;
+use crate::support::server::{Server, everywhere, on, simulated};
+
+everywhere!(a_configuration_goes_only_if_it_is_ours_and_unused);
+on!([simulated_26_9, simulated_25_1] => a_connection_goes_after_the_bindings_that_need_it);
+simulated!(
+    an_outage_holds_up_only_who_has_something_to_delete,
+    what_stands_still_can_go_and_leaves_everything,
+    a_namespace_terminates_whatever_goes_first,
+);
 
 const DELETING: &[&str] = &["--minimum-interval", "10", "--allow-project-deletion"];
 
@@ -54,13 +63,12 @@ impl Stage {
 }
 
 /// Promise: `Orphan` and `Unbind` need no server, and say so when something stays that was to go.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_outage_holds_up_only_who_has_something_to_delete() {
-    let stage = Stage::set_with(DELETING).await;
+async fn an_outage_holds_up_only_who_has_something_to_delete(server: Server) {
+    let stage = Stage::set_with(server, DELETING).await;
     stage.bitbucket.world(|world| {
         world.repository("PAY", "forced");
     });
-    let proxy = Proxy::start(&stage.sonarqube.part.url).await;
+    let proxy = Proxy::start(&stage.sonarqube.url).await;
     stage.connection(json!({"sonarqube": {"url": proxy.url}}));
     let orphan = stage.ready_binding("checkout", "Orphan").await;
     assert_eq!(orphan.finalizers(), &[] as &[String]);
@@ -105,10 +113,9 @@ async fn an_outage_holds_up_only_who_has_something_to_delete() {
 
 /// Promise: a connection waits for the bindings that need it, and still serves them while it waits: also after a
 /// restart, and after an outage that began before.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_connection_goes_after_the_bindings_that_need_it() {
-    let mut stage = Stage::set_with(DELETING).await;
-    let proxy = Proxy::start(&stage.sonarqube.part.url).await;
+async fn a_connection_goes_after_the_bindings_that_need_it(server: Server) {
+    let mut stage = Stage::set_with(server, DELETING).await;
+    let proxy = Proxy::start(&stage.sonarqube.url).await;
     stage.connection(json!({"sonarqube": {"url": proxy.url}}));
     for name in ["checkout", "ledger", "payments-api"] {
         stage.ready_binding(name, "DeleteProject").await;
@@ -142,9 +149,8 @@ async fn a_connection_goes_after_the_bindings_that_need_it() {
 }
 
 /// Promise: `deletionPolicy: Delete` takes the configuration that Bindery created, if nothing is bound through it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_configuration_goes_only_if_it_is_ours_and_unused() {
-    let stage = Stage::set().await;
+async fn a_configuration_goes_only_if_it_is_ours_and_unused(server: Server) {
+    let stage = Stage::set(server).await;
     let deleting = json!({"deletionPolicy": "Delete"});
     let goes = async || {
         stage.connection(deleting.clone());
@@ -181,9 +187,8 @@ async fn a_configuration_goes_only_if_it_is_ours_and_unused() {
 }
 
 /// Promise: who is suspended, observes, or cannot be brought to its new spec any more can still go.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_stands_still_can_go_and_leaves_everything() {
-    let stage = Stage::set_with(DELETING).await;
+async fn what_stands_still_can_go_and_leaves_everything(server: Server) {
+    let stage = Stage::set_with(server, DELETING).await;
     stage.bitbucket.world(|world| {
         world.repository("PAY", "orphaned");
     });
@@ -229,9 +234,8 @@ async fn what_stands_still_can_go_and_leaves_everything() {
 
 /// Promise: a namespace terminates, in whatever order Kubernetes empties it: with its Secrets and the grant to read
 /// them gone first, and with objects that want something deleted.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_namespace_terminates_whatever_goes_first() {
-    let mut stage = Stage::set_with(DELETING).await;
+async fn a_namespace_terminates_whatever_goes_first(server: Server) {
+    let mut stage = Stage::set_with(server, DELETING).await;
     stage.connection(json!({"deletionPolicy": "Delete"}));
     let change = json!({"connectionRef": {"namespace": null}, "deletionPolicy": "DeleteProject"});
     stage.binding("platform", "checkout", "PAY/checkout", change);

@@ -4,11 +4,17 @@ use serde_json::json;
 use simulators::bitbucket::Right;
 
 use super::stage::Stage;
+use crate::support::server::{Server, everywhere, on};
+
+everywhere!(
+    a_repository_is_imported_under_its_default_key,
+    a_new_project_is_as_declared,
+);
+on!([simulated_26_9, simulated_25_1] => a_personal_repository_is_imported_under_an_underscore);
 
 /// Promise: `kubectl apply` of a connection and a binding is all it takes.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_repository_is_imported_under_its_default_key() {
-    let stage = Stage::set().await;
+async fn a_repository_is_imported_under_its_default_key(server: Server) {
+    let stage = Stage::set(server).await;
     stage.connection(json!({}));
     stage.binding("payments", "checkout", "pay/Checkout", json!({}));
     let binding = stage
@@ -32,9 +38,8 @@ async fn a_repository_is_imported_under_its_default_key() {
 
 /// Promise: what is declared of a new project is what SonarQube says of it, and its main branch is the one that
 /// Bitbucket calls the default.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_new_project_is_as_declared() {
-    let stage = Stage::set().await;
+async fn a_new_project_is_as_declared(server: Server) {
+    let stage = Stage::set(server).await;
     stage.bitbucket.world(|world| {
         let ledger = world.repository("PAY", "ledger");
         ledger.branches.push("develop".to_owned());
@@ -70,9 +75,8 @@ async fn a_new_project_is_as_declared() {
 }
 
 /// Promise: a personal repository is bound like any other; SonarQube takes no `~` in a key.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_personal_repository_is_imported_under_an_underscore() {
-    let stage = Stage::set().await;
+async fn a_personal_repository_is_imported_under_an_underscore(server: Server) {
+    let stage = Stage::set(server).await;
     stage.bitbucket.world(|world| {
         world.repository("~jdoe", "tools");
         world.grant_project("bindery", "~jdoe", Right::Write);

@@ -4,11 +4,17 @@ use serde_json::json;
 
 use super::stage::Stage;
 use super::tally::Tally;
+use crate::support::server::{Server, simulated};
+
+simulated!(
+    an_observing_binding_tells_and_writes_nothing,
+    a_suspended_binding_is_left_alone_until_it_is_resumed,
+    a_look_that_was_asked_for_is_made_at_once_and_acknowledged,
+);
 
 /// Promise: an observing binding is ready where nothing differs, and names what differs otherwise.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_observing_binding_tells_and_writes_nothing() {
-    let stage = Stage::set().await;
+async fn an_observing_binding_tells_and_writes_nothing(server: Server) {
+    let stage = Stage::set(server).await;
     stage.connection(json!({}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     let setting = stage.setting_id();
@@ -68,9 +74,8 @@ async fn an_observing_binding_tells_and_writes_nothing() {
 }
 
 /// Promise: nothing is done for a suspended binding, and everything once it is resumed.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_suspended_binding_is_left_alone_until_it_is_resumed() {
-    let stage = Stage::set().await;
+async fn a_suspended_binding_is_left_alone_until_it_is_resumed(server: Server) {
+    let stage = Stage::set(server).await;
     stage.bitbucket.world(|world| {
         world.repository("PAY", "spare");
     });
@@ -110,9 +115,8 @@ async fn a_suspended_binding_is_left_alone_until_it_is_resumed() {
 }
 
 /// Promise: the annotation makes the operator ask the servers, though the last sweep shows nothing to do.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_look_that_was_asked_for_is_made_at_once_and_acknowledged() {
-    let stage = Stage::set().await;
+async fn a_look_that_was_asked_for_is_made_at_once_and_acknowledged(server: Server) {
+    let stage = Stage::set(server).await;
     stage.connection(json!({"interval": "1h"}));
     stage.binding("payments", "checkout", "PAY/checkout", json!({}));
     stage

@@ -5,6 +5,10 @@ use kube::ResourceExt as _;
 use serde_json::json;
 
 use super::stage::Stage;
+use crate::support::server::{Server, everywhere, on};
+
+everywhere!(a_project_that_bindery_made_goes_only_when_both_words_say_so);
+on!([simulated_26_9, real_26_9] => a_project_made_by_hand_survives_every_deletion_policy);
 
 const DELETING: &[&str] = &["--minimum-interval", "10", "--allow-project-deletion"];
 const POLICIES: [&str; 3] = ["Orphan", "Unbind", "DeleteProject"];
@@ -15,9 +19,8 @@ fn lower(policy: &str) -> String {
 }
 
 /// Promise: `DeleteProject` is about projects that Bindery created; drift that it mended makes none its own.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_project_made_by_hand_survives_every_deletion_policy() {
-    let stage = Stage::set_with(DELETING).await;
+async fn a_project_made_by_hand_survives_every_deletion_policy(server: Server) {
+    let stage = Stage::set_with(server, DELETING).await;
     stage.bitbucket.world(|world| {
         for policy in POLICIES {
             world.repository("PAY", &format!("given-{}", lower(policy)));
@@ -87,9 +90,8 @@ async fn assert_heals(stage: &Stage, setting: &str, names: &[String]) {
 
 /// Promise: a project goes only with `DeleteProject` and `--allow-project-deletion`, and only while it is the one
 /// that Bindery made.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_project_that_bindery_made_goes_only_when_both_words_say_so() {
-    let mut stage = Stage::set_with(DELETING).await;
+async fn a_project_that_bindery_made_goes_only_when_both_words_say_so(server: Server) {
+    let mut stage = Stage::set_with(server, DELETING).await;
     let slugs = ["doomed", "kept", "recreated", "observed", "unflagged"];
     stage.bitbucket.world(|world| {
         for slug in slugs {

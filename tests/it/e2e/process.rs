@@ -3,11 +3,13 @@
 use serde_json::json;
 
 use super::stage::Stage;
+use crate::support::server::{Server, simulated};
+
+simulated!(the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it);
 
 /// Promise: ready once it knows what there is, alive all the time, measured by name, and gone when asked to.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it() {
-    let mut stage = Stage::set().await;
+async fn the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it(server: Server) {
+    let mut stage = Stage::set(server).await;
     let mut seen = Vec::new();
     let ready = || {
         seen.push(stage.operator.get("readyz").0);

@@ -7,6 +7,9 @@ use serde_json::json;
 
 use super::stage::Stage;
 use super::tally::{Done, Tally};
+use crate::support::server::{Server, on};
+
+on!([simulated_26_9, real_26_9, simulated_25_1] => passes_over_settled_bindings_are_quiet);
 
 const BINDINGS: u32 = 50;
 
@@ -29,9 +32,8 @@ const HEALTH: [&str; 6] = [
 ];
 
 /// Promise: passes over fifty settled bindings write nothing anywhere, and ask each server for its listings.
-#[tokio::test(flavor = "multi_thread")]
-async fn passes_over_settled_bindings_are_quiet() {
-    let stage = settled_bindings().await;
+async fn passes_over_settled_bindings_are_quiet(server: Server) {
+    let stage = settled_bindings(server).await;
     for pass in 1..=3 {
         let before = Tally::now(&stage).await;
         stage.look_now(&format!("pass {pass}")).await;
@@ -75,8 +77,8 @@ fn one_pass() -> BTreeMap<String, u64> {
 }
 
 /// Fifty bindings that nobody looks at for an hour.
-async fn settled_bindings() -> Stage {
-    let stage = Stage::set().await;
+async fn settled_bindings(server: Server) -> Stage {
+    let stage = Stage::set(server).await;
     let slugs: Vec<_> = (0..BINDINGS)
         .map(|number| format!("r{number:02}"))
         .collect();

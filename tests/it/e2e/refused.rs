@@ -7,11 +7,24 @@ use serde_json::json;
 use simulators::bitbucket::Right;
 
 use super::stage::{BITBUCKET_TOKEN, Stage};
+use crate::support::server::{Server, on, simulated};
+
+on!([simulated_26_9, simulated_25_1] =>
+    a_wrong_token_of_sonarqube_and_a_weak_one_are_told_apart,
+    a_configuration_in_the_way_is_named_and_can_be_adopted,
+);
+simulated!(
+    a_missing_repository_is_bound_when_it_appears,
+    a_wrong_token_of_bitbucket_is_said_and_not_pushed,
+    a_secret_is_missing_then_lacks_its_key_then_serves,
+    the_printed_command_grants_a_secret,
+    a_second_connection_for_a_configuration_waits_for_the_first,
+    a_repository_that_the_token_may_not_see_stops_its_own_binding_only,
+);
 
 /// Promise: a repository that is not there is waited for, and nothing is created meanwhile.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_missing_repository_is_bound_when_it_appears() {
-    let stage = Stage::set().await;
+async fn a_missing_repository_is_bound_when_it_appears(server: Server) {
+    let stage = Stage::set(server).await;
     stage.connection(json!({}));
     stage.binding("payments", "late", "PAY/late", json!({}));
     let message = stage
@@ -33,9 +46,8 @@ async fn a_missing_repository_is_bound_when_it_appears() {
 }
 
 /// Promise: a token that its own server refuses is never given to SonarQube, and a good one heals by itself.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_token_of_bitbucket_is_said_and_not_pushed() {
-    let stage = Stage::set().await;
+async fn a_wrong_token_of_bitbucket_is_said_and_not_pushed(server: Server) {
+    let stage = Stage::set(server).await;
     stage.secret("bitbucket-token", "wrong");
     stage.connection(json!({}));
     stage.binding("payments", "checkout", "PAY/checkout", json!({}));
@@ -61,9 +73,8 @@ async fn a_wrong_token_of_bitbucket_is_said_and_not_pushed() {
 }
 
 /// Promise: SonarQube's refusals of a token, and what its user lacks, are told apart and healed by the Secret alone.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_token_of_sonarqube_and_a_weak_one_are_told_apart() {
-    let stage = Stage::set().await;
+async fn a_wrong_token_of_sonarqube_and_a_weak_one_are_told_apart(server: Server) {
+    let stage = Stage::set(server).await;
     stage.secret(
         "sonarqube-token",
         "squ_0123456789012345678901234567890123456789",
@@ -85,14 +96,13 @@ async fn a_wrong_token_of_sonarqube_and_a_weak_one_are_told_apart() {
     assert!(message.contains("Administer System"), "{message}");
     assert!(!message.contains("Create Projects"), "{message}");
 
-    stage.secret("sonarqube-token", &stage.sonarqube.part.token);
+    stage.secret("sonarqube-token", &stage.sonarqube.token);
     stage.connection_is("bitbucket", ("Ready", "True")).await;
 }
 
 /// Promise: what is wrong with a Secret is said by name, and noticed when it is mended.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_secret_is_missing_then_lacks_its_key_then_serves() {
-    let stage = Stage::set().await;
+async fn a_secret_is_missing_then_lacks_its_key_then_serves(server: Server) {
+    let stage = Stage::set(server).await;
     let reference =
         json!({"bitbucket": {"tokenSecretRef": {"name": "second-token", "key": "pat"}}});
     stage
@@ -124,9 +134,8 @@ async fn a_secret_is_missing_then_lacks_its_key_then_serves() {
 }
 
 /// Promise: a grant that is missing is printed as the command that gives it, word for word.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_printed_command_grants_a_secret() {
-    let stage = Stage::set().await;
+async fn the_printed_command_grants_a_secret(server: Server) {
+    let stage = Stage::set(server).await;
     let names = ["bindery-private-token", "bindery-private-token"];
     for (kind, name) in ["role", "rolebinding"].into_iter().zip(names) {
         stage
@@ -151,9 +160,8 @@ async fn the_printed_command_grants_a_secret() {
 }
 
 /// Promise: where SonarQube takes one configuration, the one in the way is named and left alone, and adopted by name.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_configuration_in_the_way_is_named_and_can_be_adopted() {
-    let stage = Stage::set().await;
+async fn a_configuration_in_the_way_is_named_and_can_be_adopted(server: Server) {
+    let stage = Stage::set(server).await;
     let url = stage.bitbucket.url();
     let url = url.as_str().trim_end_matches('/');
     stage
@@ -180,9 +188,8 @@ async fn a_configuration_in_the_way_is_named_and_can_be_adopted() {
 }
 
 /// Promise: one configuration, one owner. The other connection names the first, and waits for its end.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_second_connection_for_a_configuration_waits_for_the_first() {
-    let stage = Stage::set().await;
+async fn a_second_connection_for_a_configuration_waits_for_the_first(server: Server) {
+    let stage = Stage::set(server).await;
     stage.connection(json!({}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     stage.connection_named("second", json!({"configurationName": "bitbucket"}));
@@ -201,9 +208,8 @@ async fn a_second_connection_for_a_configuration_waits_for_the_first() {
 }
 
 /// Promise: what Bitbucket hides from the token is no bad token, and concerns that binding alone.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_repository_that_the_token_may_not_see_stops_its_own_binding_only() {
-    let stage = Stage::set().await;
+async fn a_repository_that_the_token_may_not_see_stops_its_own_binding_only(server: Server) {
+    let stage = Stage::set(server).await;
     stage.bitbucket.world(|world| {
         world.repository("HR", "salaries");
     });

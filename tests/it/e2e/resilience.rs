@@ -12,6 +12,14 @@ use super::proxy::Proxy;
 use super::stage::Stage;
 use super::waiting::{condition, says};
 use crate::support::parts::Parts;
+use crate::support::server::{Server, simulated};
+
+simulated!(
+    an_object_that_cannot_be_read_stops_only_itself,
+    an_outage_of_sonarqube_leaves_what_is_settled_and_costs_one_probe_per_back_off,
+    an_outage_of_bitbucket_leaves_what_is_settled,
+    a_status_changes_only_when_something_changes,
+);
 
 const DEFINITION: &str = "projectbindings.bindery.dev";
 
@@ -60,9 +68,8 @@ impl Drop for NewerDefinition {
 }
 
 /// Promise: an object that this version cannot read, as after a rollback, stops only itself.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_object_that_cannot_be_read_stops_only_itself() {
-    let mut stage = Stage::set().await;
+async fn an_object_that_cannot_be_read_stops_only_itself(server: Server) {
+    let mut stage = Stage::set(server).await;
     let newer = NewerDefinition::install(&stage);
     stage.connection(json!({}));
     // Never before the API server serves the changed definition, which takes a moment.
@@ -151,10 +158,11 @@ async fn assert_a_newcomer_waits(stage: &Stage) {
 }
 
 /// Promise: an outage of SonarQube changes nothing for what is settled, and costs one probe per back-off.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_outage_of_sonarqube_leaves_what_is_settled_and_costs_one_probe_per_back_off() {
-    let stage = Stage::set().await;
-    let proxy = Proxy::start(&stage.sonarqube.part.url).await;
+async fn an_outage_of_sonarqube_leaves_what_is_settled_and_costs_one_probe_per_back_off(
+    server: Server,
+) {
+    let stage = Stage::set(server).await;
+    let proxy = Proxy::start(&stage.sonarqube.url).await;
     stage.connection(json!({"sonarqube": {"url": proxy.url}}));
     let settled = twenty(&stage).await;
     proxy.shut();
@@ -186,9 +194,8 @@ async fn an_outage_of_sonarqube_leaves_what_is_settled_and_costs_one_probe_per_b
 }
 
 /// Promise: the same holds for Bitbucket.
-#[tokio::test(flavor = "multi_thread")]
-async fn an_outage_of_bitbucket_leaves_what_is_settled() {
-    let stage = Stage::set().await;
+async fn an_outage_of_bitbucket_leaves_what_is_settled(server: Server) {
+    let stage = Stage::set(server).await;
     stage.connection(json!({}));
     let settled = twenty(&stage).await;
     stage.bitbucket.fault(Fault::at("/*").answer(503, "{}"));
@@ -223,9 +230,8 @@ fn counts(summary: &str) -> impl Fn(&BitbucketConnection) -> bool {
 }
 
 /// Promise: quiet is quiet, and what a status says is said of its generation.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_status_changes_only_when_something_changes() {
-    let stage = Stage::set().await;
+async fn a_status_changes_only_when_something_changes(server: Server) {
+    let stage = Stage::set(server).await;
     stage.connection(json!({}));
     stage.binding("payments", "checkout", "PAY/checkout", json!({}));
     let wait = [

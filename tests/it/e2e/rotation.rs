@@ -8,21 +8,24 @@ use simulators::bitbucket::Permission;
 use super::canary;
 use super::stage::{BITBUCKET_TOKEN, Stage};
 use super::tally::{Done, Tally};
+use crate::support::server::{Server, everywhere, on};
+
+everywhere!(a_rotation_costs_five_calls_and_touches_no_binding);
+on!([simulated_26_9, simulated_25_1] => a_new_sonarqube_token_is_used_at_once);
 
 const NEW_TOKEN: &str = "canary+second/bitbucket=token-91c2";
 const BAD_TOKEN: &str = "canary+bad/bitbucket=token-55e0";
 
 /// Promise: five calls and one status, however many bindings there are; bad tokens stay out of SonarQube.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_rotation_costs_five_calls_and_touches_no_binding() {
-    let stage = many_bindings().await;
+async fn a_rotation_costs_five_calls_and_touches_no_binding(server: Server) {
+    let stage = many_bindings(server).await;
     stage.bitbucket.world(|world| {
         let permissions = [Permission::ProjectRead, Permission::RepoWrite];
         world.token(NEW_TOKEN, "bindery", &permissions);
     });
 
     let done = rotate(&stage, NEW_TOKEN).await;
-    println!("a rotation with 12 bindings: {:#?}", done.calls);
+    eprintln!("a rotation with 12 bindings: {:#?}", done.calls);
     assert!(done.total() <= 5, "{done:?}");
     assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
     assert_eq!(done.status_writes, 1);
@@ -40,7 +43,7 @@ async fn a_rotation_costs_five_calls_and_touches_no_binding() {
     }));
     applied(&stage).await;
     let done = before.since(&stage).await;
-    println!("equal bytes: {:#?}", done.calls);
+    eprintln!("equal bytes: {:#?}", done.calls);
     assert_eq!(done.writes(), 0, "{done:?}");
     assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
 
@@ -65,15 +68,14 @@ async fn a_rotation_costs_five_calls_and_touches_no_binding() {
         BITBUCKET_TOKEN,
         NEW_TOKEN,
         BAD_TOKEN,
-        &stage.sonarqube.part.token,
+        &stage.sonarqube.token,
     ];
     canary::assert_no_leak(&stage, &tokens);
 }
 
 /// Promise: SonarQube's token is rotated in the same way, and one that was revoked is named as such.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_new_sonarqube_token_is_used_at_once() {
-    let stage = many_bindings().await;
+async fn a_new_sonarqube_token_is_used_at_once(server: Server) {
+    let stage = many_bindings(server).await;
     let name = format!("rotated-{}", std::process::id());
     let named = [("login", "bindery"), ("name", &*name)];
     let second = stage.sonarqube.post("api/user_tokens/generate", &named);
@@ -88,7 +90,7 @@ async fn a_new_sonarqube_token_is_used_at_once() {
     stage.look_now("rotated").await;
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     let done = before.since(&stage).await;
-    println!(
+    eprintln!(
         "a rotation of SonarQube's token, and a forced pass: {:#?}",
         done.calls
     );
@@ -105,16 +107,16 @@ async fn a_new_sonarqube_token_is_used_at_once() {
         message.contains("spec.sonarqube.tokenSecretRef"),
         "{message}"
     );
-    stage.secret("sonarqube-token", &stage.sonarqube.part.token);
+    stage.secret("sonarqube-token", &stage.sonarqube.token);
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     let bindings = before.since(&stage).await.written;
     assert_eq!(bindings, ["BitbucketConnection bitbucket"]);
-    canary::assert_no_leak(&stage, &[&second, &stage.sonarqube.part.token]);
+    canary::assert_no_leak(&stage, &[&second, &stage.sonarqube.token]);
 }
 
 /// Twelve bindings that nobody looks at for an hour.
-async fn many_bindings() -> Stage {
-    let stage = Stage::set().await;
+async fn many_bindings(server: Server) -> Stage {
+    let stage = Stage::set(server).await;
     let slugs: Vec<_> = (0..12).map(|number| format!("r{number:02}")).collect();
     stage.bitbucket.world(|world| {
         for slug in &slugs {

@@ -16,6 +16,7 @@ use tokio::sync::RwLockWriteGuard;
 
 use super::operator::Operator;
 use crate::support::parts::Parts;
+use crate::support::server::{Server, Turn};
 use crate::support::sonarqube::SonarQube;
 use crate::support::turn;
 
@@ -34,20 +35,20 @@ pub(super) struct Stage {
     pub(super) client: Client,
     pub(super) directory: PathBuf,
     pub(super) patience: Duration,
-    _turn: RwLockWriteGuard<'static, ()>,
+    _turns: (RwLockWriteGuard<'static, ()>, Turn),
 }
 
 impl Stage {
     /// An operator that looks for drift as often as it is asked to.
-    pub(super) async fn set() -> Self {
-        Self::set_with(&["--minimum-interval", "10"]).await
+    pub(super) async fn set(server: Server) -> Self {
+        Self::set_with(server, &["--minimum-interval", "10"]).await
     }
 
     /// The same with other arguments for the operator.
-    pub(super) async fn set_with(arguments: &[&str]) -> Self {
-        let turn = turn::exclusive().await;
+    pub(super) async fn set_with(server: Server, arguments: &[&str]) -> Self {
+        let turns = (turn::exclusive().await, server.alone().await);
         let parts = Parts::from_env();
-        let sonarqube = SonarQube::from_env();
+        let sonarqube = SonarQube::at(server).await;
         sonarqube.clear();
         let client = client(&parts).await;
         sweep(&client).await;
@@ -77,10 +78,10 @@ impl Stage {
             client,
             directory,
             patience: PATIENCE,
-            _turn: turn,
+            _turns: turns,
         };
         stage.secret("bitbucket-token", BITBUCKET_TOKEN);
-        stage.secret("sonarqube-token", &stage.sonarqube.part.token);
+        stage.secret("sonarqube-token", &stage.sonarqube.token);
         stage.grant(&[
             "bitbucket-token",
             "sonarqube-token",
@@ -133,7 +134,7 @@ impl Stage {
     pub(super) fn connection_named(&self, name: &str, change: Value) {
         let mut spec = json!({
             "bitbucket": {"url": self.bitbucket.url().as_str().trim_end_matches('/'), "tokenSecretRef": {"name": "bitbucket-token"}},
-            "sonarqube": {"url": self.sonarqube.part.url, "tokenSecretRef": {"name": "sonarqube-token"}},
+            "sonarqube": {"url": self.sonarqube.url, "tokenSecretRef": {"name": "sonarqube-token"}},
             "interval": "10s",
             "access": [{
                 "name": "payments",

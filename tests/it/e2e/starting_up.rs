@@ -15,12 +15,14 @@ use tokio::task::JoinSet;
 
 use super::stage::Stage;
 use super::waiting::condition;
+use crate::support::server::{Server, on};
+
+on!([simulated_26_9, real_26_9, simulated_25_1] => nothing_is_believed_while_sonarqube_starts);
 
 /// Promise: while SonarQube starts, its 404 and 401 are not believed. Nothing is created again, no token is called
 /// bad, what is settled stays settled, and what is new waits.
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_believed_while_sonarqube_starts() {
-    let mut stage = Stage::set().await;
+async fn nothing_is_believed_while_sonarqube_starts(server: Server) {
+    let mut stage = Stage::set(server).await;
     stage.patience = Duration::from_mins(5);
     stage.connection(json!({}));
     for slug in ["checkout", "ledger", "payments-api"] {

@@ -21,12 +21,23 @@ pub(crate) struct SonarQubePart {
 }
 
 impl SonarQubePart {
-    pub(crate) fn from_env() -> Self {
+    /// The one of this version, such as `26.9`.
+    pub(crate) fn of_version(version: &str) -> Self {
+        let is_it = |suffix: &&str| {
+            let found = optional(&format!("BINDERY_SONARQUBE_VERSION{suffix}"));
+            found.is_some_and(|found| found.starts_with(&format!("{version}.")))
+        };
+        let Some(suffix) = ["", "_2", "_3", "_4", "_5"].into_iter().find(is_it) else {
+            panic!(
+                "no SonarQube {version} was started: run `make test`, or `tests/parts up` with --sonarqube, and source its env"
+            )
+        };
+        let told = |name: &str| variable(&format!("BINDERY_SONARQUBE_{name}{suffix}"));
         Self {
-            url: variable("BINDERY_SONARQUBE_URL"),
-            token: variable("BINDERY_SONARQUBE_TOKEN"),
-            admin_token: variable("BINDERY_SONARQUBE_ADMIN_TOKEN"),
-            access_log: variable("BINDERY_SONARQUBE_ACCESS_LOG").into(),
+            url: told("URL"),
+            token: told("TOKEN"),
+            admin_token: told("ADMIN_TOKEN"),
+            access_log: told("ACCESS_LOG").into(),
         }
     }
 }
@@ -66,12 +77,16 @@ fn kubectl(command: &mut Command, arguments: &[&str]) -> Result<String, String> 
     }
 }
 
+fn variable(name: &str) -> String {
+    optional(name).unwrap_or_else(|| {
+        panic!("{name} is not set: run `make test`, or start real parts with tests/parts and source their env")
+    })
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "tests/parts says by environment where the parts are; only here is it read"
 )]
-fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| {
-        panic!("{name} is not set: run `make test`, or start real parts with tests/parts and source their env")
-    })
+fn optional(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

@@ -3,18 +3,66 @@
 use std::process::Command;
 
 use serde_json::Value;
+use simulators::sonarqube::SonarQube as Simulated;
 
 use super::parts::SonarQubePart;
+use super::server::{Kind, Server};
 
-/// The real SonarQube, used as its administrator.
+/// A SonarQube server, used as its administrator.
 pub(crate) struct SonarQube {
-    pub(crate) part: SonarQubePart,
+    pub(crate) url: String,
+    /// Of `bindery`, who has Administer System and Create Projects, nothing else.
+    pub(crate) token: String,
+    /// Of `admin`.
+    admin_token: String,
+    machine: Machine,
+}
+
+/// What answers.
+enum Machine {
+    Real(SonarQubePart),
+    Simulated(Box<Simulated>),
 }
 
 impl SonarQube {
-    pub(crate) fn from_env() -> Self {
-        Self {
-            part: SonarQubePart::from_env(),
+    /// The real server of this kind, or a new simulated one.
+    pub(crate) async fn at(server: Server) -> Self {
+        match server.kind {
+            Kind::Real(_) => {
+                let part = SonarQubePart::of_version(server.version);
+                Self {
+                    url: part.url.clone(),
+                    token: part.token.clone(),
+                    admin_token: part.admin_token.clone(),
+                    machine: Machine::Real(part),
+                }
+            }
+            Kind::Simulated(profile) => {
+                let simulated = Simulated::start(profile).await.unwrap();
+                let (admin_token, token) = ("squ_simulated-admin", "squ_simulated-bindery");
+                simulated.world(|world| world.set_up(admin_token, token));
+                Self {
+                    url: simulated.url().as_str().trim_end_matches('/').to_owned(),
+                    token: token.to_owned(),
+                    admin_token: admin_token.to_owned(),
+                    machine: Machine::Simulated(Box::new(simulated)),
+                }
+            }
+        }
+    }
+
+    /// A token of `admin`.
+    pub(crate) fn admin_token(&self) -> &str {
+        &self.admin_token
+    }
+
+    /// All requests that the server says it has seen, as text.
+    pub(crate) fn requests(&self) -> String {
+        match &self.machine {
+            Machine::Real(part) => {
+                String::from_utf8_lossy(&std::fs::read(&part.access_log).unwrap()).into_owned()
+            }
+            Machine::Simulated(simulated) => format!("{:?}", simulated.calls()),
         }
     }
 
@@ -75,9 +123,9 @@ impl SonarQube {
             "projectKey": key, "projectName": name, "devOpsPlatformSettingId": setting_id,
             "projectIdentifier": project, "repositoryIdentifier": slug, "monorepo": false,
         });
-        let url = format!("{}/api/v2/dop-translation/bound-projects", self.part.url);
+        let url = format!("{}/api/v2/dop-translation/bound-projects", self.url);
         Self::curl(
-            &self.part.token,
+            &self.token,
             &[
                 "--request",
                 "PUT",
@@ -147,7 +195,7 @@ impl SonarQube {
 
     /// What the server says of itself, such as `UP` or `STARTING`; `None` while nobody answers.
     pub(crate) fn phase(&self) -> Option<String> {
-        let url = format!("{}/api/system/status", self.part.url);
+        let url = format!("{}/api/system/status", self.url);
         let output = Command::new("curl").args(["--silent", &url]).output();
         let answer: Value = serde_json::from_slice(&output.unwrap().stdout).ok()?;
         Some(text(&answer["status"]))
@@ -182,15 +230,15 @@ impl SonarQube {
 
     /// The same as the operator's user, for whom SonarQube keeps an import token.
     pub(crate) fn get_as_operator(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
-        self.form_of(&self.part.token, path, "GET", parameters)
+        self.form_of(&self.token, path, "GET", parameters)
     }
 
     fn form(&self, path: &str, method: &str, parameters: &[(&str, &str)]) -> Value {
-        self.form_of(&self.part.admin_token, path, method, parameters)
+        self.form_of(&self.admin_token, path, method, parameters)
     }
 
     fn form_of(&self, token: &str, path: &str, method: &str, parameters: &[(&str, &str)]) -> Value {
-        let url = format!("{}/{path}", self.part.url);
+        let url = format!("{}/{path}", self.url);
         let pairs: Vec<_> = parameters
             .iter()
             .map(|(name, value)| format!("{name}={value}"))

@@ -16,13 +16,10 @@
 //! ```
 
 mod auth;
-mod calls;
 mod control;
 mod errors;
-mod fault;
 mod paging;
 mod profile;
-mod reply;
 mod routes;
 mod serve;
 mod simulation;
@@ -31,13 +28,15 @@ mod tests;
 mod visit;
 mod world;
 
-use std::{collections::BTreeMap, io, net::SocketAddr, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
-use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
 use url::Url;
 
-pub use calls::{Call, Caller, Credential, Outcome};
-pub use fault::{Effect, Fault, SIGN_ON_PAGE};
+pub use crate::{
+    calls::{Call, Caller, Credential, Outcome},
+    fault::{Effect, Fault, SIGN_ON_PAGE},
+    wire::StartError,
+};
 pub use profile::{Profile, UnknownProfile};
 pub use routes::operations;
 pub use world::{
@@ -47,7 +46,8 @@ pub use world::{
     slug_of,
 };
 
-use serve::{Mode, Shared};
+use crate::wire::{Mode, Port, Serving};
+use serve::Shared;
 use simulation::Simulation;
 
 /// A small world as a list of [`Change`]s: PAY with checkout, ledger (default branch `develop`) and
@@ -59,25 +59,7 @@ pub const DEMO: &str = include_str!("bitbucket/demo.json");
 pub struct Bitbucket {
     url: Url,
     shared: Arc<Shared>,
-    stop: Option<oneshot::Sender<()>>,
-    tasks: JoinSet<io::Result<()>>,
-}
-
-/// The instance could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The port is taken, or may not be used.
-    #[error("failed to listen on {address}")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-    /// The context path makes no URL.
-    #[error("the context path must be empty or look like /bitbucket")]
-    Context,
+    serving: Serving,
 }
 
 impl Bitbucket {
@@ -116,35 +98,16 @@ impl Bitbucket {
         port: u16,
         mode: Mode,
     ) -> Result<Self, StartError> {
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        let failed = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let origin = format!("http://{}", listener.local_addr().map_err(failed)?);
-        let well_formed =
-            context.is_empty() || (context.starts_with('/') && !context.ends_with('/'));
-        let url = Url::parse(&format!("{origin}{context}"))
-            .ok()
-            .filter(|_| well_formed);
-        let url = url.ok_or(StartError::Context)?;
-
-        let mut simulation = Simulation::new(profile, origin, context.to_owned());
+        let port = Port::take(port).await?;
+        let url = port.url(context)?;
+        let mut simulation = Simulation::new(profile, port.origin.clone(), context.to_owned());
         simulation.world.set_now(1_800_000_000_000);
         let shared = Arc::new(Shared::new(simulation, mode));
-        let (stop, stopped) = oneshot::channel::<()>();
-        // Connections outlive the task that accepts them: without this they would go on answering.
-        let closing = async move { drop(stopped.await) };
-        let router = serve::router(Arc::clone(&shared));
-        let mut tasks = JoinSet::new();
-        tasks.spawn(async move {
-            axum::serve(listener, router)
-                .with_graceful_shutdown(closing)
-                .await
-        });
+        let serving = port.serve(serve::router(Arc::clone(&shared)));
         Ok(Self {
             url,
             shared,
-            stop: Some(stop),
-            tasks,
+            serving,
         })
     }
 
@@ -187,8 +150,7 @@ impl Bitbucket {
     }
 
     /// Stops and waits until the port is closed and every request that was begun is answered.
-    pub async fn stop(mut self) {
-        drop(self.stop.take());
-        while self.tasks.join_next().await.is_some() {}
+    pub async fn stop(self) {
+        self.serving.stop().await;
     }
 }

@@ -1,3 +1,8 @@
 //! Stateful simulators of the servers that Bindery talks to.
 
 pub mod bitbucket;
+mod calls;
+mod fault;
+mod reply;
+pub mod sonarqube;
+mod wire;

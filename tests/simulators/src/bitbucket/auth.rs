@@ -3,10 +3,10 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
-    calls::Credential,
     errors::Refusal,
     world::{Identity, Owner, Standing, World},
 };
+use crate::calls::Credential;
 
 /// What an `Authorization` header says.
 #[derive(Debug)]

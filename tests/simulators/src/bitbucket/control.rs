@@ -12,12 +12,8 @@ use axum::http::StatusCode;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::json;
 
-use super::{
-    fault::Fault,
-    reply::Reply,
-    simulation::{Request, Simulation},
-    world::Change,
-};
+use super::{simulation::Simulation, world::Change};
+use crate::{fault::Fault, reply::Reply, wire::Request};
 
 #[derive(Deserialize)]
 #[serde(untagged)]

@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     profile::Profile,
-    reply::Reply,
     world::{RateLimit, RateLimitBody, WorldError},
 };
+use crate::reply::Reply;
 
 macro_rules! exceptions {
     ($($name:ident = $text:literal),* $(,)?) => {

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::{
     errors::Refusal,
-    reply::Reply,
     world::{Settings, Switch},
 };
+use crate::reply::Reply;
 
 /// The parameters of a request, decoded, in the order they came.
 #[derive(Clone, Debug, Default)]

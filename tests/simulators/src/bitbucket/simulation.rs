@@ -2,19 +2,22 @@
 
 use std::time::{Duration, Instant};
 
-use axum::http::{HeaderMap, Method, header};
+use axum::http::header;
 
 use super::{
     auth::{self, Place},
-    calls::{Call, Caller, Calls, Outcome},
     errors::Refusal,
-    fault::Faults,
     paging::Query,
     profile::Profile,
-    reply::Reply,
     routes::{self, Destination},
     visit::{Answer, Visit},
     world::{Identity, ServerState, World},
+};
+use crate::{
+    calls::{Call, Caller, Calls, Outcome},
+    fault::Faults,
+    reply::Reply,
+    wire::Request,
 };
 
 /// The state of an instance.
@@ -31,34 +34,6 @@ pub(crate) struct Simulation {
     requests: u64,
     /// Up to when the world's clock went on; it stands still if absent.
     running: Option<Instant>,
-}
-
-/// A request as it came.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) method: Method,
-    /// Raw.
-    pub(crate) path: String,
-    /// Raw; with its question mark, or empty.
-    pub(crate) query: String,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
-}
-
-impl Request {
-    fn header(&self, name: header::HeaderName) -> Option<&str> {
-        // An unreadable header is not an absent one.
-        self.headers
-            .get(name)
-            .map(|value| value.to_str().unwrap_or("unreadable"))
-    }
-
-    fn accepts(&self, kind: &str) -> bool {
-        let everything =
-            |accepted: &str| accepted.contains("*/*") || accepted.contains("application/*");
-        self.header(header::ACCEPT)
-            .is_some_and(|it| everything(it) || it.contains(kind))
-    }
 }
 
 impl Simulation {

@@ -6,9 +6,9 @@ use super::{
     errors::{self, Refusal},
     paging::{self, Query},
     profile::Profile,
-    reply::Reply,
     world::{Found, Identity, Project, Repository, Right, World},
 };
+use crate::reply::Reply;
 
 /// What a route answers.
 pub(crate) type Answer = Result<Reply, Refusal>;

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::{
     super::{
         errors::Refusal,
-        reply::Reply,
         visit::{Answer, Visit},
         world::{Identity, Owner, Permission, Right, Token},
     },
     users,
 };
+use crate::reply::Reply;
 
 const DAY: i64 = 86_400_000;
 

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::super::{
     errors::Refusal,
-    reply::Reply,
     visit::{Answer, Visit},
     world::{BranchOrder, Repository, Right},
 };
+use crate::reply::Reply;
 
 pub(super) fn list(visit: &mut Visit<'_>) -> Answer {
     let repository = visit.repository(Right::View)?;

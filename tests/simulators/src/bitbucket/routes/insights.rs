@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::super::{
     auth,
     errors::Refusal,
-    reply::Reply,
     visit::{Answer, Visit},
     world::{Report, Repository, Right},
 };
+use crate::reply::Reply;
 
 /// Annotations stored for a report; a request that would exceed it is refused as a whole.
 const MOST_ANNOTATIONS: usize = 1000;

@@ -8,12 +8,12 @@ use super::{
     super::{
         errors::Refusal,
         paging::Query,
-        reply::Reply,
         visit::{Answer, Visit},
         world::{Identity, NameFilter, Project, Right, Settings, Switch},
     },
     users,
 };
+use crate::reply::Reply;
 
 pub(super) fn list(visit: &mut Visit<'_>) -> Answer {
     demand_lister(visit)?;

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use super::{
     super::{
         errors::Refusal,
-        reply::Reply,
         visit::{Answer, Visit},
         world::{Repository, Right, slug_of},
     },
     projects::{asked_right, demand_lister, granted, json as project_json, names_match},
 };
+use crate::reply::Reply;
 
 const NAME_RULE: &str = "Repository names are limited to 128 characters. They must start with a letter or number and may contain spaces, hyphens, underscores and periods";
 

@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 
 use super::super::{
     errors::Refusal,
-    reply::Reply,
     visit::{Answer, Visit},
     world::ServerState,
 };
+use crate::reply::Reply;
 
 pub(super) fn status(visit: &mut Visit<'_>) -> Answer {
     let state = visit.world.settings.server_state;

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::super::{
     errors::Refusal,
-    reply::Reply,
     visit::{Answer, Visit},
     world::{Standing, Switch, User},
 };
+use crate::reply::Reply;
 
 pub(super) fn list(visit: &mut Visit<'_>) -> Answer {
     demand_reader(visit)?;

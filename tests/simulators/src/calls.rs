@@ -14,7 +14,7 @@ pub struct Call {
     pub method: String,
     /// Path and query as they were sent; a token in them is shown as `<token ID>`.
     pub target: String,
-    /// The name of the route, one of [`operations`](super::operations); `unknown` outside all of them.
+    /// The name of the route, one of the server's `operations`; `unknown` outside all of them.
     pub operation: &'static str,
     /// Which program called.
     pub caller: Caller,

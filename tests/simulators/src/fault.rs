@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::calls::{Call, Caller, Credential};
+use crate::calls::{Call, Caller, Credential};
 
 /// The page of a single sign-on proxy, for [`Fault::answer`] with status 200.
 pub const SIGN_ON_PAGE: &str = "<html><head><title>Sign in</title></head><body></body></html>";

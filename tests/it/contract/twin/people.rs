@@ -1,0 +1,167 @@
+//! Users, their rights, their tokens, and settings of the server.
+
+use super::conversation::{Conversation, Who};
+
+/// Makes a user with these global permissions, and returns as whom he calls.
+async fn user(talk: &mut Conversation, login: &str, permissions: &[&str]) -> Who {
+    let user = ("login", login);
+    talk.post(
+        "api/users/create",
+        &[user, ("name", login), ("password", "Aa1!Aa1!Aa1!")],
+    )
+    .await;
+    for permission in permissions {
+        talk.post(
+            "api/permissions/add_user",
+            &[user, ("permission", permission)],
+        )
+        .await;
+    }
+    talk.post("api/user_tokens/revoke", &[user, ("name", "twin")])
+        .await;
+    let token = talk
+        .post("api/user_tokens/generate", &[user, ("name", "twin")])
+        .await;
+    Who::Holder(token["token"].as_str().unwrap().to_owned())
+}
+
+pub(super) async fn who_may_what(talk: &mut Conversation) {
+    talk.by(Who::Administrator);
+    talk.post(
+        "api/projects/create",
+        &[
+            ("project", "hidden"),
+            ("name", "Hidden"),
+            ("visibility", "private"),
+        ],
+    )
+    .await;
+    talk.post(
+        "api/projects/create",
+        &[
+            ("project", "open"),
+            ("name", "Open"),
+            ("visibility", "public"),
+        ],
+    )
+    .await;
+    let nothing = user(talk, "nothing", &[]).await;
+    let administrates = user(talk, "administrates", &["admin"]).await;
+    let creates = user(talk, "creates", &["provisioning"]).await;
+    for who in [nothing, administrates, creates, Who::Bindery] {
+        talk.by(who);
+        for path in [
+            "api/alm_settings/list_definitions",
+            "api/alm_settings/list",
+            "api/projects/search",
+            "api/v2/dop-translation/dop-settings",
+            "api/v2/dop-translation/project-bindings",
+        ] {
+            talk.get(path, &[]).await;
+        }
+        talk.fields("api/users/current", &["login", "permissions"])
+            .await;
+        talk.get("api/alm_settings/count_binding", &[("almSetting", "nope")])
+            .await;
+        talk.get("api/alm_settings/validate", &[("key", "nope")])
+            .await;
+        talk.get("api/alm_integrations/check_pat", &[("almSetting", "nope")])
+            .await;
+        talk.get(
+            "api/settings/values",
+            &[("keys", "sonar.core.serverBaseURL")],
+        )
+        .await;
+        talk.post("api/alm_settings/delete", &[("key", "nope")])
+            .await;
+        talk.post(
+            "api/alm_integrations/set_pat",
+            &[("almSetting", "nope"), ("pat", "x")],
+        )
+        .await;
+        talk.post(
+            "api/settings/set",
+            &[("key", "sonar.core.serverBaseURL"), ("value", "http://x")],
+        )
+        .await;
+        talk.post(
+            "api/settings/reset",
+            &[("keys", "sonar.core.serverBaseURL")],
+        )
+        .await;
+        for project in ["hidden", "open"] {
+            let project = ("project", project);
+            talk.get("api/alm_settings/get_binding", &[project]).await;
+            talk.get("api/project_branches/list", &[project]).await;
+            talk.get("api/new_code_periods/list", &[project]).await;
+            talk.post(
+                "api/projects/update_visibility",
+                &[project, ("visibility", "odd")],
+            )
+            .await;
+            talk.post("api/project_branches/rename", &[project, ("name", "main")])
+                .await;
+        }
+        talk.post("api/projects/delete", &[("project", "nope")])
+            .await;
+        talk.post("api/user_tokens/search", &[("login", "admin")])
+            .await;
+    }
+    talk.by(Who::Administrator);
+    for login in ["nothing", "administrates", "creates"] {
+        talk.post("api/users/deactivate", &[("login", login)]).await;
+    }
+}
+
+pub(super) async fn tokens_come_and_go(talk: &mut Conversation) {
+    talk.by(Who::Administrator);
+    let who = user(talk, "comes", &["admin"]).await;
+    let login = ("login", "comes");
+    talk.post("api/user_tokens/generate", &[login, ("name", "twin")])
+        .await;
+    talk.post(
+        "api/user_tokens/generate",
+        &[("login", "nobody"), ("name", "twin")],
+    )
+    .await;
+    talk.post("api/user_tokens/generate", &[login]).await;
+    talk.post(
+        "api/users/create",
+        &[login, ("name", "x"), ("password", "Aa1!Aa1!Aa1!")],
+    )
+    .await;
+    talk.by(who);
+    talk.get("api/authentication/validate", &[]).await;
+    talk.fields("api/users/current", &["login", "permissions"])
+        .await;
+    talk.by(Who::Administrator);
+    talk.post(
+        "api/permissions/remove_user",
+        &[login, ("permission", "admin")],
+    )
+    .await;
+    talk.post("api/user_tokens/revoke", &[login, ("name", "twin")])
+        .await;
+    talk.post("api/user_tokens/revoke", &[login, ("name", "twin")])
+        .await;
+
+    let name = ("key", "sonar.core.serverBaseURL");
+    talk.by(Who::Bindery);
+    talk.get("api/settings/values", &[("keys", name.1)]).await;
+    talk.post("api/settings/set", &[name, ("value", "")]).await;
+    talk.post("api/settings/set", &[name]).await;
+    talk.post(
+        "api/settings/set",
+        &[name, ("value", "https://sonarqube.example.com/ ")],
+    )
+    .await;
+    talk.get(
+        "api/settings/values",
+        &[("keys", "sonar.core.serverBaseURL,sonar.no.such")],
+    )
+    .await;
+    talk.post("api/settings/reset", &[("keys", name.1)]).await;
+    talk.get("api/settings/values", &[("keys", name.1)]).await;
+    talk.by(Who::Administrator);
+    talk.post("api/users/deactivate", &[login]).await;
+}

@@ -1,0 +1,150 @@
+//! The SonarQube servers that a test can run on, real and simulated ones, and the macros that say on which it runs.
+
+use simulators::sonarqube::Profile;
+use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// A SonarQube server to test on: its version, and what it is made of.
+#[derive(Clone, Copy)]
+pub(crate) struct Server {
+    pub(crate) version: &'static str,
+    pub(crate) kind: Kind,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    /// The server itself, which `tests/parts` started. All tests of it share it.
+    Real(&'static Turns),
+    /// A simulated one, of which each test has its own.
+    Simulated(Profile),
+}
+
+/// Who may use a real server at a time.
+pub(crate) struct Turns {
+    server: RwLock<()>,
+    one_setting: Mutex<()>,
+}
+
+/// Holds a server for a test, as long as it lives.
+pub(crate) enum Turn {
+    Own,
+    Shared {
+        _guard: RwLockReadGuard<'static, ()>,
+    },
+    Alone {
+        _guard: RwLockWriteGuard<'static, ()>,
+    },
+}
+
+impl Turns {
+    const fn new() -> Self {
+        Self {
+            server: RwLock::const_new(()),
+            one_setting: Mutex::const_new(()),
+        }
+    }
+}
+
+static REAL_26_9: Turns = Turns::new();
+static REAL_25_1: Turns = Turns::new();
+
+pub(crate) fn real_26_9() -> Server {
+    Server {
+        version: "26.9",
+        kind: Kind::Real(&REAL_26_9),
+    }
+}
+
+pub(crate) fn real_25_1() -> Server {
+    Server {
+        version: "25.1",
+        kind: Kind::Real(&REAL_25_1),
+    }
+}
+
+pub(crate) fn simulated_26_9() -> Server {
+    Server {
+        version: "26.9",
+        kind: Kind::Simulated(Profile::V26_9),
+    }
+}
+
+pub(crate) fn simulated_25_1() -> Server {
+    Server {
+        version: "25.1",
+        kind: Kind::Simulated(Profile::V25_1),
+    }
+}
+
+impl Server {
+    /// A turn beside other tests.
+    pub(crate) async fn shared(self) -> Turn {
+        match self.kind {
+            Kind::Simulated(_) => Turn::Own,
+            Kind::Real(turns) => Turn::Shared {
+                _guard: turns.server.read().await,
+            },
+        }
+    }
+
+    /// A turn alone: the test is about all that the server holds.
+    pub(crate) async fn alone(self) -> Turn {
+        match self.kind {
+            Kind::Simulated(_) => Turn::Own,
+            Kind::Real(turns) => Turn::Alone {
+                _guard: turns.server.write().await,
+            },
+        }
+    }
+
+    /// Plain Community allows one Bitbucket setting on a server: tests that share it and have one take turns.
+    pub(crate) async fn one_setting(self) -> Option<MutexGuard<'static, ()>> {
+        match self.kind {
+            Kind::Simulated(_) => None,
+            Kind::Real(turns) => Some(turns.one_setting.lock().await),
+        }
+    }
+
+    /// Whether existing projects can be bound (`PUT bound-projects`): 25.12 and later.
+    pub(crate) fn binds_existing_projects(self) -> bool {
+        self.version == "26.9"
+    }
+
+    /// Whether `projects/search` tells the ids of projects (`projectUuid`): 2025.6 and later.
+    pub(crate) fn tells_project_ids(self) -> bool {
+        self.version == "26.9"
+    }
+}
+
+/// Runs tests, async functions of a [`Server`], on each of these servers: `on!([real_26_9, real_25_1] => a_test);`.
+/// The test runner shows `a_test::real_26_9` and so on.
+macro_rules! on {
+    (@ [$($server:ident),+] $test:ident) => {
+        mod $test {
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $server() {
+                    Box::pin(super::$test($crate::support::server::$server())).await;
+                }
+            )+
+        }
+    };
+    ($servers:tt => $($test:ident),+ $(,)?) => {
+        $($crate::support::server::on!(@ $servers $test);)+
+    };
+}
+
+/// Runs tests on every server: on each real one, and on its twin, whose answers must be the same.
+macro_rules! everywhere {
+    ($($test:ident),+ $(,)?) => {
+        $crate::support::server::on!([simulated_26_9, real_26_9, simulated_25_1, real_25_1] => $($test),+);
+    };
+}
+
+/// Runs tests on the simulated 26.9 alone: real servers would tell no more.
+macro_rules! simulated {
+    ($($test:ident),+ $(,)?) => {
+        $crate::support::server::on!([simulated_26_9] => $($test),+);
+    };
+}
+
+pub(crate) use {everywhere, on, simulated};

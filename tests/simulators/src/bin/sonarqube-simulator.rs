@@ -1,0 +1,89 @@
+//! A simulated SonarQube to run by hand. Prints its URL when it is ready and runs until SIGTERM or SIGINT.
+//! It is changed over its API, as the real one; what is posted under `/-/` lets it fail.
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use clap::Parser;
+use simulators::sonarqube::{Profile, SonarQube};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How to steer it, for `--help`.
+const CONTROL: &str = r#"While it runs:
+  curl URL/-/calls                  shows the call log (DELETE empties it)
+  curl URL/-/faults -d FAULT        lets requests fail (DELETE ends all faults)
+    {"at":"/api/v2/*","effect":{"answer":{"status":503,"body":"<html>"}},"times":2}
+    {"at":"PUT /api/v2/dop-translation/bound-projects","effect":"commit-then-drop"}
+    {"at":"*","delayMilliseconds":5000}
+Everything else is changed by SonarQube's own API; it has a user `admin` and a user `bindery`, who has Administer
+System and Create Projects."#;
+
+/// A simulated SonarQube Community Build on loopback.
+///
+/// Prints its URL when it is ready, and stops on SIGTERM or SIGINT.
+#[derive(Parser)]
+#[command(version, after_help = CONTROL)]
+struct Arguments {
+    /// The port on 127.0.0.1; 0 takes a free one.
+    #[arg(long, default_value_t = 9000)]
+    port: u16,
+    /// The version: 25.1 or 26.9.
+    #[arg(long, default_value = "26.9")]
+    profile: Profile,
+    /// A context path such as /sonarqube.
+    #[arg(long, default_value = "")]
+    context_path: String,
+    /// A token of `admin`.
+    #[arg(long, env = "SONARQUBE_ADMIN_TOKEN", hide_env_values = true)]
+    admin_token: String,
+    /// A token of `bindery`.
+    #[arg(long, env = "SONARQUBE_TOKEN", hide_env_values = true)]
+    token: String,
+}
+
+/// Why the program ends with an error.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("failed to start")]
+    Start(#[source] simulators::sonarqube::StartError),
+    #[error("failed to listen for signals or to print the URL")]
+    System(#[source] io::Error),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Err(failure) = run(Arguments::parse()).await else {
+        return ExitCode::SUCCESS;
+    };
+    let mut source: Option<&dyn std::error::Error> = Some(&failure);
+    while let Some(error) = source {
+        eprintln!("sonarqube-simulator: {error}");
+        source = error.source();
+    }
+    ExitCode::FAILURE
+}
+
+async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let mut terminated = signal(SignalKind::terminate()).map_err(Failure::System)?;
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(Failure::System)?;
+    let Arguments {
+        port,
+        profile,
+        context_path,
+        admin_token,
+        token,
+    } = &arguments;
+    let sonarqube = SonarQube::start_live(*profile, context_path, *port)
+        .await
+        .map_err(Failure::Start)?;
+    sonarqube.world(|world| world.set_up(admin_token, token));
+    let url = sonarqube.url();
+    writeln!(io::stdout(), "{}", url.as_str().trim_end_matches('/')).map_err(Failure::System)?;
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = interrupted.recv() => {}
+    }
+    Ok(())
+}

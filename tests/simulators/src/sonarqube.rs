@@ -1,0 +1,165 @@
+//! `SonarQube` Community Build, 25.1 and 26.9, as far as Bindery and the tests call it.
+//!
+//! It calls its Bitbucket as the real one does. What it answers is compared with what real servers answer, to the
+//! letter, by the contract tests of the operator.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), simulators::sonarqube::StartError> {
+//! use simulators::sonarqube::{Effect, Fault, Profile, SonarQube};
+//!
+//! let sonarqube = SonarQube::start(Profile::V26_9).await?;
+//! sonarqube.world(|world| world.set_up("squ_admin", "squ_bindery"));
+//! let lost = Fault::at("PUT /api/v2/dop-translation/bound-projects");
+//! sonarqube.fault(lost.effect(Effect::CommitThenDrop).times(1));
+//! println!("{} after {} calls", sonarqube.url(), sonarqube.calls().len());
+//! # Ok(()) }
+//! ```
+
+mod bitbucket;
+mod control;
+mod phase;
+mod profile;
+mod refusal;
+mod routes;
+mod serve;
+mod simulation;
+#[cfg(test)]
+mod tests;
+mod visit;
+mod world;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use url::Url;
+
+use crate::wire::{self, Mode, Port, Serving};
+pub use crate::{
+    calls::{Call, Caller, Credential, Outcome},
+    fault::{Effect, Fault},
+};
+pub use phase::Phase;
+pub use profile::{Profile, UnknownProfile};
+pub use world::{
+    Binding, Branch, GlobalPermission, NewCode, Platform, Project, ProjectPermission,
+    SERVER_BASE_URL, Setting, Token, User, Visibility, World,
+};
+
+use bitbucket::Asker;
+use serve::Shared;
+use simulation::Simulation;
+
+/// How long a connection to Bitbucket, and each read, may take: SonarQube's default.
+const BITBUCKET_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A running server on loopback. Dropping it closes its port.
+#[derive(Debug)]
+pub struct SonarQube {
+    url: Url,
+    shared: Arc<Shared>,
+    serving: Serving,
+}
+
+/// The server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// It could not listen.
+    #[error("failed to start a server")]
+    Listen(#[source] wire::StartError),
+    /// The client that calls Bitbucket could not be made.
+    #[error("failed to make a client for Bitbucket")]
+    Client(#[source] reqwest::Error),
+}
+
+impl SonarQube {
+    /// Starts a fresh installation without context path on a free port.
+    ///
+    /// # Errors
+    /// If no port is free, or no client for Bitbucket can be made.
+    pub async fn start(profile: Profile) -> Result<Self, StartError> {
+        Self::listen(profile, "", 0, Mode::Still).await
+    }
+
+    /// The same under a context path such as `/sonarqube`.
+    ///
+    /// # Errors
+    /// As [`SonarQube::start`], or if the path is none.
+    pub async fn start_under(profile: Profile, context: &str) -> Result<Self, StartError> {
+        Self::listen(profile, context, 0, Mode::Still).await
+    }
+
+    /// Starts a server on a port (0: a free one) to be steered over `/-/` as well.
+    ///
+    /// # Errors
+    /// If the port is taken, the path is none, or no client for Bitbucket can be made.
+    pub async fn start_live(
+        profile: Profile,
+        context: &str,
+        port: u16,
+    ) -> Result<Self, StartError> {
+        Self::listen(profile, context, port, Mode::Live).await
+    }
+
+    async fn listen(
+        profile: Profile,
+        context: &str,
+        port: u16,
+        mode: Mode,
+    ) -> Result<Self, StartError> {
+        let port = Port::take(port).await.map_err(StartError::Listen)?;
+        let url = port.url(context).map_err(StartError::Listen)?;
+        let asker = Asker::new(profile, BITBUCKET_TIMEOUT).map_err(StartError::Client)?;
+        // Servers differ by their ids: the port makes them differ here.
+        let seed = u64::from(url.port().unwrap_or_default());
+        let simulation = Simulation::new(profile, context.to_owned(), seed);
+        let shared = Arc::new(Shared::new(simulation, asker, mode));
+        let serving = port.serve(serve::router(Arc::clone(&shared)));
+        Ok(Self {
+            url,
+            shared,
+            serving,
+        })
+    }
+
+    /// The base URL, with its context path.
+    #[must_use]
+    pub fn url(&self) -> Url {
+        self.url.clone()
+    }
+
+    /// Looks at the world or changes it; no request is served meanwhile.
+    pub fn world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
+        act(&mut self.shared.lock().world)
+    }
+
+    /// Lets requests fail.
+    pub fn fault(&self, fault: Fault) {
+        self.shared.lock().faults.add(fault);
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&self) {
+        self.shared.lock().faults.clear();
+    }
+
+    /// All calls since the log was cleared, in the order they came.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.shared.lock().calls.all()
+    }
+
+    /// Empties the call log.
+    pub fn clear_calls(&self) {
+        self.shared.lock().calls.clear();
+    }
+
+    /// How often each program called each route since the log was cleared.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<(Caller, &'static str), usize> {
+        self.shared.lock().calls.counts()
+    }
+
+    /// Stops and waits until the port is closed and every request that was begun is answered.
+    pub async fn stop(self) {
+        self.serving.stop().await;
+    }
+}

@@ -1,0 +1,214 @@
+//! `api/alm_integrations`: acts with the caller's own token.
+
+use serde_json::{Value, json};
+use url::form_urlencoded;
+
+use super::{
+    Route,
+    dop_translation::{Import, NewCodeWish, Place, import},
+};
+use crate::sonarqube::{
+    bitbucket::Question,
+    refusal::Refusal,
+    visit::{Answer, Visit, ask, no_content, ok},
+    world::{GlobalPermission, Platform, Setting},
+};
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::post("/api/alm_integrations/set_pat", set_pat),
+    Route::get("/api/alm_integrations/check_pat", check_pat),
+    Route::get(
+        "/api/alm_integrations/list_bitbucketserver_projects",
+        list_projects,
+    ),
+    Route::get(
+        "/api/alm_integrations/search_bitbucketserver_repos",
+        search_repositories,
+    ),
+    Route::post(
+        "/api/alm_integrations/import_bitbucketserver_project",
+        import_project,
+    ),
+];
+
+/// The setting that a write names; it may be left out where there is only one.
+fn configuration<'a>(
+    visit: &'a Visit<'_>,
+    platform: Option<Platform>,
+) -> Result<&'a Setting, Refusal> {
+    if let Some(key) = visit.optional_bounded("almSetting", 200)? {
+        return visit.world.setting(&key).ok_or_else(|| {
+            Refusal::not_found(format!("DevOps Platform configuration '{key}' not found."))
+        });
+    }
+    let all = visit.world.settings.iter();
+    let fitting: Vec<_> = all
+        .filter(|setting| platform.is_none_or(|platform| platform == setting.platform))
+        .collect();
+    let kind = platform.map_or(String::new(), |platform| {
+        format!("{} ", platform.constant())
+    });
+    match fitting.as_slice() {
+        [only] => Ok(only),
+        [] => Err(Refusal::not_found(format!(
+            "There is no {kind}configuration for DevOps Platform. Please add one."
+        ))),
+        _ => Err(Refusal::bad(format!(
+            "Parameter almSetting is required as there are multiple {kind}DevOps Platform configurations."
+        ))),
+    }
+}
+
+/// The setting that a read names.
+fn named<'a>(visit: &'a Visit<'_>) -> Result<&'a Setting, Refusal> {
+    let key = visit.bounded("almSetting", 200)?;
+    visit
+        .world
+        .setting(&key)
+        .ok_or_else(|| Refusal::not_found(format!("DevOps Platform Setting '{key}' not found")))
+}
+
+fn set_pat(visit: &mut Visit<'_>) -> Answer {
+    visit.demand(GlobalPermission::Provisioning)?;
+    let token = visit.bounded("pat", 2000)?;
+    let key = configuration(visit, None)?.key.clone();
+    let login = visit.login().to_owned();
+    if let Some(setting) = visit.world.setting_mut(&key) {
+        setting.import_tokens.insert(login, token);
+    }
+    no_content()
+}
+
+fn check_pat(visit: &mut Visit<'_>) -> Answer {
+    visit.demand(GlobalPermission::Provisioning)?;
+    let setting = named(visit)?;
+    let token = import_token(visit, setting)?;
+    let question = Question::new(
+        &setting.url,
+        "/rest/api/1.0/profile/recent/repos",
+        Some(&token),
+    );
+    ask(question, |_, _| no_content())
+}
+
+/// The caller's token for a setting.
+pub(super) fn import_token(visit: &Visit<'_>, setting: &Setting) -> Result<String, Refusal> {
+    let token = setting.import_tokens.get(visit.login());
+    token.cloned().ok_or_else(|| {
+        Refusal::bad(format!(
+            "personal access token for '{}' is missing",
+            setting.key
+        ))
+    })
+}
+
+/// What both listings ask with: URL and token, then `start` and `limit`.
+fn lister(visit: &Visit<'_>) -> Result<(String, String, String), Refusal> {
+    visit.demand(GlobalPermission::Provisioning)?;
+    let setting = named(visit)?;
+    let size = visit.number("pageSize", 25)?;
+    if size > 100 {
+        return Err(Refusal::bad(format!(
+            "'pageSize' value ({size}) must be less than 100"
+        )));
+    }
+    let token = setting.import_tokens.get(visit.login()).cloned();
+    let token = token.ok_or_else(|| Refusal::bad("No personal access token found"))?;
+    let start = visit.optional("start").unwrap_or_default();
+    let page = format!("start={start}&limit={size}");
+    Ok((setting.url.clone(), token, page))
+}
+
+fn list_projects(visit: &mut Visit<'_>) -> Answer {
+    let (url, token, page) = lister(visit)?;
+    let path = format!("/rest/api/1.0/projects?{page}");
+    ask(Question::new(&url, path, Some(&token)), |_, answer| {
+        let answer = answer.ok_or(Refusal::Internal)?;
+        let project = |row: &Value| json!({"key": row["key"], "name": row["name"]});
+        ok(&listing(&answer, "projects", project))
+    })
+}
+
+fn search_repositories(visit: &mut Visit<'_>) -> Answer {
+    let (url, token, page) = lister(visit)?;
+    let name = |parameter| {
+        let given = visit.optional(parameter).unwrap_or_default();
+        form_urlencoded::byte_serialize(given.as_bytes()).collect::<String>()
+    };
+    let path = format!(
+        "/rest/api/1.0/repos?projectname={}&name={}&{page}",
+        name("projectName"),
+        name("repositoryName")
+    );
+    let setting = named(visit)?.id.clone();
+    ask(
+        Question::new(&url, path, Some(&token)),
+        move |visit, answer| {
+            let answer = answer.ok_or(Refusal::Internal)?;
+            let repository = |row: &Value| {
+                let mut shown = json!({
+                    "id": row["id"], "slug": row["slug"], "name": row["name"],
+                    "projectKey": row["project"]["key"], "projectName": row["project"]["name"],
+                });
+                if let Some(key) = bound_key(visit, &setting, row) {
+                    shown["sqProjectKey"] = json!(key);
+                }
+                shown
+            };
+            ok(&listing(&answer, "repositories", repository))
+        },
+    )
+}
+
+/// The first by its letters of the projects that are bound to a repository.
+fn bound_key(visit: &Visit<'_>, setting: &str, row: &Value) -> Option<String> {
+    let bound = visit.world.bindings().filter(|(_, binding)| {
+        binding.setting == setting
+            && row["project"]["key"] == binding.repository.as_str()
+            && row["slug"] == binding.slug.as_str()
+    });
+    bound.map(|(project, _)| project.key.clone()).min()
+}
+
+fn listing(answer: &Value, name: &str, row: impl Fn(&Value) -> Value) -> Value {
+    let rows = answer["values"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    json!({
+        "paging": {"pageSize": rows.len()},
+        "isLastPage": answer["isLastPage"].as_bool().unwrap_or(true),
+        "nextPageStart": answer["nextPageStart"].as_u64().unwrap_or(0),
+        name: rows.iter().map(row).collect::<Vec<_>>(),
+    })
+}
+
+fn import_project(visit: &mut Visit<'_>) -> Answer {
+    visit.demand(GlobalPermission::Provisioning)?;
+    let place = Place {
+        project: visit.bounded("projectKey", 200)?,
+        slug: visit.bounded("repositorySlug", 200)?,
+    };
+    let new_code = NewCodeWish::of(
+        visit.optional("newCodeDefinitionType"),
+        visit.optional("newCodeDefinitionValue"),
+    )?;
+    let setting = configuration(visit, Some(Platform::Bitbucket))?.clone();
+    let id = setting.id.clone();
+    import(visit, &setting, &place, move |visit, found| {
+        let key = found.made_up_key(&visit.world.new_id());
+        let name = found.name.clone();
+        let made = Import {
+            setting: id,
+            key,
+            name,
+            monorepo: false,
+            new_code,
+        };
+        let project = made.create(visit, found)?;
+        ok(&json!({"project": {
+            "key": project.key, "name": project.name, "qualifier": "TRK",
+            "visibility": project.visibility.as_str(),
+        }}))
+    })
+}

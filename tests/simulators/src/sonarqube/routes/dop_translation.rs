@@ -1,0 +1,420 @@
+//! `api/v2/dop-translation`, and what every import has in common.
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::{
+    Route,
+    alm_integrations::import_token,
+    new_code::{self, Flaw},
+    projects::check_key,
+};
+use crate::sonarqube::{
+    bitbucket::Question,
+    profile::Profile,
+    refusal::Refusal,
+    visit::{Answer, Visit, ask, json, ok},
+    world::{Binding, GlobalPermission, NewCode, Project, ProjectPermission, Setting, Visibility},
+};
+
+const BOUND_PROJECTS: &str = "/api/v2/dop-translation/bound-projects";
+const PROJECT_BINDINGS: &str = "/api/v2/dop-translation/project-bindings";
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::get("/api/v2/dop-translation/dop-settings", dop_settings),
+    Route::get(PROJECT_BINDINGS, project_bindings),
+    Route::get(
+        "/api/v2/dop-translation/project-bindings/{}",
+        project_binding,
+    ),
+    Route::post(BOUND_PROJECTS, |visit| bind(visit, Verb::Post)),
+    Route::put(BOUND_PROJECTS, |visit| bind(visit, Verb::Put)).only(Profile::puts_bound_projects),
+];
+
+/// Where a repository lies, as the caller spells it.
+pub(super) struct Place {
+    pub(super) project: String,
+    pub(super) slug: String,
+}
+
+/// A repository as Bitbucket tells it.
+pub(super) struct Found {
+    pub(super) project: String,
+    pub(super) slug: String,
+    pub(super) name: String,
+    /// The default branch, if it is on the first page of branches.
+    main_branch: Option<String>,
+}
+
+impl Found {
+    /// The key that SonarQube chooses where it is asked for none.
+    pub(super) fn made_up_key(&self, unique: &str) -> String {
+        let sane = |letter: char| {
+            if letter.is_ascii_alphanumeric() || "-_.:".contains(letter) {
+                letter
+            } else {
+                '_'
+            }
+        };
+        let place = format!("{}_{}", self.project, self.slug);
+        let place: String = place.chars().map(sane).collect();
+        format!("{place}_{unique}")
+    }
+}
+
+/// A new code definition as it was asked for; it is looked at only after Bitbucket was.
+#[derive(Clone)]
+pub(super) struct NewCodeWish(Option<(String, Option<String>)>);
+
+impl NewCodeWish {
+    pub(super) fn of(kind: Option<String>, value: Option<String>) -> Result<Self, Refusal> {
+        match (kind, value) {
+            (None, Some(_)) => Err(Refusal::bad(
+                "New code definition type is required when new code definition value is provided",
+            )),
+            (kind, value) => Ok(Self(kind.map(|kind| (kind, value)))),
+        }
+    }
+
+    fn read(&self) -> Result<Option<NewCode>, Refusal> {
+        let Some((kind, value)) = &self.0 else {
+            return Ok(None);
+        };
+        let definition = new_code::read(kind, value.as_deref());
+        definition.map(Some).map_err(|flaw| match flaw {
+            Flaw::ValueMissing(kind) => Refusal::bad(format!(
+                "New code definition type '{kind}' requires a newCodeDefinitionValue"
+            )),
+            Flaw::Said(text) => Refusal::bad(text),
+        })
+    }
+}
+
+/// A project to be made for a repository.
+pub(super) struct Import {
+    pub(super) setting: String,
+    pub(super) key: String,
+    pub(super) name: String,
+    pub(super) monorepo: bool,
+    pub(super) new_code: NewCodeWish,
+}
+
+impl Import {
+    /// Makes the project, or nothing.
+    pub(super) fn create<'a>(
+        self,
+        visit: &'a mut Visit<'_>,
+        found: &Found,
+    ) -> Result<&'a Project, Refusal> {
+        check_key(visit.world, &self.key)?;
+        let new_code = self.new_code.read()?;
+        let binding = self.binding(visit, found);
+        let main = found.main_branch.as_deref().unwrap_or("main");
+        let project = visit
+            .world
+            .create_project(&self.key, &self.name, Visibility::Public, main);
+        if let Some(definition) = new_code {
+            project.new_code.insert(main.to_owned(), definition);
+        }
+        project.binding = Some(binding);
+        Ok(project)
+    }
+
+    fn binding(&self, visit: &mut Visit<'_>, found: &Found) -> Binding {
+        Binding {
+            id: visit.world.new_id(),
+            setting: self.setting.clone(),
+            repository: found.project.clone(),
+            slug: found.slug.clone(),
+            monorepo: self.monorepo,
+        }
+    }
+}
+
+/// Looks a repository up in Bitbucket with the caller's token: itself, then the first page of its branches.
+pub(super) fn import(
+    visit: &Visit<'_>,
+    setting: &Setting,
+    place: &Place,
+    then: impl FnOnce(&mut Visit<'_>, &Found) -> Answer + Send + 'static,
+) -> Answer {
+    let token = import_token(visit, setting)?;
+    let path = format!(
+        "/rest/api/1.0/projects/{}/repos/{}",
+        place.project, place.slug
+    );
+    let branches = Question::new(&setting.url, format!("{path}/branches"), Some(&token));
+    ask(
+        Question::new(&setting.url, path, Some(&token)),
+        move |_, repository| {
+            ask(branches, move |visit, branches| {
+                let text =
+                    |value: &Value| value.as_str().map(str::to_owned).ok_or(Refusal::Internal);
+                let repository = repository.ok_or(Refusal::Internal)?;
+                let rows = branches.and_then(|answer| answer["values"].as_array().cloned());
+                let main = rows.iter().flatten().find(|row| row["isDefault"] == true);
+                let found = Found {
+                    project: text(&repository["project"]["key"])?,
+                    slug: text(&repository["slug"])?,
+                    name: text(&repository["name"])?,
+                    main_branch: main.map(|row| text(&row["displayId"])).transpose()?,
+                };
+                then(visit, &found)
+            })
+        },
+    )
+}
+
+fn dop_settings(visit: &mut Visit<'_>) -> Answer {
+    visit.demand(GlobalPermission::Provisioning)?;
+    let rows = visit.world.settings.iter().map(|setting| {
+        json!({
+            "id": setting.id, "type": setting.platform.as_str(), "key": setting.key,
+            "url": setting.url, "appId": null,
+        })
+    });
+    let rows: Vec<_> = rows.collect();
+    let count = rows.len();
+    ok(&json!({
+        "dopSettings": rows, "page": {"pageIndex": 1, "pageSize": count, "total": count},
+    }))
+}
+
+fn shown(project: &Project, binding: &Binding) -> Value {
+    json!({
+        "id": binding.id, "devOpsPlatformSettingId": binding.setting, "projectId": project.id,
+        "projectKey": project.key, "repository": binding.repository, "slug": binding.slug,
+    })
+}
+
+fn page(visit: &Visit<'_>) -> Result<(usize, usize), Refusal> {
+    let (index, size) = (visit.number("pageIndex", 1)?, visit.number("pageSize", 50)?);
+    if index < 1 {
+        let validated = visit.profile.validates_bodies();
+        return Err(Refusal::bad(if validated {
+            format!(
+                "Value {index} for field pageIndex was rejected. Error: must be greater than or equal to 1.Value {index} for field pageIndex was rejected. Error: must be greater than 0."
+            )
+        } else {
+            "page index must be >= 1".to_owned()
+        }));
+    }
+    if size > 500 && visit.profile.validates_bodies() {
+        return Err(Refusal::bad(format!(
+            "Value {size} for field pageSize was rejected. Error: must be less than or equal to 500."
+        )));
+    }
+    Ok((
+        usize::try_from(index).unwrap_or(1),
+        usize::try_from(size).unwrap_or(0),
+    ))
+}
+
+fn project_bindings(visit: &mut Visit<'_>) -> Answer {
+    visit.demand(GlobalPermission::Provisioning)?;
+    let (index, size) = page(visit)?;
+    let (repository, setting) = (visit.optional("repository"), visit.optional("dopSettingId"));
+    let mut rows: Vec<_> = visit
+        .world
+        .bindings()
+        .filter(|(project, binding)| {
+            let named = |text: &String| {
+                binding.repository.eq_ignore_ascii_case(text)
+                    || binding.slug.eq_ignore_ascii_case(text)
+            };
+            repository.as_ref().is_none_or(named)
+                && setting.as_ref().is_none_or(|id| *id == binding.setting)
+                && (!visit.profile.hides_bindings()
+                    || visit.may(project, ProjectPermission::Browse))
+        })
+        .collect();
+    rows.sort_by_key(|(_, binding)| (&binding.repository, &binding.id));
+    let total = rows.len();
+    let rows = rows.iter().skip((index - 1) * size).take(size);
+    let rows: Vec<_> = rows
+        .map(|(project, binding)| shown(project, binding))
+        .collect();
+    ok(&json!({
+        "projectBindings": rows, "page": {"pageIndex": index, "pageSize": size, "total": total},
+    }))
+}
+
+fn project_binding(visit: &mut Visit<'_>) -> Answer {
+    let found = visit
+        .world
+        .bindings()
+        .find(|(_, binding)| binding.id == visit.tail);
+    match found {
+        Some((project, binding)) if visit.may(project, ProjectPermission::Browse) => {
+            ok(&shown(project, binding))
+        }
+        Some(_) | None => Err(Refusal::hidden()),
+    }
+}
+
+/// What is done with a project that is there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    /// It is in the way.
+    Post,
+    /// It is bound.
+    Put,
+}
+
+/// A body of bound-projects that was looked through; 25.1 makes up what is missing.
+struct Wish {
+    key: Option<String>,
+    name: Option<String>,
+    monorepo: bool,
+    new_code: NewCodeWish,
+}
+
+fn bind(visit: &mut Visit<'_>, verb: Verb) -> Answer {
+    let field = |name: &str| {
+        let value = visit.body.map(|body| &body[name]);
+        value.and_then(Value::as_str).map(str::to_owned)
+    };
+    if visit.profile.validates_bodies() {
+        validate(visit.body)?;
+    }
+    visit.demand(GlobalPermission::Provisioning)?;
+    let setting = field("devOpsPlatformSettingId").and_then(|id| visit.world.setting_of_id(&id));
+    let setting = setting.ok_or_else(|| no_setting(visit.profile))?.clone();
+    let slug = field("repositoryIdentifier").unwrap_or_default();
+    import_token(visit, &setting)?;
+    let new_code = NewCodeWish::of(
+        field("newCodeDefinitionType"),
+        field("newCodeDefinitionValue"),
+    )?;
+    let project = field("projectIdentifier").ok_or_else(|| {
+        Refusal::bad(format!(
+            "The BitBucket project, in which the repository {slug} is located, is mandatory"
+        ))
+    })?;
+    let monorepo = visit.body.and_then(|body| body["monorepo"].as_bool());
+    let wish = Wish {
+        key: field("projectKey"),
+        name: field("projectName"),
+        // 25.1 does not see that it is missing before it needs it.
+        monorepo: monorepo.ok_or(Refusal::Internal)?,
+        new_code,
+    };
+    let place = Place { project, slug };
+    let id = setting.id.clone();
+    import(visit, &setting, &place, move |visit, found| {
+        let there = |key: &String| visit.world.project(key).is_some();
+        if verb == Verb::Put && wish.key.as_ref().is_some_and(there) {
+            rebind(visit, &id, wish, found)
+        } else {
+            create(visit, verb, &id, wish, found)
+        }
+    })
+}
+
+/// Told one by one where several are wrong, in no certain order.
+fn validate(body: Option<&Value>) -> Result<(), Refusal> {
+    let body = body.unwrap_or(&Value::Null);
+    let rejected = |name: &str, value: &str, error: &str| {
+        format!("Value {value} for field {name} was rejected. Error: {error}.")
+    };
+    let texts = [
+        "projectKey",
+        "projectName",
+        "devOpsPlatformSettingId",
+        "repositoryIdentifier",
+    ];
+    let mut wrong: Vec<_> = texts
+        .into_iter()
+        .filter_map(|name| match body[name].as_str() {
+            None => Some(rejected(name, "{}", "must not be empty")),
+            Some("") => Some(rejected(name, "", "must not be empty")),
+            Some(_) => None,
+        })
+        .collect();
+    if !body["monorepo"].is_boolean() {
+        wrong.push(rejected("monorepo", "{}", "must not be null"));
+    }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(Refusal::bad(wrong.concat()))
+    }
+}
+
+fn no_setting(profile: Profile) -> Refusal {
+    Refusal::bad(if profile.validates_bodies() {
+        "devOpsPlatformSettingId value not found, must be the ID of the DevOps Platform configuration"
+    } else {
+        "ALM setting not found"
+    })
+}
+
+fn create(visit: &mut Visit<'_>, verb: Verb, setting: &str, wish: Wish, found: &Found) -> Answer {
+    let Wish {
+        key,
+        name,
+        monorepo,
+        new_code,
+    } = wish;
+    let profile = visit.profile;
+    let made = Import {
+        setting: setting.to_owned(),
+        key: key.unwrap_or_else(|| found.made_up_key(&visit.world.new_id())),
+        name: name.unwrap_or_else(|| found.name.clone()),
+        monorepo,
+        new_code,
+    };
+    let project = made.create(visit, found)?;
+    let status = match verb {
+        Verb::Post => StatusCode::CREATED,
+        Verb::Put => StatusCode::OK,
+    };
+    json(status, &bound(profile, project, true))
+}
+
+/// Points a project that is there at a repository, if the caller may, and knows its name.
+fn rebind(visit: &mut Visit<'_>, setting: &str, wish: Wish, found: &Found) -> Answer {
+    let Wish {
+        key,
+        name,
+        monorepo,
+        new_code,
+    } = wish;
+    let key = key.unwrap_or_default();
+    let project = visit.world.project(&key).ok_or(Refusal::Internal)?;
+    let administers = visit.may(project, ProjectPermission::Administer);
+    if visit.profile.protects_bound_projects() && !administers {
+        return Err(Refusal::hidden());
+    }
+    if name.as_ref() != Some(&project.name) {
+        return Err(Refusal::bad(format!(
+            "Project with key '{key}' cannot be bound - configuration mismatch"
+        )));
+    }
+    let definition = new_code.read()?;
+    let known = project.binding.as_ref().map(|binding| binding.id.clone());
+    let fresh = visit.world.new_id();
+    let profile = visit.profile;
+    let project = visit.world.project_mut(&key).ok_or(Refusal::Internal)?;
+    project.binding = Some(Binding {
+        id: known.unwrap_or(fresh),
+        setting: setting.to_owned(),
+        repository: found.project.clone(),
+        slug: found.slug.clone(),
+        monorepo,
+    });
+    if let Some(definition) = definition {
+        let main = project.main_branch.name.clone();
+        project.new_code.insert(main, definition);
+    }
+    ok(&bound(profile, project, false))
+}
+
+fn bound(profile: Profile, project: &Project, created: bool) -> Value {
+    let binding = project.binding.as_ref().map(|binding| &binding.id);
+    let mut body = json!({"projectId": project.id, "bindingId": binding});
+    if profile.puts_bound_projects() {
+        body["newProjectCreated"] = json!(created);
+    }
+    body
+}

@@ -1,0 +1,146 @@
+//! Permissions of users, on the server and on projects.
+
+use serde_json::json;
+
+use super::Route;
+use crate::sonarqube::{
+    refusal::Refusal,
+    visit::{Answer, Visit, no_content, ok},
+    world::{GlobalPermission, Project, ProjectPermission, Visibility},
+};
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::post("/api/permissions/add_user", add),
+    Route::post("/api/permissions/remove_user", remove),
+    Route::post("/api/permissions/remove_group", remove_group),
+    Route::get("/api/permissions/users", users),
+];
+
+/// What a permission is about.
+enum Change {
+    Global(String, GlobalPermission),
+    Project(String, ProjectPermission, String),
+}
+
+fn add(visit: &mut Visit<'_>) -> Answer {
+    match change(visit)? {
+        Change::Global(login, permission) => {
+            visit.world.user(&login).permissions.insert(permission);
+        }
+        Change::Project(login, permission, key) => {
+            let project = visit.world.project_mut(&key);
+            let project = project.ok_or_else(|| Refusal::no_project(&key))?;
+            // Everybody may browse a public project: nothing is kept of it.
+            if !(permission.is_of_everybody() && project.visibility == Visibility::Public) {
+                project.permissions.insert((login, permission));
+            }
+        }
+    }
+    no_content()
+}
+
+fn remove(visit: &mut Visit<'_>) -> Answer {
+    match change(visit)? {
+        Change::Global(login, permission) => {
+            visit.world.user(&login).permissions.remove(&permission);
+        }
+        Change::Project(login, permission, key) => {
+            let project = visit.world.project_mut(&key);
+            let project = project.ok_or_else(|| Refusal::no_project(&key))?;
+            project.permissions.remove(&(login, permission));
+        }
+    }
+    no_content()
+}
+
+fn change(visit: &Visit<'_>) -> Result<Change, Refusal> {
+    let login = visit.required("login")?;
+    let word = visit.required("permission")?;
+    let known =
+        |login: &str| {
+            visit.world.active_user(login).map(|_| ()).ok_or_else(|| {
+                Refusal::not_found(format!("User with login '{login}' is not found'"))
+            })
+        };
+    let Some(key) = visit.optional("projectKey") else {
+        let permission = GlobalPermission::parse(&word)
+            .ok_or_else(|| Refusal::bad(format!("Invalid global permission '{word}'")))?;
+        known(&login)?;
+        visit.demand(GlobalPermission::Admin)?;
+        return Ok(Change::Global(login, permission));
+    };
+    let permission = ProjectPermission::parse(&word).ok_or_else(|| {
+        Refusal::bad(format!(
+            "Invalid project permission '{word}'. Valid values are [admin, codeviewer, issueadmin, securityhotspotadmin, scan, user]"
+        ))
+    })?;
+    let project = visit.world.project(&key);
+    let project = project.ok_or_else(|| Refusal::not_found("Entity not found"))?;
+    known(&login)?;
+    if !visit.has(GlobalPermission::Admin) && !visit.may(project, ProjectPermission::Administer) {
+        return Err(Refusal::Forbidden);
+    }
+    Ok(Change::Project(login, permission, key))
+}
+
+fn remove_group(visit: &mut Visit<'_>) -> Answer {
+    visit.demand(GlobalPermission::Admin)?;
+    let group = visit.required("groupName")?;
+    let word = visit.required("permission")?;
+    match visit.optional("projectKey") {
+        Some(key) => {
+            let project = visit.world.project_mut(&key);
+            let project = project.ok_or_else(|| Refusal::not_found("Entity not found"))?;
+            if group == "sonar-users" && word == ProjectPermission::Browse.as_str() {
+                if project.visibility == Visibility::Public {
+                    return Err(Refusal::bad(
+                        "Permission user can't be removed from a public component",
+                    ));
+                }
+                project.everybody_browses = false;
+            }
+        }
+        None if group == "sonar-users" => {
+            visit.world.everybody.retain(|held| held.as_str() != word);
+        }
+        None => {}
+    }
+    no_content()
+}
+
+/// Those who hold something come first, then everybody by name.
+fn users(visit: &mut Visit<'_>) -> Answer {
+    let project = visit.world.project(&visit.required("projectKey")?);
+    let project = project.ok_or_else(|| Refusal::not_found("Entity not found"))?;
+    if !visit.has(GlobalPermission::Admin) && !visit.may(project, ProjectPermission::Administer) {
+        return Err(Refusal::Forbidden);
+    }
+    let active = visit.world.users.iter().filter(|user| user.active);
+    let mut rows: Vec<_> = active
+        .map(|user| (held_by(project, &user.login), user))
+        .collect();
+    rows.sort_by_key(|(held, user)| (held.is_empty(), user.name.to_lowercase()));
+    let users: Vec<_> = rows
+        .iter()
+        .map(|(held, user)| {
+            json!({"login": user.login, "name": user.name, "permissions": held, "managed": false})
+        })
+        .collect();
+    ok(&json!({
+        "paging": {"pageIndex": 1, "pageSize": 20, "total": users.len()}, "users": users,
+    }))
+}
+
+fn held_by(project: &Project, login: &str) -> Vec<&'static str> {
+    let held = project.permissions.iter();
+    held.filter(|(holder, _)| holder == login)
+        .map(|(_, permission)| permission.as_str())
+        .collect()
+}
+
+impl ProjectPermission {
+    /// Whether everybody has it on a public project.
+    fn is_of_everybody(self) -> bool {
+        matches!(self, Self::Browse | Self::SeeCode)
+    }
+}

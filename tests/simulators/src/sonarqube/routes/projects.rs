@@ -1,0 +1,199 @@
+//! Projects.
+
+use serde_json::{Value, json};
+
+use super::Route;
+use crate::sonarqube::{
+    profile::Profile,
+    refusal::Refusal,
+    visit::{Answer, Visit, no_content, ok},
+    world::{GlobalPermission, Project, ProjectPermission, Visibility, World},
+};
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::get("/api/projects/search", search),
+    Route::post("/api/projects/create", create),
+    Route::post("/api/projects/delete", delete),
+    Route::post("/api/projects/update_key", update_key),
+    Route::post("/api/projects/update_visibility", update_visibility),
+];
+
+const VISIBILITIES: [&str; 2] = ["private", "public"];
+
+/// What is allowed in a key, as every message about keys ends.
+const ALLOWED: &str =
+    "Allowed characters are alphanumeric, '-', '_', '.' and ':', with at least one non-digit.";
+
+/// Whether a project may be made under a key.
+pub(super) fn check_key(world: &World, key: &str) -> Result<(), Refusal> {
+    if !is_well_formed(key) {
+        return Err(Refusal::bad(format!(
+            "Malformed key for Project: '{key}'. {ALLOWED}"
+        )));
+    }
+    let length = key.chars().count();
+    if length > 400 {
+        return Err(Refusal::bad(format!(
+            "Component key length ({length}) is longer than the maximum authorized (400). '{key}' was provided."
+        )));
+    }
+    match world.similar(key) {
+        Some(taken) => Err(Refusal::bad(format!(
+            "Could not create Project with key: \"{key}\". A similar key already exists: \"{}\"",
+            taken.key
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn is_well_formed(key: &str) -> bool {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "-_.:".contains(letter);
+    key.chars().all(allowed) && key.chars().any(|letter| !letter.is_ascii_digit())
+}
+
+/// The search page that a question's `p` and `ps` name.
+fn page(visit: &Visit<'_>) -> Result<(usize, usize), Refusal> {
+    let (page, size) = (visit.number("p", 1)?, visit.number("ps", 100)?);
+    if size > 500 {
+        return Err(Refusal::bad(format!(
+            "'ps' value ({size}) must be less than 500"
+        )));
+    }
+    if page <= 0 {
+        return Err(Refusal::bad(format!(
+            "Page index must be strictly positive. Got {page}"
+        )));
+    }
+    if size <= 0 {
+        return Err(Refusal::bad(format!(
+            "Page size must be strictly positive. Got {size}"
+        )));
+    }
+    Ok((
+        usize::try_from(page).unwrap_or(1),
+        usize::try_from(size).unwrap_or(1),
+    ))
+}
+
+fn search(visit: &mut Visit<'_>) -> Answer {
+    let (page, size) = page(visit)?;
+    visit.demand(GlobalPermission::Admin)?;
+    let text = visit.optional("q").map(|text| text.to_lowercase());
+    let keys = visit
+        .optional("projects")
+        .or_else(|| visit.optional("projectKeys"));
+    let visibility = visit.one_of("visibility", &VISIBILITIES)?;
+    let fits = |project: &&Project| {
+        let contains = |text: &String| {
+            project.key.to_lowercase().contains(text) || project.name.to_lowercase().contains(text)
+        };
+        let named = |keys: &String| keys.split(',').any(|key| key == project.key);
+        text.as_ref().is_none_or(contains)
+            && keys.as_ref().is_none_or(named)
+            && visibility
+                .as_ref()
+                .is_none_or(|it| it == project.visibility.as_str())
+    };
+    let mut found: Vec<_> = visit.world.projects.iter().filter(fits).collect();
+    found.sort_by_key(|project| project.name.to_lowercase());
+    let rows = found.iter().skip((page - 1) * size).take(size);
+    let rows: Vec<_> = rows.map(|project| shown(visit.profile, project)).collect();
+    ok(&json!({
+        "paging": {"pageIndex": page, "pageSize": size, "total": found.len()}, "components": rows,
+    }))
+}
+
+fn shown(profile: Profile, project: &Project) -> Value {
+    let mut row = json!({
+        "key": project.key, "name": project.name, "qualifier": "TRK",
+        "visibility": project.visibility.as_str(), "managed": false,
+    });
+    if profile.tells_project_ids() {
+        row["projectUuid"] = json!(project.id);
+    }
+    row
+}
+
+fn create(visit: &mut Visit<'_>) -> Answer {
+    let (key, name) = (visit.bounded("project", 400)?, visit.required("name")?);
+    let visibility = visit.one_of("visibility", &VISIBILITIES)?;
+    visit.demand(GlobalPermission::Provisioning)?;
+    check_key(visit.world, &key)?;
+    let visibility = if visibility.as_deref() == Some("private") {
+        Visibility::Private
+    } else {
+        Visibility::Public
+    };
+    let main = visit.optional("mainBranch");
+    let main = main.as_deref().unwrap_or("main");
+    let project = visit.world.create_project(&key, &name, visibility, main);
+    ok(&json!({"project": {
+        "key": project.key, "name": project.name, "qualifier": "TRK",
+        "visibility": project.visibility.as_str(),
+    }}))
+}
+
+fn delete(visit: &mut Visit<'_>) -> Answer {
+    let project = visit.project("project")?;
+    if !visit.has(GlobalPermission::Admin) && !visit.may(project, ProjectPermission::Administer) {
+        return Err(Refusal::Forbidden);
+    }
+    let id = project.id.clone();
+    visit.world.projects.retain(|project| project.id != id);
+    no_content()
+}
+
+fn update_key(visit: &mut Visit<'_>) -> Answer {
+    let (from, to) = (visit.required("from")?, visit.bounded("to", 400)?);
+    visit.project_for("from", ProjectPermission::Administer)?;
+    if !is_well_formed(&to) {
+        return Err(Refusal::bad(format!("Malformed key for '{to}'. {ALLOWED}")));
+    }
+    let taken = visit.world.project(&to).is_some();
+    if taken && (from != to || visit.profile.refuses_same_key()) {
+        return Err(Refusal::bad(format!(
+            "Impossible to update key: a component with key \"{to}\" already exists."
+        )));
+    }
+    if let Some(project) = visit.world.project_mut(&from) {
+        project.key = to;
+    }
+    no_content()
+}
+
+fn update_visibility(visit: &mut Visit<'_>) -> Answer {
+    let key = visit.required("project")?;
+    let wanted = visit.one_of("visibility", &VISIBILITIES)?;
+    let wanted = wanted.ok_or_else(|| Refusal::missing("visibility"))?;
+    let project = visit.world.project(&key);
+    let project = project.ok_or_else(|| {
+        Refusal::bad("Component must be a project, a portfolio or an application")
+    })?;
+    if !visit.may(project, ProjectPermission::Administer) {
+        return Err(Refusal::Forbidden);
+    }
+    if let Some(project) = visit.world.project_mut(&key) {
+        change_visibility(project, &wanted);
+    }
+    no_content()
+}
+
+/// Whoever holds anything on a project that becomes private may browse it.
+fn change_visibility(project: &mut Project, wanted: &str) {
+    let browse = |holder: &String| (holder.clone(), ProjectPermission::Browse);
+    if wanted == Visibility::Public.as_str() {
+        project.visibility = Visibility::Public;
+        let of_everybody = [ProjectPermission::Browse, ProjectPermission::SeeCode];
+        project
+            .permissions
+            .retain(|(_, permission)| !of_everybody.contains(permission));
+    } else if project.visibility == Visibility::Public {
+        project.visibility = Visibility::Private;
+        let holders: Vec<_> = project
+            .permissions
+            .iter()
+            .map(|(holder, _)| browse(holder))
+            .collect();
+        project.permissions.extend(holders);
+    }
+}

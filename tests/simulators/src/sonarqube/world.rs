@@ -1,0 +1,113 @@
+//! All that a SonarQube server holds.
+
+mod people;
+mod projects;
+mod settings;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::phase::{Course, Phase};
+pub(crate) use people::Identity;
+pub use people::{GlobalPermission, Token, User};
+pub use projects::{Binding, Branch, NewCode, Project, ProjectPermission, Visibility};
+pub use settings::{Platform, Setting};
+
+/// The name of the setting for the server's own public URL.
+pub const SERVER_BASE_URL: &str = "sonar.core.serverBaseURL";
+
+/// A server's state. A new one is a fresh installation: `admin`, with the password `admin`, and nothing else.
+#[derive(Debug)]
+pub struct World {
+    /// What `system/status` tells as `id`.
+    pub server_id: String,
+    /// All users, also those who were deactivated.
+    pub users: Vec<User>,
+    /// Global permissions of the group sonar-users, which everybody is in.
+    pub everybody: Vec<GlobalPermission>,
+    /// DevOps platform settings, in the order in which they were made.
+    pub settings: Vec<Setting>,
+    /// All projects.
+    pub projects: Vec<Project>,
+    /// The server's own settings by key.
+    pub properties: BTreeMap<String, String>,
+    /// How long a restart stays in each of its phases.
+    pub restart_step: Duration,
+    course: Course,
+    last_id: u64,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut world = Self {
+            server_id: format!(
+                "{:08X}-AZsimulated{:09}",
+                seed & 0xFFFF_FFFF,
+                seed % 1_000_000_000
+            ),
+            users: Vec::new(),
+            everybody: vec![GlobalPermission::Provisioning, GlobalPermission::Scan],
+            settings: Vec::new(),
+            projects: Vec::new(),
+            properties: BTreeMap::new(),
+            restart_step: Duration::from_secs(3),
+            course: Course::settled(Phase::Up),
+            last_id: seed << 16,
+        };
+        let admin = world.user("admin");
+        "Administrator".clone_into(&mut admin.name);
+        "admin".clone_into(&mut admin.password);
+        admin.administrates = true;
+        world
+    }
+
+    /// Sets a fresh installation up as tests need it: `admin` and `bindery` have these tokens, `bindery` has Administer
+    /// System and Create Projects, and what everybody was given by default is taken away.
+    pub fn set_up(&mut self, admin_token: &str, bindery_token: &str) {
+        self.everybody.clear();
+        "Bindery".clone_into(&mut self.user("bindery").name);
+        for permission in [GlobalPermission::Admin, GlobalPermission::Provisioning] {
+            self.user("bindery").permissions.insert(permission);
+        }
+        self.token("admin", "parts", admin_token);
+        self.token("bindery", "parts", bindery_token);
+    }
+
+    /// What the server is doing.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.course.phase()
+    }
+
+    /// Holds the server in this phase.
+    pub fn hold(&mut self, phase: Phase) {
+        self.course = Course::settled(phase);
+    }
+
+    /// Restarts the server, which is up again after three times [`World::restart_step`] and a bit.
+    pub fn restart(&mut self) {
+        self.course = Course::restart(self.restart_step);
+    }
+
+    /// A new uuid. Random ones would make runs differ.
+    pub(crate) fn new_id(&mut self) -> String {
+        self.last_id += 1;
+        let mixed = mix(self.last_id);
+        let (high, low) = (mix(mixed), mix(mixed ^ 0x5bd1_e995));
+        format!(
+            "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+            high >> 32,
+            high >> 16 & 0xFFFF,
+            high & 0xFFF,
+            low >> 52,
+            low & 0xFFFF_FFFF_FFFF
+        )
+    }
+}
+
+/// Spreads a counter over all bits (splitmix64).
+fn mix(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    value ^ (value >> 31)
+}
