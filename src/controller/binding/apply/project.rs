@@ -8,7 +8,8 @@ use crate::plan::binding::{Accepted, Way};
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, BitbucketAnswer, NewBinding};
 
-use super::super::{View, Work};
+use crate::controller::binding::Work;
+use crate::controller::session::View;
 
 /// Whether the present intent may have led to a call before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
