@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::bitbucket;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, SettingId, SettingKey};
-use crate::sonarqube;
+use crate::sonarqube::{self, ProjectBindingRow};
 
 /// What the listings hold.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +23,7 @@ pub struct Inventory {
 pub struct Project {
     /// Its key.
     pub key: ProjectKey,
-    /// Its uuid, where told.
+    /// Its uuid, where told: before 25.12 by its binding alone.
     pub id: Option<ProjectId>,
     /// Its name.
     pub name: String,
@@ -98,14 +98,14 @@ impl Inventory {
             .repositories(None)
             .await
             .map_err(SweepError::Bitbucket)?;
-        let mut bound: HashMap<String, Option<RepositoryPath>> = bindings
+        let mut bound: HashMap<String, ProjectBindingRow> = bindings
             .into_iter()
-            .map(|row| (row.project_key.folded(), row.repository))
+            .map(|row| (row.project_key.folded(), row))
             .collect();
         let projects = projects.into_iter().map(|project| {
             let folded = project.key.folded();
-            let repository = bound.remove(&folded).flatten();
-            (folded, Project::new(project, repository))
+            let row = bound.remove(&folded);
+            (folded, Project::listed(project, row))
         });
         let repositories = repositories.into_iter().map(|repository| {
             let row = Repository {
@@ -167,6 +167,15 @@ impl Inventory {
 }
 
 impl Project {
+    /// A project as the two listings have it.
+    fn listed(project: sonarqube::Project, row: Option<ProjectBindingRow>) -> Self {
+        let Some(row) = row else {
+            return Self::new(project, None);
+        };
+        let id = project.id.or(Some(row.project_id));
+        Self::new(sonarqube::Project { id, ..project }, row.repository)
+    }
+
     /// A project, and the repository that it is bound to.
     #[must_use]
     pub fn new(project: sonarqube::Project, repository: Option<RepositoryPath>) -> Self {

@@ -17,7 +17,7 @@ use tokio::sync::OwnedMutexGuard;
 use crate::crd::{BindingDeletionPolicy, BitbucketConnection, ManagementPolicy, ProjectBinding};
 use crate::identity::{RepositoryPath, Uid};
 use crate::plan::binding::{BindingState, Desired, Observed, Plan, Record, Rights, Step, plan};
-use crate::plan::{Difference, Reason, Refusal};
+use crate::plan::{Reason, Refusal};
 use crate::sonarqube;
 
 use super::claims::{held_for, uid};
@@ -29,6 +29,7 @@ use super::pass::Next;
 use super::session::{Session, View};
 use super::{finalizer, status};
 
+use apply::Attempt;
 use dereference::Reference;
 use observe::Circumstances;
 use report::Report;
@@ -75,7 +76,7 @@ pub(crate) async fn reconcile(
     };
     if is_at_rest(&binding, &reference, &view) {
         return Report::of(&binding)
-            .settled(Vec::new(), connection, &view, (&api, &context))
+            .settled(connection, &view, (&api, &context))
             .await;
     }
     // Something is to be done, and the watch may lag behind our own last write: go by the object itself.
@@ -187,6 +188,7 @@ async fn converge(
         context,
         report: &mut report,
         rights: Rights::Assumed,
+        attempt: Attempt::First,
         binding: binding.clone(),
     };
     let result = work.run().await;
@@ -197,9 +199,9 @@ async fn converge(
     };
     report.record = record;
     match result {
-        Ok(differences) => {
+        Ok(()) => {
             report
-                .settled(differences, &reference.connection, view, (api, context))
+                .settled(&reference.connection, view, (api, context))
                 .await
         }
         Err(error) => {
@@ -226,13 +228,14 @@ struct Work<'a, 'b> {
     context: &'a Context,
     report: &'a mut Report<'b>,
     rights: Rights,
+    attempt: Attempt,
     /// The object as Kubernetes has it now.
     binding: ProjectBinding,
 }
 
 impl Work<'_, '_> {
-    /// Looks, plans and writes until nothing is left. The differences are those that are not mended.
-    async fn run(&mut self) -> Result<Vec<Difference>, Error> {
+    /// Looks, plans and writes until nothing is left, or nothing can be done.
+    async fn run(&mut self) -> Result<(), Error> {
         let mut turn = self.turn().await;
         for _ in 0..ROUNDS {
             let circumstances = Circumstances {
@@ -243,9 +246,18 @@ impl Work<'_, '_> {
             let look = observe::live(&self.desired, self.view, circumstances).await?;
             self.report.see(look.repository.clone());
             let steps = match plan(&self.desired, &look.observed) {
-                Plan::Refused(refusal) => return Err(Error::Refused(refusal)),
-                Plan::Differs(differences) => return Ok(self.finished(&look.observed, differences)),
-                Plan::Settled => return Ok(self.finished(&look.observed, Vec::new())),
+                Plan::Refused {
+                    refusal,
+                    differences,
+                } => {
+                    self.report.differences = differences;
+                    return Err(Error::Refused(refusal));
+                }
+                Plan::Differs(differences) => {
+                    self.report.differences = differences;
+                    return Ok(self.finish(&look.observed));
+                }
+                Plan::Settled => return Ok(self.finish(&look.observed)),
                 Plan::Steps(steps) => steps,
             };
             let key = self.desired.key.clone();
@@ -260,7 +272,7 @@ impl Work<'_, '_> {
     }
 
     /// Nothing is left to write: what is remembered becomes what was seen.
-    fn finished(&mut self, observed: &Observed, differences: Vec<Difference>) -> Vec<Difference> {
+    fn finish(&mut self, observed: &Observed) {
         let Record { accepted, intent } = &mut self.desired.record;
         *intent = None;
         if let (Some(accepted), Some(project)) = (accepted, &observed.project) {
@@ -269,7 +281,6 @@ impl Work<'_, '_> {
                 accepted.repository = Some(repository.clone());
             }
         }
-        differences
     }
 
     async fn write(&mut self, steps: Vec<Step>) -> Result<(), Error> {

@@ -7,41 +7,47 @@ mod release;
 mod table;
 #[cfg(test)]
 mod tests;
+mod way;
 #[cfg(test)]
 mod world;
 
 use crate::identity::{ProjectKey, RepositoryPath};
 
-use super::{Access, Difference, Management, Reason, Refusal};
-use difference::{difference, foreign_visibility, may_know};
+use super::{Access, Management, Reason, Refusal};
+use difference::{differences, may_know};
 pub use model::{
     Acceptance, Accepted, BindingState, Bound, Branches, Desired, Mode, NewCode, Observed, Origin,
-    Plan, Project, Record, Repository, RepositoryState, Rights, Step, Visibility, Way,
+    Plan, Project, Record, Repository, RepositoryState, Rights, Step, Visibility,
 };
 pub use release::{Leave, Release, ReleaseFacts, ReleasePolicy, Seen, release};
+pub use way::Way;
 
 /// What to do about a binding, given what was read.
 #[must_use]
 pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
-    match next(desired, observed) {
-        Err(refusal) => Plan::Refused(refusal),
-        Ok(steps) if desired.management == Management::Observe => {
-            let mut differences: Vec<Difference> = steps
-                .iter()
-                .filter_map(|step| difference(step, desired, observed))
-                .collect();
-            differences.extend(foreign_visibility(desired, observed));
-            if differences.is_empty() {
-                Plan::Settled
-            } else {
-                Plan::Differs(differences)
-            }
+    let steps = match next(desired, observed) {
+        Ok(steps) => steps,
+        Err(refusal) => {
+            return Plan::Refused {
+                refusal,
+                differences: Vec::new(),
+            };
         }
-        Ok(steps) if !steps.is_empty() => Plan::Steps(steps),
-        Ok(_) => match foreign_visibility(desired, observed) {
-            Some(difference) => Plan::Differs(vec![difference]),
-            None => Plan::Settled,
-        },
+    };
+    if desired.management == Management::Full && !steps.is_empty() {
+        return match way::offered(&steps, desired, observed) {
+            Ok(()) => Plan::Steps(steps),
+            Err(refusal) => Plan::Refused {
+                refusal,
+                differences: differences(&steps, desired, observed),
+            },
+        };
+    }
+    let differences = differences(&steps, desired, observed);
+    if differences.is_empty() {
+        Plan::Settled
+    } else {
+        Plan::Differs(differences)
     }
 }
 
@@ -61,12 +67,6 @@ fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
         ));
     }
     let repository = found(desired, &observed.repository)?;
-    if observed.way == Way::None {
-        return Err(Refusal::new(
-            Reason::UnsupportedVersion,
-            "this SonarQube server offers no way to bind a project that Bindery can use: SonarQube 25.12 or later has one",
-        ));
-    }
     match &observed.project {
         Some(project) => keep(desired, observed, repository, project),
         // What we may not see may be there.
@@ -85,13 +85,12 @@ fn keep(
     let Some(accepted) = desired.record.holding(project) else {
         return table::present(desired, observed, repository, project);
     };
-    let ours = accepted.created_by.as_ref() == Some(&desired.uid);
+    let ours = accepted.created_by.as_ref() == Some(&desired.uid) && accepted.proves(project);
     if observed.rights == Rights::Denied || project.binding == BindingState::Hidden {
         return grant(desired, project, ours);
     }
     if !is_bound_to(project, &repository.path) {
-        table::repository_is_free(desired, observed, &project.key)?;
-        return Ok(vec![table::bind(project, repository)]);
+        return table::bind(desired, observed, repository, project);
     }
     let mut steps = Vec::new();
     if let (Some(wanted), true) = (desired.visibility, ours)

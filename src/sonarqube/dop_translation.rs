@@ -10,6 +10,7 @@ use crate::identity::{ProjectId, ProjectKey, RepositoryPath, SettingId, SettingK
 
 const DOP_SETTINGS: Operation = Operation::get("api/v2/dop-translation/dop-settings");
 const PROJECT_BINDINGS: Operation = Operation::get("api/v2/dop-translation/project-bindings");
+const GET_BOUND_PROJECT: Operation = Operation::get("api/v2/dop-translation/bound-projects");
 const POST_BOUND_PROJECT: Operation = Operation::post("api/v2/dop-translation/bound-projects");
 const PUT_BOUND_PROJECT: Operation = Operation::put("api/v2/dop-translation/bound-projects");
 
@@ -223,7 +224,7 @@ impl Client {
     /// Takes up to 200 s. Renames nothing; leaves main branch and visibility of an existing project alone.
     ///
     /// # Errors
-    /// `is_name_mismatch`, `is_similar_key` (letter case), `is_no_access`, `bitbucket_answer`.
+    /// `is_name_mismatch`, `is_similar_key` (letter case), `is_no_access`, `bitbucket_answer`, `is_setting_unknown`.
     pub async fn put_bound_project(&self, binding: &NewBinding<'_>) -> Result<BoundProject, Error> {
         self.bind(PUT_BOUND_PROJECT, binding).await
     }
@@ -231,7 +232,7 @@ impl Client {
     /// Creates a bound project. 10.5 and later. Takes up to 200 s.
     ///
     /// # Errors
-    /// `is_similar_key` when the project exists; `bitbucket_answer`.
+    /// `is_similar_key` when the project exists; `bitbucket_answer`, `is_setting_unknown`.
     pub async fn post_bound_project(
         &self,
         binding: &NewBinding<'_>,
@@ -261,19 +262,43 @@ impl Client {
     /// When the server cannot be asked.
     pub async fn has_put_bound_project(&self) -> Result<bool, Error> {
         // An empty body can do nothing but be refused, where the method is known.
-        match self
+        let answer = self
             .call(Call::new(PUT_BOUND_PROJECT).json(json!({})))
-            .await
-        {
+            .await;
+        match answer {
             Ok(_) => Ok(true),
-            Err(Error::UnknownUrl { .. } | Error::Rejected { status: 405, .. }) => Ok(false),
-            // 10.7 says of a method that it does not know what 25.12 never says of a body.
-            Err(Error::Rejected {
-                status: 400,
-                message,
-                ..
-            }) => Ok(!message.starts_with("An error occurred")),
+            Err(Error::UnknownUrl { .. }) => Ok(false),
+            Err(error) if is_other_method(&error) => Ok(false),
+            Err(Error::Rejected { status: 400, .. }) => Ok(true),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether `post_bound_project` exists: 10.5 and later.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub async fn has_post_bound_project(&self) -> Result<bool, Error> {
+        // Never by an empty POST: 25.1 makes up a project for a body that lacks most of its fields. No version
+        // reads this path, and it came into being with POST.
+        match self.call(Call::new(GET_BOUND_PROJECT)).await {
+            Err(Error::UnknownUrl { .. }) => Ok(false),
+            Err(error) if is_other_method(&error) => Ok(true),
+            Err(error) => Err(error),
+            Ok(answer) => Err(Error::Transport(answer.unwanted())),
+        }
+    }
+}
+
+/// Whether the path is known, and the method is not: 405 from 25.1 on; 10.7 says what 25.12 never says of a body.
+fn is_other_method(error: &Error) -> bool {
+    match error {
+        Error::Rejected { status: 405, .. } => true,
+        Error::Rejected {
+            status: 400,
+            message,
+            ..
+        } => message.starts_with("An error occurred"),
+        _ => false,
     }
 }

@@ -133,6 +133,13 @@ impl Error {
         self.is_rejected_with("cannot be bound - configuration mismatch")
     }
 
+    /// No setting has this id (10.7 to 26.9; before 26 with a text that names neither).
+    #[must_use]
+    pub fn is_setting_unknown(&self) -> bool {
+        self.is_rejected_with("ALM setting not found")
+            || self.is_rejected_with("devOpsPlatformSettingId value not found")
+    }
+
     /// The edition allows one Bitbucket setting and there is one.
     #[must_use]
     pub fn is_configuration_limit(&self) -> bool {

@@ -22,3 +22,4 @@ mod starting_up;
 mod tally;
 mod told;
 mod waiting;
+mod way_post;

@@ -1,17 +1,18 @@
 //! The writes of a binding, one for each step of the plan.
 
-use crate::controller::claims::uid;
+mod project;
+
 use crate::controller::clock;
 use crate::controller::error::Error;
 use crate::controller::event::{Occurred, Occurrence};
 use crate::controller::status::{self, Precondition};
 use crate::crd::Intent;
-use crate::identity::{ProjectKey, RepositoryPath};
+use crate::identity::ProjectKey;
 use crate::plan::binding::{Acceptance, Accepted, NewCode, Origin, Rights, Step, Visibility};
-use crate::plan::{Reason, Refusal};
-use crate::sonarqube::{self, BitbucketAnswer, NewBinding, Permission};
+use crate::sonarqube::{self, Permission};
 
 use super::{View, Work, validate};
+pub(super) use project::Attempt;
 
 impl Work<'_, '_> {
     pub(super) async fn apply(&mut self, step: Step) -> Result<(), Error> {
@@ -99,11 +100,13 @@ impl Work<'_, '_> {
         if let Some(accepted) = &mut self.desired.record.accepted {
             (accepted.id, accepted.created_by, accepted.bound_by) = (None, None, None);
         }
+        self.attempt = Attempt::Repeated;
         if self.desired.record.intent.as_ref() != Some(&key) {
+            self.attempt = Attempt::First;
             let intent = Intent {
                 server_id: self.view.server.to_string(),
                 project_key: key.to_string(),
-                way: "PUT api/v2/dop-translation/bound-projects".to_owned(),
+                way: self.view.way.call().to_owned(),
                 since: clock::now(),
             };
             let mut status = self.binding.status.clone().unwrap_or_default();
@@ -119,146 +122,6 @@ impl Work<'_, '_> {
         self.desired.record.intent = Some(key);
         self.commit();
         Ok(())
-    }
-
-    async fn import(
-        &mut self,
-        key: ProjectKey,
-        name: &str,
-        repository: RepositoryPath,
-    ) -> Result<(), Error> {
-        let bound = match self.put(&key, name, &repository).await {
-            Err(error) if is_refusal(&error) => {
-                // Nothing was created: whoever creates it now is not us.
-                self.desired.record.intent = None;
-                self.commit();
-                return Err(error);
-            }
-            answer => answer?,
-        };
-        let ours = bound.created != Some(false);
-        let note = if ours {
-            format!("imported repository {repository} as SonarQube project {key}")
-        } else {
-            format!(
-                "SonarQube project {key} came into being meanwhile and was bound to repository {repository}"
-            )
-        };
-        self.tell(Occurred::Imported, note);
-        let own = self.own().clone();
-        self.hold(Accepted {
-            server: self.view.server.clone(),
-            key,
-            id: Some(bound.project),
-            created_by: ours.then(|| own.clone()),
-            bound_by: Some(own),
-            repository: Some(repository),
-            new_code: None,
-        });
-        self.commit();
-        Ok(())
-    }
-
-    async fn bind(
-        &mut self,
-        key: ProjectKey,
-        name: &str,
-        repository: RepositoryPath,
-    ) -> Result<(), Error> {
-        let bound = self.put(&key, name, &repository).await?;
-        let before = self
-            .desired
-            .record
-            .accepted
-            .take()
-            .filter(|accepted| accepted.key.same(&key));
-        let kind = if before.is_some() {
-            Occurred::DriftCorrected
-        } else {
-            Occurred::Bound
-        };
-        self.tell(
-            kind,
-            format!("bound SonarQube project {key} to repository {repository}"),
-        );
-        let (created_by, new_code) = before.map_or((None, None), |accepted| {
-            (accepted.created_by, accepted.new_code)
-        });
-        self.hold(Accepted {
-            server: self.view.server.clone(),
-            key,
-            id: Some(bound.project),
-            created_by,
-            bound_by: Some(self.own().clone()),
-            repository: Some(repository),
-            new_code,
-        });
-        self.commit();
-        Ok(())
-    }
-
-    async fn put(
-        &self,
-        project: &ProjectKey,
-        name: &str,
-        repository: &RepositoryPath,
-    ) -> Result<sonarqube::BoundProject, Error> {
-        self.assert_setting().await?;
-        let binding = NewBinding {
-            project,
-            name,
-            setting: &self.view.setting,
-            repository,
-            monorepo: false,
-            new_code: None,
-        };
-        let answer = self.view.sonarqube.put_bound_project(&binding).await;
-        answer.map_err(|source| {
-            if source.bitbucket_answer() == Some(BitbucketAnswer::TokenMissing) {
-                // Somebody removed it, or our user is another one now: the connection stores it again.
-                let connection = &self.reference.connection;
-                self.context.memories.distrust_import(&uid(&**connection));
-                self.context.doubt(connection);
-                return Error::Retry(Refusal::new(
-                    Reason::ConnectionNotReady,
-                    "SonarQube has no import token for the operator's user: the connection stores it again",
-                ));
-            }
-            Error::SonarQube {
-                url: self.view.sonarqube.url().to_string(),
-                source,
-            }
-        })
-    }
-
-    /// SonarQube sends the import token to the setting's URL: it must be ours at this moment.
-    async fn assert_setting(&self) -> Result<(), Error> {
-        let View {
-            sonarqube,
-            setting,
-            bitbucket,
-            ..
-        } = self.view;
-        let rows = sonarqube.dop_settings().await;
-        let rows = rows.map_err(|source| Error::SonarQube {
-            url: sonarqube.url().to_string(),
-            source,
-        })?;
-        let ours = rows.iter().any(|row| {
-            row.id == *setting
-                && row
-                    .url
-                    .as_deref()
-                    .is_some_and(|url| bitbucket.url().same(url))
-        });
-        if ours {
-            return Ok(());
-        }
-        self.context.doubt(&self.reference.connection);
-        Err(Error::Retry(Refusal::new(
-            Reason::ConnectionNotReady,
-            "SonarQube's configuration was changed by somebody else: nothing is bound until the connection has mended it",
-        )))
     }
 
     fn accept(&mut self, acceptance: Acceptance) {
@@ -309,19 +172,5 @@ impl Work<'_, '_> {
 
     fn tell(&mut self, kind: Occurred, note: String) {
         self.report.occurrences.push(Occurrence::new(kind, note));
-    }
-}
-
-/// Whether SonarQube has said no. A lost answer or a server's error may have created the project all the same.
-fn is_refusal(error: &Error) -> bool {
-    let Error::SonarQube { source, .. } = error else {
-        return matches!(error, Error::Retry(_));
-    };
-    match source {
-        sonarqube::Error::Rejected { .. } => !source.is_similar_key(),
-        sonarqube::Error::Forbidden { .. } | sonarqube::Error::Unauthorized { .. } => true,
-        sonarqube::Error::NotFound { .. }
-        | sonarqube::Error::UnknownUrl { .. }
-        | sonarqube::Error::Transport(_) => false,
     }
 }

@@ -4,7 +4,7 @@ use crate::bitbucket::{self, Lookup};
 use crate::controller::error::Error;
 use crate::controller::session::View;
 use crate::crd::RepositoryStatus;
-use crate::identity::{ProjectKey, RepositoryPath};
+use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::inventory;
 use crate::plan::Contender;
 use crate::plan::binding::{
@@ -72,7 +72,7 @@ pub(super) async fn live(
         source,
     };
     let (repository, mut shown) = repository(&desired.repository, view).await?;
-    let project = project(&desired.key, view).await?;
+    let project = project(&desired.key, Some(&desired.repository), view).await?;
     let bound_to_repository = match &repository {
         RepositoryState::Found(found) => {
             let rows = view
@@ -115,13 +115,17 @@ pub(super) async fn live(
     })
 }
 
-/// The project under a key, and what it is bound to.
-pub(super) async fn project(key: &ProjectKey, view: &View) -> Result<Option<Project>, Error> {
+/// The project under a key, and what it is bound to: if that is hidden, perhaps to the `expected` repository.
+pub(super) async fn project(
+    key: &ProjectKey,
+    expected: Option<&RepositoryPath>,
+    view: &View,
+) -> Result<Option<Project>, Error> {
     let fail = |source| Error::SonarQube {
         url: view.sonarqube.url().to_string(),
         source,
     };
-    let Some(found) = view.sonarqube.project(key).await.map_err(fail)? else {
+    let Some(mut found) = view.sonarqube.project(key).await.map_err(fail)? else {
         view.inventory().learn_project(key, None);
         return Ok(None);
     };
@@ -149,10 +153,36 @@ pub(super) async fn project(key: &ProjectKey, view: &View) -> Result<Option<Proj
         BindingState::Bound { repository, .. } => Some(repository.clone()),
         BindingState::Unbound | BindingState::Elsewhere(_) | BindingState::Hidden => None,
     };
+    if found.id.is_none() {
+        let hidden = expected.filter(|_| binding == BindingState::Hidden);
+        found.id = match bound.as_ref().or(hidden) {
+            Some(repository) => told_by_binding(&found.key, repository, view).await?,
+            None => None,
+        };
+    }
     let row = inventory::Project::new(found, bound);
     let project = described(&row, binding);
     view.inventory().learn_project(key, Some(row));
     Ok(Some(project))
+}
+
+/// The uuid of a project as its binding tells it: before 25.12 nothing else does.
+async fn told_by_binding(
+    key: &ProjectKey,
+    repository: &RepositoryPath,
+    view: &View,
+) -> Result<Option<ProjectId>, Error> {
+    let rows = view
+        .sonarqube
+        .project_bindings_of(&view.setting, repository)
+        .await;
+    let rows = rows.map_err(|source| Error::SonarQube {
+        url: view.sonarqube.url().to_string(),
+        source,
+    })?;
+    let mut rows = rows.into_iter();
+    let row = rows.find(|row| row.project_key.same(key));
+    Ok(row.map(|row| row.project_id))
 }
 
 async fn repository(

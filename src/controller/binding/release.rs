@@ -134,7 +134,9 @@ async fn undo(
         return Ok(told(Leave::NotOurs));
     }
     let _turn = context.claims.turn(&view.server, key.as_str()).await;
-    let project = observe::project(&key, &view).await?;
+    let written = record.accepted.as_ref();
+    let written = written.and_then(|accepted| accepted.repository.as_ref());
+    let project = observe::project(&key, written, &view).await?;
     let seen = project.as_ref().map_or(Seen::Gone, Seen::There);
     let rival = context
         .claims

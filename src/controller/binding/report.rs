@@ -31,6 +31,8 @@ pub(super) struct Report<'a> {
     pub(super) record: Record,
     pub(super) intent: Option<Intent>,
     pub(super) repository: Option<RepositoryStatus>,
+    /// What is not as declared, and is not mended.
+    pub(super) differences: Vec<Difference>,
     pub(super) occurrences: Vec<Occurrence>,
 }
 
@@ -43,6 +45,7 @@ impl<'a> Report<'a> {
             record: validate::record(binding),
             intent: status.and_then(|status| status.intent.clone()),
             repository: status.and_then(|status| status.repository.clone()),
+            differences: Vec::new(),
             occurrences: Vec::new(),
         }
     }
@@ -60,15 +63,14 @@ impl<'a> Report<'a> {
     /// Everything that may be written is as declared.
     pub(super) async fn settled(
         self,
-        differences: Vec<Difference>,
         connection: &BitbucketConnection,
         view: &View,
         (api, context): (&Api<ProjectBinding>, &Context),
     ) -> Result<Next, Error> {
         let next = Next::Settled(interval(connection, context));
-        let message = told(&differences);
+        let message = told(&self.differences);
         let drift = Refusal::new(Reason::DriftDetected, message.clone());
-        let (outcome, failed) = if differences.is_empty() {
+        let (outcome, failed) = if self.differences.is_empty() {
             (Outcome::Settled, None)
         } else {
             (Outcome::Differing(message), Some((Aspect::Synced, &drift)))
@@ -83,7 +85,6 @@ impl<'a> Report<'a> {
         };
         let status = ProjectBindingStatus {
             connection: Some(accepted_by),
-            difference: differences.into_iter().map(difference).collect(),
             ..self.status(&verdicts, Some(view))
         };
         self.write(status, api, context).await?;
@@ -169,7 +170,7 @@ impl<'a> Report<'a> {
             sonarqube_project: self.record.accepted.as_ref().map(kept),
             repository: self.repository.clone(),
             intent: self.intent.clone().filter(|_| self.record.intent.is_some()),
-            difference: Vec::new(),
+            difference: self.differences.iter().map(difference).collect(),
             last_handled_reconcile_at: requested(self.binding),
         }
     }
@@ -247,15 +248,15 @@ fn unknown_decoration() -> Verdict {
     )
 }
 
-fn difference(difference: Difference) -> crd::Difference {
+fn difference(difference: &Difference) -> crd::Difference {
     let Difference {
         field,
         desired,
         observed,
     } = difference;
-    let cut = |text: String| text.chars().take(512).collect();
+    let cut = |text: &str| text.chars().take(512).collect();
     crd::Difference {
-        field: field.to_owned(),
+        field: (*field).to_owned(),
         desired: cut(desired),
         observed: cut(observed),
     }

@@ -27,6 +27,8 @@ pub(super) struct Health {
     pub(super) server: ServerId,
     pub(super) version: Version,
     pub(super) capabilities: Capabilities,
+    /// The way in which its projects are bound.
+    pub(super) way: Way,
     pub(super) login: String,
     pub(super) bitbucket_version: String,
     /// `sonar.core.serverBaseURL`.
@@ -42,7 +44,8 @@ pub(super) struct Health {
 pub(super) struct Capabilities {
     pub(super) edition: Option<String>,
     pub(super) features: Vec<String>,
-    pub(super) way: Way,
+    /// None that Bindery knows, on servers before 10.5.
+    way: Option<Way>,
 }
 
 /// What was probed, and where: it holds through every failure of the same server in the same version.
@@ -65,10 +68,10 @@ impl Capabilities {
 
     /// What of them is shown in the status.
     pub(super) fn names(&self) -> Vec<String> {
-        let way = match self.way {
-            Way::PutBoundProject => Some("PutBoundProject"),
-            Way::None => None,
-        };
+        let way = self.way.map(|way| match way {
+            Way::PutBoundProject => "PutBoundProject",
+            Way::PostBoundProject => "PostBoundProject",
+        });
         let features = [
             ("branch-support", "PullRequestAnalysis"),
             ("multiple-alm", "SeveralConfigurations"),
@@ -129,16 +132,16 @@ impl Health {
             version: status.version.clone(),
             capabilities: capabilities.clone(),
         });
-        if capabilities.way == Way::None {
+        let Some(way) = capabilities.way else {
             return Err(Error::refused(
                 Reason::UnsupportedVersion,
                 format!(
-                    "SonarQube at {}: found {}, need 25.12 or later: it is the first that binds projects in a way Bindery knows",
+                    "SonarQube at {}: found {}, need 10.5 or later to import repositories, 25.12 or later to bind projects that exist as well",
                     sonarqube.url(),
                     status.version
                 ),
             ));
-        }
+        };
         let settings = sonarqube.settings(&[SERVER_BASE_URL]).await;
         let mut settings = settings.map_err(|source| failed(sonarqube, source))?;
         reached.push(*at);
@@ -152,6 +155,7 @@ impl Health {
             server: status.id,
             version: status.version,
             capabilities,
+            way,
             login: user.login,
             bitbucket_version,
             base_url: settings.remove(SERVER_BASE_URL),
@@ -279,9 +283,11 @@ async fn confirmed(sonarqube: &sonarqube::Client) -> Error {
 
 async fn probe(sonarqube: &sonarqube::Client) -> Result<Capabilities, sonarqube::Error> {
     let way = if sonarqube.has_put_bound_project().await? {
-        Way::PutBoundProject
+        Some(Way::PutBoundProject)
+    } else if sonarqube.has_post_bound_project().await? {
+        Some(Way::PostBoundProject)
     } else {
-        Way::None
+        None
     };
     Ok(Capabilities {
         edition: sonarqube.edition().await?,

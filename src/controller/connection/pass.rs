@@ -288,7 +288,7 @@ impl<'a> Pass<'a> {
             server: health.server.clone(),
             setting,
             login: health.login.clone(),
-            way: health.capabilities.way,
+            way: health.way,
             decoration: health.decoration(),
         };
         let view = View::new(parts, Arc::clone(&memory.inventory));

@@ -18,8 +18,21 @@ pub(super) fn may_know(desired: &Desired, place: &str) -> bool {
         })
 }
 
+/// What these steps would change, and what is not changed on a project that Bindery did not create.
+pub(super) fn differences(
+    steps: &[Step],
+    desired: &Desired,
+    observed: &Observed,
+) -> Vec<Difference> {
+    let steps = steps.iter();
+    steps
+        .filter_map(|step| difference(step, desired, observed))
+        .chain(foreign_visibility(desired, observed))
+        .collect()
+}
+
 /// A visibility that is declared for a project which Bindery did not create.
-pub(super) fn foreign_visibility(desired: &Desired, observed: &Observed) -> Option<Difference> {
+fn foreign_visibility(desired: &Desired, observed: &Observed) -> Option<Difference> {
     let project = observed.project.as_ref()?;
     let ours = desired
         .record
@@ -34,11 +47,7 @@ pub(super) fn foreign_visibility(desired: &Desired, observed: &Observed) -> Opti
 }
 
 /// A step as what it would change; `None` for bookkeeping of our own.
-pub(super) fn difference(
-    step: &Step,
-    desired: &Desired,
-    observed: &Observed,
-) -> Option<Difference> {
+fn difference(step: &Step, desired: &Desired, observed: &Observed) -> Option<Difference> {
     let (field, wanted, found) = match step {
         Step::RecordIntent(_) | Step::Accept(_) | Step::GrantSelf(_) => return None,
         Step::Import { key, .. } => ("sonarqubeProject", key.to_string(), "absent".to_owned()),

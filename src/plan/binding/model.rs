@@ -3,6 +3,8 @@
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
 use crate::plan::{Access, Contender, Difference, Management, Refusal};
 
+use super::Way;
+
 /// What a binding declares, and what it remembers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desired {
@@ -145,15 +147,6 @@ pub struct Bound {
     pub held_for: Option<RepositoryPath>,
 }
 
-/// How SonarQube is made to bind a project.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// `PUT /api/v2/dop-translation/bound-projects`: every edition from 25.12.
-    PutBoundProject,
-    /// None that Bindery knows on this server.
-    None,
-}
-
 /// A repository as Bitbucket knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RepositoryState {
@@ -179,7 +172,7 @@ pub struct Repository {
 pub struct Project {
     /// Its key as SonarQube spells it.
     pub key: ProjectKey,
-    /// Its uuid, where told.
+    /// Its uuid, where told: before 25.12 only of a project that is bound.
     pub id: Option<ProjectId>,
     /// Its current name.
     pub name: String,
@@ -292,7 +285,27 @@ pub enum Plan {
     /// Differences that are not mended: `Observe`, or a field that is not ours to write.
     Differs(Vec<Difference>),
     /// Nothing, until a person does something.
-    Refused(Refusal),
+    Refused {
+        /// Why, and the way out.
+        refusal: Refusal,
+        /// What this server cannot mend.
+        differences: Vec<Difference>,
+    },
+}
+
+impl Accepted {
+    /// Whether this very project was accepted, beyond doubt: a key may be that of a later project.
+    #[must_use]
+    pub fn proves(&self, project: &Project) -> bool {
+        match (&self.id, &project.id) {
+            (Some(then), Some(now)) => then == now,
+            // Where SonarQube tells no uuid, the binding must still be as we wrote it.
+            (None, _) | (_, None) => matches!(
+                (&project.binding, &self.repository),
+                (BindingState::Bound { repository, .. }, Some(then)) if repository.same(then)
+            ),
+        }
+    }
 }
 
 impl Record {

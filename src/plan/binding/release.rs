@@ -2,7 +2,7 @@
 
 use crate::identity::{ProjectKey, Uid};
 
-use super::{BindingState, Project, Record};
+use super::{Project, Record};
 
 /// What is to happen in SonarQube.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,16 +86,8 @@ pub fn release(policy: ReleasePolicy, facts: &ReleaseFacts<'_>) -> Release {
             Seen::NotYet => Release::Look(accepted.key.clone()),
             Seen::Gone => Release::Leave(Leave::AsAsked),
             Seen::There(project) => {
-                let proven = match (&accepted.id, &project.id) {
-                    (Some(then), Some(now)) => then == now,
-                    // Where SonarQube tells no uuid, the binding must still be as we wrote it.
-                    (None, _) | (_, None) => matches!(
-                        (&project.binding, &accepted.repository),
-                        (BindingState::Bound { repository, .. }, Some(then)) if repository.same(then)
-                    ),
-                };
                 let held = facts.record.holding(project).is_some();
-                if held && proven && !facts.claimed_by_other {
+                if held && accepted.proves(project) && !facts.claimed_by_other {
                     Release::DeleteProject(project.key.clone())
                 } else {
                     Release::Leave(Leave::NotOurs)

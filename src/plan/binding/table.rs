@@ -65,22 +65,14 @@ pub(super) fn present(
 ) -> Result<Vec<Step>, Refusal> {
     let importing = desired.record.is_importing(&project.key);
     if observed.rights == Rights::Denied || project.binding == BindingState::Hidden {
-        return grant(desired, project, importing);
+        // What our own import made is bound, and of what is bound the uuid is told.
+        return grant(desired, project, importing && project.id.is_some());
     }
     match &project.binding {
         BindingState::Unbound if !desired.key_given || desired.mode == Mode::Import => {
-            Err(Refusal::new(
-                Reason::ProjectExists,
-                format!(
-                    "SonarQube project {} exists and is bound to nothing: write sonarqubeProject.key: {} (and a mode other than Import) to bind it to repository {}",
-                    project.key, project.key, desired.repository
-                ),
-            ))
+            Err(not_asked_for(desired, observed, project))
         }
-        BindingState::Unbound => {
-            repository_is_free(desired, observed, &project.key)?;
-            Ok(vec![bind(project, repository)])
-        }
+        BindingState::Unbound => bind(desired, observed, repository, project),
         BindingState::Bound { .. } if is_bound_to(project, &repository.path) => {
             let origin = if importing {
                 Origin::Imported
@@ -114,7 +106,7 @@ pub(super) fn present(
 }
 
 /// Refuses where projects of other keys are bound to the repository.
-pub(super) fn repository_is_free(
+fn repository_is_free(
     desired: &Desired,
     observed: &Observed,
     key: &ProjectKey,
@@ -145,13 +137,22 @@ fn residents(desired: &Desired, observed: &Observed) -> Vec<ProjectKey> {
     residents.map(|bound| bound.key.clone()).collect()
 }
 
-/// The step that points an existing project at the repository.
-pub(super) fn bind(project: &Project, repository: &Repository) -> Step {
-    Step::Bind {
+/// Points an existing project at the repository, where that is free.
+pub(super) fn bind(
+    desired: &Desired,
+    observed: &Observed,
+    repository: &Repository,
+    project: &Project,
+) -> Result<Vec<Step>, Refusal> {
+    // Nobody is to make room for what would be refused all the same.
+    if observed.way.binds_existing() {
+        repository_is_free(desired, observed, &project.key)?;
+    }
+    Ok(vec![Step::Bind {
         key: project.key.clone(),
         name: project.name.clone(),
         repository: repository.path.clone(),
-    }
+    }])
 }
 
 fn import(
@@ -160,10 +161,15 @@ fn import(
     repository: &Repository,
 ) -> Result<Vec<Step>, Refusal> {
     if desired.mode == Mode::Bind {
+        let create = if observed.way.binds_existing() {
+            "create it, or "
+        } else {
+            ""
+        };
         return Err(Refusal::new(
             Reason::ProjectNotFound,
             format!(
-                "SonarQube has no project {}: create it, or choose mode ImportOrBind to have it imported",
+                "SonarQube has no project {}: {create}choose mode ImportOrBind to have it imported",
                 desired.key
             ),
         ));
@@ -195,6 +201,23 @@ fn import(
             repository: repository.path.clone(),
         },
     ])
+}
+
+fn not_asked_for(desired: &Desired, observed: &Observed, project: &Project) -> Refusal {
+    let (key, repository) = (&project.key, &desired.repository);
+    let way_out = if observed.way.binds_existing() {
+        format!(
+            "write sonarqubeProject.key: {key} (and a mode other than Import) to bind it to repository {repository}"
+        )
+    } else {
+        format!(
+            "write another sonarqubeProject.key to have repository {repository} imported; this SonarQube cannot bind a project that exists, 25.12 or later can"
+        )
+    };
+    Refusal::new(
+        Reason::ProjectExists,
+        format!("SonarQube project {key} exists and is bound to nothing: {way_out}"),
+    )
 }
 
 fn already_bound(project: &Project, place: &str) -> Refusal {

@@ -1,5 +1,6 @@
 //! One test a row: what was found, and what is done about it.
 
+mod creating_only;
 mod drift;
 mod property;
 mod released;
@@ -8,7 +9,7 @@ mod table;
 use super::*;
 use crate::identity::{ProjectId, ServerId, Uid};
 use crate::plan::AccessRule;
-use crate::plan::{Access, Contender};
+use crate::plan::{Access, Contender, Difference};
 
 const OURS: &str = "uid-ours";
 
@@ -136,7 +137,7 @@ fn steps(plan: Plan) -> Vec<Step> {
 
 /// The message of a refusal for this reason.
 fn refused(plan: Plan, reason: Reason) -> String {
-    let Plan::Refused(refusal) = plan else {
+    let Plan::Refused { refusal, .. } = plan else {
         panic!("expected {reason:?}, got {plan:?}")
     };
     assert_eq!(refusal.reason, reason, "{}", refusal.message);

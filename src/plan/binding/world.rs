@@ -90,6 +90,7 @@ pub(super) enum Outcome {
 #[derive(Clone, Debug)]
 pub(super) struct World {
     pub(super) server: ServerId,
+    pub(super) way: Way,
     pub(super) projects: Vec<Remote>,
     /// Every repository, and its default branch.
     pub(super) repositories: Vec<(RepositoryPath, Option<String>)>,
@@ -115,11 +116,15 @@ impl World {
         ProjectId::new(format!("uuid-{}", self.made))
     }
 
-    /// What SonarQube tells of a project.
-    pub(super) fn shown(project: &Remote) -> Project {
+    /// What SonarQube tells of a project: before 25.12 its uuid stands in the listing of bindings alone.
+    pub(super) fn shown(&self, project: &Remote) -> Project {
+        let told = match self.way {
+            Way::PutBoundProject => true,
+            Way::PostBoundProject => matches!(project.binding, BindingState::Bound { .. }),
+        };
         Project {
             key: project.key.clone(),
-            id: Some(project.id.clone()),
+            id: told.then(|| project.id.clone()),
             name: project.name.clone(),
             visibility: Some(project.visibility),
             binding: project.binding.clone(),
@@ -176,7 +181,7 @@ impl World {
                     name: path.slug().to_owned(),
                 })
             }),
-            project: project.map(Self::shown),
+            project: project.map(|project| self.shown(project)),
             bound_to_repository: self
                 .projects
                 .iter()
@@ -199,7 +204,7 @@ impl World {
                     main: project.main.clone(),
                     default: repository.and_then(|(_, branch)| branch.clone()),
                 }),
-            way: Way::PutBoundProject,
+            way: self.way,
         };
         let desired = Desired {
             namespace: "platform".to_owned(),
@@ -229,9 +234,9 @@ impl World {
             let Plan::Steps(steps) = &planned else {
                 match planned {
                     // A refusal writes no key: what was merely accepted in this pass is dropped.
-                    Plan::Refused(_) if self.writes == writes => record = stored,
+                    Plan::Refused { .. } if self.writes == writes => record = stored,
                     Plan::Settled | Plan::Differs(_) => record.intent = None,
-                    Plan::Refused(_) | Plan::Steps(_) => {}
+                    Plan::Refused { .. } | Plan::Steps(_) => {}
                 }
                 self.members[index].record = record;
                 return Outcome::Rests(planned);

@@ -1,8 +1,8 @@
 //! SonarQube's answers that a healthy server does not give, word for word as 8.9 to 26.9 gave them.
 
 use bindery::http::{BodyKind, Problem};
-use bindery::identity::{ProjectKey, SettingId, SettingKey};
-use bindery::sonarqube::{BitbucketAnswer, Client, Error, Phase};
+use bindery::identity::{ProjectKey, RepositoryPath, SettingId, SettingKey};
+use bindery::sonarqube::{BitbucketAnswer, Client, Error, NewBinding, Phase};
 
 use super::scripted::{CANARY, Scripted, answer, canary};
 
@@ -213,5 +213,65 @@ async fn before_25_12_putting_a_bound_project_is_not_offered() {
     ] {
         let (_server, client) = saying(status, body);
         assert!(!client.has_put_bound_project().await.unwrap(), "{status}");
+    }
+}
+
+/// Promise: nobody has to create anything to find out.
+#[tokio::test]
+async fn whether_a_bound_project_may_be_posted_is_known_without_posting() {
+    for (status, body, expected) in [
+        (
+            "405 Method Not Allowed",
+            r#"{"message":"Method not supported."}"#,
+            true,
+        ),
+        (
+            "400 Bad Request",
+            r#"{"message":"An error occurred while processing the request."}"#,
+            true,
+        ),
+        (
+            "404 Not Found",
+            r#"{"errors":[{"msg":"Unknown url : /api/v2/x"}]}"#,
+            false,
+        ),
+        ("404 Not Found", "<html>404</html>", false),
+    ] {
+        let (server, client) = saying(status, body);
+        assert_eq!(
+            client.has_post_bound_project().await.unwrap(),
+            expected,
+            "{status}"
+        );
+        assert!(server.requests()[0].starts_with("GET "));
+    }
+    let (_server, client) = saying("401 Unauthorized", "");
+    assert!(client.has_post_bound_project().await.is_err());
+}
+
+#[tokio::test]
+async fn a_setting_that_is_gone_is_known_by_the_words_of_old_and_new_servers() {
+    let setting = SettingId::new("s");
+    let project = ProjectKey::parse("PAY:a").unwrap();
+    let repository = RepositoryPath::parse("PAY", "a").unwrap();
+    let binding = NewBinding {
+        project: &project,
+        name: "a",
+        setting: &setting,
+        repository: &repository,
+        monorepo: false,
+        new_code: None,
+    };
+    for (text, expected) in [
+        ("ALM setting not found", true),
+        (
+            "devOpsPlatformSettingId value not found, must be the ID of the DevOps Platform configuration",
+            true,
+        ),
+        ("Invalid type: FOO", false),
+    ] {
+        let (_server, client) = saying("400 Bad Request", &format!(r#"{{"message":"{text}"}}"#));
+        let error = client.post_bound_project(&binding).await.unwrap_err();
+        assert_eq!(error.is_setting_unknown(), expected, "{text}");
     }
 }

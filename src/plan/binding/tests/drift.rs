@@ -278,14 +278,6 @@ fn access_is_checked_before_anything_is_told_and_on_every_pass() {
 }
 
 #[test]
-fn a_server_without_a_way_to_bind_says_so() {
-    let mut old = equal();
-    old.way = Way::None;
-    let message = refused(plan(&desired(), &old), Reason::UnsupportedVersion);
-    assert!(message.contains("25.12"), "{message}");
-}
-
-#[test]
 fn observe_reports_what_full_would_write_and_writes_nothing() {
     let watching = |desired| Desired {
         management: Management::Observe,

@@ -167,16 +167,22 @@ fn members() -> impl Strategy<Value = Member> {
         )
 }
 
+fn ways() -> impl Strategy<Value = Way> {
+    prop_oneof![Just(Way::PutBoundProject), Just(Way::PostBoundProject)]
+}
+
 fn worlds() -> impl Strategy<Value = World> {
     let by_hands = prop::collection::vec((0..KEYS.len(), 0..5_usize, any::<bool>()), 0..4);
     (
         prop::collection::vec(members(), 1..4),
         by_hands,
         any::<bool>(),
+        ways(),
     )
-        .prop_map(|(members, by_hands, creator_is_granted)| {
+        .prop_map(|(members, by_hands, creator_is_granted, way)| {
             let mut world = World {
                 server: ServerId::new("server"),
+                way,
                 projects: Vec::new(),
                 repositories: REPOSITORIES[..3]
                     .iter()
@@ -289,7 +295,7 @@ proptest! {
                 let key = member.effective_key(&record);
                 let project = world.find(&key);
                 let claimed_by_other = world.claimed_by(index, &key).is_some();
-                let shown = project.map(World::shown);
+                let shown = project.map(|project| world.shown(project));
                 let released = release(ReleasePolicy::DeleteProject, &ReleaseFacts {
                     uid: &member.uid,
                     record: &record,
@@ -308,11 +314,18 @@ proptest! {
 
 #[test]
 fn the_worlds_are_not_idle() {
+    for way in [Way::PutBoundProject, Way::PostBoundProject] {
+        is_not_idle(way);
+    }
+}
+
+fn is_not_idle(way: Way) {
     let mut world = World {
         members: Vec::new(),
         projects: Vec::new(),
         repositories: vec![(path("PAY/a"), Some("trunk".to_owned()))],
         server: ServerId::new("server"),
+        way,
         creator_is_granted: false,
         faults: [(1, Fault::AnswerLost)].into(),
         steps: 0,

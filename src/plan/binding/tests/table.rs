@@ -3,9 +3,9 @@
 use super::*;
 
 /// What is planned, in a word.
-fn verdict(plan: &Plan) -> String {
+pub(super) fn verdict(plan: &Plan) -> String {
     match plan {
-        Plan::Refused(refusal) => refusal.reason.as_str().to_owned(),
+        Plan::Refused { refusal, .. } => refusal.reason.as_str().to_owned(),
         Plan::Settled => "settled".to_owned(),
         Plan::Differs(_) => "differs".to_owned(),
         Plan::Steps(steps) => match steps.as_slice() {
@@ -22,7 +22,7 @@ fn verdict(plan: &Plan) -> String {
 }
 
 /// The verdicts on one row: each mode, with the key omitted and with the key given.
-fn row(observed: &Observed) -> [String; 6] {
+pub(super) fn row(observed: &Observed) -> [String; 6] {
     let verdict = |mode, key_given| {
         verdict(&plan(
             &Desired {

@@ -108,6 +108,11 @@ impl World {
         record: &mut Record,
         (key, name, repository): (&ProjectKey, &str, &RepositoryPath),
     ) {
+        assert_eq!(
+            self.way,
+            Way::PutBoundProject,
+            "this server binds no project that exists"
+        );
         self.is_free(index, key, repository);
         let member = &self.members[index];
         let project = self.find(key).unwrap();
@@ -122,7 +127,7 @@ impl World {
             asked_for || member.rightful.contains(&project.id),
             "a stranger was re-pointed: {project:?}"
         );
-        if record.holding(&Self::shown(project)).is_none() {
+        if record.holding(&self.shown(project)).is_none() {
             record.accepted = Some(self.acceptance_of(key, Some(project.id.clone())));
         }
         self.point(index, record, key, repository);

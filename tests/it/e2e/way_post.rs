@@ -1,0 +1,228 @@
+//! SonarQube 10.5 to 25.11: it creates bound projects, and binds none that exists.
+
+use std::process::Command;
+
+use bindery::crd::ProjectBinding;
+use serde_json::{Value, json};
+
+use super::stage::Stage;
+
+const CANNOT: &str = "UnsupportedVersion";
+
+/// Promise: a project that exists and is unbound is refused in words that lead out, and left alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_that_exists_and_is_not_bound_is_refused_with_a_way_out() {
+    refusal(Stage::set().await).await;
+}
+
+async fn refusal(stage: Stage) {
+    stage.connection(json!({}));
+    let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let capabilities = connection.status.unwrap().sonarqube.unwrap().capabilities;
+    assert_eq!(capabilities[0], "PostBoundProject");
+    let sonarqube = &stage.sonarqube;
+    sonarqube.create_project("legacy-checkout", "Made by hand");
+    sonarqube.create_project("PAY:ledger", "Made by hand");
+    let before = sonarqube.everything();
+
+    let bind = json!({"mode": "Bind", "sonarqubeProject": {"key": "legacy-checkout"}});
+    stage.binding("platform", "checkout", "PAY/checkout", bind);
+    stage.binding("platform", "ledger", "PAY/ledger", json!({}));
+    let message = stage.binding_reason("platform", "checkout", CANNOT).await;
+    for words in [
+        "legacy-checkout",
+        "25.12",
+        "upgrade SonarQube",
+        "Developer Edition",
+    ] {
+        assert!(message.contains(words), "no {words:?} in {message:?}");
+    }
+    let stalled = ("Stalled", "True");
+    let binding = stage.binding_is("platform", "checkout", stalled).await;
+    assert_eq!(binding.status.unwrap().sonarqube_project, None);
+    stage
+        .binding_reason("platform", "ledger", "ProjectExists")
+        .await;
+    assert_eq!(sonarqube.everything(), before);
+
+    for (name, mode) in [("checkout", "ImportOrBind"), ("ledger", "Import")] {
+        let out = json!({"mode": mode, "sonarqubeProject": {"key": format!("new-{name}")}});
+        stage.binding("platform", name, &format!("PAY/{name}"), out);
+        stage.binding_is("platform", name, ("Ready", "True")).await;
+        let bound = sonarqube.bound_to(&format!("new-{name}"));
+        assert_eq!(bound, Some(format!("PAY/{name}")));
+    }
+}
+
+/// Promise: a project deleted by hand is imported again, and is ours once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_deleted_by_hand_is_imported_again() {
+    deleted(Stage::set().await).await;
+}
+
+async fn deleted(stage: Stage) {
+    let before = imported(&stage).await;
+    delete(&stage, "PAY:checkout");
+    stage.look_now("deleted").await;
+    let again = stage
+        .until("payments", "checkout", |binding: &ProjectBinding| {
+            id(binding).is_some() && id(binding) != id(&before)
+        })
+        .await;
+    let again = stage
+        .binding_is("payments", &again.metadata.name.unwrap(), ("Ready", "True"))
+        .await;
+    assert_eq!(id(&again).as_deref(), listed(&stage)["projectId"].as_str());
+    let project = again.status.unwrap().sonarqube_project.unwrap();
+    assert_eq!(project.created_by, again.metadata.uid);
+    assert_eq!(
+        stage.sonarqube.project("PAY:checkout").unwrap()["visibility"],
+        "private"
+    );
+}
+
+/// Promise: bindings that went with the configuration are told as what they are, and the way out leads out.
+#[tokio::test(flavor = "multi_thread")]
+async fn bindings_that_went_with_the_configuration_are_told() {
+    configuration(Stage::set().await).await;
+}
+
+async fn configuration(stage: Stage) {
+    imported(&stage).await;
+    let url = stage.sonarqube.settings()[0]["url"].clone();
+    stage
+        .sonarqube
+        .post("api/alm_settings/delete", &[("key", "bitbucket")]);
+    stage
+        .sonarqube
+        .create_setting("bitbucket", url.as_str().unwrap(), "made-by-hand");
+    stage.look_now("recreated").await;
+    let message = stage.binding_reason("payments", "checkout", CANNOT).await;
+    assert!(message.contains("delete the project"), "{message}");
+    let binding = stage
+        .binding_is("payments", "checkout", ("Synced", "False"))
+        .await;
+    let status = binding.status.unwrap();
+    assert_eq!(status.difference.len(), 1);
+    let difference = &status.difference[0];
+    assert_eq!(difference.field, "repository");
+    assert_eq!(difference.desired, "PAY/checkout");
+    assert_eq!(difference.observed, "unbound");
+    assert!(status.sonarqube_project.is_some(), "it is still kept");
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+
+    // What is new is imported as ever, through the configuration that is there now.
+    stage.binding("payments", "ledger", "PAY/ledger", json!({}));
+    stage
+        .binding_is("payments", "ledger", ("Ready", "True"))
+        .await;
+    delete(&stage, "PAY:checkout");
+    stage.look_now("the way out").await;
+    let binding = stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    assert_eq!(binding.status.unwrap().difference, []);
+    assert_eq!(
+        stage.sonarqube.bound_to("PAY:checkout").as_deref(),
+        Some("PAY/checkout")
+    );
+}
+
+/// Promise: another repository is refused, nothing is touched, and the way back leads back.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_repository_in_the_spec_is_refused() {
+    repository(Stage::set().await).await;
+}
+
+async fn repository(stage: Stage) {
+    imported(&stage).await;
+    let before = stage.sonarqube.everything();
+    let private = || json!({"sonarqubeProject": {"visibility": "Private"}});
+    stage.binding("payments", "checkout", "PAY/ledger", private());
+    let message = stage.binding_reason("payments", "checkout", CANNOT).await;
+    assert!(
+        message.contains("write spec.repository: PAY/checkout"),
+        "{message}"
+    );
+    assert_eq!(stage.sonarqube.everything(), before);
+    stage.binding("payments", "checkout", "PAY/checkout", private());
+    stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    assert_eq!(stage.sonarqube.everything(), before);
+}
+
+/// Promise: a project that somebody made anew under the key of ours is not deleted for us, although this server
+/// tells its uuid in the list of bindings only.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_made_anew_by_hand_is_not_deleted() {
+    let arguments = ["--minimum-interval", "10", "--allow-project-deletion"];
+    made_anew(Stage::set_with(&arguments).await).await;
+}
+
+async fn made_anew(stage: Stage) {
+    // Nobody looks for drift meanwhile.
+    stage.connection(json!({"interval": "1h"}));
+    let delete_both = json!({"deletionPolicy": "DeleteProject"});
+    for name in ["checkout", "ledger"] {
+        let repository = format!("PAY/{name}");
+        stage.binding("payments", name, &repository, delete_both.clone());
+        stage.binding_is("payments", name, ("Ready", "True")).await;
+    }
+    delete(&stage, "PAY:checkout");
+    import_by_hand(&stage, "PAY:checkout", "checkout");
+    for name in ["checkout", "ledger"] {
+        stage.delete_binding("payments", name).await;
+    }
+    assert_eq!(stage.sonarqube.project_keys(), ["PAY:checkout"]);
+}
+
+/// A connection, and a binding whose project is private.
+async fn imported(stage: &Stage) -> ProjectBinding {
+    stage.connection(json!({}));
+    let private = json!({"sonarqubeProject": {"visibility": "Private"}});
+    stage.binding("payments", "checkout", "PAY/checkout", private);
+    let binding = stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    assert_eq!(id(&binding).as_deref(), listed(stage)["projectId"].as_str());
+    binding
+}
+
+fn delete(stage: &Stage, key: &str) {
+    stage
+        .sonarqube
+        .post("api/projects/delete", &[("project", key)]);
+    assert!(!stage.sonarqube.project_keys().contains(&key.to_owned()));
+}
+
+/// What the operator's user does on SonarQube's import page.
+fn import_by_hand(stage: &Stage, key: &str, slug: &str) {
+    let body = json!({
+        "projectKey": key, "projectName": "Made by hand", "devOpsPlatformSettingId": stage.setting_id(),
+        "projectIdentifier": "PAY", "repositoryIdentifier": slug, "monorepo": false,
+    });
+    let part = &stage.sonarqube.part;
+    let posted = Command::new("curl")
+        .args(["--silent", "--show-error", "--fail-with-body"])
+        .args(["--user", &format!("{}:", part.token)])
+        .args(["--json", &body.to_string()])
+        .arg(format!(
+            "{}/api/v2/dop-translation/bound-projects",
+            part.url
+        ))
+        .output()
+        .expect("curl is needed");
+    assert!(posted.status.success(), "{posted:?}");
+}
+
+fn id(binding: &ProjectBinding) -> Option<String> {
+    let status = binding.status.clone()?;
+    status.sonarqube_project?.id
+}
+
+/// The first line of SonarQube's list of bindings.
+fn listed(stage: &Stage) -> Value {
+    let path = "api/v2/dop-translation/project-bindings";
+    stage.sonarqube.get(path, &[])["projectBindings"][0].clone()
+}
