@@ -1,81 +1,63 @@
 //! Values that are refused, before anything reaches a cluster.
 
-use serde_json::{Value, json};
-
 use crate::support::chart::{CHART, manifest};
 use crate::support::parts::helm;
+
+/// Values, and what helm says of them.
+const REFUSED: [(&str, &str); 19] = [
+    ("replicas=2", "additional properties 'replicas'"),
+    ("operator.alowHttp=true", "additional properties 'alowHttp'"),
+    (r#"operator.allowHttp="yes""#, "/operator/allowHttp"),
+    (
+        r#"operator.minimumInterval="60s""#,
+        "/operator/minimumInterval",
+    ),
+    (
+        "operator.minimumInterval=null",
+        "missing property 'minimumInterval'",
+    ),
+    (
+        r#"operator.allowedHosts="a.example.com""#,
+        "/operator/allowedHosts",
+    ),
+    (
+        r#"operator.allowedHosts=["a.example.com,b.example.com"]"#,
+        "/operator/allowedHosts/0",
+    ),
+    (r#"operator.listen="8080""#, "/operator/listen"),
+    (r#"operator.logFormat="xml""#, "/operator/logFormat"),
+    (r#"image.digest="0123""#, "/image/digest"),
+    (r#"image.pullPolicy="always""#, "/image/pullPolicy"),
+    ("serviceAccount.create=false", "/serviceAccount/name"),
+    ("labels.team=7", "/labels/team"),
+    ("resources.request={}", "additional properties 'request'"),
+    (
+        "grants.namespaces.platform={}",
+        "/grants/namespaces/platform",
+    ),
+    (
+        r#"grants.namespaces.platform.secret=["token"]"#,
+        "additional properties 'secret'",
+    ),
+    (
+        "grants.namespaces.platform.secrets=[]",
+        "/grants/namespaces/platform/secrets",
+    ),
+    (
+        r#"grants.namespaces.platform.secrets=["*"]"#,
+        "/grants/namespaces/platform/secrets/0",
+    ),
+    (
+        r#"grants.namespaces={"*":{"secrets":["token"]}}"#,
+        "invalid propertyName '*'",
+    ),
+];
 
 /// Promise: a misspelt value is never ignored, and one that means nothing is never installed.
 #[test]
 fn values_that_mean_nothing_are_refused() {
-    let namespaces = |lent: Value| json!({"grants": {"namespaces": lent}});
-    for (values, complaint) in [
-        (json!({"replicas": 2}), "additional properties 'replicas'"),
-        (
-            json!({"operator": {"alowHttp": true}}),
-            "additional properties 'alowHttp'",
-        ),
-        (
-            json!({"operator": {"allowHttp": "yes"}}),
-            "/operator/allowHttp",
-        ),
-        (
-            json!({"operator": {"minimumInterval": "60s"}}),
-            "/operator/minimumInterval",
-        ),
-        (
-            json!({"operator": {"minimumInterval": null}}),
-            "missing property 'minimumInterval'",
-        ),
-        (
-            json!({"operator": {"allowedHosts": "a.example.com"}}),
-            "/operator/allowedHosts",
-        ),
-        (
-            json!({"operator": {"allowedHosts": ["a.example.com,b.example.com"]}}),
-            "/operator/allowedHosts/0",
-        ),
-        (json!({"operator": {"listen": "8080"}}), "/operator/listen"),
-        (
-            json!({"operator": {"logFormat": "xml"}}),
-            "/operator/logFormat",
-        ),
-        (json!({"image": {"digest": "0123"}}), "/image/digest"),
-        (
-            json!({"image": {"pullPolicy": "always"}}),
-            "/image/pullPolicy",
-        ),
-        (
-            json!({"serviceAccount": {"create": false}}),
-            "/serviceAccount/name",
-        ),
-        (json!({"labels": {"team": 7}}), "/labels/team"),
-        (
-            json!({"resources": {"request": {}}}),
-            "additional properties 'request'",
-        ),
-        (
-            namespaces(json!({"platform": {}})),
-            "/grants/namespaces/platform",
-        ),
-        (
-            namespaces(json!({"platform": {"secret": ["token"]}})),
-            "additional properties 'secret'",
-        ),
-        (
-            namespaces(json!({"platform": {"secrets": []}})),
-            "/grants/namespaces/platform/secrets",
-        ),
-        (
-            namespaces(json!({"platform": {"secrets": ["*"]}})),
-            "/grants/namespaces/platform/secrets/0",
-        ),
-        (
-            namespaces(json!({"*": {"secrets": ["token"]}})),
-            "invalid propertyName '*'",
-        ),
-    ] {
-        let refusal = manifest("bindery-system", &values).unwrap_err();
+    for (values, complaint) in REFUSED {
+        let refusal = manifest("bindery-system", values).unwrap_err();
         assert!(refusal.contains(complaint), "{values}: {refusal}");
     }
 }

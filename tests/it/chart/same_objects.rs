@@ -76,7 +76,7 @@ fn understood(arguments: &Value) -> String {
 /// Promise: by helm or by kustomize, the same is installed.
 #[test]
 fn chart_and_base_are_the_same_objects() {
-    let chart = comparable(objects("bindery-system", &json!({})));
+    let chart = comparable(objects("{}"));
     let mut base = comparable(parsed(&kustomize("deploy")));
     // helm keeps its own record in the namespace of a release, so that is there before any object of the chart.
     base.remove("Namespace  bindery-system").unwrap();
@@ -92,11 +92,11 @@ fn chart_and_base_are_the_same_objects() {
 #[test]
 fn every_object_is_labelled_as_helm_recommends() {
     let everything = json!({
-        "grants": {"clusterWide": true, "namespaces": {"platform": {"secrets": ["bitbucket-token"]}}},
+        "grants": {"clusterWide": true, "namespaces": {"platform": {"secrets": ["token"]}}},
         "podMonitor": {"enabled": true},
         "labels": {"team": "build"},
     });
-    for object in objects("elsewhere", &everything) {
+    for object in objects(&everything.to_string()) {
         let labels = object["metadata"]["labels"].as_object().unwrap();
         for label in HELM_LABELS.iter().chain([&NAME_LABEL, &"team"]) {
             assert!(labels.contains_key(*label), "no {label} on {object:#}");
@@ -108,8 +108,8 @@ fn every_object_is_labelled_as_helm_recommends() {
 #[test]
 fn a_grant_is_that_of_the_samples() {
     let samples = parsed(&kustomize("deploy/samples"));
-    let lent = json!({"platform": {"secrets": ["bitbucket-token", "sonarqube-token"]}});
-    let chart = objects("bindery-system", &json!({"grants": {"namespaces": lent}}));
+    let lent = r#"{"secrets":["bitbucket-token","sonarqube-token"]}"#;
+    let chart = objects(&format!("grants.namespaces.platform={lent}"));
     for (kind, part) in [("Role", "rules"), ("RoleBinding", "subjects")] {
         let sample = object(&samples, kind, "bindery-tokens").unwrap();
         let grant = object(&chart, kind, "bindery").unwrap();
@@ -121,9 +121,8 @@ fn a_grant_is_that_of_the_samples() {
 /// Promise: the namespace is the release's, whichever it is.
 #[test]
 fn nothing_but_its_name_depends_on_the_namespace() {
-    let grants = json!({"grants": {"clusterWide": true}});
-    let here = manifest("bindery-system", &grants).unwrap();
-    let there = manifest("tools", &grants).unwrap();
+    let here = manifest("bindery-system", "grants.clusterWide=true").unwrap();
+    let there = manifest("tools", "grants.clusterWide=true").unwrap();
     assert_ne!(here, there);
     assert_eq!(here.replace("bindery-system", "tools"), there);
 }
@@ -137,10 +136,7 @@ fn nothing_but_a_label_depends_on_the_name_of_the_release() {
         other[0]["metadata"]["labels"]["app.kubernetes.io/instance"],
         "other"
     );
-    assert_eq!(
-        comparable(other),
-        comparable(objects("bindery-system", &json!({})))
-    );
+    assert_eq!(comparable(other), comparable(objects("{}")));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The operator as the chart installs it: with the chart's account, the chart's rights, and nothing of `deploy/`.
 
 use bindery::crd::BitbucketConnection;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::stage::Stage;
 use crate::support::chart::{CHART, manifest};
@@ -84,7 +84,7 @@ impl Drop for Replaced {
 }
 
 /// `helm template | kubectl apply --server-side --filename -`
-fn install(stage: &Stage, values: &Value) {
+fn install(stage: &Stage, values: &str) {
     let file = stage.directory.join("chart.yaml");
     std::fs::write(&file, manifest("bindery-system", values).unwrap()).unwrap();
     let path = file.to_str().unwrap();
@@ -131,7 +131,7 @@ async fn is_bound(stage: &Stage) {
 async fn the_chart_lends_the_secrets_that_it_is_told_to() {
     let mut stage = Stage::set().await;
     let _replaced = Replaced::base(&mut stage);
-    install(&stage, &json!({}));
+    install(&stage, "{}");
     stage.restart_operator(&["--minimum-interval", "10"]);
     stage.connection(json!({}));
     stage.binding("payments", "checkout", "PAY/checkout", json!({}));
@@ -143,8 +143,8 @@ async fn the_chart_lends_the_secrets_that_it_is_told_to() {
         "{message}"
     );
 
-    let lent = json!({"platform": {"secrets": ["bitbucket-token", "sonarqube-token"]}});
-    install(&stage, &json!({"grants": {"namespaces": lent}}));
+    let lent = r#"{"secrets":["bitbucket-token","sonarqube-token"]}"#;
+    install(&stage, &format!("grants.namespaces.platform={lent}"));
     is_bound(&stage).await;
     assert!(may_read(&stage, "bitbucket-token"));
     assert!(!may_read(&stage, "another-token"));
@@ -155,7 +155,7 @@ async fn the_chart_lends_the_secrets_that_it_is_told_to() {
 async fn the_chart_lends_every_secret_when_it_is_told_to() {
     let mut stage = Stage::set().await;
     let _replaced = Replaced::base(&mut stage);
-    install(&stage, &json!({"grants": {"clusterWide": true}}));
+    install(&stage, "grants.clusterWide=true");
     stage.restart_operator(&["--minimum-interval", "10"]);
     stage.connection(json!({}));
     stage.binding("payments", "checkout", "PAY/checkout", json!({}));

@@ -1,5 +1,6 @@
 //! The chart, rendered by helm.
 
+use bindery::rbac::SYSTEM_NAMESPACE;
 use serde_json::Value;
 
 use super::parts::helm;
@@ -7,9 +8,9 @@ use super::parts::helm;
 /// Where the chart is, from the top of the tree.
 pub(crate) const CHART: &str = "charts/bindery";
 
-/// What a release `bindery` in this namespace would send with these values, as text; helm's complaint if it refuses them.
-pub(crate) fn manifest(namespace: &str, values: &Value) -> Result<String, String> {
-    let values = values.to_string();
+/// What a release `bindery` in this namespace would send, as text, or why helm refuses it. The values are given as
+/// `--set-json` takes them: `labels={"team":"build"},crds.keep=false`.
+pub(crate) fn manifest(namespace: &str, values: &str) -> Result<String, String> {
     helm(&[
         "template",
         "bindery",
@@ -17,13 +18,13 @@ pub(crate) fn manifest(namespace: &str, values: &Value) -> Result<String, String
         "--namespace",
         namespace,
         "--set-json",
-        &values,
+        values,
     ])
 }
 
-/// The same, object by object.
-pub(crate) fn objects(namespace: &str, values: &Value) -> Vec<Value> {
-    parsed(&manifest(namespace, values).unwrap())
+/// The same in the namespace that `deploy/` has, object by object.
+pub(crate) fn objects(values: &str) -> Vec<Value> {
+    parsed(&manifest(SYSTEM_NAMESPACE, values).unwrap())
 }
 
 /// The objects of a YAML stream.
