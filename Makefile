@@ -14,7 +14,7 @@ compile: ## Compile the operator and its tests
 	cargo test --workspace --no-run
 
 parts: ## Build and fetch what tests and demo run on
-	tests/parts build control-plane sonarqube $(SONARQUBE)
+	tests/parts build control-plane helm sonarqube $(SONARQUBE)
 
 lint: ## Check formatting, lints and documentation
 	cargo fmt --all --check

@@ -29,8 +29,8 @@ pub enum Command {
 /// Where the definitions go.
 #[derive(Args, Debug)]
 pub struct CrdsArguments {
-    /// Instead of printing, rewrites every generated file (`crds/`, `deploy/rbac.yaml`) of the source
-    /// tree in this directory.
+    /// Instead of printing, rewrites every generated file (`crds/`, `deploy/rbac.yaml`, `charts/bindery/files`)
+    /// of the source tree in this directory.
     #[arg(long, value_name = "DIRECTORY")]
     pub write: Option<PathBuf>,
 }

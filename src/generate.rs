@@ -1,4 +1,5 @@
-//! What is written from the code and kept in the tree: CRDs, RBAC and the reference. Stale files fail a test.
+//! What is written from the code and kept in the tree: CRDs, RBAC, the reference, and what the chart holds of them.
+//! Stale files fail a test.
 
 mod reference;
 
@@ -6,6 +7,9 @@ use serde::Serialize;
 
 use crate::crd;
 use crate::rbac;
+
+/// Where the chart keeps what its templates complete.
+const CHART_FILES: &str = "charts/bindery/files";
 
 /// A file of the tree that nobody edits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,18 +35,29 @@ pub struct GenerateError {
 pub fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
     let mut files = Vec::new();
     for definition in crd::definitions() {
+        let name = format!("{}_{}", definition.spec.group, definition.spec.names.plural);
+        let content = marked(&document(&definition)?);
         files.push(GeneratedFile {
-            path: format!(
-                "crds/{}_{}.yaml",
-                definition.spec.group, definition.spec.names.plural
-            ),
-            content: marked(&document(&definition)?),
+            path: format!("crds/{name}.yaml"),
+            content: content.clone(),
+        });
+        // A chart reads nothing outside of itself.
+        files.push(GeneratedFile {
+            path: format!("{CHART_FILES}/crds/{name}.yaml"),
+            content,
         });
     }
     files.push(GeneratedFile {
         path: "deploy/rbac.yaml".to_owned(),
         content: marked(&access_rights()?),
     });
+    for role in rbac::roles() {
+        let name = role.metadata.name.as_deref().unwrap_or_default();
+        files.push(GeneratedFile {
+            path: format!("{CHART_FILES}/rbac/{name}.yaml"),
+            content: marked(&document(&role)?),
+        });
+    }
     files.push(GeneratedFile {
         path: "crds/README.md".to_owned(),
         content: reference::reference(),

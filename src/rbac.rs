@@ -1,7 +1,7 @@
-//! Who may do what in the cluster: the one source of `deploy/rbac.yaml`.
+//! Who may do what in the cluster: the one source of `deploy/rbac.yaml` and of the chart's roles.
 //!
 //! Secrets and `ConfigMaps` are not here: a namespace grants those it lends, one by one
-//! (`deploy/samples/grants.yaml`).
+//! (`deploy/samples/grants.yaml`, the chart's `grants`).
 
 use std::collections::BTreeMap;
 
@@ -20,6 +20,12 @@ const READ: [&str; 3] = ["get", "list", "watch"];
 const EDIT: [&str; 5] = ["create", "delete", "deletecollection", "patch", "update"];
 const KINDS: [&str; 2] = ["bitbucketconnections", "projectbindings"];
 const STATUSES: [&str; 2] = ["bitbucketconnections/status", "projectbindings/status"];
+
+/// Every role.
+#[must_use]
+pub fn roles() -> [ClusterRole; 3] {
+    [operator_role(), view_role(), edit_role()]
+}
 
 /// What the operator needs in every namespace, and nothing more.
 #[must_use]

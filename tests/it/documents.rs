@@ -5,12 +5,13 @@ use std::path::Path;
 
 use crate::support::tree;
 
-const DOCUMENTS: [&str; 5] = [
+const DOCUMENTS: [&str; 6] = [
     "README.md",
     "CHANGELOG.md",
     "src/README.md",
     "crds/README.md",
     "deploy/README.md",
+    "charts/bindery/README.md",
 ];
 
 /// The links of a Markdown text that lead into the tree.

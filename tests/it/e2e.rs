@@ -4,6 +4,7 @@
 mod access;
 mod already_there;
 mod canary;
+mod chart;
 mod crash;
 mod deletion;
 mod drift;

@@ -8,6 +8,7 @@
 
 mod apiserver;
 mod architecture;
+mod chart;
 mod contract;
 mod deployment;
 mod documents;

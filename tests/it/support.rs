@@ -1,4 +1,5 @@
 //! What tests of several modules need.
+pub(crate) mod chart;
 pub(crate) mod parts;
 pub(crate) mod server;
 pub(crate) mod sonarqube;

@@ -51,8 +51,16 @@ impl Parts {
 
     /// What kubectl prints, or what it complains of.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> Result<String, String> {
-        kubectl(
+        run(
             Command::new("kubectl").env("KUBECONFIG", &self.kubeconfig),
+            arguments,
+        )
+    }
+
+    /// The same of helm, at the top of the tree.
+    pub(crate) fn helm(&self, arguments: &[&str]) -> Result<String, String> {
+        run(
+            helm_command().env("KUBECONFIG", &self.kubeconfig),
             arguments,
         )
     }
@@ -61,15 +69,35 @@ impl Parts {
 /// Runs `kubectl` on files alone: no cluster is asked.
 pub(crate) fn kustomize(directory: &str) -> String {
     let top = super::tree::top();
-    kubectl(
+    run(
         Command::new("kubectl").current_dir(top),
         &["kustomize", directory],
     )
     .unwrap()
 }
 
-fn kubectl(command: &mut Command, arguments: &[&str]) -> Result<String, String> {
-    let output = command.args(arguments).output().expect("kubectl is needed");
+/// What helm prints at the top of the tree, or what it complains of, when it knows no cluster.
+pub(crate) fn helm(arguments: &[&str]) -> Result<String, String> {
+    run(helm_command().env_remove("KUBECONFIG"), arguments)
+}
+
+fn helm_command() -> Command {
+    let helm = PathBuf::from(variable("BINDERY_HELM"));
+    assert!(
+        helm.is_file(),
+        "{} is not there: run `tests/parts build helm`",
+        helm.display()
+    );
+    let mut command = Command::new(helm);
+    command.current_dir(super::tree::top());
+    command
+}
+
+fn run(command: &mut Command, arguments: &[&str]) -> Result<String, String> {
+    let output = command
+        .args(arguments)
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?} is needed: {error}"));
     if output.status.success() {
         Ok(String::from_utf8(output.stdout).unwrap())
     } else {

@@ -1,0 +1,6 @@
+//! `charts/bindery`, as helm renders it.
+
+mod documented;
+mod options;
+mod refused;
+mod same_objects;

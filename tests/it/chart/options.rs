@@ -1,0 +1,295 @@
+//! What each value changes.
+
+use std::collections::BTreeSet;
+
+use bindery::cli::Cli;
+use clap::CommandFactory as _;
+use serde_json::Value;
+
+use crate::support::chart::{manifest, object, objects, parsed};
+
+/// Kind and name.
+type Object = (&'static str, &'static str);
+
+const DEPLOYMENT: Object = ("Deployment", "bindery");
+const ACCOUNT: Object = ("ServiceAccount", "bindery");
+const CONNECTIONS: Object = (
+    "CustomResourceDefinition",
+    "bitbucketconnections.bindery.dev",
+);
+const EVERY_SECRET: Object = ("ClusterRole", "bindery-secrets");
+const MONITOR: Object = ("PodMonitor", "bindery");
+
+/// A value, where in the pod it shows, and as what.
+const IN_THE_POD: [(&str, &str, &str); 12] = [
+    (
+        r#"image.repository="registry.example.com/bindery""#,
+        "containers/0/image",
+        concat!(
+            "\"registry.example.com/bindery:",
+            env!("CARGO_PKG_VERSION"),
+            "\""
+        ),
+    ),
+    (
+        r#"image.tag="next""#,
+        "containers/0/image",
+        r#""ghcr.io/bindery/bindery:next""#,
+    ),
+    (
+        r#"image.tag="next",image.digest="sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef""#,
+        "containers/0/image",
+        r#""ghcr.io/bindery/bindery@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef""#,
+    ),
+    (
+        r#"image.pullPolicy="Always""#,
+        "containers/0/imagePullPolicy",
+        r#""Always""#,
+    ),
+    (
+        r#"image.pullSecrets=["registry"]"#,
+        "imagePullSecrets",
+        r#"[{"name":"registry"}]"#,
+    ),
+    (
+        r#"operator.listen="[::]:9090""#,
+        "containers/0/ports/0/containerPort",
+        "9090",
+    ),
+    (
+        r#"resources.limits.memory="1Gi""#,
+        "containers/0/resources/limits/memory",
+        r#""1Gi""#,
+    ),
+    (
+        r#"nodeSelector.pool="tools""#,
+        "nodeSelector",
+        r#"{"pool":"tools"}"#,
+    ),
+    (
+        r#"tolerations=[{"key":"ci","operator":"Exists"}]"#,
+        "tolerations",
+        r#"[{"key":"ci","operator":"Exists"}]"#,
+    ),
+    (
+        r#"affinity.nodeAffinity={"preferredDuringSchedulingIgnoredDuringExecution":[]}"#,
+        "affinity",
+        r#"{"nodeAffinity":{"preferredDuringSchedulingIgnoredDuringExecution":[]}}"#,
+    ),
+    (
+        r#"priorityClassName="tools""#,
+        "priorityClassName",
+        r#""tools""#,
+    ),
+    (
+        r#"serviceAccount.name="sonar""#,
+        "serviceAccountName",
+        r#""sonar""#,
+    ),
+];
+
+/// A value, the object that it shows in, where, and as what.
+const IN_OBJECTS: [(&str, Object, &str, &str); 13] = [
+    (
+        r#"labels.team="build""#,
+        DEPLOYMENT,
+        "/spec/template/metadata/labels/team",
+        r#""build""#,
+    ),
+    (
+        r#"labels.team="build""#,
+        CONNECTIONS,
+        "/metadata/labels/team",
+        r#""build""#,
+    ),
+    (
+        r#"podLabels.team="build""#,
+        DEPLOYMENT,
+        "/spec/template/metadata/labels/team",
+        r#""build""#,
+    ),
+    (
+        r#"podAnnotations.team="build""#,
+        DEPLOYMENT,
+        "/spec/template/metadata",
+        r#"{"annotations":{"team":"build"},"labels":{"app.kubernetes.io/name":"bindery"}}"#,
+    ),
+    (
+        r#"serviceAccount.annotations.team="build""#,
+        ACCOUNT,
+        "/metadata/annotations",
+        r#"{"team":"build"}"#,
+    ),
+    (
+        r#"serviceAccount={"create":false,"name":"sonar"}"#,
+        ("ClusterRoleBinding", "bindery"),
+        "/subjects/0/name",
+        r#""sonar""#,
+    ),
+    (
+        "{}",
+        CONNECTIONS,
+        "/metadata/annotations",
+        r#"{"helm.sh/resource-policy":"keep"}"#,
+    ),
+    (
+        r#"grants.namespaces.platform.configMaps=["ca"]"#,
+        ("Role", "bindery"),
+        "/rules",
+        r#"[{"apiGroups":[""],"resources":["configmaps"],"resourceNames":["ca"],"verbs":["get","list","watch"]}]"#,
+    ),
+    (
+        "grants.clusterWide=true",
+        EVERY_SECRET,
+        "/rules",
+        r#"[{"apiGroups":[""],"resources":["secrets","configmaps"],"verbs":["get","list","watch"]}]"#,
+    ),
+    (
+        "grants.clusterWide=true",
+        ("ClusterRoleBinding", "bindery-secrets"),
+        "/subjects",
+        r#"[{"kind":"ServiceAccount","name":"bindery","namespace":"bindery-system"}]"#,
+    ),
+    (
+        r#"podMonitor={"enabled":true,"labels":{"team":"build"}}"#,
+        MONITOR,
+        "/metadata/labels/team",
+        r#""build""#,
+    ),
+    (
+        r#"podMonitor={"enabled":true,"interval":"30s"}"#,
+        MONITOR,
+        "/spec/podMetricsEndpoints",
+        r#"[{"port":"http","path":"/metrics","interval":"30s"}]"#,
+    ),
+    (
+        "podMonitor.enabled=true",
+        MONITOR,
+        "/spec/selector",
+        r#"{"matchLabels":{"app.kubernetes.io/name":"bindery"}}"#,
+    ),
+];
+
+/// A value, and the object that is there without it only.
+const TAKEN_AWAY: [(&str, Object); 5] = [
+    ("crds.enabled=false", CONNECTIONS),
+    (r#"serviceAccount={"create":false,"name":"sonar"}"#, ACCOUNT),
+    ("aggregateRoles=false", ("ClusterRole", "bindery-view")),
+    ("aggregateRoles=false", ("ClusterRole", "bindery-edit")),
+    (r#"serviceAccount.name="sonar""#, ACCOUNT),
+];
+
+fn shows(values: &str, (kind, name): Object, place: &str, shown: &str) {
+    let objects = objects(values);
+    let found = object(&objects, kind, name).unwrap().pointer(place);
+    let shown: Value = serde_json::from_str(shown).unwrap();
+    assert_eq!(found, Some(&shown), "{values} at {place}");
+}
+
+#[test]
+fn values_of_the_pod_are_in_the_pod() {
+    for (values, place, shown) in IN_THE_POD {
+        shows(
+            values,
+            DEPLOYMENT,
+            &format!("/spec/template/spec/{place}"),
+            shown,
+        );
+    }
+}
+
+#[test]
+fn values_of_other_objects_are_in_them() {
+    for (values, object, place, shown) in IN_OBJECTS {
+        shows(values, object, place, shown);
+    }
+}
+
+#[test]
+fn objects_that_are_not_wanted_are_not_there() {
+    let default = objects("{}");
+    for (values, (kind, name)) in TAKEN_AWAY {
+        assert!(object(&default, kind, name).is_some(), "{kind} {name}");
+        assert!(
+            object(&objects(values), kind, name).is_none(),
+            "{values}: {kind} {name}"
+        );
+    }
+    for (kind, name) in [EVERY_SECRET, MONITOR, ("Role", "bindery")] {
+        assert!(
+            object(&default, kind, name).is_none(),
+            "{kind} {name} by default"
+        );
+    }
+}
+
+#[test]
+fn kinds_that_are_not_to_be_kept_go_with_the_release() {
+    let unkept = objects("crds.keep=false");
+    let definition = object(&unkept, CONNECTIONS.0, CONNECTIONS.1).unwrap();
+    assert_eq!(definition["metadata"].get("annotations"), None);
+}
+
+/// The operator's arguments in the namespace `tools`.
+fn arguments(values: &str) -> Vec<String> {
+    let objects = parsed(&manifest("tools", values).unwrap());
+    let deployment = object(&objects, DEPLOYMENT.0, DEPLOYMENT.1).unwrap();
+    let arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"].clone();
+    serde_json::from_value(arguments).unwrap()
+}
+
+/// Promise: the commands that messages suggest name the account of this release.
+#[test]
+fn the_operator_knows_its_own_account() {
+    let arguments = arguments(r#"serviceAccount.name="sonar""#);
+    assert!(
+        arguments.contains(&"--service-account=tools:sonar".to_owned()),
+        "{arguments:?}"
+    );
+}
+
+/// Every option of `bindery run`, as the chart gives it for [`ALL_OPTIONS`].
+const GIVEN: [&str; 10] = [
+    "--service-account=tools:bindery",
+    "--allowed-hosts=bitbucket.example.com:7990,*.sonar.example.com",
+    "--require-secret-hosts",
+    "--allow-http",
+    "--allow-project-deletion",
+    "--minimum-interval=1234567",
+    "--concurrency=3",
+    "--listen=[::]:9090",
+    "--log=info,bindery=debug",
+    "--log-format=text",
+];
+
+const ALL_OPTIONS: &str = r#"operator={
+    "allowedHosts": ["bitbucket.example.com:7990", "*.sonar.example.com"],
+    "requireSecretHosts": true,
+    "allowHttp": true,
+    "allowProjectDeletion": true,
+    "minimumInterval": 1234567,
+    "concurrency": 3,
+    "listen": "[::]:9090",
+    "log": "info,bindery=debug",
+    "logFormat": "text"
+}"#;
+
+/// Promise: the chart has a value for every option, and what it gives the operator understands.
+#[test]
+fn every_option_reaches_the_operator() {
+    let arguments = arguments(ALL_OPTIONS);
+    assert_eq!(arguments[0], "run");
+    assert_eq!(arguments[1..], GIVEN);
+    let given = GIVEN.map(|argument| argument.split('=').next().unwrap().to_owned());
+    assert_eq!(BTreeSet::from(given), options_of_run());
+    let command_line = std::iter::once("bindery".to_owned()).chain(arguments);
+    Cli::command().try_get_matches_from(command_line).unwrap();
+}
+
+fn options_of_run() -> BTreeSet<String> {
+    let command = Cli::command();
+    let run = command.find_subcommand("run").unwrap();
+    run.get_arguments()
+        .map(|argument| format!("--{}", argument.get_long().unwrap()))
+        .collect()
+}

@@ -1,0 +1,227 @@
+//! The operator as the chart installs it: with the chart's account, the chart's rights, and nothing of `deploy/`.
+
+use bindery::crd::BitbucketConnection;
+use serde_json::json;
+
+use super::stage::Stage;
+use crate::support::chart::{CHART, manifest};
+use crate::support::parts::Parts;
+
+const DEFINITION: &str = "crd/bitbucketconnections.bindery.dev";
+
+/// What `deploy/` and the stage gave to the operator, both kinds aside.
+const BASE: [&[&str]; 4] = [
+    &[
+        "deployment/bindery",
+        "serviceaccount/bindery",
+        "--namespace=bindery-system",
+    ],
+    &[
+        "clusterrole/bindery",
+        "clusterrole/bindery-view",
+        "clusterrole/bindery-edit",
+    ],
+    &["clusterrolebinding/bindery"],
+    &[
+        "role/bindery-tokens",
+        "rolebinding/bindery-tokens",
+        "--namespace=platform",
+    ],
+];
+
+/// What only the chart has.
+const GRANTS: [&[&str]; 2] = [
+    &[
+        "clusterrole/bindery-secrets",
+        "clusterrolebinding/bindery-secrets",
+    ],
+    &[
+        "role/bindery",
+        "rolebinding/bindery",
+        "--namespace=platform",
+    ],
+];
+
+/// Removes `deploy/` for one test, and brings it back in the chart's place for the next.
+struct Replaced {
+    parts: Parts,
+}
+
+impl Replaced {
+    fn base(stage: &mut Stage) -> Self {
+        stage.operator.kill();
+        let replaced = Self {
+            parts: Parts::from_env(),
+        };
+        for objects in BASE {
+            replaced.delete(objects).unwrap();
+        }
+        replaced
+    }
+
+    fn delete(&self, objects: &[&str]) -> Result<String, String> {
+        self.parts
+            .kubectl(&[&["delete", "--ignore-not-found"], objects].concat())
+    }
+}
+
+impl Drop for Replaced {
+    fn drop(&mut self) {
+        let base = [
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--kustomize",
+            "deploy",
+        ];
+        let restored = GRANTS.map(|objects| self.delete(objects));
+        for outcome in restored.into_iter().chain([self.parts.kubectl(&base)]) {
+            if let Err(complaint) = outcome {
+                eprintln!("later tests may fail: {complaint}");
+            }
+        }
+    }
+}
+
+/// `helm template | kubectl apply --server-side --filename -`
+fn install(stage: &Stage, values: &str) {
+    let file = stage.directory.join("chart.yaml");
+    std::fs::write(&file, manifest("bindery-system", values).unwrap()).unwrap();
+    let path = file.to_str().unwrap();
+    let arguments = [
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--filename",
+        path,
+    ];
+    stage.parts.kubectl(&arguments).unwrap();
+}
+
+fn may_read(stage: &Stage, secret: &str) -> bool {
+    let account = "--as=system:serviceaccount:bindery-system:bindery";
+    let secret = format!("secret/{secret}");
+    let question = [
+        "auth",
+        "can-i",
+        "get",
+        &secret,
+        "--namespace=platform",
+        account,
+    ];
+    stage
+        .parts
+        .kubectl(&question)
+        .is_ok_and(|answer| answer.trim() == "yes")
+}
+
+async fn is_bound(stage: &Stage) {
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    assert_eq!(
+        stage.sonarqube.bound_to("PAY:checkout").as_deref(),
+        Some("PAY/checkout")
+    );
+}
+
+/// Promise: the chart lends no Secret by itself, and exactly those that `grants.namespaces` names.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chart_lends_the_secrets_that_it_is_told_to() {
+    let mut stage = Stage::set().await;
+    let _replaced = Replaced::base(&mut stage);
+    install(&stage, "{}");
+    stage.restart_operator(&["--minimum-interval", "10"]);
+    stage.connection(json!({}));
+    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    let message = stage
+        .connection_reason("bitbucket", "SecretForbidden")
+        .await;
+    assert!(
+        message.contains("--serviceaccount=bindery-system:bindery"),
+        "{message}"
+    );
+
+    let lent = r#"{"secrets":["bitbucket-token","sonarqube-token"]}"#;
+    install(&stage, &format!("grants.namespaces.platform={lent}"));
+    is_bound(&stage).await;
+    assert!(may_read(&stage, "bitbucket-token"));
+    assert!(!may_read(&stage, "another-token"));
+}
+
+/// Promise: with `grants.clusterWide` no namespace has to grant anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chart_lends_every_secret_when_it_is_told_to() {
+    let mut stage = Stage::set().await;
+    let _replaced = Replaced::base(&mut stage);
+    install(&stage, "grants.clusterWide=true");
+    stage.restart_operator(&["--minimum-interval", "10"]);
+    stage.connection(json!({}));
+    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    is_bound(&stage).await;
+    assert!(may_read(&stage, "another-token"));
+}
+
+/// A copy of the chart whose connections have another short name, as an older version might.
+fn older_chart(stage: &Stage) -> String {
+    let copy = stage.directory.join("older-chart");
+    let copied = std::process::Command::new("cp")
+        .args(["-r", CHART])
+        .arg(&copy)
+        .status();
+    assert!(copied.unwrap().success());
+    let file = copy.join("files/crds/bindery.dev_bitbucketconnections.yaml");
+    let definition = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, definition.replace("- bbconn\n", "- bbolder\n")).unwrap();
+    copy.to_str().unwrap().to_owned()
+}
+
+fn short_name(stage: &Stage) -> String {
+    let output = "--output=jsonpath={.spec.names.shortNames[0]}";
+    stage.parts.kubectl(&["get", DEFINITION, output]).unwrap()
+}
+
+/// Promise: helm takes over what kustomize installed, an upgrade brings both kinds up to date, there is no second
+/// release, and the kinds and their objects outlive the one that there is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_upgrades_both_kinds_and_leaves_them() {
+    let mut stage = Stage::set().await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage.operator.kill();
+    let _replaced = Replaced {
+        parts: Parts::from_env(),
+    };
+    let helm = |arguments: &[&str]| {
+        let namespace = ["--namespace", "bindery-system"];
+        stage.parts.helm(&[arguments, &namespace].concat())
+    };
+
+    let older = older_chart(&stage);
+    let install = ["upgrade", "--install", "bindery", &older];
+    let refusal = helm(&install).unwrap_err();
+    assert!(refusal.contains("invalid ownership metadata"), "{refusal}");
+    helm(&[&install[..], &["--take-ownership", "--force-conflicts"]].concat()).unwrap();
+    assert_eq!(short_name(&stage), "bbolder");
+
+    helm(&["upgrade", "bindery", CHART]).unwrap();
+    assert_eq!(short_name(&stage), "bbconn");
+
+    let second = helm(&["install", "another", CHART]).unwrap_err();
+    assert!(
+        second.contains("must equal \"another\": current value is \"bindery\""),
+        "{second}"
+    );
+
+    helm(&["uninstall", "bindery"]).unwrap();
+    stage
+        .parts
+        .kubectl(&["get", "deployment/bindery", "--namespace=bindery-system"])
+        .unwrap_err();
+    let left = stage
+        .api::<BitbucketConnection>("platform")
+        .get("bitbucket")
+        .await;
+    assert!(left.is_ok(), "{left:?}");
+}
