@@ -6,6 +6,13 @@ use serde_json::json;
 use super::stage::Stage;
 use crate::support::chart::{CHART, manifest};
 use crate::support::parts::Parts;
+use crate::support::server::{Server, simulated};
+
+simulated!(
+    the_chart_lends_the_secrets_that_it_is_told_to,
+    the_chart_lends_every_secret_when_it_is_told_to,
+    a_release_upgrades_both_kinds_and_leaves_them
+);
 
 const DEFINITION: &str = "crd/bitbucketconnections.bindery.dev";
 
@@ -127,9 +134,8 @@ async fn is_bound(stage: &Stage) {
 }
 
 /// Promise: the chart lends no Secret by itself, and exactly those that `grants.namespaces` names.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_chart_lends_the_secrets_that_it_is_told_to() {
-    let mut stage = Stage::set().await;
+async fn the_chart_lends_the_secrets_that_it_is_told_to(server: Server) {
+    let mut stage = Stage::set(server).await;
     let _replaced = Replaced::base(&mut stage);
     install(&stage, "{}");
     stage.restart_operator(&["--minimum-interval", "10"]);
@@ -151,9 +157,8 @@ async fn the_chart_lends_the_secrets_that_it_is_told_to() {
 }
 
 /// Promise: with `grants.clusterWide` no namespace has to grant anything.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_chart_lends_every_secret_when_it_is_told_to() {
-    let mut stage = Stage::set().await;
+async fn the_chart_lends_every_secret_when_it_is_told_to(server: Server) {
+    let mut stage = Stage::set(server).await;
     let _replaced = Replaced::base(&mut stage);
     install(&stage, "grants.clusterWide=true");
     stage.restart_operator(&["--minimum-interval", "10"]);
@@ -184,9 +189,8 @@ fn short_name(stage: &Stage) -> String {
 
 /// Promise: helm takes over what kustomize installed, an upgrade brings both kinds up to date, there is no second
 /// release, and the kinds and their objects outlive the one that there is.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_release_upgrades_both_kinds_and_leaves_them() {
-    let mut stage = Stage::set().await;
+async fn a_release_upgrades_both_kinds_and_leaves_them(server: Server) {
+    let mut stage = Stage::set(server).await;
     stage.connection(json!({}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     stage.operator.kill();

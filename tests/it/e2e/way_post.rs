@@ -1,21 +1,24 @@
 //! SonarQube 10.5 to 25.11: it creates bound projects, and binds none that exists.
 
-use std::process::Command;
-
 use bindery::crd::ProjectBinding;
 use serde_json::{Value, json};
 
 use super::stage::Stage;
+use crate::support::server::{Server, on};
+
+on!([simulated_25_1, real_25_1] =>
+    a_project_that_exists_and_is_not_bound_is_refused_with_a_way_out,
+    a_project_deleted_by_hand_is_imported_again,
+    bindings_that_went_with_the_configuration_are_told,
+    another_repository_in_the_spec_is_refused,
+    a_project_made_anew_by_hand_is_not_deleted,
+);
 
 const CANNOT: &str = "UnsupportedVersion";
 
 /// Promise: a project that exists and is unbound is refused in words that lead out, and left alone.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_project_that_exists_and_is_not_bound_is_refused_with_a_way_out() {
-    refusal(Stage::set().await).await;
-}
-
-async fn refusal(stage: Stage) {
+async fn a_project_that_exists_and_is_not_bound_is_refused_with_a_way_out(server: Server) {
+    let stage = Stage::set(server).await;
     stage.connection(json!({}));
     let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
     let capabilities = connection.status.unwrap().sonarqube.unwrap().capabilities;
@@ -55,12 +58,8 @@ async fn refusal(stage: Stage) {
 }
 
 /// Promise: a project deleted by hand is imported again, and is ours once more.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_project_deleted_by_hand_is_imported_again() {
-    deleted(Stage::set().await).await;
-}
-
-async fn deleted(stage: Stage) {
+async fn a_project_deleted_by_hand_is_imported_again(server: Server) {
+    let stage = Stage::set(server).await;
     let before = imported(&stage).await;
     delete(&stage, "PAY:checkout");
     stage.look_now("deleted").await;
@@ -82,12 +81,8 @@ async fn deleted(stage: Stage) {
 }
 
 /// Promise: bindings that went with the configuration are told as what they are, and the way out leads out.
-#[tokio::test(flavor = "multi_thread")]
-async fn bindings_that_went_with_the_configuration_are_told() {
-    configuration(Stage::set().await).await;
-}
-
-async fn configuration(stage: Stage) {
+async fn bindings_that_went_with_the_configuration_are_told(server: Server) {
+    let stage = Stage::set(server).await;
     imported(&stage).await;
     let url = stage.sonarqube.settings()[0]["url"].clone();
     stage
@@ -129,12 +124,8 @@ async fn configuration(stage: Stage) {
 }
 
 /// Promise: another repository is refused, nothing is touched, and the way back leads back.
-#[tokio::test(flavor = "multi_thread")]
-async fn another_repository_in_the_spec_is_refused() {
-    repository(Stage::set().await).await;
-}
-
-async fn repository(stage: Stage) {
+async fn another_repository_in_the_spec_is_refused(server: Server) {
+    let stage = Stage::set(server).await;
     imported(&stage).await;
     let before = stage.sonarqube.everything();
     let private = || json!({"sonarqubeProject": {"visibility": "Private"}});
@@ -154,13 +145,9 @@ async fn repository(stage: Stage) {
 
 /// Promise: a project that somebody made anew under the key of ours is not deleted for us, although this server
 /// tells its uuid in the list of bindings only.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_project_made_anew_by_hand_is_not_deleted() {
+async fn a_project_made_anew_by_hand_is_not_deleted(server: Server) {
     let arguments = ["--minimum-interval", "10", "--allow-project-deletion"];
-    made_anew(Stage::set_with(&arguments).await).await;
-}
-
-async fn made_anew(stage: Stage) {
+    let stage = Stage::set_with(server, &arguments).await;
     // Nobody looks for drift meanwhile.
     stage.connection(json!({"interval": "1h"}));
     let delete_both = json!({"deletionPolicy": "DeleteProject"});
@@ -198,22 +185,13 @@ fn delete(stage: &Stage, key: &str) {
 
 /// What the operator's user does on SonarQube's import page.
 fn import_by_hand(stage: &Stage, key: &str, slug: &str) {
-    let body = json!({
-        "projectKey": key, "projectName": "Made by hand", "devOpsPlatformSettingId": stage.setting_id(),
-        "projectIdentifier": "PAY", "repositoryIdentifier": slug, "monorepo": false,
-    });
-    let part = &stage.sonarqube.part;
-    let posted = Command::new("curl")
-        .args(["--silent", "--show-error", "--fail-with-body"])
-        .args(["--user", &format!("{}:", part.token)])
-        .args(["--json", &body.to_string()])
-        .arg(format!(
-            "{}/api/v2/dop-translation/bound-projects",
-            part.url
-        ))
-        .output()
-        .expect("curl is needed");
-    assert!(posted.status.success(), "{posted:?}");
+    let made = stage.sonarqube.bind(
+        key,
+        "Made by hand",
+        &stage.setting_id(),
+        &format!("PAY/{slug}"),
+    );
+    assert!(made["projectId"].is_string(), "{made}");
 }
 
 fn id(binding: &ProjectBinding) -> Option<String> {

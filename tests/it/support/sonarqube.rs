@@ -15,6 +15,7 @@ pub(crate) struct SonarQube {
     pub(crate) token: String,
     /// Of `admin`.
     admin_token: String,
+    server: Server,
     machine: Machine,
 }
 
@@ -34,6 +35,7 @@ impl SonarQube {
                     url: part.url.clone(),
                     token: part.token.clone(),
                     admin_token: part.admin_token.clone(),
+                    server,
                     machine: Machine::Real(part),
                 }
             }
@@ -45,6 +47,7 @@ impl SonarQube {
                     url: simulated.url().as_str().trim_end_matches('/').to_owned(),
                     token: token.to_owned(),
                     admin_token: admin_token.to_owned(),
+                    server,
                     machine: Machine::Simulated(Box::new(simulated)),
                 }
             }
@@ -115,8 +118,8 @@ impl SonarQube {
         ))
     }
 
-    /// Points a project at a repository behind the operator's back, creating it where it is not there: as the
-    /// operator's user, whose import token SonarQube holds.
+    /// Points a project at a repository behind the operator's back, creating it where it is not there (the only thing
+    /// that some servers do): as the operator's user, whose import token SonarQube holds.
     pub(crate) fn bind(&self, key: &str, name: &str, setting_id: &str, repository: &str) -> Value {
         let (project, slug) = repository.split_once('/').unwrap();
         let body = serde_json::json!({
@@ -124,11 +127,16 @@ impl SonarQube {
             "projectIdentifier": project, "repositoryIdentifier": slug, "monorepo": false,
         });
         let url = format!("{}/api/v2/dop-translation/bound-projects", self.url);
+        let method = if self.server.binds_existing_projects() {
+            "PUT"
+        } else {
+            "POST"
+        };
         Self::curl(
             &self.token,
             &[
                 "--request",
-                "PUT",
+                method,
                 &url,
                 "--header",
                 "Content-Type: application/json",

@@ -4,6 +4,7 @@ mod alm_integrations;
 mod alm_settings;
 mod branches;
 mod dop_translation;
+mod import;
 mod new_code;
 mod permissions;
 mod projects;

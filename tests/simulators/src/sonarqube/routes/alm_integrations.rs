@@ -5,7 +5,7 @@ use url::form_urlencoded;
 
 use super::{
     Route,
-    dop_translation::{Import, NewCodeWish, Place, import},
+    import::{Import, NewCodeWish, Place, import},
 };
 use crate::sonarqube::{
     bitbucket::Question,
