@@ -1,7 +1,7 @@
-//! What is written from the code and kept in the tree: CRDs, RBAC, the reference, and what the chart holds of them.
+//! What is written from the code and kept in the tree: CRDs, RBAC, the user's guide, and what the chart holds of them.
 //! Stale files fail a test.
 
-mod reference;
+mod guide;
 
 use serde::Serialize;
 
@@ -58,10 +58,7 @@ pub fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
             content: marked(&document(&role)?),
         });
     }
-    files.push(GeneratedFile {
-        path: "crds/README.md".to_owned(),
-        content: reference::reference(),
-    });
+    files.extend(guide::pages());
     Ok(files)
 }
 

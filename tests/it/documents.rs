@@ -5,11 +5,14 @@ use std::path::Path;
 
 use crate::support::tree;
 
-const DOCUMENTS: [&str; 6] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
     "CHANGELOG.md",
     "src/README.md",
     "crds/README.md",
+    "crds/bitbucket-connection.md",
+    "crds/project-binding.md",
+    "crds/operator.md",
     "deploy/README.md",
     "charts/bindery/README.md",
 ];
