@@ -9,8 +9,11 @@ use super::tally::Tally;
 use super::waiting::condition;
 use crate::support::server::{Server, everywhere, on, simulated};
 
-everywhere!(the_configuration_heals_and_every_binding_survives);
-on!([simulated_26_9, real_26_9] => what_was_changed_on_a_project_is_healed_and_its_siblings_are_not_touched);
+everywhere!(the_configuration_heals_in_place_and_every_binding_survives);
+on!([simulated_26_9, real_26_9] =>
+    a_configuration_that_is_gone_comes_back_with_all_its_bindings,
+    what_was_changed_on_a_project_is_healed_and_its_siblings_are_not_touched,
+);
 on!([simulated_26_9, simulated_25_1] => a_changed_url_is_healed_before_any_token_travels);
 simulated!(
     a_visibility_declared_for_an_adopted_project_is_reported_and_not_written,
@@ -105,8 +108,8 @@ async fn a_visibility_declared_for_an_adopted_project_is_reported_and_not_writte
     assert_eq!(visibility(&stage, "PAY:spare"), found);
 }
 
-/// Promise: SonarQube's configuration heals in place, and one that is gone comes back with all its bindings.
-async fn the_configuration_heals_and_every_binding_survives(server: Server) {
+/// Promise: SonarQube's configuration is mended and renamed as it is, with all its bindings.
+async fn the_configuration_heals_in_place_and_every_binding_survives(server: Server) {
     let stage = bound_stage(server).await;
     let id = stage.setting_id();
     let name = || stage.sonarqube.settings()[0]["key"].clone();
@@ -130,16 +133,21 @@ async fn the_configuration_heals_and_every_binding_survives(server: Server) {
         (json!("corporate"), id.clone())
     );
     all_are_bound(&stage).await;
+}
 
+/// Promise: a configuration that is gone comes back with all its bindings, where SonarQube lets it.
+async fn a_configuration_that_is_gone_comes_back_with_all_its_bindings(server: Server) {
+    let stage = bound_stage(server).await;
+    let id = stage.setting_id();
     stage
         .sonarqube
-        .post("api/alm_settings/delete", &[("key", "corporate")]);
+        .post("api/alm_settings/delete", &[("key", "bitbucket")]);
     assert_eq!(stage.sonarqube.bound_to("PAY:checkout"), None);
     stage.look_now("deleted").await;
-    assert_eq!(name(), "corporate");
+    assert_eq!(stage.sonarqube.settings()[0]["key"], "bitbucket");
     assert_ne!(stage.setting_id(), id);
     all_are_bound(&stage).await;
-    assert_eq!(validate(&stage, "corporate"), Value::Null);
+    assert_eq!(validate(&stage, "bitbucket"), Value::Null);
 }
 
 /// Promise: no token of ours goes where somebody pointed the configuration, not even for a binding that
