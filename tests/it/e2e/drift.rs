@@ -9,10 +9,10 @@ use super::tally::Tally;
 use super::waiting::condition;
 use crate::support::server::{Server, everywhere, on, simulated};
 
-everywhere!(the_configuration_heals_in_place);
+everywhere!(the_configuration_heals_in_place_and_every_binding_survives);
 on!([simulated_26_9, real_26_9] =>
+    a_configuration_that_is_gone_comes_back_with_all_its_bindings,
     what_was_changed_on_a_project_is_healed_and_its_siblings_are_not_touched,
-    a_configuration_that_was_deleted_comes_back_with_its_bindings,
 );
 on!([simulated_26_9, simulated_25_1] => a_changed_url_is_healed_before_any_token_travels);
 simulated!(
@@ -108,8 +108,8 @@ async fn a_visibility_declared_for_an_adopted_project_is_reported_and_not_writte
     assert_eq!(visibility(&stage, "PAY:spare"), found);
 }
 
-/// Promise: SonarQube's configuration heals in place, and every binding survives.
-async fn the_configuration_heals_in_place(server: Server) {
+/// Promise: SonarQube's configuration is mended and renamed as it is, with all its bindings.
+async fn the_configuration_heals_in_place_and_every_binding_survives(server: Server) {
     let stage = bound_stage(server).await;
     let id = stage.setting_id();
     let name = || stage.sonarqube.settings()[0]["key"].clone();
@@ -133,11 +133,10 @@ async fn the_configuration_heals_in_place(server: Server) {
         (json!("corporate"), id.clone())
     );
     all_are_bound(&stage).await;
-    assert_eq!(validate(&stage, "corporate"), Value::Null);
 }
 
-/// Promise: a configuration that is gone comes back with all its bindings.
-async fn a_configuration_that_was_deleted_comes_back_with_its_bindings(server: Server) {
+/// Promise: a configuration that is gone comes back with all its bindings, where SonarQube lets it.
+async fn a_configuration_that_is_gone_comes_back_with_all_its_bindings(server: Server) {
     let stage = bound_stage(server).await;
     let id = stage.setting_id();
     stage
@@ -145,6 +144,7 @@ async fn a_configuration_that_was_deleted_comes_back_with_its_bindings(server: S
         .post("api/alm_settings/delete", &[("key", "bitbucket")]);
     assert_eq!(stage.sonarqube.bound_to("PAY:checkout"), None);
     stage.look_now("deleted").await;
+    assert_eq!(stage.sonarqube.settings()[0]["key"], "bitbucket");
     assert_ne!(stage.setting_id(), id);
     all_are_bound(&stage).await;
     assert_eq!(validate(&stage, "bitbucket"), Value::Null);

@@ -126,20 +126,20 @@ async fn bindings_that_went_with_the_configuration_are_told(server: Server) {
 /// Promise: another repository is refused, nothing is touched, and the way back leads back.
 async fn another_repository_in_the_spec_is_refused(server: Server) {
     let stage = Stage::set(server).await;
-    imported(&stage).await;
+    stage.connection(json!({}));
+    let bind = |repository| stage.binding("platform", "checkout", repository, json!({}));
+    let ready = ("Ready", "True");
+    bind("PAY/checkout");
+    stage.binding_is("platform", "checkout", ready).await;
     let before = stage.sonarqube.everything();
-    let private = || json!({"sonarqubeProject": {"visibility": "Private"}});
-    stage.binding("payments", "checkout", "PAY/ledger", private());
-    let message = stage.binding_reason("payments", "checkout", CANNOT).await;
+    bind("PAY/ledger");
+    let message = stage.binding_reason("platform", "checkout", CANNOT).await;
     assert!(
         message.contains("write spec.repository: PAY/checkout"),
         "{message}"
     );
-    assert_eq!(stage.sonarqube.everything(), before);
-    stage.binding("payments", "checkout", "PAY/checkout", private());
-    stage
-        .binding_is("payments", "checkout", ("Ready", "True"))
-        .await;
+    bind("PAY/checkout");
+    stage.binding_is("platform", "checkout", ready).await;
     assert_eq!(stage.sonarqube.everything(), before);
 }
 
