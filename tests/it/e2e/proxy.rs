@@ -9,8 +9,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// The request that creates or changes a bound project.
-const PUT: &[u8] = b"PUT /api/v2/dop-translation/bound-projects";
+/// The requests that create a bound project, on new servers and on older ones.
+const IMPORTS: [&[u8]; 2] = [
+    b"PUT /api/v2/dop-translation/bound-projects",
+    b"POST /api/v2/dop-translation/bound-projects",
+];
 
 /// Forwards to SonarQube, byte for byte. Gone when dropped.
 pub(super) struct Proxy {
@@ -22,7 +25,7 @@ pub(super) struct Proxy {
 struct Door {
     is_open: watch::Sender<bool>,
     attempts: AtomicUsize,
-    /// How many `PUT`s are left until the one whose answer is lost; 0: none is.
+    /// How many imports are left until the one whose answer is lost; 0: none is.
     countdown: AtomicUsize,
     lost: AtomicUsize,
 }
@@ -100,7 +103,8 @@ async fn forward(mut client: TcpStream, upstream: String, door: &Door) -> std::i
             read = client.read(&mut request) => match read? {
                 0 => return Ok(()),
                 length => {
-                    is_doomed |= request[..length].starts_with(PUT) && door.is_the_one();
+                    let imports = |start: &&[u8]| request[..length].starts_with(start);
+                    is_doomed |= IMPORTS.iter().any(imports) && door.is_the_one();
                     server.write_all(&request[..length]).await?;
                 }
             },
