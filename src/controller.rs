@@ -4,6 +4,7 @@
 //! what was found on the servers.
 
 mod binding;
+mod census;
 mod claims;
 mod clock;
 mod connection;
@@ -67,7 +68,12 @@ pub async fn run(
                 .send(Noticed::Connection(reference_to(connection)))
                 .ok();
         };
-        objects::watch(&client, seen.connections.clone(), changed, |_| {})
+        objects::watch(
+            (&client, &metrics),
+            seen.connections.clone(),
+            changed,
+            |_| {},
+        )
     };
     let (bindings, binding_changes) = {
         let gone = move |binding: &ProjectBinding| {
@@ -77,9 +83,12 @@ pub async fn run(
                 )))
                 .ok();
         };
-        objects::watch(&client, seen.bindings.clone(), |_| {}, gone)
+        objects::watch((&client, &metrics), seen.bindings.clone(), |_| {}, gone)
     };
     let (namespaces, namespaces_writer) = reflector::store();
+    for kind in [BitbucketConnection::kind(&()), ProjectBinding::kind(&())] {
+        metrics.may_run(&kind, settings.concurrency);
+    }
     let passes = controller::Config::default().concurrency(settings.concurrency);
     let connection_queue =
         Controller::for_stream(connection_changes, connections.clone()).with_config(passes.clone());
@@ -91,7 +100,9 @@ pub async fn run(
         namespaces,
         seen,
     };
-    let (context, asked) = Context::new(client, settings, metrics, stores);
+    let (context, asked) = Context::new(client, settings, Arc::clone(&metrics), stores);
+    let counted = Arc::clone(&context);
+    metrics.take_census_by(move || census::take(&counted));
 
     let mut tasks = JoinSet::new();
     let (shared, stopping) = (|| Arc::clone(&context), || stop.clone());
@@ -236,6 +247,7 @@ async fn follow_namespaces(
                 }
             }
             Err(error) => {
+                context.metrics.watch_restarted("Namespace");
                 tracing::warn!(%error, "the watch of namespaces failed; it is tried again");
             }
         }

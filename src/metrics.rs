@@ -1,9 +1,13 @@
 //! What can be counted from outside. Labels hold kinds, operations and results: never a name, a URL or a text.
 
+mod declared;
+mod process;
+
 use std::fmt::Write as _;
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
@@ -13,44 +17,87 @@ use prometheus_client::registry::Registry;
 
 use crate::http::{Operation, Outcome, Recorder};
 
+pub use declared::{ALL, Declared, Kind};
+use process::Process;
+
+/// Names and values of one series.
+type Labels = Vec<(&'static str, String)>;
+type Real = Gauge<f64, AtomicU64>;
+
+/// Series of one metric.
+#[derive(Clone, Debug)]
+struct Series<M, C = fn() -> M> {
+    of: Declared,
+    family: Family<Labels, M, C>,
+}
+
+type Counters = Series<Counter>;
+type Gauges = Series<Real>;
+type Times = Series<Histogram, Seconds>;
+
+/// How a pass ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Everything is as declared.
+    Well,
+    /// It failed, and is tried again.
+    Failed,
+    /// It failed, and a person is needed.
+    Terminal,
+    /// The object is gone.
+    Gone,
+    /// The object cannot be read.
+    Undecodable,
+}
+
+/// What is counted when it is asked for, rather than kept.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Census {
+    /// Kind, status and reason of the condition `Ready` of every object.
+    pub(crate) objects: Vec<(&'static str, String, String)>,
+    /// The kind of every object that cannot be read.
+    pub(crate) undecodable: Vec<&'static str>,
+    /// How many objects failed in their last pass.
+    pub(crate) in_backoff: usize,
+    /// For each kind, how long its most overdue object waits.
+    pub(crate) oldest_due: Vec<(&'static str, Duration)>,
+}
+
+type CensusTaker = Box<dyn Fn() -> Census + Send + Sync>;
+
 /// All metrics of the operator.
-#[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    passes: Family<PassLabels, Counter>,
-    pass_time: Family<KindLabels, Histogram, Seconds>,
-    panics: Family<KindLabels, Counter>,
-    status_writes: Family<KindLabels, Counter>,
-    requests: Family<RequestLabels, Counter>,
-    request_time: Family<SystemLabels, Histogram, Seconds>,
+    passes: Counters,
+    errors: Counters,
+    terminal: Counters,
+    panics: Counters,
+    timeouts: Counters,
+    pass_time: Times,
+    active: Gauges,
+    most: Gauges,
+    objects: Gauges,
+    undecodable: Gauges,
+    backoff: Gauges,
+    due: Gauges,
+    imports: Counters,
+    adoptions: Counters,
+    corrected: Counters,
+    status_writes: Counters,
+    watch_restarts: Counters,
+    requests: Counters,
+    request_time: Times,
+    cpu: Counter<f64, AtomicU64>,
+    memory: Real,
+    files: Real,
+    started: Real,
+    census: OnceLock<CensusTaker>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KindLabels {
-    controller: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PassLabels {
-    controller: String,
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct RequestLabels {
-    system: &'static str,
-    operation: String,
-    code: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SystemLabels {
-    system: &'static str,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct BuildLabels {
-    version: &'static str,
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Metrics")
+    }
 }
 
 /// Builds histograms of seconds: from a look at the inventory to an import that waits for Bitbucket.
@@ -65,59 +112,81 @@ impl MetricConstructor<Histogram> for Seconds {
     }
 }
 
+impl<M: Clone, C: MetricConstructor<M>> Series<M, C> {
+    /// The series of these values, in the order of the declared labels.
+    fn with<T>(&self, values: &[&str], act: impl FnOnce(&M) -> T) -> T {
+        debug_assert_eq!(values.len(), self.of.labels.len(), "{}", self.of.name);
+        let labels = self.of.labels.iter().zip(values);
+        let labels = labels.map(|(name, value)| (*name, (*value).to_owned()));
+        act(&self.family.get_or_create(&labels.collect()))
+    }
+}
+
+/// Registers each metric under what was declared of it.
+struct Register(Registry);
+
+impl Register {
+    fn counters(&mut self, of: Declared) -> Counters {
+        let family = Family::default();
+        self.0.register(of.name, of.meaning, family.clone());
+        Series { of, family }
+    }
+
+    fn gauges(&mut self, of: Declared) -> Gauges {
+        let family = Family::default();
+        self.0.register(of.name, of.meaning, family.clone());
+        Series { of, family }
+    }
+
+    fn times(&mut self, of: Declared) -> Times {
+        let family = Family::new_with_constructor(Seconds);
+        self.0.register(of.name, of.meaning, family.clone());
+        Series { of, family }
+    }
+
+    fn gauge(&mut self, of: Declared) -> Real {
+        let gauge = Real::default();
+        self.0.register(of.name, of.meaning, gauge.clone());
+        gauge
+    }
+}
+
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::default();
-        let metrics = Self {
-            passes: Family::default(),
-            pass_time: Family::new_with_constructor(Seconds),
-            panics: Family::default(),
-            status_writes: Family::default(),
-            requests: Family::default(),
-            request_time: Family::new_with_constructor(Seconds),
-            registry: Registry::default(),
-        };
-        let build = Family::<BuildLabels, Gauge<i64>>::default();
-        build
-            .get_or_create(&BuildLabels {
-                version: env!("CARGO_PKG_VERSION"),
-            })
-            .set(1);
-        registry.register("bindery_build_info", "The version of this operator", build);
-        // The names of controller-runtime, so that its dashboards work.
-        registry.register(
-            "controller_runtime_reconcile",
-            "Passes over an object",
-            metrics.passes.clone(),
-        );
-        registry.register(
-            "controller_runtime_reconcile_time_seconds",
-            "How long passes take",
-            metrics.pass_time.clone(),
-        );
-        registry.register(
-            "controller_runtime_reconcile_panics",
-            "Passes that panicked",
-            metrics.panics.clone(),
-        );
-        registry.register(
-            "bindery_status_writes",
-            "Statuses written to Kubernetes",
-            metrics.status_writes.clone(),
-        );
-        registry.register(
-            "bindery_external_requests",
-            "Calls to SonarQube and Bitbucket",
-            metrics.requests.clone(),
-        );
-        registry.register(
-            "bindery_external_request_duration_seconds",
-            "How long calls to SonarQube and Bitbucket take",
-            metrics.request_time.clone(),
-        );
+        let mut register = Register(Registry::default());
+        let cpu = Counter::default();
+        let declared = declared::CPU;
+        register
+            .0
+            .register(declared.name, declared.meaning, cpu.clone());
+        let build = register.gauges(declared::BUILD);
+        build.with(&[env!("CARGO_PKG_VERSION")], |build| build.set(1.0));
         Self {
-            registry,
-            ..metrics
+            passes: register.counters(declared::PASSES),
+            errors: register.counters(declared::ERRORS),
+            terminal: register.counters(declared::TERMINAL),
+            panics: register.counters(declared::PANICS),
+            timeouts: register.counters(declared::TIMEOUTS),
+            pass_time: register.times(declared::PASS_TIME),
+            active: register.gauges(declared::ACTIVE),
+            most: register.gauges(declared::MOST),
+            objects: register.gauges(declared::OBJECTS),
+            undecodable: register.gauges(declared::UNDECODABLE),
+            backoff: register.gauges(declared::BACKOFF),
+            due: register.gauges(declared::DUE),
+            imports: register.counters(declared::IMPORTS),
+            adoptions: register.counters(declared::ADOPTIONS),
+            corrected: register.counters(declared::CORRECTED),
+            status_writes: register.counters(declared::STATUS_WRITES),
+            watch_restarts: register.counters(declared::WATCH_RESTARTS),
+            requests: register.counters(declared::REQUESTS),
+            request_time: register.times(declared::REQUEST_TIME),
+            memory: register.gauge(declared::MEMORY),
+            files: register.gauge(declared::FILES),
+            started: register.gauge(declared::STARTED),
+            cpu,
+            census: OnceLock::new(),
+            registry: register.0,
         }
     }
 }
@@ -126,6 +195,10 @@ impl Metrics {
     /// Everything, in the text format of `OpenMetrics`.
     #[must_use]
     pub fn text(&self) -> String {
+        self.look_at_the_process();
+        if let Some(census) = self.census.get() {
+            self.count(&census());
+        }
         let mut text = String::new();
         if encode(&mut text, &self.registry).is_err() {
             // A String cannot refuse to be written to.
@@ -134,32 +207,123 @@ impl Metrics {
         text
     }
 
-    pub(crate) fn pass(&self, kind: &str, result: &'static str, elapsed: Duration) {
+    /// Who knows what is there, asked at every scrape: series vanish with the last object that they count.
+    pub(crate) fn take_census_by(&self, census: impl Fn() -> Census + Send + Sync + 'static) {
+        // Only one controller runs in a process.
+        let _ = self.census.set(Box::new(census));
+    }
+
+    fn count(&self, census: &Census) {
+        let Census {
+            objects,
+            undecodable,
+            in_backoff,
+            oldest_due,
+        } = census;
+        self.objects.family.clear();
+        for (kind, ready, reason) in objects {
+            let labels = [kind, ready.as_str(), reason.as_str()];
+            self.objects.with(&labels, |count| count.inc());
+        }
+        self.undecodable.family.clear();
+        for kind in undecodable {
+            self.undecodable.with(&[kind], |count| count.inc());
+        }
+        let in_backoff = u32::try_from(*in_backoff).unwrap_or(u32::MAX);
+        self.backoff
+            .with(&[], |count| count.set(f64::from(in_backoff)));
+        for (kind, overdue) in oldest_due {
+            self.due
+                .with(&[kind], |seconds| seconds.set(overdue.as_secs_f64()));
+        }
+    }
+
+    fn look_at_the_process(&self) {
+        let process = Process::now();
+        if let Some(seconds) = process.cpu_seconds {
+            self.cpu.inc_by((seconds - self.cpu.get()).max(0.0));
+        }
+        for (gauge, value) in [
+            (&self.memory, process.memory_bytes),
+            (&self.files, process.open_files),
+            (&self.started, process.started_seconds),
+        ] {
+            if let Some(value) = value {
+                gauge.set(value);
+            }
+        }
+    }
+
+    /// How many passes of a kind there may be at once.
+    pub(crate) fn may_run(&self, kind: &str, concurrency: u16) {
+        self.most.with(&[&kind.to_lowercase()], |most| {
+            most.set(f64::from(concurrency))
+        });
+    }
+
+    /// Counts a pass that begins; it ends when what is returned is dropped, however that comes about.
+    pub(crate) fn pass_begins(&self, kind: &str) -> UnderWay {
+        let active = self.active.with(&[&kind.to_lowercase()], Real::clone);
+        active.inc();
+        UnderWay(active)
+    }
+
+    pub(crate) fn pass_ended(&self, kind: &str, ended: Ended, elapsed: Duration) {
         let controller = kind.to_lowercase();
+        let result = match ended {
+            Ended::Well => "success",
+            Ended::Failed | Ended::Terminal => "error",
+            Ended::Gone => "gone",
+            Ended::Undecodable => "undecodable",
+        };
         self.pass_time
-            .get_or_create(&KindLabels {
-                controller: controller.clone(),
-            })
-            .observe(elapsed.as_secs_f64());
-        self.passes
-            .get_or_create(&PassLabels { controller, result })
-            .inc();
+            .with(&[&controller], |time| time.observe(elapsed.as_secs_f64()));
+        self.passes.with(&[&controller, result], Counter::inc);
+        if matches!(ended, Ended::Failed | Ended::Terminal) {
+            self.errors.with(&[&controller], Counter::inc);
+        }
+        if ended == Ended::Terminal {
+            self.terminal.with(&[&controller], Counter::inc);
+        }
     }
 
     pub(crate) fn panicked(&self, kind: &str) {
-        self.panics
-            .get_or_create(&KindLabels {
-                controller: kind.to_lowercase(),
-            })
-            .inc();
+        self.panics.with(&[&kind.to_lowercase()], Counter::inc);
+    }
+
+    pub(crate) fn timed_out(&self, kind: &str) {
+        self.timeouts.with(&[&kind.to_lowercase()], Counter::inc);
+    }
+
+    pub(crate) fn imported<E>(&self, result: &Result<(), E>) {
+        let result = if result.is_ok() { "success" } else { "error" };
+        self.imports.with(&[result], Counter::inc);
+    }
+
+    pub(crate) fn adopted(&self, kind: &str) {
+        self.adoptions.with(&[kind], Counter::inc);
+    }
+
+    pub(crate) fn corrected(&self, kind: &str) {
+        self.corrected.with(&[kind], Counter::inc);
     }
 
     pub(crate) fn status_written(&self, kind: &str) {
-        self.status_writes
-            .get_or_create(&KindLabels {
-                controller: kind.to_lowercase(),
-            })
-            .inc();
+        self.status_writes.with(&[kind], Counter::inc);
+    }
+
+    pub(crate) fn watch_restarted(&self, kind: &str) {
+        self.watch_restarts.with(&[kind], Counter::inc);
+    }
+}
+
+/// A pass that is under way.
+#[derive(Debug)]
+pub(crate) struct UnderWay(Real);
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 
@@ -175,14 +339,13 @@ impl Recorder for Metrics {
             Outcome::Status(status) => status.to_string(),
             Outcome::Failed(word) => word.to_owned(),
         };
-        let labels = RequestLabels {
-            system,
-            operation: operation.to_string(),
-            code,
-        };
-        self.requests.get_or_create(&labels).inc();
+        let operation = operation.to_string();
+        self.requests
+            .with(&[system, &operation, &code], Counter::inc);
         self.request_time
-            .get_or_create(&SystemLabels { system })
-            .observe(elapsed.as_secs_f64());
+            .with(&[system], |time| time.observe(elapsed.as_secs_f64()));
     }
 }
+
+#[cfg(test)]
+mod tests;

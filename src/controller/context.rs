@@ -10,6 +10,7 @@ use kube::ResourceExt as _;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::{ObjectRef, Store};
+use tokio::time::Instant;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::crd::{BitbucketConnection, ProjectBinding};
@@ -67,6 +68,7 @@ pub(crate) struct Context {
     pub(crate) claims: Claims,
     pub(crate) watches: Watches,
     pub(crate) failures: Failures,
+    pub(crate) due: Due,
     pub(crate) triggers: Triggers,
     pub(crate) events: Recorder,
     pub(crate) metrics: Arc<Metrics>,
@@ -118,6 +120,7 @@ impl Context {
             claims: Claims::default(),
             watches: Watches::default(),
             failures: Failures::default(),
+            due: Due::default(),
             triggers: Triggers {
                 connections: ask_connection,
                 bindings: ask_binding,
@@ -191,6 +194,37 @@ impl Failures {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(uid);
+    }
+
+    /// How many objects failed in their last pass.
+    pub(crate) fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+}
+
+/// When each object is to have its next pass: kube's queue does not tell whether it keeps to that.
+#[derive(Default)]
+pub(crate) struct Due(Mutex<HashMap<Uid, Instant>>);
+
+impl Due {
+    /// The next pass comes after this pause, or before.
+    pub(crate) fn after(&self, uid: &Uid, pause: Duration) {
+        let mut due = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        due.insert(uid.clone(), Instant::now() + pause);
+    }
+
+    /// The object is gone.
+    pub(crate) fn forget(&self, uid: &Uid) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(uid);
+    }
+
+    /// How long the pass of an object is overdue.
+    pub(crate) fn overdue(&self, uid: &Uid) -> Duration {
+        let due = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        due.get(uid).map(Instant::elapsed).unwrap_or_default()
     }
 }
 

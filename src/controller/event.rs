@@ -107,6 +107,19 @@ where
             action: "Reconcile".to_owned(),
             secondary: None,
         };
+        match kind {
+            Occurred::Adopted => context.metrics.adopted(&K::kind(&())),
+            Occurred::DriftCorrected => context.metrics.corrected(&K::kind(&())),
+            Occurred::Imported
+            | Occurred::Bound
+            | Occurred::Created
+            | Occurred::CredentialsRotated
+            | Occurred::ProjectDeleted
+            | Occurred::ConfigurationDeleted
+            | Occurred::Orphaned
+            | Occurred::Ready
+            | Occurred::NotReady => {}
+        }
         let reference = object.object_ref(&());
         tracing::info!(
             kind = %K::kind(&()),

@@ -2,6 +2,7 @@
 //! only what a pass is for.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use kube::core::DeserializeGuard;
@@ -11,6 +12,8 @@ use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predic
 use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Metrics;
 
 /// How long a watch may be silent, in seconds: a dead connection is noticed no later.
 const WATCH_TIMEOUT: u32 = 60;
@@ -52,7 +55,7 @@ pub(crate) type Objects<K> = (
 
 /// Watches a kind. A status alone triggers nothing: it is what passes write.
 pub(crate) fn watch<K>(
-    client: &kube::Client,
+    (client, metrics): (&kube::Client, &Arc<Metrics>),
     seen: CancellationToken,
     changed: impl Fn(&K) + Send + 'static,
     gone: impl Fn(&K) + Send + 'static,
@@ -61,6 +64,7 @@ where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
     let (store, writer) = reflector::store();
+    let metrics = Arc::clone(metrics);
     let events = watcher(Api::<DeserializeGuard<K>>::all(client.clone()), config())
         .default_backoff()
         .reflect(writer)
@@ -69,6 +73,7 @@ where
             Ok(Event::Delete(DeserializeGuard(Ok(object)))) => gone(object),
             Ok(Event::Init | Event::InitApply(_) | Event::Apply(_) | Event::Delete(_)) => {}
             Err(error) => {
+                metrics.watch_restarted(&K::kind(&()));
                 tracing::warn!(%error, kind = %K::kind(&()), "a watch failed; it is tried again");
             }
         });

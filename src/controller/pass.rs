@@ -15,6 +15,7 @@ use kube::{Resource, ResourceExt as _};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use crate::metrics::Ended;
 use crate::plan::Class;
 use crate::plan::verdict::Outcome;
 
@@ -66,12 +67,15 @@ where
         Err(malformed) => {
             // Admission makes this rare: a newer operator's object after a rollback.
             span.in_scope(|| tracing::error!(error = %malformed.error, "the object cannot be read and is left alone"));
-            context.metrics.pass(&kind, "undecodable", Duration::ZERO);
+            context
+                .metrics
+                .pass_ended(&kind, Ended::Undecodable, Duration::ZERO);
             return Ok(Action::await_change());
         }
     };
     context.seen.everything().await;
     let started = Instant::now();
+    let _under_way = context.metrics.pass_begins(&kind);
     let deadline = context.settings.deadline;
     let pass = AssertUnwindSafe(story(object, Arc::clone(&context))).catch_unwind();
     let ended = tokio::time::timeout(deadline, pass.instrument(span.clone())).await;
@@ -89,10 +93,13 @@ where
                 interval: deadline,
             }
         }
-        Err(_) => Next::Failed {
-            error: Error::Deadline { after: deadline },
-            interval: deadline,
-        },
+        Err(_) => {
+            context.metrics.timed_out(&kind);
+            Next::Failed {
+                error: Error::Deadline { after: deadline },
+                interval: deadline,
+            }
+        }
     };
     let action = span.in_scope(|| schedule(&own, &kind, next, &context, started.elapsed()));
     Ok(action)
@@ -108,10 +115,12 @@ fn schedule(
     match next {
         Next::Settled(interval) => {
             context.failures.forget(own);
-            context.metrics.pass(kind, "success", elapsed);
+            context.metrics.pass_ended(kind, Ended::Well, elapsed);
             // Spread over a twentieth, so that objects of one age do not come back together.
             let jitter = interval.mul_f64(f64::from(seed(own)) / 20_000.0);
-            Action::requeue(interval + jitter)
+            let pause = interval + jitter;
+            context.due.after(own, pause);
+            Action::requeue(pause)
         }
         Next::Failed { error, interval } => {
             let class = error.class();
@@ -127,12 +136,18 @@ fn schedule(
                 }
                 Class::Bug => tracing::error!(reason, ?pause, "{message}"),
             }
-            context.metrics.pass(kind, "error", elapsed);
+            let ended = match class {
+                Class::Waiting | Class::Transient | Class::Bug => Ended::Failed,
+                Class::Invalid | Class::Denied => Ended::Terminal,
+            };
+            context.metrics.pass_ended(kind, ended, elapsed);
+            context.due.after(own, pause);
             Action::requeue(pause)
         }
         Next::Gone => {
             context.failures.forget(own);
-            context.metrics.pass(kind, "gone", elapsed);
+            context.due.forget(own);
+            context.metrics.pass_ended(kind, Ended::Gone, elapsed);
             Action::await_change()
         }
     }

@@ -27,7 +27,11 @@ impl Work<'_, '_> {
                 key,
                 name,
                 repository,
-            } => self.import(key, &name, repository).await,
+            } => {
+                let imported = self.import(key, &name, repository).await;
+                self.context.metrics.imported(&imported);
+                imported
+            }
             Step::Bind {
                 key,
                 name,

@@ -9,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// The requests that create a bound project: which one depends on the version.
+/// The requests that create a bound project, on new servers and on older ones.
 const IMPORTS: [&[u8]; 2] = [
     b"PUT /api/v2/dop-translation/bound-projects",
     b"POST /api/v2/dop-translation/bound-projects",
@@ -103,7 +103,8 @@ async fn forward(mut client: TcpStream, upstream: String, door: &Door) -> std::i
             read = client.read(&mut request) => match read? {
                 0 => return Ok(()),
                 length => {
-                    is_doomed |= is_import(&request[..length]) && door.is_the_one();
+                    let imports = |start: &&[u8]| request[..length].starts_with(start);
+                    is_doomed |= IMPORTS.iter().any(imports) && door.is_the_one();
                     server.write_all(&request[..length]).await?;
                 }
             },
@@ -118,10 +119,6 @@ async fn forward(mut client: TcpStream, upstream: String, door: &Door) -> std::i
             },
         }
     }
-}
-
-fn is_import(request: &[u8]) -> bool {
-    IMPORTS.iter().any(|import| request.starts_with(import))
 }
 
 impl Door {

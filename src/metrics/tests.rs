@@ -1,0 +1,101 @@
+use std::time::Duration;
+
+use super::{ALL, Census, Ended, Kind, Metrics};
+use crate::http::{Operation, Outcome, Recorder as _};
+
+/// Metrics of which each has something to tell.
+fn told() -> Metrics {
+    let metrics = Metrics::default();
+    let second = Duration::from_secs(1);
+    for ended in [
+        Ended::Well,
+        Ended::Failed,
+        Ended::Terminal,
+        Ended::Gone,
+        Ended::Undecodable,
+    ] {
+        metrics.pass_ended("ProjectBinding", ended, second);
+    }
+    metrics.may_run("ProjectBinding", 16);
+    metrics.panicked("ProjectBinding");
+    metrics.timed_out("ProjectBinding");
+    metrics.imported(&Ok::<(), ()>(()));
+    metrics.imported(&Err(()));
+    metrics.adopted("ProjectBinding");
+    metrics.corrected("BitbucketConnection");
+    metrics.status_written("ProjectBinding");
+    metrics.watch_restarted("ProjectBinding");
+    metrics.record("sonarqube", Operation::get("api/x"), Outcome::Status(200), second);
+    metrics.take_census_by(|| Census {
+        objects: vec![
+            ("ProjectBinding", "True".to_owned(), "Succeeded".to_owned()),
+            ("ProjectBinding", "True".to_owned(), "Succeeded".to_owned()),
+        ],
+        undecodable: vec!["ProjectBinding"],
+        in_backoff: 3,
+        oldest_due: vec![("ProjectBinding", Duration::from_millis(1500))],
+    });
+    drop(metrics.pass_begins("ProjectBinding"));
+    metrics
+}
+
+#[test]
+fn every_declared_metric_is_told_with_its_labels_and_no_other_is() {
+    let text = told().text();
+    let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    for declared in ALL {
+        let name = declared.scraped();
+        let kind = format!("# TYPE {} {}", declared.name, declared.kind.as_str());
+        assert!(text.contains(&kind), "no {kind:?} in\n{text}");
+        let of_it = |line: &&&str| line.starts_with(&name);
+        let sample = samples.iter().find(of_it);
+        let sample = sample.unwrap_or_else(|| panic!("no {name} in\n{text}"));
+        for label in declared.labels {
+            assert!(sample.contains(&format!("{label}=\"")), "{label} in {sample}");
+        }
+    }
+    for sample in samples {
+        let known = ALL.iter().any(|declared| sample.starts_with(declared.name));
+        assert!(known, "{sample} is not declared");
+    }
+    assert!(ALL.iter().any(|declared| declared.kind == Kind::Histogram));
+}
+
+#[test]
+fn what_happened_is_counted_once_each() {
+    let text = told().text();
+    for line in [
+        "controller_runtime_reconcile_total{controller=\"projectbinding\",result=\"error\"} 2",
+        "controller_runtime_reconcile_errors_total{controller=\"projectbinding\"} 2",
+        "controller_runtime_terminal_reconcile_errors_total{controller=\"projectbinding\"} 1",
+        "controller_runtime_active_workers{controller=\"projectbinding\"} 0.0",
+        "bindery_objects{kind=\"ProjectBinding\",ready=\"True\",reason=\"Succeeded\"} 2.0",
+        "bindery_objects_in_backoff 3.0",
+        "bindery_oldest_due_seconds{kind=\"ProjectBinding\"} 1.5",
+        "bindery_imports_total{result=\"error\"} 1",
+    ] {
+        assert!(text.lines().any(|told| told == line), "no {line} in\n{text}");
+    }
+}
+
+#[test]
+fn a_series_of_objects_vanishes_with_the_last_of_them() {
+    let metrics = Metrics::default();
+    let left = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let there = std::sync::Arc::clone(&left);
+    metrics.take_census_by(move || {
+        let one = ("ProjectBinding", "True".to_owned(), "Succeeded".to_owned());
+        let objects = if there.load(std::sync::atomic::Ordering::SeqCst) {
+            vec![one]
+        } else {
+            Vec::new()
+        };
+        Census {
+            objects,
+            ..Census::default()
+        }
+    });
+    assert!(metrics.text().contains("\nbindery_objects{"));
+    left.store(false, std::sync::atomic::Ordering::SeqCst);
+    assert!(!metrics.text().contains("\nbindery_objects{"));
+}
