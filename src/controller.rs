@@ -46,7 +46,7 @@ pub(crate) use context::Context;
 use context::Stores;
 pub use context::{SecretHosts, Settings};
 pub use event::Occurred;
-use objects::Seen;
+use objects::{Objects, Seen};
 
 /// How long passes that are under way have to come to their end: less than a pod has.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -59,32 +59,12 @@ pub async fn run(
     readiness: Readiness,
     stop: CancellationToken,
 ) {
-    let (notice, noticed) = unbounded_channel();
     let seen = Seen::default();
-    let (connections, connection_changes) = {
-        let notice = notice.clone();
-        let changed = move |connection: &BitbucketConnection| {
-            notice
-                .send(Noticed::Connection(reference_to(connection)))
-                .ok();
-        };
-        objects::watch(
-            (&client, &metrics),
-            seen.connections.clone(),
-            changed,
-            |_| {},
-        )
-    };
-    let (bindings, binding_changes) = {
-        let gone = move |binding: &ProjectBinding| {
-            notice
-                .send(Noticed::BindingGone(binding::validate::connection_of(
-                    binding,
-                )))
-                .ok();
-        };
-        objects::watch((&client, &metrics), seen.bindings.clone(), |_| {}, gone)
-    };
+    let Kinds {
+        connections: (connections, connection_changes),
+        bindings: (bindings, binding_changes),
+        noticed,
+    } = watch(&client, &metrics, &seen);
     let (namespaces, namespaces_writer) = reflector::store();
     for kind in [BitbucketConnection::kind(&()), ProjectBinding::kind(&())] {
         metrics.may_run(&kind, settings.concurrency);
@@ -125,6 +105,37 @@ pub async fn run(
         binding::reconcile,
     ));
     drain(tasks, stop).await;
+}
+
+/// The watches of both kinds.
+struct Kinds {
+    connections: Objects<BitbucketConnection>,
+    bindings: Objects<ProjectBinding>,
+    noticed: UnboundedReceiver<Noticed>,
+}
+
+fn watch(client: &Client, metrics: &Arc<Metrics>, seen: &Seen) -> Kinds {
+    let (notice, noticed) = unbounded_channel();
+    let connections = {
+        let notice = notice.clone();
+        let changed = move |connection: &BitbucketConnection| {
+            notice
+                .send(Noticed::Connection(reference_to(connection)))
+                .ok();
+        };
+        let seen = seen.connections.clone();
+        objects::watch((client, metrics), seen, changed, |_| {})
+    };
+    let gone = move |binding: &ProjectBinding| {
+        let connection = binding::validate::connection_of(binding);
+        notice.send(Noticed::BindingGone(connection)).ok();
+    };
+    let bindings = objects::watch((client, metrics), seen.bindings.clone(), |_| {}, gone);
+    Kinds {
+        connections,
+        bindings,
+        noticed,
+    }
 }
 
 /// Waits for the tasks, and after the word to stop no longer than a pod has.

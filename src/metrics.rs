@@ -78,7 +78,7 @@ pub struct Metrics {
     most: Gauges,
     objects: Gauges,
     undecodable: Gauges,
-    backoff: Gauges,
+    backoff: Real,
     due: Gauges,
     imports: Counters,
     adoptions: Counters,
@@ -126,27 +126,33 @@ impl<M: Clone, C: MetricConstructor<M>> Series<M, C> {
 struct Register(Registry);
 
 impl Register {
+    fn add(&mut self, of: Declared, metric: impl prometheus_client::registry::Metric) {
+        // The registry ends each help with a full stop of its own.
+        let help = of.meaning.trim_end_matches('.');
+        self.0.register(of.name, help, metric);
+    }
+
     fn counters(&mut self, of: Declared) -> Counters {
         let family = Family::default();
-        self.0.register(of.name, of.meaning, family.clone());
+        self.add(of, family.clone());
         Series { of, family }
     }
 
     fn gauges(&mut self, of: Declared) -> Gauges {
         let family = Family::default();
-        self.0.register(of.name, of.meaning, family.clone());
+        self.add(of, family.clone());
         Series { of, family }
     }
 
     fn times(&mut self, of: Declared) -> Times {
         let family = Family::new_with_constructor(Seconds);
-        self.0.register(of.name, of.meaning, family.clone());
+        self.add(of, family.clone());
         Series { of, family }
     }
 
     fn gauge(&mut self, of: Declared) -> Real {
         let gauge = Real::default();
-        self.0.register(of.name, of.meaning, gauge.clone());
+        self.add(of, gauge.clone());
         gauge
     }
 }
@@ -155,10 +161,7 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut register = Register(Registry::default());
         let cpu = Counter::default();
-        let declared = declared::CPU;
-        register
-            .0
-            .register(declared.name, declared.meaning, cpu.clone());
+        register.add(declared::CPU, cpu.clone());
         let build = register.gauges(declared::BUILD);
         build.with(&[env!("CARGO_PKG_VERSION")], |build| build.set(1.0));
         Self {
@@ -172,7 +175,7 @@ impl Default for Metrics {
             most: register.gauges(declared::MOST),
             objects: register.gauges(declared::OBJECTS),
             undecodable: register.gauges(declared::UNDECODABLE),
-            backoff: register.gauges(declared::BACKOFF),
+            backoff: register.gauge(declared::BACKOFF),
             due: register.gauges(declared::DUE),
             imports: register.counters(declared::IMPORTS),
             adoptions: register.counters(declared::ADOPTIONS),
@@ -223,15 +226,14 @@ impl Metrics {
         self.objects.family.clear();
         for (kind, ready, reason) in objects {
             let labels = [kind, ready.as_str(), reason.as_str()];
-            self.objects.with(&labels, |count| count.inc());
+            self.objects.with(&labels, Real::inc);
         }
         self.undecodable.family.clear();
         for kind in undecodable {
-            self.undecodable.with(&[kind], |count| count.inc());
+            self.undecodable.with(&[kind], Real::inc);
         }
         let in_backoff = u32::try_from(*in_backoff).unwrap_or(u32::MAX);
-        self.backoff
-            .with(&[], |count| count.set(f64::from(in_backoff)));
+        self.backoff.set(f64::from(in_backoff));
         for (kind, overdue) in oldest_due {
             self.due
                 .with(&[kind], |seconds| seconds.set(overdue.as_secs_f64()));

@@ -19,7 +19,12 @@ pub(crate) fn take(context: &Context) -> Census {
         in_backoff: context.failures.count(),
         ..Census::default()
     };
-    count("BitbucketConnection", &context.connections, context, &mut census);
+    count(
+        "BitbucketConnection",
+        &context.connections,
+        context,
+        &mut census,
+    );
     count("ProjectBinding", &context.bindings, context, &mut census);
     census
 }

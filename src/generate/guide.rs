@@ -11,6 +11,7 @@ use super::GeneratedFile;
 use crate::cli::Cli;
 use crate::controller::Occurred;
 use crate::crd;
+use crate::metrics;
 use crate::plan::Reason;
 use crate::plan::verdict::Aspect;
 
@@ -39,9 +40,9 @@ pub(super) fn pages() -> Vec<GeneratedFile> {
         ("events", events()),
         ("annotations", annotations()),
     ];
-    let operator = [("options", command_line())];
+    let operator = [("options", command_line()), ("metrics", measures())];
     let kinds = crd::definitions();
-    let kinds = kinds.iter().flat_map(|definition| {
+    let kinds = kinds.iter().filter_map(|definition| {
         let name = &definition.spec.names.kind;
         let page = KINDS.iter().find(|(kind, ..)| kind == name);
         page.map(|(_, page, text)| filled(page, text, &tables_of(definition)))
@@ -198,6 +199,19 @@ fn annotations() -> String {
         .iter()
         .map(|&(name, doc)| [code(name), doc.to_owned()]);
     table(["Name", "Meaning"], rows)
+}
+
+fn measures() -> String {
+    let rows = metrics::ALL.iter().map(|metric| {
+        let labels: Vec<_> = metric.labels.iter().map(code).collect();
+        [
+            code(metric.scraped()),
+            metric.kind.as_str().to_owned(),
+            labels.join(", "),
+            metric.meaning.to_owned(),
+        ]
+    });
+    table(["Metric", "Type", "Labels", "Meaning"], rows)
 }
 
 fn command_line() -> String {

@@ -38,10 +38,7 @@ fn times(stat: &str) -> Option<(f64, f64)> {
     let (_, fields) = stat.rsplit_once(')')?;
     let fields: Vec<&str> = fields.split_whitespace().collect();
     let ticks = |index: usize| fields.get(index)?.parse::<f64>().ok();
-    Some((
-        (ticks(11)? + ticks(12)?) / TICKS,
-        ticks(19)? / TICKS,
-    ))
+    Some(((ticks(11)? + ticks(12)?) / TICKS, ticks(19)? / TICKS))
 }
 
 /// The number after a name at the beginning of a line.
@@ -70,7 +67,11 @@ mod tests {
         let process = Process::now();
         assert!(process.memory_bytes.is_some_and(|bytes| bytes > 1e6));
         assert!(process.open_files.is_some_and(|count| count >= 3.0));
-        assert!(process.started_seconds.is_some_and(|seconds| seconds > 1.7e9));
+        assert!(
+            process
+                .started_seconds
+                .is_some_and(|seconds| seconds > 1.7e9)
+        );
         assert!(process.cpu_seconds.is_some());
     }
 }

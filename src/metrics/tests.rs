@@ -25,7 +25,12 @@ fn told() -> Metrics {
     metrics.corrected("BitbucketConnection");
     metrics.status_written("ProjectBinding");
     metrics.watch_restarted("ProjectBinding");
-    metrics.record("sonarqube", Operation::get("api/x"), Outcome::Status(200), second);
+    metrics.record(
+        "sonarqube",
+        Operation::get("api/x"),
+        Outcome::Status(200),
+        second,
+    );
     metrics.take_census_by(|| Census {
         objects: vec![
             ("ProjectBinding", "True".to_owned(), "Succeeded".to_owned()),
@@ -51,7 +56,10 @@ fn every_declared_metric_is_told_with_its_labels_and_no_other_is() {
         let sample = samples.iter().find(of_it);
         let sample = sample.unwrap_or_else(|| panic!("no {name} in\n{text}"));
         for label in declared.labels {
-            assert!(sample.contains(&format!("{label}=\"")), "{label} in {sample}");
+            assert!(
+                sample.contains(&format!("{label}=\"")),
+                "{label} in {sample}"
+            );
         }
     }
     for sample in samples {
@@ -74,7 +82,10 @@ fn what_happened_is_counted_once_each() {
         "bindery_oldest_due_seconds{kind=\"ProjectBinding\"} 1.5",
         "bindery_imports_total{result=\"error\"} 1",
     ] {
-        assert!(text.lines().any(|told| told == line), "no {line} in\n{text}");
+        assert!(
+            text.lines().any(|told| told == line),
+            "no {line} in\n{text}"
+        );
     }
 }
 

@@ -5,6 +5,7 @@ use k8s_openapi::api::rbac::v1::ClusterRole;
 use serde_json::Value;
 
 use crate::support::parts::kustomize;
+use crate::support::tree;
 
 fn documents(directory: &str) -> Vec<Value> {
     serde_saphyr::from_multiple(&kustomize(directory)).unwrap()
@@ -78,5 +79,36 @@ fn no_role_reaches_a_secret_or_a_config_map_of_every_namespace() {
             }
             assert!(!rule.verbs.iter().any(|verb| verb == "*"));
         }
+    }
+}
+
+/// Promise: every alert is about something that is told.
+#[test]
+fn alerts_are_about_metrics_that_exist() {
+    let path = tree::top().join("deploy/alerts.yaml");
+    let rules: serde_json::Value =
+        serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let rules = rules["groups"][0]["rules"].as_array().unwrap().clone();
+    assert!(rules.len() > 5);
+    let told: Vec<String> = bindery::metrics::ALL
+        .iter()
+        .map(bindery::metrics::Declared::scraped)
+        .collect();
+    for rule in rules {
+        let expression = rule["expr"].as_str().unwrap();
+        let words =
+            expression.split(|letter: char| !(letter.is_ascii_lowercase() || letter == '_'));
+        let metrics: Vec<_> = words.filter(|word| word.contains('_')).collect();
+        assert!(!metrics.is_empty(), "{expression}");
+        for metric in metrics {
+            assert!(
+                told.iter().any(|name| name == metric),
+                "{metric} in {expression}"
+            );
+        }
+        assert!(
+            rule["annotations"]["summary"].as_str().unwrap().len() > 40,
+            "{rule}"
+        );
     }
 }

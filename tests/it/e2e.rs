@@ -9,6 +9,7 @@ mod crash;
 mod deletion;
 mod drift;
 mod first_binding;
+mod measured;
 mod observe;
 mod operator;
 mod ownership;

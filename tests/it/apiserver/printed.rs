@@ -226,7 +226,9 @@ async fn the_readme_shows_what_kubectl_explains() {
         lines.map(|line| line.trim_end().to_owned()).collect()
     };
     let readme = std::fs::read_to_string(tree::top().join("README.md")).unwrap();
-    let (_, shown) = readme.split_once("$ kubectl explain pbind.spec.mode\n").unwrap();
+    let (_, shown) = readme
+        .split_once("$ kubectl explain pbind.spec.mode\n")
+        .unwrap();
     let (shown, _) = shown.split_once("```").unwrap();
     assert_eq!(lines(shown), lines(&told));
 }

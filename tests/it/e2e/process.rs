@@ -35,8 +35,9 @@ async fn the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it(serve
     for sample in &samples {
         let (name, value) = sample.rsplit_once(' ').unwrap();
         assert!(value.parse::<f64>().is_ok(), "{sample}");
+        let prefixes = ["bindery_", "controller_runtime_", "process_"];
         assert!(
-            name.starts_with("bindery_") || name.starts_with("controller_runtime_"),
+            prefixes.iter().any(|prefix| name.starts_with(prefix)),
             "{sample}"
         );
     }
