@@ -7,8 +7,6 @@ vocabulary! {
     pub enum Reason {
         /// Everything is as declared.
         Succeeded,
-        /// Work is under way.
-        Progressing,
         /// Something failed that may pass; it is tried again with growing pauses.
         ProgressingWithRetry,
         /// `spec.suspend` is set, here or on the connection: nothing is done.

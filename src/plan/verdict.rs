@@ -97,9 +97,7 @@ pub enum Outcome {
     Suspended,
     /// Observed to differ from what is declared.
     Differing(String),
-    /// On its way out.
-    Deleting,
-    /// On its way out, and held up.
+    /// On its way out, and held up: nobody sees one that simply goes.
     DeletionBlocked(Refusal),
 }
 
@@ -137,19 +135,6 @@ pub fn summary(outcome: &Outcome) -> Vec<Verdict> {
         Outcome::Differing(message) => {
             vec![ready(State::False, Reason::DriftDetected, message)]
         }
-        Outcome::Deleting => vec![
-            ready(
-                State::False,
-                Reason::Deleting,
-                "the object is being deleted",
-            ),
-            Verdict::new(
-                Reconciling,
-                State::True,
-                Reason::Deleting,
-                "the object is being deleted",
-            ),
-        ],
         Outcome::DeletionBlocked(Refusal { reason, message }) => vec![
             ready(State::False, Reason::Deleting, message),
             Verdict::new(Stalled, State::True, *reason, message),
