@@ -33,6 +33,9 @@ pub(super) async fn release(
     if !finalizer::is_set(binding) {
         return Ok(Next::Gone);
     }
+    let Some(binding) = &unreleased(binding, api).await? else {
+        return Ok(Next::Gone);
+    };
     let connection = connection(binding, context).await?;
     let occurrence = match undo(binding, connection.as_ref(), context).await {
         Ok(occurrence) => occurrence,
@@ -71,6 +74,19 @@ pub(super) async fn release(
         }
     }
     Ok(Next::Gone)
+}
+
+/// The object as it is now: the watch may lag behind our own last pass, which let it go and told so.
+async fn unreleased(
+    binding: &ProjectBinding,
+    api: &Api<ProjectBinding>,
+) -> Result<Option<ProjectBinding>, Error> {
+    let fresh = api.get_opt(&binding.name_any()).await;
+    let fresh = fresh.map_err(|source| Error::Kubernetes {
+        doing: "read the object",
+        source,
+    })?;
+    Ok(fresh.filter(|fresh| fresh.uid() == binding.uid() && finalizer::is_set(fresh)))
 }
 
 /// The connection, by a live read: a cache that lags must not make it seem gone.
