@@ -255,9 +255,13 @@ impl Work<'_, '_> {
                 }
                 Plan::Differs(differences) => {
                     self.report.differences = differences;
-                    return Ok(self.finish(&look.observed));
+                    self.finish(&look.observed);
+                    return Ok(());
                 }
-                Plan::Settled => return Ok(self.finish(&look.observed)),
+                Plan::Settled => {
+                    self.finish(&look.observed);
+                    return Ok(());
+                }
                 Plan::Steps(steps) => steps,
             };
             let key = self.desired.key.clone();

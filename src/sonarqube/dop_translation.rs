@@ -266,10 +266,9 @@ impl Client {
             .call(Call::new(PUT_BOUND_PROJECT).json(json!({})))
             .await;
         match answer {
-            Ok(_) => Ok(true),
             Err(Error::UnknownUrl { .. }) => Ok(false),
             Err(error) if is_other_method(&error) => Ok(false),
-            Err(Error::Rejected { status: 400, .. }) => Ok(true),
+            Ok(_) | Err(Error::Rejected { status: 400, .. }) => Ok(true),
             Err(error) => Err(error),
         }
     }
@@ -292,13 +291,11 @@ impl Client {
 
 /// Whether the path is known, and the method is not: 405 from 25.1 on; 10.7 says what 25.12 never says of a body.
 fn is_other_method(error: &Error) -> bool {
-    match error {
-        Error::Rejected { status: 405, .. } => true,
-        Error::Rejected {
-            status: 400,
-            message,
-            ..
-        } => message.starts_with("An error occurred"),
-        _ => false,
-    }
+    let Error::Rejected {
+        status, message, ..
+    } = error
+    else {
+        return false;
+    };
+    *status == 405 || *status == 400 && message.starts_with("An error occurred")
 }
