@@ -155,10 +155,7 @@ pub(super) async fn project(
     };
     if found.id.is_none() {
         let hidden = expected.filter(|_| binding == BindingState::Hidden);
-        found.id = match bound.as_ref().or(hidden) {
-            Some(repository) => told_by_binding(&found.key, repository, view).await?,
-            None => None,
-        };
+        found.id = told_by_binding(&found.key, bound.as_ref().or(hidden), view).await?;
     }
     let row = inventory::Project::new(found, bound);
     let project = described(&row, binding);
@@ -169,9 +166,12 @@ pub(super) async fn project(
 /// The uuid of a project as its binding tells it: before 25.12 nothing else does.
 async fn told_by_binding(
     key: &ProjectKey,
-    repository: &RepositoryPath,
+    repository: Option<&RepositoryPath>,
     view: &View,
 ) -> Result<Option<ProjectId>, Error> {
+    let Some(repository) = repository else {
+        return Ok(None);
+    };
     let rows = view
         .sonarqube
         .project_bindings_of(&view.setting, repository)

@@ -161,18 +161,7 @@ fn import(
     repository: &Repository,
 ) -> Result<Vec<Step>, Refusal> {
     if desired.mode == Mode::Bind {
-        let create = if observed.way.binds_existing() {
-            "create it, or "
-        } else {
-            ""
-        };
-        return Err(Refusal::new(
-            Reason::ProjectNotFound,
-            format!(
-                "SonarQube has no project {}: {create}choose mode ImportOrBind to have it imported",
-                desired.key
-            ),
-        ));
+        return Err(not_there(desired, observed));
     }
     if observed.hidden_bindings > 0 {
         return Err(Refusal::new(
@@ -201,6 +190,21 @@ fn import(
             repository: repository.path.clone(),
         },
     ])
+}
+
+fn not_there(desired: &Desired, observed: &Observed) -> Refusal {
+    let create = if observed.way.binds_existing() {
+        "create it, or "
+    } else {
+        ""
+    };
+    Refusal::new(
+        Reason::ProjectNotFound,
+        format!(
+            "SonarQube has no project {}: {create}choose mode ImportOrBind to have it imported",
+            desired.key
+        ),
+    )
 }
 
 fn not_asked_for(desired: &Desired, observed: &Observed, project: &Project) -> Refusal {
