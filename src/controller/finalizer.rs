@@ -17,6 +17,20 @@ pub(crate) fn is_set(object: &impl Resource) -> bool {
         .any(|finalizer| finalizer == FINALIZER)
 }
 
+/// The object as it is now, while it still carries our finalizer: the watch may lag behind our own last pass, which
+/// let it go and told so.
+pub(crate) async fn unreleased<K>(api: &Api<K>, object: &K) -> Result<Option<K>, Error>
+where
+    K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
+{
+    let fresh = api.get_opt(&object.name_any()).await;
+    let fresh = fresh.map_err(|source| Error::Kubernetes {
+        doing: "read the object",
+        source,
+    })?;
+    Ok(fresh.filter(|fresh| fresh.uid() == object.uid() && is_set(fresh)))
+}
+
 /// Adds our finalizer.
 pub(crate) async fn add<K>(api: &Api<K>, object: &K) -> Result<(), Error>
 where

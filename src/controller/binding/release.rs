@@ -33,7 +33,7 @@ pub(super) async fn release(
     if !finalizer::is_set(binding) {
         return Ok(Next::Gone);
     }
-    let Some(binding) = &unreleased(binding, api).await? else {
+    let Some(binding) = &finalizer::unreleased(api, binding).await? else {
         return Ok(Next::Gone);
     };
     let connection = connection(binding, context).await?;
@@ -74,19 +74,6 @@ pub(super) async fn release(
         }
     }
     Ok(Next::Gone)
-}
-
-/// The object as it is now: the watch may lag behind our own last pass, which let it go and told so.
-async fn unreleased(
-    binding: &ProjectBinding,
-    api: &Api<ProjectBinding>,
-) -> Result<Option<ProjectBinding>, Error> {
-    let fresh = api.get_opt(&binding.name_any()).await;
-    let fresh = fresh.map_err(|source| Error::Kubernetes {
-        doing: "read the object",
-        source,
-    })?;
-    Ok(fresh.filter(|fresh| fresh.uid() == binding.uid() && finalizer::is_set(fresh)))
 }
 
 /// The connection, by a live read: a cache that lags must not make it seem gone.

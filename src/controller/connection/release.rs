@@ -35,6 +35,9 @@ pub(super) async fn release(
     if !finalizer::is_set(connection) {
         return Ok(Next::Gone);
     }
+    let Some(connection) = &finalizer::unreleased(api, connection).await? else {
+        return Ok(Next::Gone);
+    };
     let forced = connection.annotations().contains_key(FORCE_ORPHAN);
     let needed_by = binding::trigger::protected(connection, context);
     if !needed_by.is_empty() && !forced {
