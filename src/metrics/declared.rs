@@ -37,45 +37,6 @@ impl Kind {
 }
 
 impl Declared {
-    const fn counter(
-        name: &'static str,
-        labels: &'static [&'static str],
-        meaning: &'static str,
-    ) -> Self {
-        Self {
-            name,
-            kind: Kind::Counter,
-            labels,
-            meaning,
-        }
-    }
-
-    const fn gauge(
-        name: &'static str,
-        labels: &'static [&'static str],
-        meaning: &'static str,
-    ) -> Self {
-        Self {
-            name,
-            kind: Kind::Gauge,
-            labels,
-            meaning,
-        }
-    }
-
-    const fn histogram(
-        name: &'static str,
-        labels: &'static [&'static str],
-        meaning: &'static str,
-    ) -> Self {
-        Self {
-            name,
-            kind: Kind::Histogram,
-            labels,
-            meaning,
-        }
-    }
-
     /// The name under which it is scraped.
     #[must_use]
     pub fn scraped(&self) -> String {
@@ -89,7 +50,12 @@ impl Declared {
 /// Declares metrics as constants, and the list of all of them.
 macro_rules! declare {
     ($($constant:ident = $kind:ident($name:literal, [$($label:literal),*], $meaning:literal);)+) => {
-        $(pub(super) const $constant: Declared = Declared::$kind($name, &[$($label),*], $meaning);)+
+        $(pub(super) const $constant: Declared = Declared {
+            name: $name,
+            kind: Kind::$kind,
+            labels: &[$($label),*],
+            meaning: $meaning,
+        };)+
 
         /// Every metric, in the order of the guide.
         pub const ALL: &[Declared] = &[$($constant),+];
@@ -98,30 +64,30 @@ macro_rules! declare {
 
 // The first ones have the names of controller-runtime, so that its dashboards work.
 declare! {
-    PASSES = counter("controller_runtime_reconcile", ["controller", "result"], "Passes over an object, by how they ended: `success`, `error`, `gone`, `undecodable`.");
-    ERRORS = counter("controller_runtime_reconcile_errors", ["controller"], "Passes that failed.");
-    TERMINAL = counter("controller_runtime_terminal_reconcile_errors", ["controller"], "Those of them that need a person.");
-    PANICS = counter("controller_runtime_reconcile_panics", ["controller"], "Passes that panicked: defects.");
-    TIMEOUTS = counter("controller_runtime_reconcile_timeouts", ["controller"], "Passes that were given up after ten minutes.");
-    PASS_TIME = histogram("controller_runtime_reconcile_time_seconds", ["controller"], "How long passes take.");
-    ACTIVE = gauge("controller_runtime_active_workers", ["controller"], "Passes under way.");
-    MOST = gauge("controller_runtime_max_concurrent_reconciles", ["controller"], "How many there may be at once: `--concurrency`.");
-    OBJECTS = gauge("bindery_objects", ["kind", "ready", "reason"], "Objects by their condition `Ready`, counted when asked for.");
-    BACKOFF = gauge("bindery_objects_in_backoff", [], "Objects whose last pass failed.");
-    DUE = gauge("bindery_oldest_due_seconds", ["kind"], "How long the object that waits longest for its next pass is overdue.");
-    UNDECODABLE = gauge("bindery_undecodable_objects", ["kind"], "Objects that this version cannot read.");
-    IMPORTS = counter("bindery_imports", ["result"], "Attempts to create a project from a repository: `success`, `error`.");
-    ADOPTIONS = counter("bindery_adoptions", ["kind"], "Projects and configurations that were there and were taken over.");
-    CORRECTED = counter("bindery_drift_corrected", ["kind"], "Things that differed and were made equal again.");
-    STATUS_WRITES = counter("bindery_status_writes", ["kind"], "Statuses written to Kubernetes. None while nothing changes.");
-    WATCH_RESTARTS = counter("bindery_watch_restarts", ["kind"], "Watches that failed and were begun again.");
-    REQUESTS = counter("bindery_external_requests", ["system", "operation", "code"], "Calls to SonarQube and Bitbucket, by their answer.");
-    REQUEST_TIME = histogram("bindery_external_request_duration_seconds", ["system"], "How long calls to SonarQube and Bitbucket take.");
-    BUILD = gauge("bindery_build_info", ["version"], "1, with the version of the operator.");
-    CPU = counter("process_cpu_seconds", [], "Processor time that was used, in seconds.");
-    MEMORY = gauge("process_resident_memory_bytes", [], "Memory in use.");
-    FILES = gauge("process_open_fds", [], "Open file descriptors.");
-    STARTED = gauge("process_start_time_seconds", [], "When the process started, in seconds since 1970.");
+    PASSES = Counter("controller_runtime_reconcile", ["controller", "result"], "Passes over an object, by how they ended: `success`, `error`, `gone`, `undecodable`.");
+    ERRORS = Counter("controller_runtime_reconcile_errors", ["controller"], "Passes that failed.");
+    TERMINAL = Counter("controller_runtime_terminal_reconcile_errors", ["controller"], "Those of them that need a person.");
+    PANICS = Counter("controller_runtime_reconcile_panics", ["controller"], "Passes that panicked: defects.");
+    TIMEOUTS = Counter("controller_runtime_reconcile_timeouts", ["controller"], "Passes that were given up after ten minutes.");
+    PASS_TIME = Histogram("controller_runtime_reconcile_time_seconds", ["controller"], "How long passes take.");
+    ACTIVE = Gauge("controller_runtime_active_workers", ["controller"], "Passes under way.");
+    MOST = Gauge("controller_runtime_max_concurrent_reconciles", ["controller"], "How many there may be at once: `--concurrency`.");
+    OBJECTS = Gauge("bindery_objects", ["kind", "ready", "reason"], "Objects by their condition `Ready`, counted when asked for.");
+    BACKOFF = Gauge("bindery_objects_in_backoff", [], "Objects whose last pass failed.");
+    DUE = Gauge("bindery_oldest_due_seconds", ["kind"], "How long the object that waits longest for its next pass is overdue.");
+    UNDECODABLE = Gauge("bindery_undecodable_objects", ["kind"], "Objects that this version cannot read.");
+    IMPORTS = Counter("bindery_imports", ["result"], "Attempts to create a project from a repository: `success`, `error`.");
+    ADOPTIONS = Counter("bindery_adoptions", ["kind"], "Projects and configurations that were there and were taken over.");
+    CORRECTED = Counter("bindery_drift_corrected", ["kind"], "Things that differed and were made equal again.");
+    STATUS_WRITES = Counter("bindery_status_writes", ["kind"], "Statuses written to Kubernetes. None while nothing changes.");
+    WATCH_RESTARTS = Counter("bindery_watch_restarts", ["kind"], "Watches that failed and were begun again.");
+    REQUESTS = Counter("bindery_external_requests", ["system", "operation", "code"], "Calls to SonarQube and Bitbucket, by their answer.");
+    REQUEST_TIME = Histogram("bindery_external_request_duration_seconds", ["system"], "How long calls to SonarQube and Bitbucket take.");
+    BUILD = Gauge("bindery_build_info", ["version"], "1, with the version of the operator.");
+    CPU = Counter("process_cpu_seconds", [], "Processor time that was used, in seconds.");
+    MEMORY = Gauge("process_resident_memory_bytes", [], "Memory in use.");
+    FILES = Gauge("process_open_fds", [], "Open file descriptors.");
+    STARTED = Gauge("process_start_time_seconds", [], "When the process started, in seconds since 1970.");
 }
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ twins!(
     projects::a_project_is_refused,
     projects::branches_and_new_code,
     people::who_may_what,
+    people::a_project_is_hidden,
     people::tokens_come_and_go,
 );
 

@@ -9,7 +9,7 @@ use super::imports::{configured, with_token};
 const BOUND: &str = "api/v2/dop-translation/bound-projects";
 const BINDINGS: &str = "api/v2/dop-translation/project-bindings";
 
-fn body(setting: &str, key: &str, name: &str, repository: &str) -> Value {
+pub(super) fn body(setting: &str, key: &str, name: &str, repository: &str) -> Value {
     let (project, slug) = repository.split_once('/').unwrap();
     json!({
         "projectKey": key, "projectName": name, "devOpsPlatformSettingId": setting,

@@ -1,6 +1,11 @@
 //! Users, their rights, their tokens, and settings of the server.
 
+use reqwest::Method;
+use serde_json::Value;
+
+use super::bound_projects::body;
 use super::conversation::{Conversation, Who};
+use super::imports::with_token;
 
 /// Makes a user with these global permissions, and returns as whom he calls.
 async fn user(talk: &mut Conversation, login: &str, permissions: &[&str]) -> Who {
@@ -111,6 +116,59 @@ pub(super) async fn who_may_what(talk: &mut Conversation) {
     for login in ["nothing", "administrates", "creates"] {
         talk.post("api/users/deactivate", &[("login", login)]).await;
     }
+}
+
+/// The default template lets everybody browse private projects. Without that, who administers the system sees little of
+/// a project, and may give himself everything.
+pub(super) async fn a_project_is_hidden(talk: &mut Conversation) {
+    with_token(talk).await;
+    let setting = talk.setting_id().await;
+    let body = body(&setting, "hidden", "Hidden", "PAY/checkout");
+    let bound = "api/v2/dop-translation/bound-projects";
+    talk.json(Method::POST, bound, body.clone()).await;
+    let project = ("projectKey", "hidden");
+    talk.by(Who::Administrator);
+    let everybody = [
+        ("groupName", "sonar-users"),
+        project,
+        ("permission", "user"),
+    ];
+    talk.post("api/permissions/remove_group", &everybody).await;
+    let private = [("project", "hidden"), ("visibility", "private")];
+    talk.post("api/projects/update_visibility", &private).await;
+    talk.post("api/permissions/remove_group", &everybody).await;
+    talk.by(Who::Bindery);
+    seen(talk, &body).await;
+    for permission in ["user", "admin"] {
+        let granted = [("login", "bindery"), project, ("permission", permission)];
+        talk.post("api/permissions/add_user", &granted).await;
+        seen(talk, &body).await;
+    }
+    talk.post("api/projects/delete", &[("project", "hidden")])
+        .await;
+}
+
+/// What can be seen of a project, and done to it.
+async fn seen(talk: &mut Conversation, body: &Value) {
+    let project = [("project", "hidden")];
+    for path in [
+        "api/alm_settings/get_binding",
+        "api/project_branches/list",
+        "api/new_code_periods/list",
+        "api/new_code_periods/show",
+        "api/alm_settings/list",
+    ] {
+        talk.get(path, &project).await;
+    }
+    talk.get("api/projects/search", &[]).await;
+    talk.get("api/v2/dop-translation/project-bindings", &[])
+        .await;
+    let counted = [("almSetting", "mine")];
+    talk.get("api/alm_settings/count_binding", &counted).await;
+    let bound = "api/v2/dop-translation/bound-projects";
+    talk.json(Method::PUT, bound, body.clone()).await;
+    let main = [("project", "hidden"), ("name", "main")];
+    talk.post("api/project_branches/rename", &main).await;
 }
 
 pub(super) async fn tokens_come_and_go(talk: &mut Conversation) {

@@ -75,7 +75,7 @@ fn show(visit: &mut Visit<'_>) -> Answer {
     let Some(project) = visit.world.project(&key) else {
         return ok(&row(None));
     };
-    if !visit.may(project, ProjectPermission::Browse) {
+    if !visit.may(project, ProjectPermission::Administer) {
         return Err(Refusal::Forbidden);
     }
     if let Some(branch) = visit.optional("branch") {

@@ -16,7 +16,6 @@ pub(super) const ROUTES: &[Route] = &[
     Route::post("/api/system/restart", restart),
     Route::get("/api/features/list", |_| ok(&json!([]))),
     Route::get("/api/navigation/global", global),
-    Route::get("/api/plugins/installed", |_| ok(&json!({"plugins": []}))),
     Route::get("/api/v2/analysis/version", |visit| {
         text(visit.profile.version(), "text/plain;charset=ISO-8859-1")
     }),

@@ -14,7 +14,6 @@ pub(super) const ROUTES: &[Route] = &[
     Route::get("/api/users/current", current),
     Route::post("/api/users/create", create),
     Route::post("/api/users/deactivate", deactivate),
-    Route::post("/api/users/change_password", change_password),
     Route::post("/api/user_tokens/generate", generate),
     Route::post("/api/user_tokens/revoke", revoke),
     Route::get("/api/user_tokens/search", search),
@@ -84,16 +83,6 @@ fn deactivate(visit: &mut Visit<'_>) -> Answer {
     body["externalProvider"] = json!("sonarqube");
     body["groups"] = json!([]);
     ok(&json!({"user": body}))
-}
-
-fn change_password(visit: &mut Visit<'_>) -> Answer {
-    let login = visit.required("login")?;
-    if visit.login() != login {
-        visit.demand(GlobalPermission::Admin)?;
-    }
-    let password = visit.required("password")?;
-    visit.world.user(&login).password = password;
-    no_content()
 }
 
 fn generate(visit: &mut Visit<'_>) -> Answer {
