@@ -211,6 +211,14 @@ impl Sync<'_> {
                 self.memory.refused = None;
                 Validation::Passed
             }
+            // Up to 10.7 SonarQube asks Bitbucket without a token first, and calls one that answers nobody a bad token.
+            // Our own try has just succeeded.
+            Err(source)
+                if !self.health.version.at_least(25, 1)
+                    && source.bitbucket_answer() == Some(BitbucketAnswer::InvalidToken) =>
+            {
+                Validation::Passed
+            }
             // Our own try has just succeeded: perhaps somebody else changed what SonarQube has.
             Err(source)
                 if source.bitbucket_answer() == Some(BitbucketAnswer::InvalidToken)
