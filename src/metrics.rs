@@ -4,8 +4,8 @@ mod declared;
 mod process;
 
 use std::fmt::Write as _;
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
@@ -92,6 +92,8 @@ pub struct Metrics {
     files: Real,
     started: Real,
     census: OnceLock<CensusTaker>,
+    /// Held by a scrape: two at once would count everything twice.
+    scrape: Mutex<()>,
 }
 
 impl std::fmt::Debug for Metrics {
@@ -189,6 +191,7 @@ impl Default for Metrics {
             started: register.gauge(declared::STARTED),
             cpu,
             census: OnceLock::new(),
+            scrape: Mutex::default(),
             registry: register.0,
         }
     }
@@ -198,6 +201,7 @@ impl Metrics {
     /// Everything, in the text format of `OpenMetrics`.
     #[must_use]
     pub fn text(&self) -> String {
+        let _alone = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
         self.look_at_the_process();
         if let Some(census) = self.census.get() {
             self.count(&census());
@@ -258,9 +262,16 @@ impl Metrics {
 
     /// How many passes of a kind there may be at once.
     pub(crate) fn may_run(&self, kind: &str, concurrency: u16) {
-        self.most.with(&[&kind.to_lowercase()], |most| {
-            most.set(f64::from(concurrency))
-        });
+        let controller = kind.to_lowercase();
+        self.most
+            .with(&[&controller], |most| most.set(f64::from(concurrency)));
+        // A series that begins with its first count shows no increase.
+        for counters in [&self.errors, &self.terminal, &self.panics, &self.timeouts] {
+            counters.with(&[&controller], |_| ());
+        }
+        for counters in [&self.corrected, &self.status_writes, &self.watch_restarts] {
+            counters.with(&[kind], |_| ());
+        }
     }
 
     /// Counts a pass that begins; it ends when what is returned is dropped, however that comes about.

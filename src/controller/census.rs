@@ -15,10 +15,7 @@ use super::status::Conditioned;
 
 /// Counts the objects of both kinds.
 pub(crate) fn take(context: &Context) -> Census {
-    let mut census = Census {
-        in_backoff: context.failures.count(),
-        ..Census::default()
-    };
+    let mut census = Census::default();
     count(
         "BitbucketConnection",
         &context.connections,
@@ -43,7 +40,9 @@ fn count<K>(
             Ok(object) => {
                 let (ready, reason) = ready(object);
                 census.objects.push((kind, ready, reason));
-                oldest = oldest.max(context.due.overdue(&uid(object)));
+                let uid = uid(object);
+                census.in_backoff += usize::from(context.failures.holds(&uid));
+                oldest = oldest.max(context.due.overdue(&uid));
             }
             Err(_) => census.undecodable.push(kind),
         }

@@ -196,9 +196,12 @@ impl Failures {
             .remove(uid);
     }
 
-    /// How many objects failed in their last pass.
-    pub(crate) fn count(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    /// Whether an object failed in its last pass.
+    pub(crate) fn holds(&self, uid: &Uid) -> bool {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(uid)
     }
 }
 

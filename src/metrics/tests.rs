@@ -110,3 +110,20 @@ fn a_series_of_objects_vanishes_with_the_last_of_them() {
     left.store(false, std::sync::atomic::Ordering::SeqCst);
     assert!(!metrics.text().contains("\nbindery_objects{"));
 }
+
+/// Promise: an alert on an increase sees the first panic.
+#[test]
+fn what_never_happened_is_told_as_zero() {
+    let metrics = Metrics::default();
+    metrics.may_run("ProjectBinding", 1);
+    let text = metrics.text();
+    for line in [
+        "controller_runtime_reconcile_panics_total{controller=\"projectbinding\"} 0",
+        "bindery_drift_corrected_total{kind=\"ProjectBinding\"} 0",
+    ] {
+        assert!(
+            text.lines().any(|told| told == line),
+            "no {line} in\n{text}"
+        );
+    }
+}
