@@ -1,14 +1,23 @@
 # shellcheck shell=bash
 # etcd, kube-apiserver and kube-controller-manager.
 
-kubernetes_version=v1.34.4 # the one in control-plane/go.mod
+# The module file of the version that was asked for says which patch release it is.
+case ${BINDERY_KUBERNETES:-} in
+    '') kubernetes_module=go.mod ;;
+    *) kubernetes_module=$BINDERY_KUBERNETES.mod ;;
+esac
+kubernetes_version=$(sed -n 's|^\tk8s.io/kubernetes ||p' "$here/control-plane/$kubernetes_module") ||
+    fail "there is no Kubernetes $BINDERY_KUBERNETES here: tests/control-plane/*.mod says which there are"
 control_plane=(etcd kube-apiserver kube-controller-manager)
 built="$cache/control-plane/$kubernetes_version"
 
 # Prints where a binary of the control plane is.
 control_plane_binary() {
     local directory
-    for directory in "${KUBEBUILDER_ASSETS:-}" "$built"; do
+    local borrowed=${KUBEBUILDER_ASSETS:-}
+    # Those binaries are of the version that they are of.
+    [[ -z ${BINDERY_KUBERNETES:-} ]] || borrowed=
+    for directory in "$borrowed" "$built"; do
         [[ -x $directory/$1 ]] && echo "$directory/$1" && return
     done
     return 1
@@ -48,7 +57,7 @@ compile_control_plane() {
     need go "Go 1.24 or newer, https://go.dev/dl"
     say "building $* of Kubernetes $kubernetes_version (once; about 5 minutes on 2 cores)"
     mkdir -p "$built.new"
-    go build -C "$here/control-plane" -trimpath -o "$built.new/" -ldflags "-s -w \
+    go build -C "$here/control-plane" -modfile="$kubernetes_module" -trimpath -o "$built.new/" -ldflags "-s -w \
         -X $version.gitVersion=$kubernetes_version -X $version.gitMajor=1 -X $version.gitMinor=${minor%.*}" "$@" ||
         fail "the control plane does not build"
     mkdir -p "$built"

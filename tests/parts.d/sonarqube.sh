@@ -55,9 +55,18 @@ fetch_sonarqube() {
 # Prints "OLDEST NEWEST": the Java that a version runs on.
 sonarqube_java() {
     case $1 in
-        9.9.* | 10.* | 25.1.*) echo 17 17 ;;
+        8.9.* | 9.9.* | 10.* | 25.1.*) echo 17 17 ;;
         *) echo 21 99 ;;
     esac
+}
+
+# sonarqube_opens VERSION PROCESS: what Java 17 must be told to let 8.9 do, which was made for Java 11.
+sonarqube_opens() {
+    [[ $1 == 8.9.* ]] || return 0
+    local options="" package
+    for package in java.lang java.io java.util sun.nio.ch; do options+=" --add-opens=java.base/$package=ALL-UNNAMED"; done
+    [[ $2 != search ]] || options+=" -XX:+IgnoreUnrecognizedVMOptions -Djava.security.manager=allow"
+    echo "${options# }"
 }
 
 # Prints a java that a version runs on. A full JDK: the search engine of recent versions needs jdk.attach.
@@ -94,6 +103,9 @@ launch_sonarqube() {
     local state=$parts/$1 home java web search database
     # Quick to start rather than quick to run, and small.
     local quick=(-XX:TieredStopAtLevel=1 -XX:+UseSerialGC)
+    local opened search_opened
+    opened=$(sonarqube_opens "$2" "")
+    search_opened=$(sonarqube_opens "$2" search)
     home=$(sonarqube_home "$2")
     java=$(find_java "$2")
     free_port && web=$port
@@ -106,8 +118,9 @@ launch_sonarqube() {
         -Dsonar.web.host=127.0.0.1 -Dsonar.web.port="$web" -Dsonar.search.port="$search" \
         -Dsonar.embeddedDatabase.port="$database" \
         -Dsonar.web.javaOpts="-Xmx512m ${quick[*]}" -Dsonar.ce.javaOpts="-Xmx384m ${quick[*]}" \
+        -Dsonar.web.javaAdditionalOpts="$opened" -Dsonar.ce.javaAdditionalOpts="$opened" \
         -Dsonar.search.javaOpts="-Xms384m -Xmx384m ${quick[0]}" \
-        -Dsonar.search.javaAdditionalOpts=-Dnode.store.allow_mmap=false \
+        -Dsonar.search.javaAdditionalOpts="-Dnode.store.allow_mmap=false $search_opened" \
         -Dsonar.telemetry.enable=false -Dsonar.updatecenter.activate=false
 }
 

@@ -38,7 +38,7 @@ pub use crate::{
     fault::{Effect, Fault},
 };
 pub use phase::Phase;
-pub use profile::{Profile, UnknownProfile};
+pub use profile::{Edition, Profile, UnknownProfile, Version};
 pub use world::{
     Binding, Branch, GlobalPermission, NewCode, Platform, Project, ProjectPermission,
     SERVER_BASE_URL, Setting, Token, User, Visibility, World,

@@ -1,35 +1,125 @@
-//! What differs between the versions of SonarQube that are simulated.
+//! What differs between the servers that are simulated: versions of SonarQube, and editions.
 
-/// A version of SonarQube, Community Build.
+/// A SonarQube server as it can be installed. The default is 26.9 Community.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// Its version.
+    pub version: Version,
+    /// Its edition.
+    pub edition: Edition,
+}
+
+/// A version of SonarQube, by its Community Build: commercial editions of the same time are taken to answer alike.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Profile {
-    /// 25.1.0.102122: binds new projects only (`POST bound-projects`).
+pub enum Version {
+    /// 8.9.0.43852: no bulk listing of bindings, no `api/v2`; imports under a key of its own (`PRJ_slug`).
+    V8_9,
+    /// 9.9.8.100196: as 8.9, with a random end of the key.
+    V9_9,
+    /// 10.7.0.96327: binds new projects only (`POST bound-projects`).
+    V10_7,
+    /// 25.1.0.102122: as 10.7.
     V25_1,
-    /// 26.9.0.129388, which binds existing projects as well (`PUT bound-projects`). The default.
+    /// 25.12.0.117093: binds existing projects as well (`PUT bound-projects`).
+    V25_12,
+    /// 26.9.0.129388: shows and binds only what the caller may browse and administer. The default.
     #[default]
     V26_9,
 }
 
-impl Profile {
-    /// All profiles, oldest first.
-    pub const ALL: [Self; 2] = [Self::V25_1, Self::V26_9];
+/// What was bought, or added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Edition {
+    /// Free, and nothing added. The default.
+    #[default]
+    Community,
+    /// Community with the community branch plugin (mc1arke): pull requests, several configurations, monorepos.
+    BranchPlugin,
+    /// Pull requests; one configuration.
+    Developer,
+    /// Pull requests, several configurations, monorepos.
+    Enterprise,
+}
 
-    /// The version as the server tells it.
+impl Version {
+    /// All versions, oldest first.
+    pub const ALL: [Self; 6] = [
+        Self::V8_9,
+        Self::V9_9,
+        Self::V10_7,
+        Self::V25_1,
+        Self::V25_12,
+        Self::V26_9,
+    ];
+
+    /// As the server tells it.
     #[must_use]
-    pub const fn version(self) -> &'static str {
+    pub const fn full(self) -> &'static str {
         match self {
+            Self::V8_9 => "8.9.0.43852",
+            Self::V9_9 => "9.9.8.100196",
+            Self::V10_7 => "10.7.0.96327",
             Self::V25_1 => "25.1.0.102122",
+            Self::V25_12 => "25.12.0.117093",
             Self::V26_9 => "26.9.0.129388",
         }
     }
 
-    /// Whether this is version `major.minor` or a later one.
     const fn is_at_least(self, (major, minor): (u32, u32)) -> bool {
         let (own_major, own_minor) = match self {
+            Self::V8_9 => (8, 9),
+            Self::V9_9 => (9, 9),
+            Self::V10_7 => (10, 7),
             Self::V25_1 => (25, 1),
+            Self::V25_12 => (25, 12),
             Self::V26_9 => (26, 9),
         };
         own_major > major || (own_major == major && own_minor >= minor)
+    }
+}
+
+impl Edition {
+    /// All editions.
+    pub const ALL: [Self; 4] = [
+        Self::Community,
+        Self::BranchPlugin,
+        Self::Developer,
+        Self::Enterprise,
+    ];
+
+    /// The word for it on a command line, after the version: `26.9-developer`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Community => "community",
+            Self::BranchPlugin => "branch-plugin",
+            Self::Developer => "developer",
+            Self::Enterprise => "enterprise",
+        }
+    }
+}
+
+impl Profile {
+    /// 25.1 Community.
+    pub const V25_1: Self = Self::new(Version::V25_1, Edition::Community);
+    /// 26.9 Community.
+    pub const V26_9: Self = Self::new(Version::V26_9, Edition::Community);
+
+    /// A server of this version and edition.
+    #[must_use]
+    pub const fn new(version: Version, edition: Edition) -> Self {
+        Self { version, edition }
+    }
+
+    /// The version as the server tells it.
+    #[must_use]
+    pub const fn version(self) -> &'static str {
+        self.version.full()
+    }
+
+    /// Whether this is version `major.minor` or a later one.
+    const fn is_at_least(self, version: (u32, u32)) -> bool {
+        self.version.is_at_least(version)
     }
 
     /// `projects/search` tells `projectUuid` since 2025.6.
@@ -64,25 +154,38 @@ impl Profile {
 
     /// The `User-Agent` towards Bitbucket.
     pub(crate) const fn user_agent(self) -> &'static str {
-        match self {
-            Self::V25_1 => "okhttp/4.12.0",
-            Self::V26_9 => "SonarQube/26.9.0.129388",
+        match self.version {
+            Version::V8_9 | Version::V9_9 | Version::V10_7 | Version::V25_1 | Version::V25_12 => {
+                "okhttp/4.12.0"
+            }
+            Version::V26_9 => "SonarQube/26.9.0.129388",
         }
     }
 }
 
-/// The text is not one of the simulated versions.
+/// The text is not one of the simulated servers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no such profile; use 25.1 or 26.9")]
+#[error(
+    "no such profile; use one of 8.9, 9.9, 10.7, 25.1, 25.12, 26.9, with -branch-plugin, -developer or -enterprise after it, or nothing for Community"
+)]
 pub struct UnknownProfile;
 
 impl std::str::FromStr for Profile {
     type Err = UnknownProfile;
 
-    /// Reads `major.minor`.
+    /// Reads `major.minor`, or `major.minor-edition`.
     fn from_str(text: &str) -> Result<Self, UnknownProfile> {
-        let prefix = format!("{text}.");
-        let named = |profile: &Self| profile.version().starts_with(&prefix);
-        Self::ALL.into_iter().find(named).ok_or(UnknownProfile)
+        let (version, edition) = text.split_once('-').unwrap_or((text, "community"));
+        let prefix = format!("{version}.");
+        let version = Version::ALL
+            .into_iter()
+            .find(|known| known.full().starts_with(&prefix));
+        let edition = Edition::ALL
+            .into_iter()
+            .find(|known| known.word() == edition);
+        match (version, edition) {
+            (Some(version), Some(edition)) => Ok(Self { version, edition }),
+            _ => Err(UnknownProfile),
+        }
     }
 }
