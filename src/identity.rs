@@ -42,9 +42,19 @@ opaque! {
     ServerId
 }
 opaque! {
-    /// The uuid of a SonarQube ALM setting (`api/v2/dop-translation/dop-settings`): survives a rename.
+    /// The uuid of a SonarQube ALM setting (`api/v2/dop-translation/dop-settings`): survives a rename. Before 10.5
+    /// nothing tells it, and the key stands for it ([`SettingId::of_key`]).
     SettingId
 }
+
+impl SettingId {
+    /// The id of a setting on a server that tells none.
+    #[must_use]
+    pub fn of_key(key: &SettingKey) -> Self {
+        Self(format!("key:{key}"))
+    }
+}
+
 opaque! {
     /// The uuid of a SonarQube project: survives a change of its key, not its deletion.
     ProjectId

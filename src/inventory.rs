@@ -42,6 +42,8 @@ pub struct Repository {
     pub path: RepositoryPath,
     /// Its name.
     pub name: String,
+    /// Whether it is read-only; never before Bitbucket 8.0.
+    pub archived: bool,
 }
 
 /// What differs between two sweeps: whose bindings are worth a look.
@@ -112,6 +114,7 @@ impl Inventory {
                 id: repository.id,
                 path: repository.path,
                 name: repository.name,
+                archived: repository.archived,
             };
             (row.path.folded(), row)
         });
@@ -132,6 +135,12 @@ impl Inventory {
     #[must_use]
     pub fn repository(&self, path: &RepositoryPath) -> Option<&Repository> {
         self.repositories.get(&path.folded())
+    }
+
+    /// The repository of this id, wherever it lies.
+    #[must_use]
+    pub fn repository_of(&self, id: i64) -> Option<&Repository> {
+        self.repositories.values().find(|row| row.id == id)
     }
 
     /// How many bindings SonarQube counted and did not list.
@@ -208,6 +217,7 @@ mod tests {
             id,
             path,
             name: slug.to_owned(),
+            archived: false,
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod access;
 pub mod binding;
+pub mod capability;
 mod claim;
 pub mod connection;
 mod reason;

@@ -31,7 +31,7 @@ use crate::http::{Answer, Authorization, Call, Token, Transport};
 use crate::identity::ServerUrl;
 
 /// SonarQube waits up to 30 s for a connection and 30 s for an answer, for each of its three calls to Bitbucket.
-const WHILE_SONARQUBE_CALLS_BITBUCKET: Duration = Duration::from_secs(200);
+pub const WHILE_SONARQUBE_CALLS_BITBUCKET: Duration = Duration::from_secs(200);
 
 /// Calls to one SonarQube server in the name of one user. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -30,6 +30,8 @@ pub struct Repository {
     pub path: RepositoryPath,
     /// Its name.
     pub name: String,
+    /// The name of its project; empty where Bitbucket does not tell it.
+    pub project_name: String,
     /// Read-only; always false before 8.0.
     pub archived: bool,
     /// Whether everybody may read it.
@@ -49,6 +51,8 @@ pub enum Lookup {
     Moved {
         /// Host and path to which Bitbucket pointed.
         location: String,
+        /// The place in that path.
+        path: Option<RepositoryPath>,
     },
 }
 
@@ -89,6 +93,8 @@ struct RepositoryBody {
 #[derive(Deserialize)]
 struct ProjectBody {
     key: String,
+    #[serde(default)]
+    name: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -132,11 +138,25 @@ impl From<RepositoryBody> for Repository {
             id: body.id,
             path: RepositoryPath::reported(body.project.key, body.slug),
             name: body.name,
+            project_name: body.project.name,
             archived: body.archived,
             public: body.public,
             url: body.links.own.into_iter().find_map(|link| link.href),
         }
     }
+}
+
+/// `PROJECT` and `slug` of `…/projects/PROJECT/repos/slug`.
+fn place_in(location: &str) -> Option<RepositoryPath> {
+    let (_, rest) = location.rsplit_once("/projects/")?;
+    let mut parts = rest.split('/');
+    let (project, _repos, slug) = (parts.next()?, parts.next()?, parts.next()?);
+    let decoded = |part: &str| {
+        let part = part.split(['?', '#']).next().unwrap_or(part);
+        // A personal project's tilde may come escaped.
+        part.replace("%7E", "~").replace("%7e", "~")
+    };
+    RepositoryPath::parse(&decoded(project), &decoded(slug)).ok()
 }
 
 impl Client {
@@ -159,6 +179,7 @@ impl Client {
                 // Elsewhere a redirect leads to a login page.
                 Some(location) if location.contains("/repos/") => Ok(Lookup::Moved {
                     location: location.to_owned(),
+                    path: place_in(location),
                 }),
                 _ => Err(error),
             },
@@ -196,7 +217,8 @@ impl Client {
         }
     }
 
-    /// Every repository on which the token has a right, or that it can merely see; without archived ones.
+    /// Every repository on which the token has a right, or that it can merely see; archived ones among them from 8.0
+    /// on, which are left out unless asked for.
     ///
     /// # Errors
     /// `Problem::InconsistentPages` when the pages do not end.
@@ -210,7 +232,8 @@ impl Client {
             };
             let mut call = Call::new(REPOSITORIES)
                 .query("start", offset.to_string())
-                .query("limit", PAGE_SIZE);
+                .query("limit", PAGE_SIZE)
+                .query("archived", "ALL");
             if let Some(access) = access {
                 call = call.query("permission", access.word());
             }

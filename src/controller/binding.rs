@@ -15,12 +15,13 @@ use kube::{Api, ResourceExt as _};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::crd::{BindingDeletionPolicy, BitbucketConnection, ManagementPolicy, ProjectBinding};
-use crate::identity::{RepositoryPath, Uid};
+use crate::identity::{ProjectId, ProjectKey, RepositoryPath, Uid};
 use crate::plan::binding::{BindingState, Desired, Observed, Plan, Record, Rights, Step, plan};
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube;
 
 use super::claims::{held_for, uid};
+use super::clock;
 use super::connection::interval;
 use super::context::Context;
 use super::error::Error;
@@ -164,7 +165,6 @@ fn handled(binding: &ProjectBinding) -> Option<String> {
 }
 
 fn desired(binding: &ProjectBinding, reference: &Reference, view: &View) -> Result<Desired, Error> {
-    validate::implemented(&binding.spec)?;
     validate::desired(binding, reference, &view.server)
 }
 
@@ -242,10 +242,20 @@ impl Work<'_, '_> {
                 held_for: &|row| self.held_for(row),
                 claimed_by: self.rival(),
                 rights: self.rights,
+                import_at_work: self.import_at_work(),
             };
             let look = observe::live(&self.desired, self.view, circumstances).await?;
-            self.report.see(look.repository.clone());
-            let steps = match plan(&self.desired, &look.observed) {
+            let planned = plan(&self.desired, &look.observed);
+            let is_refused = matches!(planned, Plan::Refused { .. });
+            if !is_refused || self.desired.record.accepted.is_none() {
+                // What was bound is remembered until something else is.
+                self.report.see(look.repository.clone());
+            }
+            let steps = match planned {
+                Plan::Wait(why) => {
+                    let why = Refusal::new(Reason::ProgressingWithRetry, why);
+                    return Err(Error::Retry(why));
+                }
                 Plan::Refused {
                     refusal,
                     differences,
@@ -277,8 +287,8 @@ impl Work<'_, '_> {
 
     /// Nothing is left to write: what is remembered becomes what was seen.
     fn finish(&mut self, observed: &Observed) {
-        let Record { accepted, intent } = &mut self.desired.record;
-        *intent = None;
+        self.desired.record.intent = None;
+        let Record { accepted, .. } = &mut self.desired.record;
         if let (Some(accepted), Some(project)) = (accepted, &observed.project) {
             accepted.id = accepted.id.take().or_else(|| project.id.clone());
             if let BindingState::Bound { repository, .. } = &project.binding {
@@ -319,8 +329,16 @@ impl Work<'_, '_> {
         )
     }
 
-    fn held_for(&self, row: &sonarqube::ProjectBindingRow) -> Option<RepositoryPath> {
-        let project = (&row.project_key, &row.project_id);
+    /// Whether SonarQube may still be working on an import whose answer did not come.
+    fn import_at_work(&self) -> bool {
+        let status = self.binding.status.as_ref();
+        let intent = status.and_then(|status| status.intent.as_ref());
+        intent.is_some_and(|intent| {
+            clock::since(&intent.since) < sonarqube::WHILE_SONARQUBE_CALLS_BITBUCKET
+        })
+    }
+
+    fn held_for(&self, project: (&ProjectKey, Option<&ProjectId>)) -> Option<RepositoryPath> {
         held_for(
             &self.view.server,
             project,

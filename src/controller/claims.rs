@@ -145,10 +145,11 @@ impl Claims {
     }
 }
 
-/// The repository for which another accepted, live, full binding holds this very project.
+/// The repository for which another accepted, live, full binding holds this very project; by its key alone where
+/// SonarQube tells no id.
 pub(crate) fn held_for(
     server: &ServerId,
-    (key, id): (&ProjectKey, &ProjectId),
+    (key, id): (&ProjectKey, Option<&ProjectId>),
     own: &ProjectBinding,
     bindings: &Store<DeserializeGuard<ProjectBinding>>,
 ) -> Option<RepositoryPath> {
@@ -160,7 +161,7 @@ pub(crate) fn held_for(
         held.is_some_and(|project| {
             project.server_id == server.as_str()
                 && project.key.eq_ignore_ascii_case(key.as_str())
-                && project.id.as_deref() == Some(id.as_str())
+                && (id.is_none() || project.id.as_deref() == id.map(ProjectId::as_str))
         })
     };
     let all = bindings.state();

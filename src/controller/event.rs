@@ -33,6 +33,8 @@ vocabulary! {
         CredentialsRotated,
         /// A project was deleted.
         ProjectDeleted,
+        /// The binding of a SonarQube project was removed.
+        Unbound,
         /// A configuration was deleted.
         ConfigurationDeleted,
         /// Something outside the cluster was left as it is.
@@ -115,6 +117,7 @@ where
             | Occurred::Created
             | Occurred::CredentialsRotated
             | Occurred::ProjectDeleted
+            | Occurred::Unbound
             | Occurred::ConfigurationDeleted
             | Occurred::Orphaned
             | Occurred::Ready

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::identity::{ServerId, SettingId, SettingKey, Uid};
 use crate::inventory::Inventory;
 use crate::plan::Refusal;
-use crate::plan::binding::Way;
+use crate::plan::capability::Capabilities;
 use crate::{bitbucket, sonarqube};
 
 /// The sessions of all connections, by uid.
@@ -35,7 +35,7 @@ pub(crate) struct View {
     pub(crate) setting_key: SettingKey,
     /// The operator's own SonarQube user.
     pub(crate) login: String,
-    pub(crate) way: Way,
+    pub(crate) capabilities: Capabilities,
     pub(crate) decoration: Decoration,
     inventory: Arc<Mutex<Inventory>>,
 }
@@ -59,7 +59,7 @@ impl View {
             server,
             setting,
             login,
-            way,
+            capabilities,
             decoration,
         } = parts;
         let (setting, setting_key) = setting;
@@ -70,7 +70,7 @@ impl View {
             setting,
             setting_key,
             login,
-            way,
+            capabilities,
             decoration,
             inventory,
         }
@@ -91,7 +91,7 @@ pub(crate) struct ViewParts {
     pub(crate) server: ServerId,
     pub(crate) setting: (SettingId, SettingKey),
     pub(crate) login: String,
-    pub(crate) way: Way,
+    pub(crate) capabilities: Capabilities,
     pub(crate) decoration: Decoration,
 }
 

@@ -61,6 +61,12 @@ pub struct ProjectBindingSpec {
     #[serde(default)]
     pub monorepo: bool,
 
+    /// Where Bitbucket redirects the repository to another place, because it was renamed or moved: `true`, the binding
+    /// goes along, if it is the same repository and the connection admits it there; `false`, that is told as
+    /// `RepositoryMoved`. Default: `false`.
+    #[serde(default)]
+    pub follow_repository: bool,
+
     /// Whether Bindery writes to the servers for this object: `Full`, it does; `Observe`, it only compares and reports.
     /// Default: `Full`.
     #[serde(default)]
@@ -284,6 +290,10 @@ pub struct RepositoryStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255))]
     pub default_branch: Option<String>,
+    /// The place that the spec names, `project/slug`, where Bitbucket redirected from there to this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 260))]
+    pub followed_from: Option<String>,
 }
 
 /// A project that is about to be created.
@@ -296,10 +306,14 @@ pub struct Intent {
     /// The key that it will have.
     #[schemars(length(max = 400))]
     pub project_key: String,
-    /// The way it is created: the name of SonarQube's call.
+    /// The way it is created, as `status.sonarqube.capabilities` of the connection calls it.
     #[schemars(length(max = 64))]
     pub way: String,
-    /// When this was written.
+    /// The key that SonarQube gave it, where SonarQube chooses the key (up to 10.4), until it has the one above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 400))]
+    pub imported_as: Option<String>,
+    /// When the call was last about to be made.
     pub since: Time,
 }
 

@@ -4,6 +4,7 @@
 mod difference;
 mod model;
 mod release;
+mod repository;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -11,13 +12,14 @@ mod way;
 #[cfg(test)]
 mod world;
 
-use crate::identity::{ProjectKey, RepositoryPath};
+use crate::identity::ProjectKey;
 
 use super::{Access, Management, Reason, Refusal};
 use difference::{differences, may_know};
 pub use model::{
-    Acceptance, Accepted, BindingState, Bound, Branches, Desired, Mode, NewCode, Observed, Origin,
-    Plan, Project, Record, Repository, RepositoryState, Rights, Step, Visibility,
+    Acceptance, Accepted, BindingState, Bound, Branches, Desired, Intent, Mode, Moved, NewCode,
+    Observed, Origin, Plan, Project, Record, Repository, RepositoryState, Rights, SeenRepository,
+    Step, Visibility,
 };
 pub use release::{Leave, Release, ReleaseFacts, ReleasePolicy, Seen, release};
 pub use way::Way;
@@ -35,6 +37,12 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
         }
     };
     if desired.management == Management::Full && !steps.is_empty() {
+        if table::must_wait(&steps, desired, observed) {
+            return Plan::Wait(format!(
+                "the answer to an earlier import of repository {} never came, and SonarQube may still be at work: a second import would make a second project",
+                desired.repository
+            ));
+        }
         return match way::offered(&steps, desired, observed) {
             Ok(()) => Plan::Steps(steps),
             Err(refusal) => Plan::Refused {
@@ -66,7 +74,7 @@ fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
             ),
         ));
     }
-    let repository = found(desired, &observed.repository)?;
+    let repository = repository::found(desired, &observed.repository)?;
     match &observed.project {
         Some(project) => keep(desired, observed, repository, project),
         // What we may not see may be there.
@@ -89,7 +97,7 @@ fn keep(
     if observed.rights == Rights::Denied || project.binding == BindingState::Hidden {
         return grant(desired, project, ours);
     }
-    if !is_bound_to(project, &repository.path) {
+    if !is_as_declared(desired, project, repository) {
         return table::bind(desired, observed, repository, project);
     }
     let mut steps = Vec::new();
@@ -132,39 +140,14 @@ fn permission_missing(key: &ProjectKey) -> Refusal {
     )
 }
 
-/// Whether nothing is left to do about where a project is bound.
-fn is_bound_to(project: &Project, path: &RepositoryPath) -> bool {
+/// Whether nothing is left to do about what a project is bound to. What was not read counts as equal.
+fn is_as_declared(desired: &Desired, project: &Project, repository: &Repository) -> bool {
     match &project.binding {
         BindingState::Bound {
-            repository,
+            repository: found,
             monorepo,
-        } => repository.same(path) && *monorepo != Some(true),
+        } => found.same(&repository.path) && monorepo.is_none_or(|flag| flag == desired.monorepo),
         BindingState::Unbound | BindingState::Elsewhere(_) | BindingState::Hidden => false,
-    }
-}
-
-fn found<'a>(desired: &Desired, state: &'a RepositoryState) -> Result<&'a Repository, Refusal> {
-    match state {
-        RepositoryState::Found(repository) => Ok(repository),
-        RepositoryState::Missing => Err(Refusal::new(
-            Reason::RepositoryNotFound,
-            format!(
-                "Bitbucket has no repository {}, or the import token may not read it: check spec.repository and the token's permission",
-                desired.repository
-            ),
-        )),
-        RepositoryState::Moved(place) => Err(Refusal::new(
-            Reason::RepositoryMoved,
-            format!(
-                "Bitbucket redirects repository {} to {}: write the new place into spec.repository",
-                desired.repository,
-                if may_know(desired, place) {
-                    place
-                } else {
-                    "a place outside your access"
-                }
-            ),
-        )),
     }
 }
 

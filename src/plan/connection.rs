@@ -7,6 +7,7 @@ mod release;
 #[cfg(test)]
 mod tests;
 
+use super::capability::Support;
 use super::{Difference, Management, Reason, Refusal};
 pub use model::{
     Adoption, BaseUrl, Desired, Intent, Observed, Plan, Platform, Recorded, Setting, Step,
@@ -103,7 +104,9 @@ fn acquire(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal>
         )
     });
     match in_the_way {
-        Some(other) if !observed.several && desired.management == Management::Full => {
+        Some(other)
+            if observed.several == Support::Missing && desired.management == Management::Full =>
+        {
             Err(Refusal::new(
                 Reason::ConfigurationLimit,
                 format!(

@@ -71,6 +71,8 @@ vocabulary! {
         RepositoryNotFound,
         /// The repository was renamed or moved.
         RepositoryMoved,
+        /// Another repository has the name of the one that was bound.
+        RepositoryRecreated,
         /// The repository is bound to another SonarQube project already.
         RepositoryAlreadyBound,
         /// The SonarQube project does not exist, and this binding may not create it.

@@ -14,6 +14,7 @@ const COUNT_BINDING: Operation = Operation::get("api/alm_settings/count_binding"
 const VALIDATE: Operation = Operation::get("api/alm_settings/validate");
 const GET_BINDING: Operation = Operation::get("api/alm_settings/get_binding");
 const SET_BITBUCKET_BINDING: Operation = Operation::post("api/alm_settings/set_bitbucket_binding");
+const DELETE_BINDING: Operation = Operation::post("api/alm_settings/delete_binding");
 
 /// Every configuration of the server; keys are unique over all platforms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -216,6 +217,36 @@ impl Client {
             repository,
             monorepo: body.monorepo,
         }))
+    }
+
+    /// Binds a project that exists, whatever it was bound to before. Developer Edition and later, or the community
+    /// branch plugin. The repository is not looked at, and its spelling is kept.
+    ///
+    /// # Errors
+    /// `Forbidden` without Administer on the project; `NotFound` for an unknown setting or project.
+    pub async fn set_bitbucket_binding(
+        &self,
+        project: &ProjectKey,
+        setting: &SettingKey,
+        repository: &RepositoryPath,
+        monorepo: bool,
+    ) -> Result<(), Error> {
+        let call = Call::new(SET_BITBUCKET_BINDING)
+            .field("almSetting", setting.as_str())
+            .field("project", project.as_str())
+            .field("repository", repository.project())
+            .field("slug", repository.slug())
+            .field("monorepo", monorepo.to_string());
+        self.call(call).await.map(drop)
+    }
+
+    /// Removes the binding of one project, whatever it is bound to; where `set_bitbucket_binding` is.
+    ///
+    /// # Errors
+    /// `Forbidden` without Administer on the project; `NotFound` when there is no such project.
+    pub async fn delete_binding(&self, project: &ProjectKey) -> Result<(), Error> {
+        let call = Call::new(DELETE_BINDING).field("project", project.as_str());
+        self.call(call).await.map(drop)
     }
 
     /// Whether bindings can be set directly: from Developer Edition on, or with the community branch plugin.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::pages::{PAGE_SIZE, Pages};
-use super::{Client, Error, NewCode, WHILE_SONARQUBE_CALLS_BITBUCKET};
+use super::{Client, Definitions, Error, NewCode, WHILE_SONARQUBE_CALLS_BITBUCKET};
 use crate::http::{Call, Operation};
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, SettingId, SettingKey};
 
@@ -150,12 +150,16 @@ impl NewBinding<'_> {
 }
 
 impl Client {
-    /// Every setting of every platform, with ids.
+    /// Every setting of every platform, with ids. Before 10.5 they have none but their keys
+    /// ([`SettingId::of_key`]): a rename makes another one of them.
     ///
     /// # Errors
-    /// `UnknownUrl` before 10.5.
+    /// When the server cannot be asked.
     pub async fn dop_settings(&self) -> Result<Vec<DopSetting>, Error> {
-        let body: DopSettingsBody = self.read(Call::new(DOP_SETTINGS)).await?;
+        let body: DopSettingsBody = match self.read(Call::new(DOP_SETTINGS)).await {
+            Err(Error::UnknownUrl { .. }) => return Ok(self.definitions().await?.into_settings()),
+            answer => answer?,
+        };
         let setting = |row: DopSettingBody| DopSetting {
             id: SettingId::new(row.id),
             platform: row.r#type,
@@ -256,6 +260,19 @@ impl Client {
         })
     }
 
+    /// Whether there are lists of settings and of bindings: 10.5 and later.
+    ///
+    /// # Errors
+    /// When the server cannot be asked.
+    pub async fn has_bindings_listing(&self) -> Result<bool, Error> {
+        let call = Call::new(PROJECT_BINDINGS).query("pageSize", "0");
+        match self.call(call).await {
+            Ok(_) => Ok(true),
+            Err(Error::UnknownUrl { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Whether `put_bound_project` exists: 25.12 and later.
     ///
     /// # Errors
@@ -286,6 +303,24 @@ impl Client {
             Err(error) => Err(error),
             Ok(answer) => Err(Error::Transport(answer.unwanted())),
         }
+    }
+}
+
+impl Definitions {
+    fn into_settings(self) -> Vec<DopSetting> {
+        let bitbucket = self.bitbucket.into_iter().map(|definition| DopSetting {
+            id: SettingId::of_key(&definition.key),
+            platform: "bitbucket".to_owned(),
+            key: definition.key,
+            url: Some(definition.url),
+        });
+        let foreign = self.foreign.into_iter().map(|definition| DopSetting {
+            id: SettingId::of_key(&definition.key),
+            platform: definition.platform.to_owned(),
+            key: definition.key,
+            url: None,
+        });
+        bitbucket.chain(foreign).collect()
     }
 }
 

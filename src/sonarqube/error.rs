@@ -120,6 +120,12 @@ impl Error {
             || self.is_rejected_with("key already exists")
     }
 
+    /// SonarQube made a project key of a repository's place, and would not take it (8.9, personal repositories).
+    #[must_use]
+    pub fn is_malformed_key(&self) -> bool {
+        self.is_rejected_with("Malformed key")
+    }
+
     /// v2's answer for what is absent *or* may not be seen or changed; nothing tells which.
     #[must_use]
     pub fn is_no_access(&self) -> bool {

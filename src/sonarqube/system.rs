@@ -98,14 +98,14 @@ impl Client {
     }
 
     /// The keys of the features that edition and plugins give, for example `multiple-alm`; empty on plain
-    /// Community, and on versions before 9.6, which cannot tell.
+    /// Community, none on versions before 9.6, which cannot tell.
     ///
     /// # Errors
     /// When the server cannot be asked.
-    pub async fn features(&self) -> Result<Vec<String>, Error> {
+    pub async fn features(&self) -> Result<Option<Vec<String>>, Error> {
         match self.read(Call::new(FEATURES)).await {
-            Err(Error::UnknownUrl { .. }) => Ok(Vec::new()),
-            answer => answer,
+            Err(Error::UnknownUrl { .. }) => Ok(None),
+            answer => answer.map(Some),
         }
     }
 

@@ -8,7 +8,9 @@ use crate::controller::event::{Occurred, Occurrence};
 use crate::controller::status::{self, Precondition};
 use crate::crd::Intent;
 use crate::identity::ProjectKey;
-use crate::plan::binding::{Acceptance, Accepted, NewCode, Origin, Rights, Step, Visibility};
+use crate::plan::binding::{
+    self as plan, Acceptance, Accepted, NewCode, Origin, Rights, Step, Visibility, Way,
+};
 use crate::sonarqube::{self, Permission};
 
 use super::{View, Work, validate};
@@ -23,6 +25,11 @@ impl Work<'_, '_> {
         };
         match step {
             Step::RecordIntent(key) => self.record_intent(key).await,
+            Step::Create { key, name } => {
+                let created = self.create(&key, &name).await;
+                self.context.metrics.imported(&created);
+                created
+            }
             Step::Import {
                 key,
                 name,
@@ -31,6 +38,9 @@ impl Work<'_, '_> {
                 let imported = self.import(key, &name, repository).await;
                 self.context.metrics.imported(&imported);
                 imported
+            }
+            Step::Rekey { from, to } => {
+                sonarqube.update_project_key(&from, &to).await.map_err(fail)
             }
             Step::Bind {
                 key,
@@ -51,8 +61,11 @@ impl Work<'_, '_> {
                     .update_visibility(&key, wanted)
                     .await
                     .map_err(fail)?;
-                let note = format!("made SonarQube project {key} {}", visibility.as_str());
-                self.tell(Occurred::DriftCorrected, note);
+                // While it is being imported nothing has drifted.
+                if self.desired.record.intent.is_none() {
+                    let note = format!("made SonarQube project {key} {}", visibility.as_str());
+                    self.tell(Occurred::DriftCorrected, note);
+                }
                 Ok(())
             }
             Step::SetNewCode(key, new_code) => self.set_new_code(&key, new_code).await,
@@ -104,32 +117,57 @@ impl Work<'_, '_> {
         if let Some(accepted) = &mut self.desired.record.accepted {
             (accepted.id, accepted.created_by, accepted.bound_by) = (None, None, None);
         }
-        self.attempt = Attempt::Repeated;
-        if self.desired.record.intent.as_ref() != Some(&key) {
-            self.attempt = Attempt::First;
-            let intent = Intent {
+        let repeated = self
+            .desired
+            .record
+            .intent
+            .as_ref()
+            .is_some_and(|intent| intent.key == key);
+        self.attempt = if repeated {
+            Attempt::Repeated
+        } else {
+            Attempt::First
+        };
+        let way = self.view.capabilities.way;
+        // Where a repeated import makes a second project, the time counts from the last one.
+        if !repeated || way == Way::ImportRepository {
+            self.write_intent(Intent {
                 server_id: self.view.server.to_string(),
                 project_key: key.to_string(),
-                way: self.view.way.call().to_owned(),
+                way: way.name().to_owned(),
+                imported_as: None,
                 since: clock::now(),
-            };
-            let mut status = self.binding.status.clone().unwrap_or_default();
-            status.intent = Some(intent.clone());
-            if let Some(project) = &mut status.sonarqube_project {
-                (project.id, project.created_by, project.bound_by) = (None, None, None);
-            }
-            self.binding =
-                status::write(self.api, &self.binding, &status, Precondition::Unchanged).await?;
-            self.context.metrics.status_written("ProjectBinding");
-            self.report.intent = Some(intent);
+            })
+            .await?;
         }
-        self.desired.record.intent = Some(key);
+        self.desired.record.intent = Some(plan::Intent {
+            key,
+            imported_as: None,
+        });
         self.commit();
         Ok(())
     }
 
+    async fn write_intent(&mut self, intent: Intent) -> Result<(), Error> {
+        let mut status = self.binding.status.clone().unwrap_or_default();
+        status.intent = Some(intent.clone());
+        if let Some(project) = &mut status.sonarqube_project {
+            (project.id, project.created_by, project.bound_by) = (None, None, None);
+        }
+        self.binding =
+            status::write(self.api, &self.binding, &status, Precondition::Unchanged).await?;
+        self.context.metrics.status_written("ProjectBinding");
+        self.report.intent = Some(intent);
+        Ok(())
+    }
+
     fn accept(&mut self, acceptance: Acceptance) {
-        let Acceptance { key, id, origin } = acceptance;
+        let Acceptance {
+            key,
+            id,
+            repository,
+            origin,
+        } = acceptance;
         if key != self.desired.key {
             // Another project than the one that was asked about: the next round asks about it, in its turn, and
             // finds who has the claim.
@@ -141,22 +179,28 @@ impl Work<'_, '_> {
             Origin::Imported => (Some(own), Occurred::Imported),
             Origin::Found => (None, Occurred::Adopted),
         };
-        let repository = self.desired.repository.clone();
         // Accepted by an earlier connection of this name: who made the project is still known.
         let former = validate::record(&self.binding).accepted.filter(|former| {
             former.server == self.view.server && former.id.is_some() && former.id == id
         });
-        self.tell(
-            kind,
-            format!("SonarQube project {key} is bound to repository {repository}"),
-        );
+        let note = match &repository {
+            Some(repository) => {
+                format!("SonarQube project {key} is bound to repository {repository}")
+            }
+            None => format!(
+                "created SonarQube project {key} for repository {}",
+                self.desired.repository
+            ),
+        };
+        self.tell(kind, note);
+        let bound_by_us = made.clone().filter(|_| repository.is_some());
         self.hold(Accepted {
             server: self.view.server.clone(),
             key,
             id,
             created_by: made.clone().or_else(|| former.as_ref()?.created_by.clone()),
-            bound_by: made.or_else(|| former.as_ref()?.bound_by.clone()),
-            repository: Some(repository),
+            bound_by: bound_by_us.or_else(|| former.as_ref()?.bound_by.clone()),
+            repository,
             new_code: former.and_then(|former| former.new_code),
         });
     }

@@ -1,22 +1,22 @@
 //! Reads what a binding is compared with: from the inventory while that is enough, else from the servers.
 
-use crate::bitbucket::{self, Lookup};
+use crate::bitbucket::{self, Lookup, MissingPart};
 use crate::controller::error::Error;
 use crate::controller::session::View;
 use crate::crd::RepositoryStatus;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
-use crate::inventory;
-use crate::plan::Contender;
+use crate::inventory::{self, Inventory};
 use crate::plan::binding::{
-    BindingState, Bound, Branches, Desired, Observed, Project, Repository, RepositoryState, Rights,
-    Visibility,
+    BindingState, Bound, Branches, Desired, Moved, Observed, Project, Repository, RepositoryState,
+    Rights, Visibility,
 };
-use crate::sonarqube::{self, ProjectBindingRow};
+use crate::plan::{Contender, Reason};
+use crate::sonarqube;
 
 /// What the last sweep saw. Good enough to find that nothing is to be done, and for nothing else.
 pub(super) fn remembered(desired: &Desired, view: &View) -> Option<Observed> {
     let inventory = view.inventory();
-    let repository = inventory.repository(&desired.repository)?;
+    let repository = known_repository(desired, &inventory)?;
     let project = inventory.project(&desired.key)?;
     let binding = match &project.repository {
         Some(repository) => BindingState::Bound {
@@ -27,10 +27,7 @@ pub(super) fn remembered(desired: &Desired, view: &View) -> Option<Observed> {
     };
     Some(Observed {
         server: view.server.clone(),
-        repository: RepositoryState::Found(Repository {
-            path: repository.path.clone(),
-            name: repository.name.clone(),
-        }),
+        repository,
         project: Some(described(project, binding)),
         bound_to_repository: Vec::new(),
         hidden_bindings: 0,
@@ -38,16 +35,42 @@ pub(super) fn remembered(desired: &Desired, view: &View) -> Option<Observed> {
         claimed_by: None,
         rights: Rights::Assumed,
         branches: None,
-        way: view.way,
+        capabilities: view.capabilities,
+        imported: None,
+        import_at_work: false,
     })
 }
+
+/// Where the listing has the repository: at its place, or, where it was followed, where it went.
+fn known_repository(desired: &Desired, inventory: &Inventory) -> Option<RepositoryState> {
+    let found = |row: &inventory::Repository| Repository {
+        id: row.id,
+        path: row.path.clone(),
+        name: row.name.clone(),
+        project_name: String::new(),
+    };
+    if let Some(row) = inventory.repository(&desired.repository) {
+        return Some(RepositoryState::Found(found(row)));
+    }
+    let seen = desired.record.repository.as_ref();
+    let seen = seen.filter(|seen| desired.follow && seen.asked.same(&desired.repository))?;
+    let row = inventory.repository_of(seen.id)?;
+    Some(RepositoryState::Moved(Moved {
+        place: row.path.to_string(),
+        repository: Some(found(row)),
+    }))
+}
+
+/// The repository for which another binding holds the project of this key and, where told, this id.
+type HeldFor<'a> = dyn Fn((&ProjectKey, Option<&ProjectId>)) -> Option<RepositoryPath> + Sync + 'a;
 
 /// What a look at the servers needs to know beside the desired state.
 pub(super) struct Circumstances<'a> {
     /// The repository for which another binding holds a project.
-    pub(super) held_for: &'a (dyn Fn(&ProjectBindingRow) -> Option<RepositoryPath> + Sync),
+    pub(super) held_for: &'a HeldFor<'a>,
     pub(super) claimed_by: Option<Contender>,
     pub(super) rights: Rights,
+    pub(super) import_at_work: bool,
 }
 
 /// What the servers say now, and the repository for the status.
@@ -66,35 +89,26 @@ pub(super) async fn live(
         held_for,
         claimed_by,
         rights,
+        import_at_work,
     } = circumstances;
-    let fail = |source| Error::SonarQube {
-        url: view.sonarqube.url().to_string(),
-        source,
-    };
-    let (repository, mut shown) = repository(&desired.repository, view).await?;
+    let (repository, mut shown) = repository(desired, view).await?;
     let project = project(&desired.key, Some(&desired.repository), view).await?;
-    let bound_to_repository = match &repository {
-        RepositoryState::Found(found) => {
-            let rows = view
-                .sonarqube
-                .project_bindings_of(&view.setting, &found.path)
-                .await
-                .map_err(fail)?;
-            rows.into_iter()
-                .map(|row| Bound {
-                    held_for: held_for(&row),
-                    key: row.project_key,
-                })
-                .collect()
-        }
-        RepositoryState::Missing | RepositoryState::Moved(_) => Vec::new(),
+    let there = match &repository {
+        RepositoryState::Found(there) => Some(there),
+        RepositoryState::Moved(moved) => moved.repository.as_ref(),
+        RepositoryState::Missing => None,
     };
-    let branches = match (&repository, &project) {
-        (RepositoryState::Found(found), Some(project)) if desired.record.intent.is_some() => {
-            branches(&found.path, &project.key, view).await?
+    let bound_to_repository = match there {
+        Some(there) => residents(there, (desired, project.as_ref()), view, held_for).await?,
+        None => Vec::new(),
+    };
+    let branches = match (there, &project) {
+        (Some(there), Some(project)) if desired.record.intent.is_some() => {
+            branches(&there.path, &project.key, view).await?
         }
         _ => None,
     };
+    let imported = imported(desired, view).await?;
     if let (Some(shown), Some(branches)) = (&mut shown, &branches) {
         shown.default_branch.clone_from(&branches.default);
     }
@@ -107,12 +121,75 @@ pub(super) async fn live(
         claimed_by,
         rights,
         branches,
-        way: view.way,
+        capabilities: view.capabilities,
+        imported,
+        import_at_work,
     };
     Ok(Look {
         observed,
         repository: shown,
     })
+}
+
+/// The projects that are bound to a repository: from the list of bindings, or as SonarQube's search for repositories
+/// to import tells them (before 10.5), which takes a call to Bitbucket and is asked for only where it matters.
+async fn residents(
+    repository: &Repository,
+    (desired, project): (&Desired, Option<&Project>),
+    view: &View,
+    held_for: &HeldFor<'_>,
+) -> Result<Vec<Bound>, Error> {
+    let path = &repository.path;
+    if view.capabilities.lists_bindings {
+        let rows = view.sonarqube.project_bindings_of(&view.setting, path);
+        let rows = rows.await.map_err(|source| failed(view, source))?;
+        let bound = rows.into_iter().map(|row| Bound {
+            held_for: held_for((&row.project_key, Some(&row.project_id))),
+            key: row.project_key,
+        });
+        return Ok(bound.collect());
+    }
+    let is_settled = project.is_some_and(|project| {
+        desired.record.holding(project).is_some()
+            && matches!(&project.binding, BindingState::Bound { repository, .. } if repository.same(path))
+    });
+    if is_settled {
+        return Ok(Vec::new());
+    }
+    let names = (&*repository.project_name, &*repository.name);
+    let found = view.sonarqube.project_of(&view.setting_key, path, names);
+    let found = found.await.map_err(|source| failed(view, source))?;
+    let Some(bound) = found else {
+        return Err(Error::refused(
+            Reason::HiddenBindings,
+            format!(
+                "SonarQube's search does not show repository {path} by its name, so that nobody can say whether it is bound already: this version shows 25 repositories of one name; 10.5 or later lists all bindings"
+            ),
+        ));
+    };
+    let bound = bound.into_iter().map(|key| Bound {
+        held_for: held_for((&key, None)),
+        key,
+    });
+    Ok(bound.collect())
+}
+
+/// The project under the key that SonarQube gave our own import.
+async fn imported(desired: &Desired, view: &View) -> Result<Option<ProjectKey>, Error> {
+    let intent = desired.record.intent.as_ref();
+    let Some(key) = intent.and_then(|intent| intent.imported_as.as_ref()) else {
+        return Ok(None);
+    };
+    let project = view.sonarqube.project(key).await;
+    let project = project.map_err(|source| failed(view, source))?;
+    Ok(project.map(|project| project.key))
+}
+
+fn failed(view: &View, source: sonarqube::Error) -> Error {
+    Error::SonarQube {
+        url: view.sonarqube.url().to_string(),
+        source,
+    }
 }
 
 /// The project under a key, and what it is bound to: if that is hidden, perhaps to the `expected` repository.
@@ -121,10 +198,7 @@ pub(super) async fn project(
     expected: Option<&RepositoryPath>,
     view: &View,
 ) -> Result<Option<Project>, Error> {
-    let fail = |source| Error::SonarQube {
-        url: view.sonarqube.url().to_string(),
-        source,
-    };
+    let fail = |source| failed(view, source);
     let Some(mut found) = view.sonarqube.project(key).await.map_err(fail)? else {
         view.inventory().learn_project(key, None);
         return Ok(None);
@@ -154,6 +228,11 @@ pub(super) async fn project(
         BindingState::Unbound | BindingState::Elsewhere(_) | BindingState::Hidden => None,
     };
     if found.id.is_none() {
+        // Before 25.12 the search does not tell it.
+        let id = view.sonarqube.project_id(&found.key).await;
+        found.id = id.map_err(fail)?;
+    }
+    if found.id.is_none() && view.capabilities.lists_bindings {
         let hidden = expected.filter(|_| binding == BindingState::Hidden);
         found.id = told_by_binding(&found.key, bound.as_ref().or(hidden), view).await?;
     }
@@ -163,7 +242,7 @@ pub(super) async fn project(
     Ok(Some(project))
 }
 
-/// The uuid of a project as its binding tells it: before 25.12 nothing else does.
+/// The uuid of a project that we may not browse, as its binding tells it.
 async fn told_by_binding(
     key: &ProjectKey,
     repository: Option<&RepositoryPath>,
@@ -186,50 +265,87 @@ async fn told_by_binding(
 }
 
 async fn repository(
-    path: &RepositoryPath,
+    desired: &Desired,
     view: &View,
 ) -> Result<(RepositoryState, Option<RepositoryStatus>), Error> {
-    match view.bitbucket.repository(path).await {
-        Ok(Lookup::Found(found)) => {
-            let row = inventory::Repository {
-                id: found.id,
-                path: found.path.clone(),
-                name: found.name.clone(),
-            };
-            view.inventory().learn_repository(path, Some(row));
-            let url = view.bitbucket.url().join([
-                "projects",
-                found.path.project(),
-                "repos",
-                found.path.slug(),
-                "browse",
-            ]);
-            let shown = RepositoryStatus {
-                id: found.id,
-                path: found.path.to_string(),
-                project: found.path.project().to_owned(),
-                slug: found.path.slug().to_owned(),
-                url: url.to_string(),
-                default_branch: None,
-            };
-            Ok((
-                RepositoryState::Found(Repository {
-                    path: found.path,
-                    name: found.name,
-                }),
-                Some(shown),
-            ))
+    let path = &desired.repository;
+    let (location, place) = match look_up(path, view).await? {
+        Lookup::Found(found) => {
+            let shown = shown(&found, None, view);
+            return Ok((RepositoryState::Found(known(found)), Some(shown)));
         }
+        Lookup::Missing(_) => return Ok((RepositoryState::Missing, None)),
+        Lookup::Moved { location, path } => (location, path),
+    };
+    // Looked at where it went only for those who want to go along: it is one call more.
+    let there = match &place {
+        Some(place) if desired.follow => look_up(place, view).await?,
+        Some(_) | None => Lookup::Missing(MissingPart::Repository),
+    };
+    let (repository, shown) = match there {
+        Lookup::Found(found) => {
+            let shown = shown(&found, Some(path), view);
+            (Some(known(found)), Some(shown))
+        }
+        // Moved on meanwhile: the next pass sees where.
+        Lookup::Missing(_) | Lookup::Moved { .. } => (None, None),
+    };
+    let place = place.map_or(location, |place| place.to_string());
+    Ok((RepositoryState::Moved(Moved { place, repository }), shown))
+}
+
+/// Asks Bitbucket for a repository, and puts what it says into the inventory.
+async fn look_up(path: &RepositoryPath, view: &View) -> Result<Lookup, Error> {
+    let lookup = match view.bitbucket.repository(path).await {
         // Bitbucket answers 401 where the token may not see a repository: for its user it is not there.
-        Ok(Lookup::Missing(_)) | Err(bitbucket::Error::PermissionDenied { .. }) => {
-            view.inventory().learn_repository(path, None);
-            Ok((RepositoryState::Missing, None))
-        }
-        Ok(Lookup::Moved { location }) => Ok((RepositoryState::Moved(location), None)),
-        Err(source) => Err(Error::Bitbucket {
+        Err(bitbucket::Error::PermissionDenied { .. }) => Lookup::Missing(MissingPart::Repository),
+        answer => answer.map_err(|source| Error::Bitbucket {
             url: view.bitbucket.url().to_string(),
             source,
+        })?,
+    };
+    let row = match &lookup {
+        Lookup::Found(found) => Some(inventory::Repository {
+            id: found.id,
+            path: found.path.clone(),
+            name: found.name.clone(),
+            archived: found.archived,
         }),
+        Lookup::Missing(_) | Lookup::Moved { .. } => None,
+    };
+    view.inventory().learn_repository(path, row);
+    Ok(lookup)
+}
+
+fn known(found: bitbucket::Repository) -> Repository {
+    Repository {
+        id: found.id,
+        path: found.path,
+        name: found.name,
+        project_name: found.project_name,
+    }
+}
+
+fn shown(
+    found: &bitbucket::Repository,
+    asked: Option<&RepositoryPath>,
+    view: &View,
+) -> RepositoryStatus {
+    let url = view.bitbucket.url().join([
+        "projects",
+        found.path.project(),
+        "repos",
+        found.path.slug(),
+        "browse",
+    ]);
+    RepositoryStatus {
+        id: found.id,
+        path: found.path.to_string(),
+        project: found.path.project().to_owned(),
+        slug: found.path.slug().to_owned(),
+        url: url.to_string(),
+        default_branch: None,
+        followed_from: asked.map(ToString::to_string),
     }
 }
 

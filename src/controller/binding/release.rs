@@ -17,7 +17,9 @@ use crate::crd::{
     BindingDeletionPolicy, BitbucketConnection, FORCE_ORPHAN, ManagementPolicy, ProjectBinding,
 };
 use crate::identity::ProjectKey;
-use crate::plan::binding::{Leave, Release, ReleaseFacts, ReleasePolicy, Seen, release as decide};
+use crate::plan::binding::{
+    Leave, Release, ReleaseFacts, ReleasePolicy, Seen, Way, release as decide,
+};
 use crate::plan::verdict::Outcome;
 use crate::plan::{Reason, Refusal};
 
@@ -102,16 +104,18 @@ async fn undo(
     let own = uid(binding);
     let record = validate::record(binding);
     let policy = policy(binding, connection);
-    let facts = |seen, claimed_by_other| ReleaseFacts {
+    let unbinds = connection.is_some_and(was_seen_to_unbind);
+    let facts = |seen, claimed_by_other, unbinds| ReleaseFacts {
         uid: &own,
         record: &record,
         seen,
         claimed_by_other,
         deletion_allowed: context.settings.allow_project_deletion,
+        unbinds,
     };
-    let key = match decide(policy, &facts(Seen::NotYet, false)) {
+    let key = match decide(policy, &facts(Seen::NotYet, false, unbinds)) {
         Release::Leave(leave) => return Ok(told(leave)),
-        Release::Look(key) | Release::DeleteProject(key) => key,
+        Release::Look(key) | Release::DeleteProject(key) | Release::Unbind(key, _) => key,
     };
     let Some(connection) = connection else {
         return Ok(Some(orphaned("its BitbucketConnection is gone")));
@@ -145,8 +149,10 @@ async fn undo(
         .claims
         .on_project(&view.server, &key, binding, context);
     let claimed_by_other = rival.is_some_and(|rival| rival.accepted);
-    match decide(policy, &facts(seen, claimed_by_other)) {
+    let unbinds = view.capabilities.way.unbinds();
+    match decide(policy, &facts(seen, claimed_by_other, unbinds)) {
         Release::DeleteProject(key) => delete(&key, &view).await.map(Some),
+        Release::Unbind(key, policy) => unbind(&key, policy, &view).await.map(Some),
         Release::Leave(leave) => Ok(told(leave)),
         Release::Look(_) => Ok(None),
     }
@@ -163,6 +169,38 @@ async fn delete(key: &ProjectKey, view: &View) -> Result<Occurrence, Error> {
         Occurred::ProjectDeleted,
         format!("deleted SonarQube project {key}"),
     ))
+}
+
+/// Whether the connection's server removed single bindings when it was last asked: a server that cannot need not be
+/// up for its bindings to go.
+fn was_seen_to_unbind(connection: &BitbucketConnection) -> bool {
+    let status = connection.status.as_ref();
+    let server = status.and_then(|status| status.sonarqube.as_ref());
+    server.is_some_and(|server| {
+        let mut ways = Way::ALL.iter().filter(|way| way.unbinds());
+        ways.any(|way| server.capabilities.iter().any(|held| held == way.name()))
+    })
+}
+
+async fn unbind(key: &ProjectKey, policy: ReleasePolicy, view: &View) -> Result<Occurrence, Error> {
+    let answer = view.sonarqube.delete_binding(key).await;
+    answer.map_err(|source| Error::SonarQube {
+        url: view.sonarqube.url().to_string(),
+        source,
+    })?;
+    view.inventory().learn_project(key, None);
+    let removed = format!("removed the binding of SonarQube project {key}");
+    Ok(match policy {
+        ReleasePolicy::DeleteProject => Occurrence::new(
+            Occurred::Orphaned,
+            format!(
+                "{removed}, and left the project: this operator runs without --allow-project-deletion"
+            ),
+        ),
+        ReleasePolicy::Unbind | ReleasePolicy::Orphan => {
+            Occurrence::new(Occurred::Unbound, removed)
+        }
+    })
 }
 
 /// Whoever observes or is suspended leaves everything as it is.

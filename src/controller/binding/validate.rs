@@ -9,7 +9,9 @@ use crate::crd::{
     ProjectBinding, ProjectBindingSpec, SonarQubeProjectSpec, Visibility as SpecVisibility,
 };
 use crate::identity::{NameError, ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
-use crate::plan::binding::{Accepted, Desired, Mode, NewCode, Record, Visibility};
+use crate::plan::binding::{
+    Accepted, Desired, Intent, Mode, NewCode, Record, SeenRepository, Visibility,
+};
 use crate::plan::{Management, Reason};
 
 use super::dereference::Reference;
@@ -42,7 +44,8 @@ pub(super) fn desired(
     let repository = repository(spec)?;
     let mut record = record(binding).on(server);
     if !is_accepted_by(binding, connection) {
-        record.accepted = None;
+        // Another Bitbucket, perhaps, with ids of its own.
+        (record.accepted, record.repository) = (None, None);
     }
     let intended_here = binding
         .status
@@ -62,6 +65,8 @@ pub(super) fn desired(
         new_code_definition,
     } = spec.sonarqube_project.clone().unwrap_or_default();
     Ok(Desired {
+        monorepo: spec.monorepo,
+        follow: spec.follow_repository,
         uid: uid(binding),
         namespace: binding.namespace().unwrap_or_default(),
         key,
@@ -93,17 +98,6 @@ fn is_accepted_by(binding: &ProjectBinding, connection: &BitbucketConnection) ->
     by.is_some_and(|by| Some(&by.uid) == connection.metadata.uid.as_ref())
 }
 
-/// Refuses fields whose behaviour is not built yet, before anything is written.
-pub(super) fn implemented(spec: &ProjectBindingSpec) -> Result<(), Error> {
-    if spec.monorepo {
-        return Err(Error::refused(
-            Reason::NotImplemented,
-            "spec.monorepo: true is not built yet: nothing is written. Remove it, or use one SonarQube project per repository",
-        ));
-    }
-    Ok(())
-}
-
 /// What the status remembers.
 pub(super) fn record(binding: &ProjectBinding) -> Record {
     let Some(status) = &binding.status else {
@@ -127,11 +121,29 @@ pub(super) fn record(binding: &ProjectBinding) -> Record {
                 .and_then(|written| new_code(written).ok()),
         })
     });
-    let intent = status
-        .intent
-        .as_ref()
-        .and_then(|intent| ProjectKey::parse(&intent.project_key).ok());
-    Record { accepted, intent }
+    let intent = status.intent.as_ref().and_then(|intent| {
+        Some(Intent {
+            key: ProjectKey::parse(&intent.project_key).ok()?,
+            imported_as: intent.imported_as.as_deref().map(ProjectKey::reported),
+        })
+    });
+    let held = status.repository.as_ref().filter(|_| accepted.is_some());
+    let repository = held.and_then(|repository| {
+        let asked = repository
+            .followed_from
+            .as_ref()
+            .unwrap_or(&repository.path);
+        let (project, slug) = asked.split_once('/')?;
+        Some(SeenRepository {
+            id: repository.id,
+            asked: RepositoryPath::parse(project, slug).ok()?,
+        })
+    });
+    Record {
+        accepted,
+        intent,
+        repository,
+    }
 }
 
 /// A new code definition as the status keeps it.

@@ -10,6 +10,7 @@ use crate::controller::error::Error;
 use crate::controller::session::Decoration;
 use crate::identity::ServerId;
 use crate::plan::binding::Way;
+use crate::plan::capability::{Capabilities, Support};
 use crate::plan::verdict::Aspect;
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, Phase, Version};
@@ -26,9 +27,9 @@ pub(super) struct Health {
     pub(super) checked: Instant,
     pub(super) server: ServerId,
     pub(super) version: Version,
+    /// What is told of its edition; to be shown, never to be relied on.
+    pub(super) edition: Option<String>,
     pub(super) capabilities: Capabilities,
-    /// The way in which its projects are bound.
-    pub(super) way: Way,
     pub(super) login: String,
     pub(super) bitbucket_version: String,
     /// `sonar.core.serverBaseURL`.
@@ -39,50 +40,27 @@ pub(super) struct Health {
     pub(super) tried: Credentials,
 }
 
-/// What a SonarQube server can do: probed while it is up, again when its version or its id changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Capabilities {
-    pub(super) edition: Option<String>,
-    pub(super) features: Vec<String>,
-    /// None that Bindery knows, on servers before 10.5.
-    way: Option<Way>,
-}
-
 /// What was probed, and where: it holds through every failure of the same server in the same version.
 #[derive(Clone, Debug)]
 pub(super) struct Probed {
     server: ServerId,
     version: Version,
-    capabilities: Capabilities,
+    edition: Option<String>,
+    /// None on servers that cannot even import: before 8.2.
+    capabilities: Option<Capabilities>,
 }
 
-impl Capabilities {
-    /// Whether several Bitbucket configurations may be there.
-    pub(super) fn several(&self) -> bool {
-        self.has("multiple-alm")
-    }
-
-    fn has(&self, feature: &str) -> bool {
-        self.features.iter().any(|held| held == feature)
-    }
-
-    /// What of them is shown in the status.
-    pub(super) fn names(&self) -> Vec<String> {
-        let way = self.way.map(|way| match way {
-            Way::PutBoundProject => "PutBoundProject",
-            Way::PostBoundProject => "PostBoundProject",
-        });
-        let features = [
-            ("branch-support", "PullRequestAnalysis"),
-            ("multiple-alm", "SeveralConfigurations"),
-            ("monorepo", "Monorepo"),
-        ];
-        let known = features
-            .iter()
-            .filter(|(feature, _)| self.has(feature))
-            .map(|(_, name)| *name);
-        way.into_iter().chain(known).map(str::to_owned).collect()
-    }
+/// The names of capabilities for the status.
+pub(super) fn names(capabilities: Capabilities) -> Vec<String> {
+    let offered = |support| support == Support::Offered;
+    let more = [
+        (capabilities.pull_requests, "PullRequestAnalysis"),
+        (offered(capabilities.several), "SeveralConfigurations"),
+        (offered(capabilities.monorepo), "Monorepo"),
+    ];
+    let more = more.iter().filter(|(held, _)| *held).map(|(_, name)| *name);
+    let way = capabilities.way.name();
+    [way].into_iter().chain(more).map(str::to_owned).collect()
 }
 
 impl Health {
@@ -95,7 +73,7 @@ impl Health {
 
     /// What of pull request decoration holds for the whole server.
     pub(super) fn decoration(&self) -> Decoration {
-        if !self.capabilities.has("branch-support") {
+        if !self.capabilities.pull_requests {
             Decoration::Unsupported
         } else if self.base_url.is_none() {
             Decoration::BaseUrlUnset
@@ -121,27 +99,21 @@ impl Health {
         let known = probed
             .take()
             .filter(|known| known.server == status.id && known.version == status.version);
-        let capabilities = match known {
-            Some(known) => known.capabilities,
-            None => probe(sonarqube)
+        let known = match known {
+            Some(known) => known,
+            None => probe(sonarqube, &status)
                 .await
                 .map_err(|source| failed(sonarqube, source))?,
         };
-        *probed = Some(Probed {
-            server: status.id.clone(),
-            version: status.version.clone(),
-            capabilities: capabilities.clone(),
-        });
-        let Some(way) = capabilities.way else {
-            return Err(Error::refused(
-                Reason::UnsupportedVersion,
-                format!(
-                    "SonarQube at {}: found {}, need 10.5 or later to import repositories, 25.12 or later to bind projects that exist as well",
-                    sonarqube.url(),
-                    status.version
-                ),
-            ));
-        };
+        *probed = Some(known.clone());
+        let Probed {
+            edition,
+            capabilities,
+            ..
+        } = known;
+        let capabilities = capabilities
+            .filter(|_| status.version.at_least(8, 9))
+            .ok_or_else(|| too_old(sonarqube, &status.version))?;
         let settings = sonarqube.settings(&[SERVER_BASE_URL]).await;
         let mut settings = settings.map_err(|source| failed(sonarqube, source))?;
         reached.push(*at);
@@ -154,8 +126,8 @@ impl Health {
             checked: Instant::now(),
             server: status.id,
             version: status.version,
+            edition,
             capabilities,
-            way,
             login: user.login,
             bitbucket_version,
             base_url: settings.remove(SERVER_BASE_URL),
@@ -281,19 +253,61 @@ async fn confirmed(sonarqube: &sonarqube::Client) -> Error {
     }
 }
 
-async fn probe(sonarqube: &sonarqube::Client) -> Result<Capabilities, sonarqube::Error> {
-    let way = if sonarqube.has_put_bound_project().await? {
-        Some(Way::PutBoundProject)
-    } else if sonarqube.has_post_bound_project().await? {
-        Some(Way::PostBoundProject)
-    } else {
-        None
+fn too_old(sonarqube: &sonarqube::Client, version: &Version) -> Error {
+    Error::refused(
+        Reason::UnsupportedVersion,
+        format!(
+            "SonarQube at {}: found {version}, need 8.9 or later",
+            sonarqube.url()
+        ),
+    )
+}
+
+async fn probe(
+    sonarqube: &sonarqube::Client,
+    status: &sonarqube::Status,
+) -> Result<Probed, sonarqube::Error> {
+    let features = sonarqube.features().await?;
+    let way = way(sonarqube).await?;
+    let told = |feature: &str| match &features {
+        Some(features) if features.iter().any(|held| held == feature) => Support::Offered,
+        // 8.9 has no list of features. Whoever lets a binding be set has more than plain Community.
+        None if way == Some(Way::SetBinding) => Support::Untold,
+        Some(_) | None => Support::Missing,
     };
-    Ok(Capabilities {
+    let capabilities = match way {
+        Some(way) => Some(Capabilities {
+            way,
+            lists_bindings: sonarqube.has_bindings_listing().await?,
+            several: told("multiple-alm"),
+            monorepo: told("monorepo"),
+            // Every edition that lets a binding be set analyses pull requests.
+            pull_requests: told("branch-support") != Support::Missing,
+        }),
+        None => None,
+    };
+    Ok(Probed {
+        server: status.id.clone(),
+        version: status.version.clone(),
         edition: sonarqube.edition().await?,
-        features: sonarqube.features().await?,
-        way,
+        capabilities,
     })
+}
+
+/// The best way that the server offers.
+async fn way(sonarqube: &sonarqube::Client) -> Result<Option<Way>, sonarqube::Error> {
+    for way in Way::ALL {
+        let offered = match way {
+            Way::SetBinding => sonarqube.has_set_bitbucket_binding().await?,
+            Way::PutBoundProject => sonarqube.has_put_bound_project().await?,
+            Way::PostBoundProject => sonarqube.has_post_bound_project().await?,
+            Way::ImportRepository => sonarqube.has_import_repository().await?,
+        };
+        if offered {
+            return Ok(Some(way));
+        }
+    }
+    Ok(None)
 }
 
 async fn supported(bitbucket: &bitbucket::Client) -> Result<String, Error> {

@@ -288,7 +288,7 @@ impl<'a> Pass<'a> {
             server: health.server.clone(),
             setting,
             login: health.login.clone(),
-            way: health.way,
+            capabilities: health.capabilities,
             decoration: health.decoration(),
         };
         let view = View::new(parts, Arc::clone(&memory.inventory));

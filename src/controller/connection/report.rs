@@ -92,7 +92,7 @@ fn sonarqube_status(health: &Health) -> SonarQubeServerStatus {
     SonarQubeServerStatus {
         id: health.server.to_string(),
         version: health.version.to_string(),
-        edition: health.capabilities.edition.clone(),
-        capabilities: health.capabilities.names(),
+        edition: health.edition.clone(),
+        capabilities: super::health::names(health.capabilities),
     }
 }

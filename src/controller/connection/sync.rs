@@ -69,6 +69,7 @@ impl Sync<'_> {
     pub(super) async fn run(&mut self) -> Result<(Option<Setting>, Vec<Difference>), Error> {
         let mut settings = self.settings().await?;
         for _ in 0..ROUNDS {
+            self.learn_ids(&settings);
             self.desired.record = self
                 .record
                 .configuration
@@ -110,6 +111,21 @@ impl Sync<'_> {
         }
         let namesake = || others.into_iter().find(|setting| setting.key == *name);
         own.into_iter().next().or_else(namesake)
+    }
+
+    /// A server before 10.5 tells no ids, and the key stands for one. Upgraded, it tells them.
+    fn learn_ids(&mut self, settings: &[Setting]) {
+        let Some((recorded, _)) = &mut self.record.configuration else {
+            return;
+        };
+        let same = |setting: &&Setting| SettingId::of_key(&setting.key) == recorded.id;
+        let Some(setting) = settings.iter().find(same) else {
+            return;
+        };
+        recorded.id.clone_from(&setting.id);
+        if let Some(applied) = &mut self.record.applied {
+            applied.configuration_id = setting.id.to_string();
+        }
     }
 
     async fn settings(&self) -> Result<Vec<Setting>, Error> {
@@ -162,7 +178,7 @@ impl Sync<'_> {
         );
         let base_url = health.base_url.clone().map_or(BaseUrl::Unset, BaseUrl::Set);
         let server = health.server.clone();
-        let several = health.capabilities.several();
+        let several = health.capabilities.several;
         let kept = id.filter(|id| settings.iter().any(|setting| setting.id == *id));
         Ok(Observed {
             server,

@@ -49,8 +49,17 @@ fn foreign_visibility(desired: &Desired, observed: &Observed) -> Option<Differen
 /// A step as what it would change; `None` for bookkeeping of our own.
 fn difference(step: &Step, desired: &Desired, observed: &Observed) -> Option<Difference> {
     let (field, wanted, found) = match step {
-        Step::RecordIntent(_) | Step::Accept(_) | Step::GrantSelf(_) => return None,
-        Step::Import { key, .. } => ("sonarqubeProject", key.to_string(), "absent".to_owned()),
+        Step::RecordIntent(_) | Step::Accept(_) | Step::GrantSelf(_) | Step::Rekey { .. } => {
+            return None;
+        }
+        Step::Import { key, .. } | Step::Create { key, .. } => {
+            ("sonarqubeProject", key.to_string(), "absent".to_owned())
+        }
+        Step::Bind { repository, .. } if shares_otherwise(repository, observed) => (
+            "monorepo",
+            desired.monorepo.to_string(),
+            (!desired.monorepo).to_string(),
+        ),
         Step::Bind { repository, .. } => (
             "repository",
             repository.to_string(),
@@ -77,6 +86,12 @@ fn difference(step: &Step, desired: &Desired, observed: &Observed) -> Option<Dif
         desired: wanted,
         observed: found,
     })
+}
+
+/// Whether the monorepo flag alone differs.
+fn shares_otherwise(repository: &RepositoryPath, observed: &Observed) -> bool {
+    let binding = observed.project.as_ref().map(|project| &project.binding);
+    matches!(binding, Some(BindingState::Bound { repository: found, .. }) if found.same(repository))
 }
 
 fn bound_to(desired: &Desired, observed: &Observed) -> String {

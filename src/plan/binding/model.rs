@@ -1,9 +1,8 @@
 //! What the core is told of a binding, and what it answers.
 
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
+use crate::plan::capability::Capabilities;
 use crate::plan::{Access, Contender, Difference, Management, Refusal};
-
-use super::Way;
 
 /// What a binding declares, and what it remembers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +25,10 @@ pub struct Desired {
     pub new_code: Option<NewCode>,
     /// How the project may come about.
     pub mode: Mode,
+    /// Whether several projects may share the repository.
+    pub monorepo: bool,
+    /// Whether the binding goes along where the repository was renamed or moved.
+    pub follow: bool,
     /// Whether anything may be written.
     pub management: Management,
     /// What the connection admits.
@@ -81,8 +84,28 @@ pub enum NewCode {
 pub struct Record {
     /// The project that was accepted.
     pub accepted: Option<Accepted>,
-    /// The key under which a project was about to be created.
-    pub intent: Option<ProjectKey>,
+    /// The project that was about to be created.
+    pub intent: Option<Intent>,
+    /// The repository that was last seen.
+    pub repository: Option<SeenRepository>,
+}
+
+/// A project that is about to be created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// The key that it is to have.
+    pub key: ProjectKey,
+    /// The key that SonarQube gave it, where SonarQube chooses keys, and its answer came.
+    pub imported_as: Option<ProjectKey>,
+}
+
+/// A repository that was seen, by the name that was asked for: another id under that name is another repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenRepository {
+    /// Its id in Bitbucket.
+    pub id: i64,
+    /// The name under which the spec asked for it.
+    pub asked: RepositoryPath,
 }
 
 /// An accepted project: the claim.
@@ -134,8 +157,12 @@ pub struct Observed {
     pub rights: Rights,
     /// SonarQube's main branch and Bitbucket's default branch, read while an import is under way.
     pub branches: Option<Branches>,
-    /// The way in which this server binds projects.
-    pub way: Way,
+    /// What this server offers.
+    pub capabilities: Capabilities,
+    /// The project under the key that SonarQube gave our own import, if it is still there.
+    pub imported: Option<ProjectKey>,
+    /// Whether an import whose answer never came may still be at work.
+    pub import_at_work: bool,
 }
 
 /// A project that is bound to the repository in question.
@@ -155,16 +182,29 @@ pub enum RepositoryState {
     /// It is not there, or the token cannot see it.
     Missing,
     /// It lies elsewhere now.
-    Moved(String),
+    Moved(Moved),
+}
+
+/// Where a repository went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// The place that Bitbucket redirects to.
+    pub place: String,
+    /// What is there, where it was looked at.
+    pub repository: Option<Repository>,
 }
 
 /// A repository that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repository {
+    /// Its id, which survives renames and moves.
+    pub id: i64,
     /// Where it lies, as Bitbucket spells it.
     pub path: RepositoryPath,
     /// Its name.
     pub name: String,
+    /// The name of its project, where it was read.
+    pub project_name: String,
 }
 
 /// A SonarQube project.
@@ -225,6 +265,20 @@ pub enum Step {
     /// What was remembered of an earlier project of this key (`id`, `created_by`, `bound_by`) is forgotten:
     /// it is gone, and only an intent without a creator is taken as proof of our own import.
     RecordIntent(ProjectKey),
+    /// Create the project, bound to nothing yet.
+    Create {
+        /// Its key.
+        key: ProjectKey,
+        /// Its name.
+        name: String,
+    },
+    /// Give our own import the key that was asked for.
+    Rekey {
+        /// The key that SonarQube gave it.
+        from: ProjectKey,
+        /// The key that it is to have.
+        to: ProjectKey,
+    },
     /// Create the project, bound to the repository.
     Import {
         /// Its key.
@@ -262,7 +316,9 @@ pub struct Acceptance {
     pub key: ProjectKey,
     /// Its uuid, where told.
     pub id: Option<ProjectId>,
-    /// Whether it came from our own import, whose answer was lost.
+    /// The repository that it is bound to; none for one that Bindery created and is about to bind.
+    pub repository: Option<RepositoryPath>,
+    /// Whether it came from our own import.
     pub origin: Origin,
 }
 
@@ -282,6 +338,8 @@ pub enum Plan {
     Settled,
     /// These writes, then another look.
     Steps(Vec<Step>),
+    /// Nothing yet: why another look is to be taken later.
+    Wait(String),
     /// Differences that are not mended: `Observe`, or a field that is not ours to write.
     Differs(Vec<Difference>),
     /// Nothing, until a person does something.
@@ -320,8 +378,23 @@ impl Record {
         let remembered = || self.accepted.as_ref().map(|accepted| accepted.key.clone());
         given
             .or_else(remembered)
-            .or_else(|| self.intent.clone())
+            .or_else(|| self.intent.as_ref().map(|intent| intent.key.clone()))
             .unwrap_or_else(|| ProjectKey::default_for(repository))
+    }
+
+    /// Remembers the repository as it was found, once nothing is left to do.
+    pub fn see(&mut self, desired: &Desired, observed: &Observed) {
+        let there = match &observed.repository {
+            RepositoryState::Found(repository) => Some(repository),
+            RepositoryState::Moved(moved) => moved.repository.as_ref(),
+            RepositoryState::Missing => None,
+        };
+        if let Some(there) = there {
+            self.repository = Some(SeenRepository {
+                id: there.id,
+                asked: desired.repository.clone(),
+            });
+        }
     }
 
     /// The acceptance that speaks of this very project. Another uuid is another project, and one that was
@@ -339,6 +412,10 @@ impl Record {
             .accepted
             .as_ref()
             .is_some_and(|accepted| accepted.created_by.is_some());
-        !answered && self.intent.as_ref().is_some_and(|intent| intent.same(key))
+        !answered
+            && self
+                .intent
+                .as_ref()
+                .is_some_and(|intent| intent.key.same(key))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::identity::{ProjectKey, Uid};
 
-use super::{Project, Record};
+use super::{BindingState, Project, Record};
 
 /// What is to happen in SonarQube.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct ReleaseFacts<'a> {
     pub claimed_by_other: bool,
     /// The operator's `--allow-project-deletion`.
     pub deletion_allowed: bool,
+    /// Whether the server removes single bindings; as far as is known, where nobody has looked yet.
+    pub unbinds: bool,
 }
 
 /// The project of a deleted binding.
@@ -48,6 +50,8 @@ pub enum Release {
     Look(ProjectKey),
     /// Delete the project.
     DeleteProject(ProjectKey),
+    /// Remove its binding, as asked for, or in place of a deletion that is not allowed.
+    Unbind(ProjectKey, ReleasePolicy),
     /// Nothing.
     Leave(Leave),
 }
@@ -72,27 +76,46 @@ pub fn release(policy: ReleasePolicy, facts: &ReleaseFacts<'_>) -> Release {
         return Release::Leave(Leave::AsAsked);
     };
     let by_us = |uid: &Option<Uid>| uid.as_ref() == Some(facts.uid);
-    match policy {
-        ReleasePolicy::Orphan => Release::Leave(Leave::AsAsked),
-        ReleasePolicy::Unbind if by_us(&accepted.bound_by) => Release::Leave(Leave::CannotUnbind),
-        ReleasePolicy::Unbind => Release::Leave(Leave::NotOurs),
-        ReleasePolicy::DeleteProject if !by_us(&accepted.created_by) => {
+    let ours = match policy {
+        ReleasePolicy::Orphan => return Release::Leave(Leave::AsAsked),
+        ReleasePolicy::Unbind => by_us(&accepted.bound_by),
+        ReleasePolicy::DeleteProject => by_us(&accepted.created_by),
+    };
+    if !ours {
+        return Release::Leave(Leave::NotOurs);
+    }
+    let deletes = policy == ReleasePolicy::DeleteProject && facts.deletion_allowed;
+    if !deletes && !facts.unbinds {
+        return Release::Leave(match policy {
+            ReleasePolicy::DeleteProject => Leave::DeletionNotAllowed,
+            ReleasePolicy::Unbind | ReleasePolicy::Orphan => Leave::CannotUnbind,
+        });
+    }
+    let project = match facts.seen {
+        Seen::NotYet => return Release::Look(accepted.key.clone()),
+        Seen::Gone => return Release::Leave(Leave::AsAsked),
+        Seen::There(project) => project,
+    };
+    let held = facts.record.holding(project).is_some() && accepted.proves(project);
+    if !held || facts.claimed_by_other {
+        return Release::Leave(Leave::NotOurs);
+    }
+    if deletes {
+        return Release::DeleteProject(project.key.clone());
+    }
+    match &project.binding {
+        BindingState::Unbound => Release::Leave(Leave::AsAsked),
+        BindingState::Bound { repository, .. }
+            if accepted
+                .repository
+                .as_ref()
+                .is_some_and(|written| written.same(repository)) =>
+        {
+            Release::Unbind(project.key.clone(), policy)
+        }
+        // Somebody bound it to something else since.
+        BindingState::Bound { .. } | BindingState::Elsewhere(_) | BindingState::Hidden => {
             Release::Leave(Leave::NotOurs)
         }
-        ReleasePolicy::DeleteProject if !facts.deletion_allowed => {
-            Release::Leave(Leave::DeletionNotAllowed)
-        }
-        ReleasePolicy::DeleteProject => match facts.seen {
-            Seen::NotYet => Release::Look(accepted.key.clone()),
-            Seen::Gone => Release::Leave(Leave::AsAsked),
-            Seen::There(project) => {
-                let held = facts.record.holding(project).is_some();
-                if held && accepted.proves(project) && !facts.claimed_by_other {
-                    Release::DeleteProject(project.key.clone())
-                } else {
-                    Release::Leave(Leave::NotOurs)
-                }
-            }
-        },
     }
 }

@@ -5,7 +5,7 @@ use crate::plan::{Reason, Refusal};
 
 use super::{
     Acceptance, BindingState, Bound, Desired, Mode, Observed, Origin, Project, Record, Repository,
-    Rights, Step, grant, is_bound_to,
+    Rights, Step, grant, is_as_declared,
 };
 
 /// Nothing is there under the effective key.
@@ -14,12 +14,22 @@ pub(super) fn absent(
     observed: &Observed,
     repository: &Repository,
 ) -> Result<Vec<Step>, Refusal> {
+    if let Some(from) = own_import(desired, observed, repository) {
+        return Ok(vec![
+            Step::GrantSelf(from.clone()),
+            Step::Rekey {
+                from,
+                to: desired.key.clone(),
+            },
+        ]);
+    }
     if desired.record.accepted.is_some() {
         // The key is settled and cannot be changed any more: another one is no way out.
-        repository_is_free(desired, observed, &desired.key)?;
+        repository_is_free(desired, observed, repository, &desired.key)?;
     }
-    match residents(desired, observed).as_slice() {
+    match residents(observed, repository).as_slice() {
         [] => import(desired, observed, repository),
+        _ if desired.monorepo => import(desired, observed, repository),
         [only] if !desired.key_given && desired.record.accepted.is_none() => {
             if !desired.access.admits(&desired.repository, only) {
                 // Names nothing: the tenant may not know of that project.
@@ -34,13 +44,14 @@ pub(super) fn absent(
             Ok(vec![Step::Accept(Acceptance {
                 key: only.clone(),
                 id: None,
+                repository: Some(repository.path.clone()),
                 origin: Origin::Found,
             })])
         }
         [only] => Err(Refusal::new(
             Reason::RepositoryAlreadyBound,
             format!(
-                "repository {} is bound to {}: write that key into sonarqubeProject.key to adopt it, or unbind it in SonarQube",
+                "repository {} is bound to {}: write that key into sonarqubeProject.key to adopt it, set monorepo: true to have a second project on this repository, or unbind it in SonarQube",
                 desired.repository,
                 named(desired, std::slice::from_ref(only))
             ),
@@ -56,6 +67,45 @@ pub(super) fn absent(
     }
 }
 
+/// Our own import, which SonarQube gave a key of its own choice. Where its answer was lost, it is told by that key and
+/// by the repository, to which no project was bound when the intent was recorded.
+fn own_import(
+    desired: &Desired,
+    observed: &Observed,
+    repository: &Repository,
+) -> Option<ProjectKey> {
+    let intent = desired.record.intent.as_ref()?;
+    if !observed.capabilities.way.chooses_keys() || !desired.record.is_importing(&desired.key) {
+        return None;
+    }
+    if intent.imported_as.is_some() {
+        return observed.imported.clone();
+    }
+    let mut unheld = observed.bound_to_repository.iter();
+    let found = unheld.find(|bound| bound.held_for.is_none() && is_chosen(&bound.key, repository));
+    found.map(|bound| bound.key.clone())
+}
+
+/// Whether SonarQube gives a repository's project such a key: `PROJECT_slug`, from 9.9 on with an end of its own, and a
+/// long one without its beginning.
+fn is_chosen(key: &ProjectKey, repository: &Repository) -> bool {
+    const KEPT: usize = 200;
+    let path = &repository.path;
+    let place = format!("{}_{}", path.project().replace('~', "_"), path.slug());
+    let (key, place) = (key.folded(), place.to_lowercase());
+    let begins = key.strip_prefix(&place);
+    begins.is_some_and(|end| end.is_empty() || end.starts_with('_')) || place.len() > KEPT
+}
+
+/// Whether an import must not be repeated yet: SonarQube would make a second project.
+pub(super) fn must_wait(steps: &[Step], desired: &Desired, observed: &Observed) -> bool {
+    let imports = steps.iter().any(|step| matches!(step, Step::Import { .. }));
+    imports
+        && observed.capabilities.way.chooses_keys()
+        && observed.import_at_work
+        && desired.record.intent.is_some()
+}
+
 /// A project is there under the effective key, and was not accepted yet.
 pub(super) fn present(
     desired: &Desired,
@@ -64,41 +114,57 @@ pub(super) fn present(
     project: &Project,
 ) -> Result<Vec<Step>, Refusal> {
     let importing = desired.record.is_importing(&project.key);
+    let way = observed.capabilities.way;
     if observed.rights == Rights::Denied || project.binding == BindingState::Hidden {
-        // What our own import made is bound, and of what is bound the uuid is told.
-        return grant(desired, project, importing && project.id.is_some());
+        // What our own import made is bound, and of what is bound the uuid is told; unless it is ours to bind or
+        // to give its key.
+        let ours = project.id.is_some() || way.creates_unbound() || way.chooses_keys();
+        return grant(desired, project, importing && ours);
     }
+    let accept = |bound: Option<&Repository>, origin| {
+        Ok(vec![Step::Accept(Acceptance {
+            key: project.key.clone(),
+            id: project.id.clone(),
+            repository: bound.map(|bound| bound.path.clone()),
+            origin,
+        })])
+    };
     match &project.binding {
+        BindingState::Unbound if importing && way.creates_unbound() => {
+            accept(None, Origin::Imported)
+        }
         BindingState::Unbound if !desired.key_given || desired.mode == Mode::Import => {
             Err(not_asked_for(desired, observed, project))
         }
         BindingState::Unbound => bind(desired, observed, repository, project),
-        BindingState::Bound { .. } if is_bound_to(project, &repository.path) => {
+        // To share what was not shared is asked for by name, and written once it is accepted.
+        BindingState::Bound {
+            repository: found, ..
+        } if is_as_declared(desired, project, repository)
+            || desired.monorepo && found.same(&repository.path) =>
+        {
             let origin = if importing {
                 Origin::Imported
             } else {
                 Origin::Found
             };
-            Ok(vec![Step::Accept(Acceptance {
-                key: project.key.clone(),
-                id: project.id.clone(),
-                origin,
-            })])
+            accept(Some(repository), origin)
         }
         BindingState::Bound {
-            repository: other,
-            monorepo,
+            repository: other, ..
+        } if other.same(&repository.path) => Err(part_of_a_monorepo(desired, project)),
+        BindingState::Bound {
+            repository: other, ..
         } => {
-            let other_place = if other.same(&repository.path) && *monorepo == Some(true) {
-                format!("repository {other} as part of a monorepo")
-            } else if desired.access.admits(other, &project.key) {
+            let other_place = if desired.access.admits(other, &project.key) {
                 format!("repository {other}")
             } else {
                 "another repository".to_owned()
             };
-            Err(already_bound(project, &other_place))
+            Err(already_bound(observed, project, &other_place))
         }
         BindingState::Elsewhere(_) | BindingState::Hidden => Err(already_bound(
+            observed,
             project,
             "a repository of another configuration",
         )),
@@ -109,17 +175,18 @@ pub(super) fn present(
 fn repository_is_free(
     desired: &Desired,
     observed: &Observed,
+    repository: &Repository,
     key: &ProjectKey,
 ) -> Result<(), Refusal> {
-    let mut others = residents(desired, observed);
+    let mut others = residents(observed, repository);
     others.retain(|other| !other.same(key));
-    if others.is_empty() {
+    if others.is_empty() || desired.monorepo {
         return Ok(());
     }
     Err(Refusal::new(
         Reason::RepositoryAlreadyBound,
         format!(
-            "repository {} is bound to {} already: unbind it there before it is bound to {key}",
+            "repository {} is bound to {} already: unbind it there before it is bound to {key}, or set monorepo: true",
             desired.repository,
             named(desired, &others),
         ),
@@ -128,10 +195,10 @@ fn repository_is_free(
 
 /// The projects whose place is the repository. One that another object holds for another repository is drift
 /// of that object, which takes it back: two projects that were swapped by hand would else wait for each other.
-fn residents(desired: &Desired, observed: &Observed) -> Vec<ProjectKey> {
+fn residents(observed: &Observed, repository: &Repository) -> Vec<ProjectKey> {
     let belongs_here = |bound: &&Bound| {
         let home = bound.held_for.as_ref();
-        home.is_none_or(|home| home.same(&desired.repository))
+        home.is_none_or(|home| home.same(&repository.path))
     };
     let residents = observed.bound_to_repository.iter().filter(belongs_here);
     residents.map(|bound| bound.key.clone()).collect()
@@ -145,8 +212,8 @@ pub(super) fn bind(
     project: &Project,
 ) -> Result<Vec<Step>, Refusal> {
     // Nobody is to make room for what would be refused all the same.
-    if observed.way.binds_existing() {
-        repository_is_free(desired, observed, &project.key)?;
+    if observed.capabilities.way.binds_existing() {
+        repository_is_free(desired, observed, repository, &project.key)?;
     }
     Ok(vec![Step::Bind {
         key: project.key.clone(),
@@ -172,28 +239,32 @@ fn import(
             ),
         ));
     }
-    let Record { accepted, intent } = &desired.record;
+    let Record {
+        accepted, intent, ..
+    } = &desired.record;
     let key = if desired.key_given || accepted.is_some() || intent.is_some() {
         desired.key.clone()
     } else {
         // The same key, as Bitbucket would spell it.
         ProjectKey::default_for(&repository.path)
     };
-    Ok(vec![
-        Step::RecordIntent(key.clone()),
+    let name = desired.name.clone();
+    let name = name.unwrap_or_else(|| repository.name.clone());
+    let announcement = Step::RecordIntent(key.clone());
+    let creation = if observed.capabilities.way.creates_unbound() {
+        Step::Create { key, name }
+    } else {
         Step::Import {
             key,
-            name: desired
-                .name
-                .clone()
-                .unwrap_or_else(|| repository.name.clone()),
+            name,
             repository: repository.path.clone(),
-        },
-    ])
+        }
+    };
+    Ok(vec![announcement, creation])
 }
 
 fn not_there(desired: &Desired, observed: &Observed) -> Refusal {
-    let create = if observed.way.binds_existing() {
+    let create = if observed.capabilities.way.binds_existing() {
         "create it, or "
     } else {
         ""
@@ -209,13 +280,13 @@ fn not_there(desired: &Desired, observed: &Observed) -> Refusal {
 
 fn not_asked_for(desired: &Desired, observed: &Observed, project: &Project) -> Refusal {
     let (key, repository) = (&project.key, &desired.repository);
-    let way_out = if observed.way.binds_existing() {
+    let way_out = if observed.capabilities.way.binds_existing() {
         format!(
             "write sonarqubeProject.key: {key} (and a mode other than Import) to bind it to repository {repository}"
         )
     } else {
         format!(
-            "write another sonarqubeProject.key to have repository {repository} imported; this SonarQube cannot bind a project that exists, 25.12 or later can"
+            "write another sonarqubeProject.key to have repository {repository} imported; this SonarQube cannot bind a project that exists: 25.12 or later can, and Developer Edition or later or the community branch plugin on every version"
         )
     };
     Refusal::new(
@@ -224,11 +295,28 @@ fn not_asked_for(desired: &Desired, observed: &Observed, project: &Project) -> R
     )
 }
 
-fn already_bound(project: &Project, place: &str) -> Refusal {
+/// To end the sharing is not asked for by `false`, which is what stands there when nobody thought of it.
+fn part_of_a_monorepo(desired: &Desired, project: &Project) -> Refusal {
     Refusal::new(
         Reason::ProjectAlreadyBound,
         format!(
-            "SonarQube project {} is bound to {place} and is not taken over: choose another sonarqubeProject.key, or remove that binding in SonarQube",
+            "SonarQube project {} is bound to repository {} as part of a monorepo: write monorepo: true and sonarqubeProject.key to adopt it as it is",
+            project.key, desired.repository
+        ),
+    )
+}
+
+fn already_bound(observed: &Observed, project: &Project, place: &str) -> Refusal {
+    // Where what exists cannot be bound, an unbound project is of no use either.
+    let way_out = if observed.capabilities.way.binds_existing() {
+        "choose another sonarqubeProject.key, or remove that binding in SonarQube"
+    } else {
+        "choose another sonarqubeProject.key"
+    };
+    Refusal::new(
+        Reason::ProjectAlreadyBound,
+        format!(
+            "SonarQube project {} is bound to {place} and is not taken over: {way_out}",
             project.key
         ),
     )

@@ -4,11 +4,13 @@ mod creating_only;
 mod drift;
 mod property;
 mod released;
+mod repository_life;
 mod table;
 
 use super::*;
-use crate::identity::{ProjectId, ServerId, Uid};
+use crate::identity::{ProjectId, RepositoryPath, ServerId, Uid};
 use crate::plan::AccessRule;
+use crate::plan::capability::{Capabilities, Support};
 use crate::plan::{Access, Contender, Difference};
 
 const OURS: &str = "uid-ours";
@@ -33,6 +35,8 @@ fn desired() -> Desired {
         name: None,
         visibility: None,
         new_code: None,
+        monorepo: false,
+        follow: false,
         mode: Mode::ImportOrBind,
         management: Management::Full,
         access: Access::Own,
@@ -54,6 +58,7 @@ fn keeping() -> Desired {
                 new_code: None,
             }),
             intent: None,
+            repository: None,
         },
         ..desired()
     }
@@ -102,8 +107,10 @@ fn observed(binding: impl Into<Option<BindingState>>, keys: &[&str]) -> Observed
     Observed {
         server: ServerId::new("server"),
         repository: RepositoryState::Found(Repository {
+            id: 7,
             path: path("PAY/checkout"),
             name: "Checkout".to_owned(),
+            project_name: "Payments".to_owned(),
         }),
         project: binding.into().map(project),
         bound_to_repository: keys.iter().map(|text| resident(text)).collect(),
@@ -111,7 +118,35 @@ fn observed(binding: impl Into<Option<BindingState>>, keys: &[&str]) -> Observed
         claimed_by: None,
         rights: Rights::Assumed,
         branches: None,
-        way: Way::PutBoundProject,
+        capabilities: server(Way::PutBoundProject),
+        imported: None,
+        import_at_work: false,
+    }
+}
+
+/// A server that offers all but what its way excludes.
+fn server(way: Way) -> Capabilities {
+    Capabilities {
+        way,
+        lists_bindings: way != Way::ImportRepository,
+        several: Support::Offered,
+        monorepo: Support::Offered,
+        pull_requests: true,
+    }
+}
+
+/// A redirect to a place that was not looked at.
+fn moved_away(place: &str) -> RepositoryState {
+    RepositoryState::Moved(Moved {
+        place: place.to_owned(),
+        repository: None,
+    })
+}
+
+fn intent(text: &str) -> Intent {
+    Intent {
+        key: key(text),
+        imported_as: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! How SonarQube is made to bind a project, and what a server cannot do that offers less than all of it.
 
 use crate::identity::RepositoryPath;
+use crate::plan::capability::{Outlook, Promise};
 use crate::plan::{Reason, Refusal};
 
 use super::{BindingState, Desired, Mode, Observed, Project, Step, may_know};
@@ -8,53 +9,119 @@ use super::{BindingState, Desired, Mode, Observed, Project, Step, may_know};
 /// How SonarQube is made to bind a project: the best of what the server was found to offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
+    /// `projects/create`, then `alm_settings/set_bitbucket_binding`: Developer Edition and later, or any version with
+    /// the community branch plugin. Binds what exists, and is the only way to remove a single binding.
+    SetBinding,
     /// `PUT /api/v2/dop-translation/bound-projects`, 25.12 and later: creates projects, and binds those that exist.
     PutBoundProject,
     /// `POST` to the same path, 10.5 to 25.11: creates projects, and nothing else.
     PostBoundProject,
+    /// `alm_integrations/import_bitbucketserver_project`, 8.9 to 10.4: creates projects under keys that SonarQube
+    /// chooses, which are changed afterwards.
+    ImportRepository,
 }
 
 impl Way {
+    /// All of them, the best first.
+    pub const ALL: [Self; 4] = [
+        Self::SetBinding,
+        Self::PutBoundProject,
+        Self::PostBoundProject,
+        Self::ImportRepository,
+    ];
+
+    /// Its name in statuses and in the guide.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SetBinding => "SetBinding",
+            Self::PutBoundProject => "PutBoundProject",
+            Self::PostBoundProject => "PostBoundProject",
+            Self::ImportRepository => "ImportRepository",
+        }
+    }
+
     /// SonarQube's call.
     #[must_use]
     pub fn call(self) -> &'static str {
         match self {
+            Self::SetBinding => "POST api/projects/create, api/alm_settings/set_bitbucket_binding",
             Self::PutBoundProject => "PUT api/v2/dop-translation/bound-projects",
             Self::PostBoundProject => "POST api/v2/dop-translation/bound-projects",
+            Self::ImportRepository => "POST api/alm_integrations/import_bitbucketserver_project",
         }
     }
 
     /// Whether a project that exists can be bound.
-    pub(super) fn binds_existing(self) -> bool {
+    #[must_use]
+    pub fn binds_existing(self) -> bool {
         match self {
-            Self::PutBoundProject => true,
-            Self::PostBoundProject => false,
+            Self::SetBinding | Self::PutBoundProject => true,
+            Self::PostBoundProject | Self::ImportRepository => false,
         }
+    }
+
+    /// Whether a single binding can be removed.
+    #[must_use]
+    pub fn unbinds(self) -> bool {
+        match self {
+            Self::SetBinding => true,
+            Self::PutBoundProject | Self::PostBoundProject | Self::ImportRepository => false,
+        }
+    }
+
+    /// Whether a new project begins unbound, and is bound by a call of its own.
+    pub(super) fn creates_unbound(self) -> bool {
+        self == Self::SetBinding
+    }
+
+    /// Whether SonarQube chooses the key of what it imports, and a second import makes a second project (9.9).
+    pub(super) fn chooses_keys(self) -> bool {
+        self == Self::ImportRepository
     }
 }
 
-/// Refuses steps that this server cannot take. Others are not in need of this: an import binds on every way.
+/// Refuses steps that this server cannot take.
 pub(super) fn offered(
     steps: &[Step],
     desired: &Desired,
     observed: &Observed,
 ) -> Result<(), Refusal> {
-    let binds = steps.iter().find_map(|step| match step {
-        Step::Bind { repository, .. } => Some(repository),
+    let capabilities = &observed.capabilities;
+    let writes_binding = |step: &&Step| match step {
+        Step::Import { .. } | Step::Create { .. } | Step::Bind { .. } => true,
         Step::RecordIntent(_)
-        | Step::Import { .. }
+        | Step::Rekey { .. }
         | Step::Accept(_)
         | Step::GrantSelf(_)
         | Step::SetVisibility(..)
         | Step::SetNewCode(..)
-        | Step::RenameMainBranch(..) => None,
-    });
-    match (binds, &observed.project) {
-        (Some(repository), Some(project)) if !observed.way.binds_existing() => {
-            Err(cannot_bind(desired, project, repository))
-        }
-        _ => Ok(()),
+        | Step::RenameMainBranch(..) => false,
+    };
+    let Some(step) = steps.iter().find(writes_binding) else {
+        return Ok(());
+    };
+    if let (Step::Bind { repository, .. }, Some(project)) = (step, &observed.project)
+        && !capabilities.way.binds_existing()
+    {
+        return Err(cannot_bind(desired, project, repository));
     }
+    match capabilities.outlook(Promise::Monorepo) {
+        Outlook::Refused(reason) if desired.monorepo => Err(no_monorepo(reason, capabilities.way)),
+        Outlook::Refused(_) | Outlook::Kept | Outlook::Tried | Outlook::Told => Ok(()),
+    }
+}
+
+fn no_monorepo(reason: Reason, way: Way) -> Refusal {
+    let who = if way == Way::SetBinding {
+        "this edition of SonarQube does not let projects share a repository; Enterprise Edition or later, or the community branch plugin, does"
+    } else {
+        "this version of SonarQube cannot import with the monorepo flag; 10.5 or later can, in every edition"
+    };
+    Refusal::new(
+        reason,
+        format!("spec.monorepo: {who}. Or remove it, and use one SonarQube project per repository"),
+    )
 }
 
 fn cannot_bind(desired: &Desired, project: &Project, repository: &RepositoryPath) -> Refusal {
@@ -63,10 +130,7 @@ fn cannot_bind(desired: &Desired, project: &Project, repository: &RepositoryPath
         Mode::Bind => "choose mode ImportOrBind and ",
         Mode::ImportOrBind | Mode::Import => "",
     };
-    let mut ways_out = vec![
-        "upgrade SonarQube".to_owned(),
-        "bind the project by hand in its settings, where Developer Edition or later or the community branch plugin has that page".to_owned(),
-    ];
+    let mut ways_out = vec!["upgrade SonarQube".to_owned()];
     if desired.record.holding(project).is_some() {
         // The key is settled: another one is no way out.
         if let BindingState::Bound {
@@ -85,10 +149,22 @@ fn cannot_bind(desired: &Desired, project: &Project, repository: &RepositoryPath
             "{mode}write another sonarqubeProject.key to have the repository imported as a new project"
         ));
     }
+    let what = match &project.binding {
+        BindingState::Bound {
+            repository: found,
+            monorepo: Some(flag),
+        } if found.same(repository) => {
+            format!("is bound with monorepo: {flag}")
+        }
+        BindingState::Bound { .. }
+        | BindingState::Unbound
+        | BindingState::Elsewhere(_)
+        | BindingState::Hidden => format!("is not bound to repository {repository}"),
+    };
     Refusal::new(
         Reason::UnsupportedVersion,
         format!(
-            "SonarQube project {key} is not bound to repository {repository}, and this SonarQube cannot bind a project that exists; 25.12 or later can, in every edition. Either {}",
+            "SonarQube project {key} {what}, and this SonarQube cannot bind a project that exists; 25.12 or later can, in every edition, and Developer Edition or later or the community branch plugin on every version. Either {}",
             ways_out.join("; or ")
         ),
     )

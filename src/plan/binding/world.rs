@@ -7,8 +7,9 @@ mod effects;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::identity::{ProjectId, ServerId, Uid};
+use crate::identity::{ProjectId, RepositoryPath, ServerId, Uid};
 use crate::plan::Contender;
+use crate::plan::capability::Capabilities;
 
 use super::*;
 use crate::plan::contest;
@@ -41,6 +42,14 @@ impl Remote {
     }
 }
 
+/// A repository in Bitbucket.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    pub(super) id: i64,
+    pub(super) path: RepositoryPath,
+    pub(super) default_branch: Option<String>,
+}
+
 /// A ProjectBinding: its spec, and its status as stored.
 #[derive(Clone, Debug)]
 pub(super) struct Member {
@@ -51,6 +60,7 @@ pub(super) struct Member {
     pub(super) management: Management,
     pub(super) visibility: Option<Visibility>,
     pub(super) new_code: Option<NewCode>,
+    pub(super) monorepo: bool,
     pub(super) access: Access,
     pub(super) record: Record,
     /// The projects that it rightfully accepted, known to nobody but the judge.
@@ -61,6 +71,25 @@ impl Member {
     /// The key from the spec, else remembered, else the default one.
     pub(super) fn effective_key(&self, record: &Record) -> ProjectKey {
         record.effective_key(self.key.clone(), &self.repository)
+    }
+
+    fn desired(&self, key: ProjectKey, record: &Record) -> Desired {
+        Desired {
+            namespace: "platform".to_owned(),
+            uid: self.uid.clone(),
+            key,
+            key_given: self.key.is_some(),
+            repository: self.repository.clone(),
+            name: None,
+            visibility: self.visibility,
+            new_code: self.new_code.clone(),
+            monorepo: self.monorepo,
+            follow: false,
+            mode: self.mode,
+            management: self.management,
+            access: self.access.clone(),
+            record: record.clone(),
+        }
     }
 
     /// Whether a project was about to be created of which nothing was heard since.
@@ -90,10 +119,9 @@ pub(super) enum Outcome {
 #[derive(Clone, Debug)]
 pub(super) struct World {
     pub(super) server: ServerId,
-    pub(super) way: Way,
+    pub(super) capabilities: Capabilities,
     pub(super) projects: Vec<Remote>,
-    /// Every repository, and its default branch.
-    pub(super) repositories: Vec<(RepositoryPath, Option<String>)>,
+    pub(super) repositories: Vec<Place>,
     pub(super) members: Vec<Member>,
     /// Whether SonarQube gives the creator of a project the rights on it.
     pub(super) creator_is_granted: bool,
@@ -116,11 +144,16 @@ impl World {
         ProjectId::new(format!("uuid-{}", self.made))
     }
 
-    /// What SonarQube tells of a project: before 25.12 its uuid stands in the listing of bindings alone.
+    /// What SonarQube tells of a project. Its uuid stands in the search from 25.12 on, in the list of bindings where
+    /// there is one, and on a page that takes the right to browse.
     pub(super) fn shown(&self, project: &Remote) -> Project {
-        let told = match self.way {
+        let told = match self.capabilities.way {
             Way::PutBoundProject => true,
-            Way::PostBoundProject => matches!(project.binding, BindingState::Bound { .. }),
+            Way::SetBinding | Way::PostBoundProject | Way::ImportRepository => {
+                project.granted
+                    || self.capabilities.lists_bindings
+                        && matches!(project.binding, BindingState::Bound { .. })
+            }
         };
         Project {
             key: project.key.clone(),
@@ -172,13 +205,15 @@ impl World {
         let repository = self
             .repositories
             .iter()
-            .find(|(path, _)| path.same(&member.repository));
+            .find(|place| place.path.same(&member.repository));
         let observed = Observed {
             server: self.server.clone(),
-            repository: repository.map_or(RepositoryState::Missing, |(path, _)| {
+            repository: repository.map_or(RepositoryState::Missing, |place| {
                 RepositoryState::Found(Repository {
-                    path: path.clone(),
-                    name: path.slug().to_owned(),
+                    id: place.id,
+                    path: place.path.clone(),
+                    name: place.path.slug().to_owned(),
+                    project_name: place.path.project().to_owned(),
                 })
             }),
             project: project.map(|project| self.shown(project)),
@@ -202,25 +237,17 @@ impl World {
                 .filter(|_| record.intent.is_some())
                 .map(|project| Branches {
                     main: project.main.clone(),
-                    default: repository.and_then(|(_, branch)| branch.clone()),
+                    default: repository.and_then(|place| place.default_branch.clone()),
                 }),
-            way: self.way,
+            capabilities: self.capabilities,
+            imported: record
+                .intent
+                .as_ref()
+                .and_then(|intent| self.find(intent.imported_as.as_ref()?))
+                .map(|project| project.key.clone()),
+            import_at_work: false,
         };
-        let desired = Desired {
-            namespace: "platform".to_owned(),
-            uid: member.uid.clone(),
-            key,
-            key_given: member.key.is_some(),
-            repository: member.repository.clone(),
-            name: None,
-            visibility: member.visibility,
-            new_code: member.new_code.clone(),
-            mode: member.mode,
-            management: member.management,
-            access: member.access.clone(),
-            record: record.clone(),
-        };
-        (desired, observed)
+        (member.desired(key, record), observed)
     }
 
     /// One pass over one member.
@@ -235,8 +262,11 @@ impl World {
                 match planned {
                     // A refusal writes no key: what was merely accepted in this pass is dropped.
                     Plan::Refused { .. } if self.writes == writes => record = stored,
-                    Plan::Settled | Plan::Differs(_) => record.intent = None,
-                    Plan::Refused { .. } | Plan::Steps(_) => {}
+                    Plan::Settled | Plan::Differs(_) => {
+                        record.intent = None;
+                        record.see(&desired, &observed);
+                    }
+                    Plan::Wait(_) | Plan::Refused { .. } | Plan::Steps(_) => {}
                 }
                 self.members[index].record = record;
                 return Outcome::Rests(planned);

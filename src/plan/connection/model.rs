@@ -1,6 +1,7 @@
 //! What a connection's plan is made from, and what it is made of.
 
 use crate::identity::{ServerId, ServerUrl, SettingId, SettingKey, Uid};
+use crate::plan::capability::Support;
 use crate::plan::{Contender, Difference, Management, Refusal};
 
 /// What a connection declares, and what it remembers.
@@ -63,7 +64,7 @@ pub struct Observed {
     /// All its DevOps platform configurations.
     pub settings: Vec<Setting>,
     /// Whether it takes several configurations for Bitbucket.
-    pub several: bool,
+    pub several: Support,
     /// How many projects are bound through the configuration of the wanted name; read only where its URL differs.
     pub bound_through_namesake: Option<u64>,
     /// `sonar.core.serverBaseURL`, where it was read.

@@ -48,7 +48,11 @@ impl World {
         Observed {
             server: ServerId::new("server"),
             settings: self.settings.clone(),
-            several: self.several,
+            several: if self.several {
+                Support::Offered
+            } else {
+                Support::Missing
+            },
             bound_through_namesake: self.bound,
             server_base_url: self.base_url.clone(),
             claimed_by: None,

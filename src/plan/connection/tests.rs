@@ -63,7 +63,7 @@ fn observed(settings: Vec<Setting>) -> Observed {
     Observed {
         server: ServerId::new("server"),
         settings,
-        several: false,
+        several: Support::Missing,
         bound_through_namesake: None,
         server_base_url: BaseUrl::NotRead,
         claimed_by: None,
@@ -210,7 +210,7 @@ fn a_second_configuration_is_refused_where_one_is_allowed_and_the_one_in_the_way
         "{}",
         refusal.message
     );
-    world.several = true;
+    world.several = Support::Offered;
     assert!(matches!(plan(&desired(), &world), Plan::Steps(_)));
 }
 

@@ -159,7 +159,7 @@ async fn what_is_missing_denied_or_moved_is_told_apart() {
             "{denied:?}"
         );
         let moved = look("PAY", "ledger").await.unwrap();
-        let Lookup::Moved { location } = moved else {
+        let Lookup::Moved { location, .. } = moved else {
             panic!("{moved:?}")
         };
         assert!(

@@ -30,7 +30,7 @@ async fn the_server_tells_what_it_is_and_offers(server: Server) {
         client.edition().await.unwrap().as_deref(),
         Some("community")
     );
-    assert_eq!(client.features().await.unwrap(), [""; 0]);
+    assert_eq!(client.features().await.unwrap(), Some(Vec::new()));
     assert!(!client.has_set_bitbucket_binding().await.unwrap());
     assert_eq!(
         client.has_put_bound_project().await.unwrap(),

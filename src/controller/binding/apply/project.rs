@@ -3,10 +3,11 @@
 use crate::controller::claims::uid;
 use crate::controller::error::Error;
 use crate::controller::event::Occurred;
-use crate::identity::{ProjectKey, RepositoryPath};
+use crate::crd::Intent;
+use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::plan::binding::{Accepted, Way};
 use crate::plan::{Reason, Refusal};
-use crate::sonarqube::{self, BitbucketAnswer, NewBinding};
+use crate::sonarqube::{self, BitbucketAnswer, NewBinding, NewProject};
 
 use crate::controller::binding::Work;
 use crate::controller::session::View;
@@ -21,21 +22,96 @@ pub(in crate::controller::binding) enum Attempt {
 }
 
 impl Work<'_, '_> {
+    /// The project that the next look finds, and takes for our own by the intent.
+    pub(super) async fn create(&mut self, key: &ProjectKey, name: &str) -> Result<(), Error> {
+        let project = NewProject {
+            key,
+            name,
+            visibility: None,
+            main_branch: None,
+        };
+        let created = self.view.sonarqube.create_project(&project).await;
+        let created = created.map_err(|source| self.refused(source));
+        self.unless_nothing_was_made(created)
+    }
+
+    /// What SonarQube imports under a key of its own choice: stored at once, so that the next look gives it ours.
+    async fn import_under_a_chosen_key(
+        &mut self,
+        key: &ProjectKey,
+        repository: &RepositoryPath,
+    ) -> Result<(), Error> {
+        self.assert_setting().await?;
+        let View {
+            sonarqube,
+            setting_key,
+            ..
+        } = self.view;
+        let imported = sonarqube.import_repository(setting_key, repository).await;
+        let imported = imported.map_err(|source| self.not_imported(source));
+        let imported_as = self.unless_nothing_was_made(imported)?;
+        self.tell(
+            Occurred::Imported,
+            format!("imported repository {repository} as SonarQube project {key}"),
+        );
+        if let Some(intent) = self.report.intent.clone() {
+            self.write_intent(Intent {
+                imported_as: Some(imported_as.to_string()),
+                ..intent
+            })
+            .await?;
+        }
+        if let Some(intent) = &mut self.desired.record.intent {
+            intent.imported_as = Some(imported_as);
+        }
+        self.commit();
+        Ok(())
+    }
+
+    /// An import of a version that chooses keys meets what stands under that key.
+    fn not_imported(&self, source: sonarqube::Error) -> Error {
+        if source.is_similar_key() {
+            return Error::refused(
+                Reason::ProjectExists,
+                format!(
+                    "this version of SonarQube imports a repository under the key PROJECT_slug before it gets the one that was asked for, and a project has that key: rename that project's key in SonarQube, or delete it ({source})"
+                ),
+            );
+        }
+        if source.is_malformed_key() {
+            return Error::refused(
+                Reason::UnsupportedVersion,
+                format!(
+                    "this version of SonarQube cannot import personal repositories: 9.9 or later can, or Developer Edition or later or the community branch plugin on every version ({source})"
+                ),
+            );
+        }
+        self.refused(source)
+    }
+
+    /// Takes the intent back where SonarQube has said no: whoever creates the project now is not us.
+    fn unless_nothing_was_made<T>(&mut self, answer: Result<T, Error>) -> Result<T, Error> {
+        if answer
+            .as_ref()
+            .is_err_and(|error| made_nothing(error, self.attempt))
+        {
+            self.desired.record.intent = None;
+            self.commit();
+        }
+        answer
+    }
+
     pub(super) async fn import(
         &mut self,
         key: ProjectKey,
         name: &str,
         repository: RepositoryPath,
     ) -> Result<(), Error> {
-        let bound = match self.write_binding(&key, name, &repository).await {
-            Err(error) if made_nothing(&error, self.attempt) => {
-                // Nothing was created: whoever creates it now is not us.
-                self.desired.record.intent = None;
-                self.commit();
-                return Err(error);
-            }
-            answer => answer?,
-        };
+        if self.view.capabilities.way == Way::ImportRepository {
+            return self.import_under_a_chosen_key(&key, &repository).await;
+        }
+        let bound = self.write_binding(&key, name, &repository).await;
+        let bound = self.unless_nothing_was_made(bound)?;
         let ours = bound.created != Some(false);
         let note = if ours {
             format!("imported repository {repository} as SonarQube project {key}")
@@ -65,14 +141,18 @@ impl Work<'_, '_> {
         name: &str,
         repository: RepositoryPath,
     ) -> Result<(), Error> {
-        let bound = self.write_binding(&key, name, &repository).await?;
+        let id = self.write_existing_binding(&key, name, &repository).await?;
         let before = self
             .desired
             .record
             .accepted
             .take()
             .filter(|accepted| accepted.key.same(&key));
-        let kind = if before.is_some() {
+        // What was accepted unbound is our own, on its way.
+        let was_bound = before
+            .as_ref()
+            .is_some_and(|accepted| accepted.repository.is_some());
+        let kind = if was_bound {
             Occurred::DriftCorrected
         } else {
             Occurred::Bound
@@ -81,13 +161,13 @@ impl Work<'_, '_> {
             kind,
             format!("bound SonarQube project {key} to repository {repository}"),
         );
-        let (created_by, new_code) = before.map_or((None, None), |accepted| {
-            (accepted.created_by, accepted.new_code)
+        let (created_by, new_code) = before.as_ref().map_or((None, None), |accepted| {
+            (accepted.created_by.clone(), accepted.new_code.clone())
         });
         self.hold(Accepted {
             server: self.view.server.clone(),
             key,
-            id: Some(bound.project),
+            id: id.or_else(|| before.as_ref()?.id.clone()),
             created_by,
             bound_by: Some(self.own().clone()),
             repository: Some(repository),
@@ -95,6 +175,29 @@ impl Work<'_, '_> {
         });
         self.commit();
         Ok(())
+    }
+
+    /// Binds a project that exists, and returns its id where that is told.
+    async fn write_existing_binding(
+        &self,
+        project: &ProjectKey,
+        name: &str,
+        repository: &RepositoryPath,
+    ) -> Result<Option<ProjectId>, Error> {
+        if self.view.capabilities.way != Way::SetBinding {
+            let bound = self.write_binding(project, name, repository).await?;
+            return Ok(Some(bound.project));
+        }
+        self.assert_setting().await?;
+        let View {
+            sonarqube,
+            setting_key,
+            ..
+        } = self.view;
+        let monorepo = self.desired.monorepo;
+        let answer = sonarqube.set_bitbucket_binding(project, setting_key, repository, monorepo);
+        answer.await.map_err(|source| self.refused(source))?;
+        Ok(None)
     }
 
     async fn write_binding(
@@ -109,33 +212,37 @@ impl Work<'_, '_> {
             name,
             setting: &self.view.setting,
             repository,
-            monorepo: false,
+            monorepo: self.desired.monorepo,
             new_code: None,
         };
         let sonarqube = &self.view.sonarqube;
-        let answer = match self.view.way {
-            Way::PutBoundProject => sonarqube.put_bound_project(&binding).await,
-            Way::PostBoundProject => sonarqube.post_bound_project(&binding).await,
+        let answer = if self.view.capabilities.way == Way::PutBoundProject {
+            sonarqube.put_bound_project(&binding).await
+        } else {
+            sonarqube.post_bound_project(&binding).await
         };
-        answer.map_err(|source| {
-            if source.bitbucket_answer() == Some(BitbucketAnswer::TokenMissing) {
-                // Somebody removed it, or our user is another one now: the connection stores it again.
-                let connection = &self.reference.connection;
-                self.context.memories.distrust_import(&uid(&**connection));
-                self.context.doubt(connection);
-                return Error::Retry(Refusal::new(
-                    Reason::ConnectionNotReady,
-                    "SonarQube has no import token for the operator's user: the connection stores it again",
-                ));
-            }
-            if source.is_setting_unknown() {
-                return self.setting_changed();
-            }
-            Error::SonarQube {
-                url: sonarqube.url().to_string(),
-                source,
-            }
-        })
+        answer.map_err(|source| self.refused(source))
+    }
+
+    /// What SonarQube's answer to a write means.
+    fn refused(&self, source: sonarqube::Error) -> Error {
+        if source.bitbucket_answer() == Some(BitbucketAnswer::TokenMissing) {
+            // Somebody removed it, or our user is another one now: the connection stores it again.
+            let connection = &self.reference.connection;
+            self.context.memories.distrust_import(&uid(&**connection));
+            self.context.doubt(connection);
+            return Error::Retry(Refusal::new(
+                Reason::ConnectionNotReady,
+                "SonarQube has no import token for the operator's user: the connection stores it again",
+            ));
+        }
+        if source.is_setting_unknown() {
+            return self.setting_changed();
+        }
+        Error::SonarQube {
+            url: self.view.sonarqube.url().to_string(),
+            source,
+        }
     }
 
     /// SonarQube sends the import token to the setting's URL: it must be ours at this moment.

@@ -8,6 +8,7 @@ use crate::controller::event::{Occurred, Occurrence};
 use crate::controller::status::{self, Precondition};
 use crate::crd::{AppliedSecrets, BitbucketConnectionStatus, ConfigurationIntent};
 use crate::identity::{ServerUrl, SettingId, SettingKey, Uid};
+use crate::plan::capability::Support;
 use crate::plan::connection::{
     Observed, Recorded, Setting, Step, TokenInUpdate, TokenState, Validation,
 };
@@ -117,7 +118,12 @@ impl Sync<'_> {
             if !matches!(source, sonarqube::Error::Transport(_)) {
                 self.record.intent = None;
             }
-            return Err(limit(&source).unwrap_or_else(|| failed(sonarqube, source)));
+            if source.is_configuration_limit() {
+                // The next look plans with it, and names the one in the way.
+                self.health.capabilities.several = Support::Missing;
+                return Ok(());
+            }
+            return Err(failed(sonarqube, source));
         }
         self.tell(
             Occurred::Created,
@@ -171,6 +177,7 @@ impl Sync<'_> {
         let before = observed.settings.iter().find(|setting| setting.id == id);
         let url_differed = before.is_some_and(|setting| !self.desired.url.same(&setting.url));
         if let Some(name) = rename {
+            self.renamed(&id, key, name);
             self.tell(
                 Occurred::DriftCorrected,
                 format!("renamed configuration {key} of SonarQube to {name}"),
@@ -198,7 +205,31 @@ impl Sync<'_> {
                     format!("gave configuration {key} of SonarQube its new token"),
                 );
             }
-            self.applied(&id, Which::Write);
+            // After a rename perhaps another one than before.
+            if let Some(id) = self.id() {
+                self.applied(&id, Which::Write);
+            }
+        }
+    }
+
+    /// Where the key stands for the id, a rename makes another one.
+    fn renamed(&mut self, id: &SettingId, key: &SettingKey, name: &SettingKey) {
+        if *id != SettingId::of_key(key) {
+            return;
+        }
+        let now = SettingId::of_key(name);
+        if let Some(applied) = &mut self.record.applied {
+            applied.configuration_id = now.to_string();
+        }
+        let pushed = &mut self.memory.pushed;
+        for (place, _) in [&mut pushed.write, &mut pushed.import]
+            .into_iter()
+            .flatten()
+        {
+            place.clone_from(&now);
+        }
+        if let Some((recorded, _)) = &mut self.record.configuration {
+            recorded.id = now;
         }
     }
 
@@ -279,16 +310,6 @@ impl Sync<'_> {
     fn tell(&mut self, kind: Occurred, note: String) {
         self.occurrences.push(Occurrence::new(kind, note));
     }
-}
-
-/// SonarQube checks the limit of its edition before anything else.
-fn limit(source: &sonarqube::Error) -> Option<Error> {
-    source.is_configuration_limit().then(|| {
-        Error::refused(
-            Reason::ConfigurationLimit,
-            "this SonarQube allows one Bitbucket configuration, and another one was just created: look again with kubectl get bbconn, or set spec.configurationName to the one that is there",
-        )
-    })
 }
 
 /// SonarQube took the configuration and says that it does not work.

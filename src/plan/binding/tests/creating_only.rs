@@ -4,8 +4,11 @@ use super::table::{row, verdict};
 use super::*;
 
 fn creating_only(observed: Observed) -> Observed {
-    let way = Way::PostBoundProject;
-    let mut observed = Observed { way, ..observed };
+    let capabilities = server(Way::PostBoundProject);
+    let mut observed = Observed {
+        capabilities,
+        ..observed
+    };
     // It tells the uuid of a project that is bound, and of no other.
     if let Some(project) = &mut observed.project
         && !matches!(project.binding, BindingState::Bound { .. })
@@ -84,8 +87,8 @@ fn a_refusal_names_what_is_missing_who_has_it_and_what_to_do() {
     for part in [
         "PAY:checkout is not bound to repository PAY/checkout",
         "cannot bind a project that exists; 25.12 or later can, in every edition",
-        "Either upgrade SonarQube; or bind the project by hand",
         "Developer Edition or later or the community branch plugin",
+        "Either upgrade SonarQube",
         "or write another sonarqubeProject.key",
     ] {
         assert!(message.contains(part), "no {part:?} in {message:?}");
@@ -161,7 +164,7 @@ fn a_project_deleted_by_hand_is_imported_again_and_taken_for_our_own_if_the_answ
     let gone = creating_only(observed(None, &[]));
     assert_eq!(verdict(&plan(&keeping(), &gone)), "import");
     let mut awaiting = keeping();
-    awaiting.record.intent = Some(key("PAY:checkout"));
+    awaiting.record.intent = Some(intent("PAY:checkout"));
     let accepted = awaiting.record.accepted.as_mut().unwrap();
     (accepted.id, accepted.created_by, accepted.bound_by) = (None, None, None);
     assert_eq!(
@@ -181,7 +184,7 @@ fn rights_are_granted_only_on_what_is_provably_ours() {
     );
     let hidden = creating_only(observed(BindingState::Hidden, &[]));
     let mut awaiting = desired();
-    awaiting.record.intent = Some(key("PAY:checkout"));
+    awaiting.record.intent = Some(intent("PAY:checkout"));
     for unproven in [keeping(), awaiting] {
         refused(plan(&unproven, &hidden), Reason::PermissionMissing);
     }

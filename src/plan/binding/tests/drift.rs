@@ -76,12 +76,12 @@ fn a_project_recreated_by_hand_under_the_same_key_must_pass_the_table_again() {
 #[test]
 fn a_swapped_server_makes_every_memory_worthless() {
     let mut record = keeping().record;
-    record.intent = Some(key("PAY:checkout"));
+    record.intent = Some(intent("PAY:checkout"));
     assert_eq!(record.clone().on(&ServerId::new("server")), record);
     assert_eq!(record.on(&ServerId::new("another")), Record::default());
     let intent = Record {
-        accepted: None,
-        intent: Some(key("PAY:checkout")),
+        intent: Some(intent("PAY:checkout")),
+        ..Record::default()
     };
     assert_eq!(intent.clone().on(&ServerId::new("server")), intent);
 }
@@ -94,8 +94,10 @@ fn another_repository_in_the_spec_re_points_the_project_where_it_is_free() {
     };
     let mut found = observed(bound("PAY/checkout"), &[]);
     found.repository = RepositoryState::Found(Repository {
+        id: 8,
         path: path("PAY/kasse"),
         name: "Kasse".to_owned(),
+        project_name: "Payments".to_owned(),
     });
     assert!(matches!(
         steps(plan(&moved, &found)).as_slice(),
@@ -125,7 +127,7 @@ fn a_repository_that_is_missing_or_moved_stops_everything_and_is_named() {
         message.contains("PAY/checkout") && message.contains("spec.repository"),
         "{message}"
     );
-    found.repository = RepositoryState::Moved("OPS/checkout".to_owned());
+    found.repository = moved_away("OPS/checkout");
     let message = refused(plan(&keeping(), &found), Reason::RepositoryMoved);
     assert!(
         message.contains("to OPS/checkout: write the new place into spec.repository"),
@@ -210,7 +212,7 @@ fn denied_rights_are_granted_on_our_own_and_asked_for_on_others() {
     let mut denied = equal();
     denied.rights = Rights::Denied;
     let mut awaiting = desired();
-    awaiting.record.intent = Some(key("PAY:checkout"));
+    awaiting.record.intent = Some(intent("PAY:checkout"));
     for found in [denied, observed(BindingState::Hidden, &[])] {
         for ours in [keeping(), awaiting.clone()] {
             assert_eq!(

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::plan::binding::world::{Fault, Maker, Member, Outcome, Remote, World};
+use crate::plan::binding::world::{Fault, Maker, Member, Outcome, Place, Remote, World};
+use crate::plan::capability::{Capabilities, Support};
 
 const KEYS: [&str; 5] = ["PAY:a", "PAY:b", "OPS:c", "legacy", "pay:B"];
 const REPOSITORIES: [&str; 4] = ["PAY/a", "PAY/b", "OPS/c", "OPS/gone"];
@@ -20,6 +21,8 @@ enum Event {
     Revoke(usize),
     /// The spec names another repository.
     Move(usize, usize),
+    /// A repository is deleted, and another one created under its name.
+    Recreate(usize),
 }
 
 fn link(choice: usize, monorepo: bool) -> BindingState {
@@ -51,6 +54,17 @@ fn by_hand(world: &mut World, name: &str, binding: BindingState) {
     });
 }
 
+/// Whether nobody but its repository tells where a project comes from: imported under a key of SonarQube's choice, and
+/// the answer was lost. Who re-points it then makes it a stranger.
+fn is_unheard_of(world: &World, project: usize) -> bool {
+    let Maker::Binding(member) = world.projects[project].maker else {
+        return false;
+    };
+    let intent = world.members[member].record.intent.as_ref();
+    world.capabilities.way == Way::ImportRepository
+        && intent.is_some_and(|intent| intent.imported_as.is_none())
+}
+
 impl Event {
     fn happen(&self, world: &mut World) {
         let count = world.projects.len();
@@ -59,7 +73,9 @@ impl Event {
                 let member = member % world.members.len();
                 world.pass(member);
             }
-            Self::Point(project, choice, monorepo) if count > 0 => {
+            Self::Point(project, choice, monorepo)
+                if count > 0 && !is_unheard_of(world, project % count) =>
+            {
                 world.projects[project % count].binding = link(choice, monorepo);
             }
             Self::Delete(project) if count > 0 => {
@@ -83,6 +99,10 @@ impl Event {
                     member.repository = path(REPOSITORIES[repository]);
                 }
             }
+            Self::Recreate(repository) => {
+                let count = world.repositories.len();
+                world.repositories[repository % count].id += 100;
+            }
             Self::Point(..)
             | Self::Delete(_)
             | Self::Create(..)
@@ -105,6 +125,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => (0..8_usize, visibilities()).prop_map(|(a, b)| Event::Publish(a, b)),
         1 => (0..8_usize).prop_map(Event::Revoke),
         1 => (0..3_usize, 0..REPOSITORIES.len()).prop_map(|(a, b)| Event::Move(a, b)),
+        1 => (0..3_usize).prop_map(Event::Recreate),
     ];
     prop::collection::vec(event, 0..24)
 }
@@ -139,14 +160,24 @@ fn members() -> impl Strategy<Value = Member> {
         ),
         modes,
         management,
-        (prop::option::of(visibilities()), new_code),
+        (
+            prop::option::of(visibilities()),
+            new_code,
+            prop::bool::weighted(0.2),
+        ),
         accesses(),
     )
         .prop_map(
-            |((named, repository, folded), mode, management, (visibility, new_code), access)| {
+            |(
+                (named, repository, folded),
+                mode,
+                management,
+                (visibility, new_code, monorepo),
+                access,
+            )| {
                 let repository = REPOSITORIES[repository];
-                // Admission refuses mode Bind without a key.
-                let named = named.or((mode == Mode::Bind).then_some(0));
+                // Admission refuses mode Bind, and monorepo, without a key.
+                let named = named.or((mode == Mode::Bind || monorepo).then_some(0));
                 Member {
                     uid: Uid::new(""),
                     key: named.map(|index| key(KEYS[index])),
@@ -159,6 +190,7 @@ fn members() -> impl Strategy<Value = Member> {
                     management,
                     visibility,
                     new_code,
+                    monorepo,
                     access,
                     record: Record::default(),
                     rightful: std::collections::BTreeSet::new(),
@@ -167,8 +199,20 @@ fn members() -> impl Strategy<Value = Member> {
         )
 }
 
-fn ways() -> impl Strategy<Value = Way> {
-    prop_oneof![Just(Way::PutBoundProject), Just(Way::PostBoundProject)]
+/// The servers that there are: each way with and without what some of its versions and editions lack.
+fn servers() -> impl Strategy<Value = Capabilities> {
+    let support = prop_oneof![Just(Support::Offered), Just(Support::Missing)];
+    (prop::sample::select(&Way::ALL), any::<bool>(), support).prop_map(
+        |(way, lists_bindings, monorepo)| Capabilities {
+            lists_bindings: match way {
+                Way::SetBinding => lists_bindings,
+                Way::PutBoundProject | Way::PostBoundProject => true,
+                Way::ImportRepository => false,
+            },
+            monorepo,
+            ..server(way)
+        },
+    )
 }
 
 fn worlds() -> impl Strategy<Value = World> {
@@ -177,17 +221,22 @@ fn worlds() -> impl Strategy<Value = World> {
         prop::collection::vec(members(), 1..4),
         by_hands,
         any::<bool>(),
-        ways(),
+        servers(),
     )
-        .prop_map(|(members, by_hands, creator_is_granted, way)| {
+        .prop_map(|(members, by_hands, creator_is_granted, capabilities)| {
             let mut world = World {
                 server: ServerId::new("server"),
-                way,
+                capabilities,
                 projects: Vec::new(),
                 repositories: REPOSITORIES[..3]
                     .iter()
                     .zip([Some("trunk"), Some("main"), None])
-                    .map(|(name, branch)| (path(name), branch.map(str::to_owned)))
+                    .zip(1..)
+                    .map(|((name, branch), id)| Place {
+                        id,
+                        path: path(name),
+                        default_branch: branch.map(str::to_owned),
+                    })
                     .collect(),
                 members,
                 creator_is_granted,
@@ -302,6 +351,7 @@ proptest! {
                     seen: shown.as_ref().map_or(Seen::Gone, Seen::There),
                     claimed_by_other,
                     deletion_allowed: true,
+                    unbinds: true,
                 });
                 if let Release::DeleteProject(_) = released {
                     prop_assert!(!claimed_by_other);
@@ -314,18 +364,28 @@ proptest! {
 
 #[test]
 fn the_worlds_are_not_idle() {
-    for way in [Way::PutBoundProject, Way::PostBoundProject] {
-        is_not_idle(way);
+    // Import, GrantSelf, SetVisibility, SetNewCode, RenameMainBranch: nothing twice; and what a way has more.
+    for (way, writes) in [
+        (Way::PutBoundProject, 5),
+        (Way::PostBoundProject, 5),
+        (Way::SetBinding, 6),
+        (Way::ImportRepository, 6),
+    ] {
+        is_not_idle(way, writes);
     }
 }
 
-fn is_not_idle(way: Way) {
+fn is_not_idle(way: Way, writes: usize) {
     let mut world = World {
         members: Vec::new(),
         projects: Vec::new(),
-        repositories: vec![(path("PAY/a"), Some("trunk".to_owned()))],
+        repositories: vec![Place {
+            id: 1,
+            path: path("PAY/a"),
+            default_branch: Some("trunk".to_owned()),
+        }],
         server: ServerId::new("server"),
-        way,
+        capabilities: server(way),
         creator_is_granted: false,
         faults: [(1, Fault::AnswerLost)].into(),
         steps: 0,
@@ -340,6 +400,7 @@ fn is_not_idle(way: Way) {
         management: Management::Full,
         visibility: Some(Visibility::Public),
         new_code: Some(NewCode::PreviousVersion),
+        monorepo: false,
         access: Access::Own,
         record: Record::default(),
         rightful: std::collections::BTreeSet::new(),
@@ -351,6 +412,5 @@ fn is_not_idle(way: Way) {
     assert_eq!(project.visibility, Visibility::Public);
     assert_eq!(project.new_code, Some(NewCode::PreviousVersion));
     assert!(project.granted);
-    // Import, GrantSelf, SetVisibility, SetNewCode, RenameMainBranch: nothing twice.
-    assert_eq!((world.projects.len(), world.writes), (1, 5));
+    assert_eq!((world.projects.len(), world.writes), (1, writes));
 }

@@ -16,6 +16,7 @@ fn released(
         seen: Seen::NotYet,
         claimed_by_other: false,
         deletion_allowed: true,
+        unbinds: false,
     };
     change(&mut desired, &mut found, &mut flags);
     let facts = ReleaseFacts {
@@ -60,6 +61,7 @@ fn a_project_is_looked_at_before_it_goes() {
         seen: Seen::NotYet,
         claimed_by_other: false,
         deletion_allowed: true,
+        unbinds: false,
     };
     assert_eq!(
         release(ReleasePolicy::DeleteProject, &facts),

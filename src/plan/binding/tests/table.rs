@@ -8,6 +8,7 @@ pub(super) fn verdict(plan: &Plan) -> String {
         Plan::Refused { refusal, .. } => refusal.reason.as_str().to_owned(),
         Plan::Settled => "settled".to_owned(),
         Plan::Differs(_) => "differs".to_owned(),
+        Plan::Wait(_) => "wait".to_owned(),
         Plan::Steps(steps) => match steps.as_slice() {
             [Step::RecordIntent(intent), Step::Import { key, .. }] if intent == key => {
                 "import".to_owned()
@@ -139,13 +140,13 @@ fn an_import_takes_the_declared_name_else_the_repositorys() {
 #[test]
 fn an_import_whose_answer_was_lost_is_taken_for_our_own() {
     let mut awaiting = desired();
-    awaiting.record.intent = Some(key("pay:checkout"));
+    awaiting.record.intent = Some(intent("pay:checkout"));
     assert_eq!(
         verdict(&plan(&awaiting, &equal())),
         "accept PAY:checkout Imported"
     );
     assert_eq!(verdict(&plan(&awaiting, &observed(None, &[]))), "import");
-    awaiting.record.intent = Some(key("another"));
+    awaiting.record.intent = Some(intent("another"));
     assert_eq!(
         verdict(&plan(&awaiting, &equal())),
         "accept PAY:checkout Found"
@@ -155,7 +156,7 @@ fn an_import_whose_answer_was_lost_is_taken_for_our_own() {
 #[test]
 fn an_intent_whose_answer_came_is_no_proof_for_a_later_project() {
     let mut answered = keeping();
-    answered.record.intent = Some(key("PAY:checkout"));
+    answered.record.intent = Some(intent("PAY:checkout"));
     let mut recreated = equal();
     recreated.project.as_mut().unwrap().id = Some(ProjectId::new("uuid-2"));
     assert_eq!(
@@ -232,7 +233,7 @@ fn a_tenant_reads_no_names_outside_its_access() {
         ..desired()
     };
     let mut moved = equal();
-    moved.repository = RepositoryState::Moved("OPS/secret".to_owned());
+    moved.repository = moved_away("OPS/secret");
     let rows = [
         (
             &desired(),
@@ -275,7 +276,7 @@ fn a_tenant_reads_no_names_outside_its_access() {
 #[test]
 fn a_tenant_reads_the_names_within_its_access() {
     let mut moved = equal();
-    moved.repository = RepositoryState::Moved("PAY/kasse".to_owned());
+    moved.repository = moved_away("PAY/kasse");
     let message = refused(plan(&tenant(desired()), &moved), Reason::RepositoryMoved);
     assert!(message.contains("to PAY/kasse: write"), "{message}");
 }

@@ -14,11 +14,29 @@ impl World {
                 self.accept(index, record, acceptance);
                 return;
             }
+            Step::Create { key, name } => {
+                self.create(index, key, name);
+            }
+            Step::Import {
+                key, repository, ..
+            } if self.capabilities.way.chooses_keys() => {
+                self.import_under_a_chosen_key(index, record, (key, repository));
+            }
             Step::Import {
                 key,
                 name,
                 repository,
             } => self.import(index, record, (key, name, repository)),
+            Step::Rekey { from, to } => {
+                assert!(self.find(to).is_none(), "{to} is there already");
+                let project = self.at(from);
+                assert_eq!(
+                    project.maker,
+                    Maker::Binding(index),
+                    "a stranger got another key: {project:?}"
+                );
+                project.key = to.clone();
+            }
             Step::Bind {
                 key,
                 name,
@@ -65,17 +83,12 @@ impl World {
         project
     }
 
-    fn import(
-        &mut self,
-        index: usize,
-        record: &mut Record,
-        (key, name, repository): (&ProjectKey, &str, &RepositoryPath),
-    ) {
+    /// A new project, bound to nothing; nobody remembers it yet.
+    fn create(&mut self, index: usize, key: &ProjectKey, name: &str) -> ProjectId {
         assert!(
             self.find(key).is_none(),
             "{key} is there: an import would seize it"
         );
-        self.is_free(index, key, repository);
         assert!(
             self.projects
                 .iter()
@@ -94,12 +107,48 @@ impl World {
             main: "main".to_owned(),
             maker: Maker::Binding(index),
         });
+        id
+    }
+
+    fn import(
+        &mut self,
+        index: usize,
+        record: &mut Record,
+        (key, name, repository): (&ProjectKey, &str, &RepositoryPath),
+    ) {
+        self.is_free(index, key, repository);
+        let id = self.create(index, key, name);
         record.accepted = Some(Accepted {
-            id: Some(id.clone()),
+            id: Some(id),
             created_by: Some(self.members[index].uid.clone()),
             ..self.acceptance_of(key, None)
         });
         self.point(index, record, key, repository);
+    }
+
+    /// SonarQube chooses the key, and its answer is stored at once.
+    fn import_under_a_chosen_key(
+        &mut self,
+        index: usize,
+        record: &mut Record,
+        (key, repository): (&ProjectKey, &RepositoryPath),
+    ) {
+        self.is_free(index, key, repository);
+        let chosen = ProjectKey::reported(format!(
+            "{}_{}_{}",
+            repository.project(),
+            repository.slug(),
+            self.made
+        ));
+        self.create(index, &chosen, repository.slug());
+        self.at(&chosen).binding = BindingState::Bound {
+            repository: repository.clone(),
+            monorepo: Some(false),
+        };
+        for intent in [&mut record.intent, &mut self.members[index].record.intent] {
+            let intent = intent.as_mut().unwrap();
+            intent.imported_as = Some(chosen.clone());
+        }
     }
 
     fn bind(
@@ -108,11 +157,8 @@ impl World {
         record: &mut Record,
         (key, name, repository): (&ProjectKey, &str, &RepositoryPath),
     ) {
-        assert_eq!(
-            self.way,
-            Way::PutBoundProject,
-            "this server binds no project that exists"
-        );
+        let way = self.capabilities.way;
+        assert!(way.binds_existing(), "{way:?} binds no project that exists");
         self.is_free(index, key, repository);
         let member = &self.members[index];
         let project = self.find(key).unwrap();
@@ -136,11 +182,14 @@ impl World {
     fn accept(&mut self, index: usize, record: &mut Record, acceptance: &Acceptance) {
         let member = &self.members[index];
         let project = self.find(&acceptance.key).unwrap();
-        assert!(
-            project.is_bound_to(&member.repository),
-            "a stranger was accepted: {project:?}"
-        );
         let imported = acceptance.origin == Origin::Imported;
+        let as_it_should_be = match &acceptance.repository {
+            Some(repository) => {
+                repository.same(&member.repository) && project.is_bound_to(repository)
+            }
+            None => imported && project.binding == BindingState::Unbound,
+        };
+        assert!(as_it_should_be, "a stranger was accepted: {project:?}");
         assert!(
             !imported || project.maker != Maker::Hand,
             "a project made by hand was taken for our own: {project:?}"
@@ -151,8 +200,8 @@ impl World {
         let passed = acceptance.id.is_some();
         record.accepted = Some(Accepted {
             created_by: uid.clone(),
-            bound_by: uid,
-            repository: Some(member.repository.clone()),
+            bound_by: uid.filter(|_| acceptance.repository.is_some()),
+            repository: acceptance.repository.clone(),
             ..self.acceptance_of(&acceptance.key, acceptance.id.clone())
         });
         if passed {
@@ -179,10 +228,11 @@ impl World {
         key: &ProjectKey,
         repository: &RepositoryPath,
     ) {
+        let monorepo = Some(self.members[index].monorepo);
         let project = self.at(key);
         project.binding = BindingState::Bound {
             repository: repository.clone(),
-            monorepo: Some(false),
+            monorepo,
         };
         let id = project.id.clone();
         let member = &mut self.members[index];
@@ -194,6 +244,9 @@ impl World {
     }
 
     fn is_free(&self, index: usize, key: &ProjectKey, repository: &RepositoryPath) {
+        if self.members[index].monorepo {
+            return;
+        }
         // One that strayed here from another member's repository is taken back by that member.
         let strayed = |project: &Remote| {
             let home = self.held_for(index, project);
@@ -212,7 +265,10 @@ impl World {
 impl Record {
     /// What [`Step::RecordIntent`] asks the shell to store.
     fn intend(&mut self, key: &ProjectKey) {
-        self.intent = Some(key.clone());
+        self.intent = Some(Intent {
+            key: key.clone(),
+            imported_as: None,
+        });
         if let Some(accepted) = &mut self.accepted {
             accepted.id = None;
             accepted.created_by = None;

@@ -122,6 +122,41 @@ impl Profile {
         self.version.is_at_least(version)
     }
 
+    /// `set_bitbucket_binding` and what belongs to it.
+    pub(crate) const fn sets_bindings(self) -> bool {
+        !matches!(self.edition, Edition::Community)
+    }
+
+    /// Whether several settings of one platform are taken.
+    pub(crate) const fn takes_several_settings(self) -> bool {
+        matches!(self.edition, Edition::BranchPlugin | Edition::Enterprise)
+    }
+
+    /// `features/list`, 9.6 and later: what edition and plugin give.
+    pub(crate) const fn features(self) -> &'static [&'static str] {
+        match self.edition {
+            Edition::Community => &[],
+            Edition::BranchPlugin | Edition::Enterprise => {
+                &["multiple-alm", "branch-support", "monorepo"]
+            }
+            Edition::Developer => &["branch-support"],
+        }
+    }
+
+    /// Whether `features/list` is there.
+    pub(crate) const fn lists_features(self) -> bool {
+        self.is_at_least((9, 6))
+    }
+
+    /// As `navigation/global` tells it: the plugin leaves it as it is.
+    pub(crate) const fn edition_name(self) -> &'static str {
+        match self.edition {
+            Edition::Community | Edition::BranchPlugin => "community",
+            Edition::Developer => "developer",
+            Edition::Enterprise => "enterprise",
+        }
+    }
+
     /// `projects/search` tells `projectUuid` since 2025.6.
     pub(crate) const fn tells_project_ids(self) -> bool {
         self.is_at_least((25, 6))

@@ -2,6 +2,7 @@
 
 mod alm_integrations;
 mod alm_settings;
+mod bindings;
 mod branches;
 mod dop_translation;
 mod import;
@@ -96,6 +97,7 @@ const ROUTES: &[&[Route]] = &[
     branches::ROUTES,
     new_code::ROUTES,
     alm_settings::ROUTES,
+    bindings::ROUTES,
     alm_integrations::ROUTES,
     dop_translation::ROUTES,
 ];

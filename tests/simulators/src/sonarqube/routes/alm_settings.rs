@@ -30,30 +30,29 @@ fn create_bitbucket(visit: &mut Visit<'_>) -> Answer {
     visit.demand(GlobalPermission::Admin)?;
     let (key, url) = (visit.bounded("key", 200)?, visit.bounded("url", 2000)?);
     let token = visit.bounded("personalAccessToken", 2000)?;
-    create(visit.world, Platform::Bitbucket, &key, &url, &token)
+    create(visit, Platform::Bitbucket, &key, &url, &token)
 }
 
 fn create_bitbucketcloud(visit: &mut Visit<'_>) -> Answer {
     visit.demand(GlobalPermission::Admin)?;
     let key = visit.bounded("key", 200)?;
     let secret = visit.required("clientSecret")?;
-    create(visit.world, Platform::BitbucketCloud, &key, "", &secret)
+    create(visit, Platform::BitbucketCloud, &key, "", &secret)
 }
 
 fn create_gitlab(visit: &mut Visit<'_>) -> Answer {
     visit.demand(GlobalPermission::Admin)?;
     let (key, url) = (visit.bounded("key", 200)?, visit.bounded("url", 2000)?);
     let token = visit.bounded("personalAccessToken", 2000)?;
-    create(visit.world, Platform::GitLab, &key, &url, &token)
+    create(visit, Platform::GitLab, &key, &url, &token)
 }
 
 /// The limit of the edition comes before the duplicate.
-fn create(world: &mut World, platform: Platform, key: &str, url: &str, token: &str) -> Answer {
-    let other = world.settings.iter().map(|setting| setting.platform);
-    if let Some(other) = other
-        .into_iter()
-        .find(|other| other.shares_limit_with(platform))
-    {
+fn create(visit: &mut Visit<'_>, platform: Platform, key: &str, url: &str, token: &str) -> Answer {
+    let several = visit.profile.takes_several_settings();
+    let world = &mut *visit.world;
+    let mut others = world.settings.iter().map(|setting| setting.platform);
+    if let Some(other) = others.find(|other| !several && other.shares_limit_with(platform)) {
         return Err(Refusal::bad(format!(
             "A {} setting is already defined",
             other.constant()

@@ -12,6 +12,7 @@ use crate::sonarqube::{
 
 pub(super) const ROUTES: &[Route] = &[
     Route::get("/api/projects/search", search),
+    Route::get("/api/navigation/component", component),
     Route::post("/api/projects/create", create),
     Route::post("/api/projects/delete", delete),
     Route::post("/api/projects/update_key", update_key),
@@ -73,6 +74,23 @@ fn page(visit: &Visit<'_>) -> Result<(usize, usize), Refusal> {
         usize::try_from(page).unwrap_or(1),
         usize::try_from(size).unwrap_or(1),
     ))
+}
+
+/// What is read of a project's page; the real one tells much more. Who administers the system sees every project.
+fn component(visit: &mut Visit<'_>) -> Answer {
+    let key = visit.required("component")?;
+    let Some(project) = visit.world.project(&key) else {
+        return Err(Refusal::not_found(format!(
+            "Component key '{key}' not found"
+        )));
+    };
+    if !visit.has(GlobalPermission::Admin) && !visit.may(project, ProjectPermission::Browse) {
+        return Err(Refusal::Forbidden);
+    }
+    ok(&json!({
+        "key": project.key, "id": project.id, "name": project.name,
+        "visibility": project.visibility.as_str(),
+    }))
 }
 
 fn search(visit: &mut Visit<'_>) -> Answer {

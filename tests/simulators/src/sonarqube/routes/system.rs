@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Route;
 use crate::sonarqube::{
+    profile::Profile,
     refusal::Refusal,
     visit::{Answer, Visit, no_content, ok, text},
     world::GlobalPermission,
@@ -14,7 +15,10 @@ pub(super) const ROUTES: &[Route] = &[
     Route::get("/api/server/version", version).open(),
     Route::get("/api/system/ping", |_| text("pong", "text/plain")),
     Route::post("/api/system/restart", restart),
-    Route::get("/api/features/list", |_| ok(&json!([]))),
+    Route::get("/api/features/list", |visit| {
+        ok(&json!(visit.profile.features()))
+    })
+    .only(Profile::lists_features),
     Route::get("/api/navigation/global", global),
     Route::get("/api/v2/analysis/version", |visit| {
         text(visit.profile.version(), "text/plain;charset=ISO-8859-1")
@@ -44,7 +48,7 @@ fn restart(visit: &mut Visit<'_>) -> Answer {
 /// What is read of it; the real one tells much more.
 fn global(visit: &mut Visit<'_>) -> Answer {
     ok(&json!({
-        "edition": "community",
+        "edition": visit.profile.edition_name(),
         "version": visit.profile.version(),
         "standalone": true,
     }))

@@ -1,0 +1,125 @@
+//! What a SonarQube server can do, as it was probed, and what of it each promise needs. The one place that knows:
+//! the plans ask here, and the user's guide is written from here.
+
+use super::Reason;
+use super::binding::Way;
+
+/// What a SonarQube server was found to offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// The best way to make it bind a project.
+    pub way: Way,
+    /// Whether it lists bindings and gives its configurations ids (`api/v2/dop-translation`, 10.5 and later).
+    pub lists_bindings: bool,
+    /// Whether it takes several Bitbucket configurations.
+    pub several: Support,
+    /// Whether several projects may share a repository.
+    pub monorepo: Support,
+    /// Whether it analyses pull requests.
+    pub pull_requests: bool,
+}
+
+/// Whether a server offers something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// It does.
+    Offered,
+    /// It does not.
+    Missing,
+    /// It cannot be asked (8.9): whether it does shows when it is tried.
+    Untold,
+}
+
+/// Something that Bindery is asked for, and that not every server can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// A repository becomes a bound project, under the key that was asked for.
+    Import,
+    /// A project that exists is bound, and a binding that was changed is mended.
+    Bind,
+    /// Projects share a repository.
+    Monorepo,
+    /// Several configurations on one server.
+    SeveralConfigurations,
+    /// A single binding is removed.
+    Unbind,
+    /// Pull requests are decorated.
+    Decoration,
+}
+
+impl Promise {
+    /// All of them, as the guide tells them.
+    pub const ALL: [Self; 6] = [
+        Self::Import,
+        Self::Bind,
+        Self::Monorepo,
+        Self::SeveralConfigurations,
+        Self::Unbind,
+        Self::Decoration,
+    ];
+
+    /// What the guide calls it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Import => "import",
+            Self::Bind => "bind an existing project, mend a binding",
+            Self::Monorepo => "monorepo",
+            Self::SeveralConfigurations => "several configurations",
+            Self::Unbind => "remove a single binding",
+            Self::Decoration => "pull request decoration",
+        }
+    }
+}
+
+/// What becomes of a promise on a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outlook {
+    /// It is kept.
+    Kept,
+    /// It is kept if the server takes it: it cannot be asked beforehand.
+    Tried,
+    /// It ends in a condition of this reason, which names who has it.
+    Refused(Reason),
+    /// The object is let go, and an event says what is left.
+    Told,
+}
+
+impl Capabilities {
+    /// What becomes of a promise.
+    #[must_use]
+    pub fn outlook(self, promise: Promise) -> Outlook {
+        match promise {
+            Promise::Import => Outlook::Kept,
+            Promise::Bind if self.way.binds_existing() => Outlook::Kept,
+            Promise::Bind => Outlook::Refused(Reason::UnsupportedVersion),
+            Promise::Monorepo => self.monorepo_outlook(),
+            Promise::SeveralConfigurations => self.several.outlook(Reason::ConfigurationLimit),
+            Promise::Unbind if self.way.unbinds() => Outlook::Kept,
+            Promise::Unbind => Outlook::Told,
+            Promise::Decoration if self.pull_requests => Outlook::Kept,
+            Promise::Decoration => Outlook::Refused(Reason::UnsupportedEdition),
+        }
+    }
+
+    fn monorepo_outlook(self) -> Outlook {
+        match self.way {
+            // The edition decides.
+            Way::SetBinding => self.monorepo.outlook(Reason::UnsupportedEdition),
+            // They store the flag in every edition (25.1, 26.9 Community).
+            Way::PutBoundProject | Way::PostBoundProject => Outlook::Kept,
+            // It always imports without the flag.
+            Way::ImportRepository => Outlook::Refused(Reason::UnsupportedVersion),
+        }
+    }
+}
+
+impl Support {
+    fn outlook(self, missing: Reason) -> Outlook {
+        match self {
+            Self::Offered => Outlook::Kept,
+            Self::Untold => Outlook::Tried,
+            Self::Missing => Outlook::Refused(missing),
+        }
+    }
+}
