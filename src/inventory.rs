@@ -5,6 +5,7 @@
 //! no older than the last one. Being out of date is harmless: it sends a pass to the servers, no more.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::bitbucket;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, SettingId, SettingKey};
@@ -16,6 +17,8 @@ pub struct Inventory {
     projects: HashMap<String, Project>,
     repositories: HashMap<String, Repository>,
     hidden_bindings: u64,
+    /// How many sweeps there were.
+    sweeps: u64,
 }
 
 /// A SonarQube project and what it is bound to through the connection's configuration.
@@ -31,6 +34,10 @@ pub struct Project {
     pub visibility: sonarqube::Visibility,
     /// The repository; `None`: bound to nothing, or through another configuration.
     pub repository: Option<RepositoryPath>,
+    /// The monorepo flag, which no listing has; `None` until it was read.
+    pub monorepo: Option<bool>,
+    /// Whether its binding is to be read again by a call of its own: what no listing has is read spread over time.
+    pub is_due: bool,
 }
 
 /// A Bitbucket repository.
@@ -45,6 +52,9 @@ pub struct Repository {
     /// Whether it is read-only; never before Bitbucket 8.0.
     pub archived: bool,
 }
+
+/// Of so many sweeps, one has a project's binding read by a call of its own; where no listing has bindings, every one.
+const SPREAD: u64 = 12;
 
 /// What differs between two sweeps: whose bindings are worth a look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,15 +78,58 @@ pub enum SweepError {
 
 impl Inventory {
     /// Lists everything: one call for 500 projects, one for 500 bindings, one for up to 1,000 repositories, and one count.
+    /// Without a listing of bindings (before 10.5) nothing is known of them but what was read by calls of their own.
     ///
     /// # Errors
     /// When one of the listings failed or does not add up.
     pub async fn sweep(
         sonarqube: &sonarqube::Client,
         bitbucket: &bitbucket::Client,
-        setting: (&SettingId, &SettingKey),
+        setting: Option<(&SettingId, &SettingKey)>,
     ) -> Result<Self, SweepError> {
-        let (id, key) = setting;
+        let bindings = match setting {
+            Some(setting) => Some(Self::bindings(sonarqube, setting).await?),
+            None => None,
+        };
+        let projects = sonarqube.projects().await.map_err(SweepError::SonarQube)?;
+        let repositories = bitbucket
+            .repositories(None)
+            .await
+            .map_err(SweepError::Bitbucket)?;
+        let is_due = bindings.is_none();
+        let (bindings, hidden_bindings) = bindings.unwrap_or_default();
+        let mut bound: HashMap<String, ProjectBindingRow> = bindings
+            .into_iter()
+            .map(|row| (row.project_key.folded(), row))
+            .collect();
+        let projects = projects.into_iter().map(|project| {
+            let folded = project.key.folded();
+            let row = bound.remove(&folded);
+            let listed = Project::listed(project, row);
+            (folded, Project { is_due, ..listed })
+        });
+        let repositories = repositories.into_iter().map(|repository| {
+            let row = Repository {
+                id: repository.id,
+                path: repository.path,
+                name: repository.name,
+                archived: repository.archived,
+            };
+            (row.path.folded(), row)
+        });
+        Ok(Self {
+            projects: projects.collect(),
+            repositories: repositories.collect(),
+            hidden_bindings,
+            sweeps: 0,
+        })
+    }
+
+    /// The bindings of a configuration, and how many of them are hidden from us.
+    async fn bindings(
+        sonarqube: &sonarqube::Client,
+        (id, key): (&SettingId, &SettingKey),
+    ) -> Result<(Vec<ProjectBindingRow>, u64), SweepError> {
         let count = async || {
             sonarqube
                 .count_binding(key)
@@ -95,34 +148,29 @@ impl Inventory {
             0 => 0,
             hidden => count().await?.saturating_sub(listed).min(hidden),
         };
-        let projects = sonarqube.projects().await.map_err(SweepError::SonarQube)?;
-        let repositories = bitbucket
-            .repositories(None)
-            .await
-            .map_err(SweepError::Bitbucket)?;
-        let mut bound: HashMap<String, ProjectBindingRow> = bindings
-            .into_iter()
-            .map(|row| (row.project_key.folded(), row))
-            .collect();
-        let projects = projects.into_iter().map(|project| {
-            let folded = project.key.folded();
-            let row = bound.remove(&folded);
-            (folded, Project::listed(project, row))
-        });
-        let repositories = repositories.into_iter().map(|repository| {
-            let row = Repository {
-                id: repository.id,
-                path: repository.path,
-                name: repository.name,
-                archived: repository.archived,
+        Ok((bindings, hidden_bindings))
+    }
+
+    /// Takes over what no listing has from an earlier sweep, but for the share of projects whose turn it is to be read
+    /// again.
+    #[must_use]
+    pub fn after(mut self, before: &Self) -> Self {
+        self.sweeps = before.sweeps + 1;
+        let turn = self.sweeps % SPREAD;
+        for (key, row) in &mut self.projects {
+            let Some(known) = before.projects.get(key) else {
+                continue;
             };
-            (row.path.folded(), row)
-        });
-        Ok(Self {
-            projects: projects.collect(),
-            repositories: repositories.collect(),
-            hidden_bindings,
-        })
+            if row.is_due {
+                // No listing has it: what was read last serves until it is read again.
+                row.repository.clone_from(&known.repository);
+            }
+            if row.repository == known.repository {
+                row.monorepo = known.monorepo;
+            }
+            row.is_due |= share(key) == turn;
+        }
+        self
     }
 
     /// The project of this key.
@@ -194,8 +242,17 @@ impl Project {
             name: project.name,
             visibility: project.visibility,
             repository,
+            monorepo: None,
+            is_due: false,
         }
     }
+}
+
+/// Which of the shares a project belongs to: the same in every process, and evenly spread.
+fn share(key: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish() % SPREAD
 }
 
 fn differing<T: PartialEq>(now: &HashMap<String, T>, then: &HashMap<String, T>) -> HashSet<String> {

@@ -14,7 +14,10 @@ use std::time::Duration;
 use kube::{Api, ResourceExt as _};
 use tokio::sync::OwnedMutexGuard;
 
-use crate::crd::{BindingDeletionPolicy, BitbucketConnection, ManagementPolicy, ProjectBinding};
+use crate::crd::{
+    BindingDeletionPolicy, BitbucketConnection, ManagementPolicy, ProjectBinding,
+    ProjectBindingStatus,
+};
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, Uid};
 use crate::plan::binding::{BindingState, Desired, Observed, Plan, Record, Rights, Step, plan};
 use crate::plan::{Reason, Refusal};
@@ -75,6 +78,11 @@ pub(crate) async fn reconcile(
         Err(None) => return Ok(Next::Settled(interval(connection, &context))),
         Err(Some(error)) => return Report::of(&binding).failed(error, &api, &context).await,
     };
+    if let Some(project) = binding.status.as_ref().and_then(accepted_key)
+        && let Err(error) = observe::read_what_is_due(&project, &view).await
+    {
+        return Report::of(&binding).failed(error, &api, &context).await;
+    }
     if is_at_rest(&binding, &reference, &view) {
         return Report::of(&binding)
             .settled(connection, &view, (&api, &context))
@@ -93,6 +101,12 @@ pub(crate) async fn reconcile(
             source,
         }),
     }
+}
+
+/// The key of the project that a binding holds.
+fn accepted_key(status: &ProjectBindingStatus) -> Option<ProjectKey> {
+    let project = status.sonarqube_project.as_ref()?;
+    Some(ProjectKey::reported(&*project.key))
 }
 
 /// Whether something may have to be undone in SonarQube before the object goes.

@@ -123,3 +123,66 @@ impl Support {
         }
     }
 }
+
+/// An edition of SonarQube, or what was added to one. For the guide and for tests: the plans go by what was probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edition {
+    /// The Community Build, nothing added.
+    Community,
+    /// The Community Build with the community branch plugin (mc1arke).
+    BranchPlugin,
+    /// Developer Edition.
+    Developer,
+    /// Enterprise Edition, or Data Center Edition.
+    Enterprise,
+}
+
+impl Edition {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Community,
+        Self::BranchPlugin,
+        Self::Developer,
+        Self::Enterprise,
+    ];
+
+    /// What the guide calls it.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Community => "Community",
+            Self::BranchPlugin => "Community with the branch plugin",
+            Self::Developer => "Developer",
+            Self::Enterprise => "Enterprise, Data Center",
+        }
+    }
+}
+
+/// What a probe finds on a server of this version (`10, 7`) and edition, 8.9 or later. Probed on real Community servers of 8.9, 9.9, 10.7,
+/// 25.1 and 26.9 and on a real 26.4 with the branch plugin; commercial editions as their documentation says.
+#[must_use]
+pub fn expected(version: (u32, u32), edition: Edition) -> Capabilities {
+    let lists_features = version >= (9, 6);
+    let told = |offered: bool| match (edition, offered) {
+        (Edition::Community, _) => Support::Missing,
+        _ if !lists_features => Support::Untold,
+        (_, true) => Support::Offered,
+        (_, false) => Support::Missing,
+    };
+    let more = told(matches!(
+        edition,
+        Edition::BranchPlugin | Edition::Enterprise
+    ));
+    Capabilities {
+        way: match edition {
+            Edition::BranchPlugin | Edition::Developer | Edition::Enterprise => Way::SetBinding,
+            Edition::Community if version >= (25, 12) => Way::PutBoundProject,
+            Edition::Community if version >= (10, 5) => Way::PostBoundProject,
+            Edition::Community => Way::ImportRepository,
+        },
+        lists_bindings: version >= (10, 5),
+        several: more,
+        monorepo: more,
+        pull_requests: edition != Edition::Community,
+    }
+}

@@ -21,7 +21,7 @@ pub(super) fn remembered(desired: &Desired, view: &View) -> Option<Observed> {
     let binding = match &project.repository {
         Some(repository) => BindingState::Bound {
             repository: repository.clone(),
-            monorepo: None,
+            monorepo: project.monorepo,
         },
         None => BindingState::Unbound,
     };
@@ -39,6 +39,52 @@ pub(super) fn remembered(desired: &Desired, view: &View) -> Option<Observed> {
         imported: None,
         import_at_work: false,
     })
+}
+
+/// Reads what no listing has, where it is the project's turn: one call.
+pub(super) async fn read_what_is_due(key: &ProjectKey, view: &View) -> Result<(), Error> {
+    let due = view.inventory().project(key).cloned();
+    let Some(row) = due.filter(|row| row.is_due) else {
+        return Ok(());
+    };
+    let (repository, monorepo) = match binding(&row.key, view).await? {
+        Some(BindingState::Bound {
+            repository,
+            monorepo,
+        }) => (Some(repository), monorepo),
+        Some(BindingState::Unbound | BindingState::Elsewhere(_) | BindingState::Hidden) | None => {
+            (None, None)
+        }
+    };
+    let read = inventory::Project {
+        repository,
+        monorepo,
+        is_due: false,
+        ..row
+    };
+    view.inventory().learn_project(key, Some(read));
+    Ok(())
+}
+
+/// What a project is bound to; `None` where there is no such project.
+async fn binding(key: &ProjectKey, view: &View) -> Result<Option<BindingState>, Error> {
+    let state = match view.sonarqube.binding(key).await {
+        Ok(None) => BindingState::Unbound,
+        Ok(Some(sonarqube::Binding {
+            setting,
+            repository: Some(repository),
+            monorepo,
+            ..
+        })) if setting == view.setting_key => BindingState::Bound {
+            repository,
+            monorepo: Some(monorepo),
+        },
+        Ok(Some(binding)) => BindingState::Elsewhere(binding.setting.to_string()),
+        Err(sonarqube::Error::Forbidden { .. }) => BindingState::Hidden,
+        Err(sonarqube::Error::NotFound { .. }) => return Ok(None),
+        Err(source) => return Err(failed(view, source)),
+    };
+    Ok(Some(state))
 }
 
 /// Where the listing has the repository: at its place, or, where it was followed, where it went.
@@ -203,29 +249,17 @@ pub(super) async fn project(
         view.inventory().learn_project(key, None);
         return Ok(None);
     };
-    let binding = match view.sonarqube.binding(&found.key).await {
-        Ok(None) => BindingState::Unbound,
-        Ok(Some(sonarqube::Binding {
-            setting,
-            repository: Some(repository),
-            monorepo,
-            ..
-        })) if setting == view.setting_key => BindingState::Bound {
-            repository,
-            monorepo: Some(monorepo),
-        },
-        Ok(Some(binding)) => BindingState::Elsewhere(binding.setting.to_string()),
-        Err(sonarqube::Error::Forbidden { .. }) => BindingState::Hidden,
+    let Some(binding) = binding(&found.key, view).await? else {
         // Deleted between the two calls.
-        Err(sonarqube::Error::NotFound { .. }) => {
-            view.inventory().learn_project(key, None);
-            return Ok(None);
-        }
-        Err(source) => return Err(fail(source)),
+        view.inventory().learn_project(key, None);
+        return Ok(None);
     };
-    let bound = match &binding {
-        BindingState::Bound { repository, .. } => Some(repository.clone()),
-        BindingState::Unbound | BindingState::Elsewhere(_) | BindingState::Hidden => None,
+    let (bound, monorepo) = match &binding {
+        BindingState::Bound {
+            repository,
+            monorepo,
+        } => (Some(repository.clone()), *monorepo),
+        BindingState::Unbound | BindingState::Elsewhere(_) | BindingState::Hidden => (None, None),
     };
     if found.id.is_none() {
         // Before 25.12 the search does not tell it.
@@ -236,7 +270,10 @@ pub(super) async fn project(
         let hidden = expected.filter(|_| binding == BindingState::Hidden);
         found.id = told_by_binding(&found.key, bound.as_ref().or(hidden), view).await?;
     }
-    let row = inventory::Project::new(found, bound);
+    let row = inventory::Project {
+        monorepo,
+        ..inventory::Project::new(found, bound)
+    };
     let project = described(&row, binding);
     view.inventory().learn_project(key, Some(row));
     Ok(Some(project))

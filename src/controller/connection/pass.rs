@@ -249,13 +249,16 @@ impl<'a> Pass<'a> {
                 .is_some_and(|(at, id)| *id == setting.id && at.elapsed() < interval.mul_f64(0.9));
         let mut changes = None;
         if !is_fresh {
-            let swept = Inventory::sweep(sonarqube, importer, (&setting.id, &setting.key)).await;
+            let listing = health.capabilities.lists_bindings;
+            let listed = listing.then_some((&setting.id, &setting.key));
+            let swept = Inventory::sweep(sonarqube, importer, listed).await;
             let swept =
                 swept.map_err(|error| Error::sweep(error, sonarqube.url(), importer.url()))?;
             let mut inventory = memory
                 .inventory
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
+            let swept = swept.after(&inventory);
             changes = Some(swept.changes_since(&inventory));
             *inventory = swept;
             memory.swept = Some((Instant::now(), setting.id.clone()));

@@ -1,6 +1,7 @@
 //! The SonarQube servers that a test can run on, real and simulated ones, and the macros that say on which it runs.
 
-use simulators::sonarqube::Profile;
+use bindery::plan::capability::{Capabilities, Edition, expected};
+use simulators::sonarqube::{self as simulator, Profile};
 use tokio::sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// A SonarQube server to test on: its version, and what it is made of.
@@ -44,35 +45,57 @@ impl Turns {
     }
 }
 
-static REAL_26_9: Turns = Turns::new();
-static REAL_25_1: Turns = Turns::new();
-
-pub(crate) fn real_26_9() -> Server {
-    Server {
-        version: "26.9",
-        kind: Kind::Real(&REAL_26_9),
-    }
+/// Declares real servers, all of the Community Build.
+macro_rules! real {
+    ($($name:ident: $version:literal),+ $(,)?) => {
+        $(
+            pub(crate) fn $name() -> Server {
+                static TURNS: Turns = Turns::new();
+                Server {
+                    version: $version,
+                    kind: Kind::Real(&TURNS),
+                }
+            }
+        )+
+    };
 }
 
-pub(crate) fn real_25_1() -> Server {
-    Server {
-        version: "25.1",
-        kind: Kind::Real(&REAL_25_1),
-    }
+/// Declares simulated servers.
+macro_rules! simulated_servers {
+    ($($name:ident: $version:ident, $text:literal, $edition:ident),+ $(,)?) => {
+        $(
+            pub(crate) fn $name() -> Server {
+                let edition = simulator::Edition::$edition;
+                Server {
+                    version: $text,
+                    kind: Kind::Simulated(Profile::new(simulator::Version::$version, edition)),
+                }
+            }
+        )+
+    };
 }
 
-pub(crate) fn simulated_26_9() -> Server {
-    Server {
-        version: "26.9",
-        kind: Kind::Simulated(Profile::V26_9),
-    }
+real! {
+    real_8_9: "8.9",
+    real_9_9: "9.9",
+    real_10_7: "10.7",
+    real_25_1: "25.1",
+    real_26_9: "26.9",
 }
 
-pub(crate) fn simulated_25_1() -> Server {
-    Server {
-        version: "25.1",
-        kind: Kind::Simulated(Profile::V25_1),
-    }
+simulated_servers! {
+    simulated_25_1: V25_1, "25.1", Community,
+    simulated_25_1_branch_plugin: V25_1, "25.1", BranchPlugin,
+    simulated_25_1_developer: V25_1, "25.1", Developer,
+    simulated_25_1_enterprise: V25_1, "25.1", Enterprise,
+    simulated_25_12: V25_12, "25.12", Community,
+    simulated_25_12_branch_plugin: V25_12, "25.12", BranchPlugin,
+    simulated_25_12_developer: V25_12, "25.12", Developer,
+    simulated_25_12_enterprise: V25_12, "25.12", Enterprise,
+    simulated_26_9: V26_9, "26.9", Community,
+    simulated_26_9_branch_plugin: V26_9, "26.9", BranchPlugin,
+    simulated_26_9_developer: V26_9, "26.9", Developer,
+    simulated_26_9_enterprise: V26_9, "26.9", Enterprise,
 }
 
 impl Server {
@@ -102,6 +125,25 @@ impl Server {
             Kind::Simulated(_) => None,
             Kind::Real(turns) => Some(turns.one_setting.lock().await),
         }
+    }
+
+    pub(crate) fn edition(self) -> Edition {
+        let Kind::Simulated(profile) = self.kind else {
+            return Edition::Community;
+        };
+        match profile.edition {
+            simulator::Edition::Community => Edition::Community,
+            simulator::Edition::BranchPlugin => Edition::BranchPlugin,
+            simulator::Edition::Developer => Edition::Developer,
+            simulator::Edition::Enterprise => Edition::Enterprise,
+        }
+    }
+
+    /// What the guide says that the operator finds there.
+    pub(crate) fn capabilities(self) -> Capabilities {
+        let (major, minor) = self.version.split_once('.').unwrap();
+        let version = (major.parse().unwrap(), minor.parse().unwrap());
+        expected(version, self.edition())
     }
 
     /// Whether existing projects can be bound (`PUT bound-projects`): 25.12 and later.

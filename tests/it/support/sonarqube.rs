@@ -86,13 +86,32 @@ impl SonarQube {
         );
     }
 
-    /// All DevOps platform configurations, `id` and `url` included.
+    /// All DevOps platform configurations, `url` and, from 10.5 on, `id` included.
     pub(crate) fn settings(&self) -> Vec<Value> {
         let answer = self.get("api/v2/dop-translation/dop-settings", &[]);
-        answer["dopSettings"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default()
+        if let Some(settings) = answer["dopSettings"].as_array() {
+            return settings.clone();
+        }
+        let answer = self.get("api/alm_settings/list_definitions", &[]);
+        answer["bitbucket"].as_array().unwrap().clone()
+    }
+
+    /// Imports a repository as the operator's user does on SonarQube's import page, and returns the key that it got.
+    pub(crate) fn import_by_hand(&self, setting: &str, repository: &str) -> String {
+        let (project, slug) = repository.split_once('/').unwrap();
+        let parameters = [
+            ("almSetting", setting),
+            ("projectKey", project),
+            ("repositorySlug", slug),
+        ];
+        let path = "api/alm_integrations/import_bitbucketserver_project";
+        let made = self.form_of(&self.token, path, "POST", &parameters);
+        let key = made["project"]["key"].as_str();
+        let key = key
+            .unwrap_or_else(|| panic!("not imported: {made}"))
+            .to_owned();
+        self.let_operator_administer(&key);
+        key
     }
 
     /// The keys of all projects.

@@ -1,0 +1,156 @@
+//! The promises of the README on every server: the same scenarios on each, one operator a server. What comes of each is
+//! held to what the user's guide says of that server, and printed as a cell of the matrix in it (`make test-matrix`).
+
+mod scenarios;
+
+use std::io::Write as _;
+
+use bindery::crd::ProjectBinding;
+use serde_json::{Value, json};
+
+use super::stage::Stage;
+use crate::support::server::{Kind, Server};
+
+/// What comes of a scenario: it works, or ends in a condition of this reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Outcome {
+    Works(&'static str),
+    Condition(String),
+}
+
+/// Runs all scenarios on one server.
+macro_rules! run {
+    ($($server:ident),+ $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread")]
+            async fn $server() {
+                Box::pin(super::all(crate::support::server::$server())).await;
+            }
+        )+
+    };
+}
+
+/// The servers themselves, which `make test-matrix` starts.
+mod real {
+    run!(real_8_9, real_9_9, real_10_7, real_25_1, real_26_9);
+}
+
+/// Editions that cannot be had, and versions between.
+mod simulated {
+    run!(
+        simulated_25_1_branch_plugin,
+        simulated_25_1_developer,
+        simulated_25_1_enterprise,
+        simulated_25_12,
+        simulated_25_12_branch_plugin,
+        simulated_25_12_developer,
+        simulated_25_12_enterprise,
+        simulated_26_9_branch_plugin,
+        simulated_26_9_developer,
+        simulated_26_9_enterprise,
+    );
+}
+
+async fn all(server: Server) {
+    let arguments = ["--minimum-interval", "10", "--allow-project-deletion"];
+    let stage = Stage::set_with(server, &arguments).await;
+    let way = server.capabilities().way.name();
+    let scene = Scene {
+        stage: &stage,
+        server,
+        way,
+    };
+    scene.connection(json!({}));
+    let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let told = connection.status.unwrap().sonarqube.unwrap().capabilities;
+    assert_eq!(told[0], way, "{told:?}");
+    for (scenario, outcome) in [
+        ("import", scene.import().await),
+        ("bind an existing project", scene.bind().await),
+        ("adopt", scene.adopt().await),
+        ("drift is mended", scene.drift().await),
+        (
+            "a second project without the monorepo flag",
+            scene.second().await,
+        ),
+        ("monorepo", scene.monorepo().await),
+        ("a token is rotated", scene.rotate().await),
+        ("the configuration is renamed", scene.rename().await),
+        ("several configurations", scene.several().await),
+        ("pull request decoration", scene.decoration().await),
+        ("a repository is renamed", scene.renamed_repository().await),
+        (
+            "a renamed repository is followed",
+            scene.followed_repository().await,
+        ),
+        (
+            "a repository is recreated",
+            scene.recreated_repository().await,
+        ),
+        ("a repository is deleted", scene.deleted_repository().await),
+        ("deletion: Orphan", scene.orphan().await),
+        ("deletion: Unbind", scene.unbind().await),
+        ("deletion: DeleteProject", scene.delete_project().await),
+    ] {
+        tell(server, scenario, &outcome);
+    }
+}
+
+/// A settled connection on one server.
+struct Scene<'a> {
+    stage: &'a Stage,
+    server: Server,
+    way: &'static str,
+}
+
+impl Scene<'_> {
+    /// Applies the connection, which admits every repository and every key, with these fields changed.
+    fn connection(&self, mut change: Value) {
+        change["access"] = json!([{
+            "name": "payments",
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "payments"}},
+            "repositories": ["*/*"],
+            "sonarqubeProjects": ["*"],
+        }]);
+        self.stage.connection(change);
+    }
+
+    /// Waits until a binding of `payments` has come to rest, and tells how.
+    async fn rests(&self, name: &str) -> Outcome {
+        let rested = |binding: &ProjectBinding| {
+            reason(binding, "Ready", "True").is_some()
+                || reason(binding, "Stalled", "True").is_some()
+        };
+        let binding = self.stage.until("payments", name, rested).await;
+        match reason(&binding, "Stalled", "True") {
+            Some(reason) => Outcome::Condition(reason),
+            None => Outcome::Works(self.way),
+        }
+    }
+}
+
+/// The reason of a condition with this state for the present generation.
+fn reason(binding: &ProjectBinding, condition: &str, state: &str) -> Option<String> {
+    let status = binding.status.as_ref()?;
+    let mut conditions = status.conditions.iter();
+    let found = conditions.find(|one| one.type_ == condition && one.status == state)?;
+    (found.observed_generation == binding.metadata.generation).then(|| found.reason.clone())
+}
+
+/// A cell of the matrix, past the test runner's capture.
+fn tell(server: Server, scenario: &str, outcome: &Outcome) {
+    let kind = match server.kind {
+        Kind::Real(_) => "real",
+        Kind::Simulated(_) => "simulated",
+    };
+    let outcome = match outcome {
+        Outcome::Works(how) => (*how).to_owned(),
+        Outcome::Condition(reason) => format!("`{reason}`"),
+    };
+    let edition = server.edition().title();
+    let line = format!(
+        "cell | {scenario} | {} {edition} | {outcome}, {kind}\n",
+        server.version
+    );
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+}
