@@ -90,12 +90,18 @@ fn keep(
     repository: &Repository,
     project: &Project,
 ) -> Result<Vec<Step>, Refusal> {
-    let Some(accepted) = desired.record.holding(project) else {
+    let creating =
+        observed.capabilities.way.creates_unbound() && desired.record.is_importing(&project.key);
+    // What was just created is not what was accepted before, though nothing may tell them apart: that one is gone.
+    let is_another = |accepted: &&Accepted| creating && accepted.created_by.is_none();
+    let held = desired.record.holding(project);
+    let Some(accepted) = held.filter(|accepted| !is_another(accepted)) else {
         return table::present(desired, observed, repository, project);
     };
     let ours = accepted.created_by.as_ref() == Some(&desired.uid) && accepted.proves(project);
     if observed.rights == Rights::Denied || project.binding == BindingState::Hidden {
-        return grant(desired, project, ours);
+        // What was just created, and is about to be bound, has no uuid yet on some servers.
+        return grant(desired, project, ours || creating);
     }
     if !is_as_declared(desired, project, repository) {
         return table::bind(desired, observed, repository, project);

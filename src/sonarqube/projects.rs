@@ -116,8 +116,9 @@ impl Client {
         Ok(found.into_iter().find(|project| project.key.same(key)))
     }
 
-    /// The id of a project, from every version; wants Browse on it, and is none without. Source: an internal call,
-    /// the one that the web application begins each page of a project with (8.9 to 26.9).
+    /// The id of a project before 10.0; wants Browse on it, or Administer System, and is none without. Later versions
+    /// tell the id of the main branch here. Source: an internal call, the one that the web application begins each page
+    /// of a project with (8.9 to 26.9).
     ///
     /// # Errors
     /// When the server cannot be asked.

@@ -262,13 +262,8 @@ pub(super) async fn project(
         BindingState::Unbound | BindingState::Elsewhere(_) | BindingState::Hidden => (None, None),
     };
     if found.id.is_none() {
-        // Before 25.12 the search does not tell it.
-        let id = view.sonarqube.project_id(&found.key).await;
-        found.id = id.map_err(fail)?;
-    }
-    if found.id.is_none() && view.capabilities.lists_bindings {
         let hidden = expected.filter(|_| binding == BindingState::Hidden);
-        found.id = told_by_binding(&found.key, bound.as_ref().or(hidden), view).await?;
+        found.id = project_id(&found.key, bound.as_ref().or(hidden), view).await?;
     }
     let row = inventory::Project {
         monorepo,
@@ -279,12 +274,17 @@ pub(super) async fn project(
     Ok(Some(project))
 }
 
-/// The uuid of a project that we may not browse, as its binding tells it.
-async fn told_by_binding(
+/// The uuid of a project where the search does not tell it, before 25.12: from its binding to this repository, or, where
+/// bindings are not listed, from the page that the web application begins with.
+pub(super) async fn project_id(
     key: &ProjectKey,
     repository: Option<&RepositoryPath>,
     view: &View,
 ) -> Result<Option<ProjectId>, Error> {
+    if !view.capabilities.lists_bindings {
+        let id = view.sonarqube.project_id(key).await;
+        return id.map_err(|source| failed(view, source));
+    }
     let Some(repository) = repository else {
         return Ok(None);
     };

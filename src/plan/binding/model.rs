@@ -352,6 +352,18 @@ pub enum Plan {
 }
 
 impl Accepted {
+    /// The same with the uuid that was just told. Another one than before is another project: it was made anew under
+    /// the key, by somebody else.
+    #[must_use]
+    pub fn told(self, id: Option<ProjectId>) -> Self {
+        let is_another = self.id.is_some() && id.is_some() && self.id != id;
+        Self {
+            created_by: self.created_by.filter(|_| !is_another),
+            id: id.or(self.id),
+            ..self
+        }
+    }
+
     /// Whether this very project was accepted, beyond doubt: a key may be that of a later project.
     #[must_use]
     pub fn proves(&self, project: &Project) -> bool {
@@ -406,12 +418,13 @@ impl Record {
         })
     }
 
-    /// Whether a project of this key is our own import, whose answer was lost. One whose answer came has a creator.
+    /// Whether a project of this key is our own import, whose answer was lost. One whose answer came has a creator, and
+    /// is bound.
     pub(super) fn is_importing(&self, key: &ProjectKey) -> bool {
         let answered = self
             .accepted
             .as_ref()
-            .is_some_and(|accepted| accepted.created_by.is_some());
+            .is_some_and(|accepted| accepted.created_by.is_some() && accepted.repository.is_some());
         !answered
             && self
                 .intent

@@ -120,6 +120,7 @@ pub(super) enum Outcome {
 pub(super) struct World {
     pub(super) server: ServerId,
     pub(super) capabilities: Capabilities,
+    pub(super) search_tells_ids: bool,
     pub(super) projects: Vec<Remote>,
     pub(super) repositories: Vec<Place>,
     pub(super) members: Vec<Member>,
@@ -144,16 +145,13 @@ impl World {
         ProjectId::new(format!("uuid-{}", self.made))
     }
 
-    /// What SonarQube tells of a project. Its uuid stands in the search from 25.12 on, in the list of bindings where
-    /// there is one, and on a page that takes the right to browse.
+    /// What SonarQube tells of a project. Its uuid stands in the search from 25.12 on, else in the list of bindings where
+    /// there is one, else on a page that takes the right to browse.
     pub(super) fn shown(&self, project: &Remote) -> Project {
-        let told = match self.capabilities.way {
-            Way::PutBoundProject => true,
-            Way::SetBinding | Way::PostBoundProject | Way::ImportRepository => {
-                project.granted
-                    || self.capabilities.lists_bindings
-                        && matches!(project.binding, BindingState::Bound { .. })
-            }
+        let told = if self.capabilities.lists_bindings {
+            self.search_tells_ids || matches!(project.binding, BindingState::Bound { .. })
+        } else {
+            project.granted
         };
         Project {
             key: project.key.clone(),

@@ -9,7 +9,7 @@ use crate::plan::binding::{Accepted, Way};
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, BitbucketAnswer, NewBinding, NewProject};
 
-use crate::controller::binding::Work;
+use crate::controller::binding::{Work, observe};
 use crate::controller::session::View;
 
 /// Whether the present intent may have led to a call before.
@@ -142,12 +142,9 @@ impl Work<'_, '_> {
         repository: RepositoryPath,
     ) -> Result<(), Error> {
         let id = self.write_existing_binding(&key, name, &repository).await?;
-        let before = self
-            .desired
-            .record
-            .accepted
-            .take()
-            .filter(|accepted| accepted.key.same(&key));
+        let before = self.desired.record.accepted.take();
+        let before = before.filter(|accepted| accepted.key.same(&key));
+        let before = before.map(|accepted| accepted.told(id.clone()));
         // What was accepted unbound is our own, on its way.
         let was_bound = before
             .as_ref()
@@ -161,17 +158,19 @@ impl Work<'_, '_> {
             kind,
             format!("bound SonarQube project {key} to repository {repository}"),
         );
-        let (created_by, new_code) = before.as_ref().map_or((None, None), |accepted| {
-            (accepted.created_by.clone(), accepted.new_code.clone())
-        });
-        self.hold(Accepted {
+        let before = before.unwrap_or_else(|| Accepted {
             server: self.view.server.clone(),
             key,
-            id: id.or_else(|| before.as_ref()?.id.clone()),
-            created_by,
+            id,
+            created_by: None,
+            bound_by: None,
+            repository: None,
+            new_code: None,
+        });
+        self.hold(Accepted {
             bound_by: Some(self.own().clone()),
             repository: Some(repository),
-            new_code,
+            ..before
         });
         self.commit();
         Ok(())
@@ -197,7 +196,7 @@ impl Work<'_, '_> {
         let monorepo = self.desired.monorepo;
         let answer = sonarqube.set_bitbucket_binding(project, setting_key, repository, monorepo);
         answer.await.map_err(|source| self.refused(source))?;
-        Ok(None)
+        observe::project_id(project, Some(repository), self.view).await
     }
 
     async fn write_binding(

@@ -221,12 +221,18 @@ fn worlds() -> impl Strategy<Value = World> {
         prop::collection::vec(members(), 1..4),
         by_hands,
         any::<bool>(),
-        servers(),
+        (servers(), any::<bool>()),
     )
-        .prop_map(|(members, by_hands, creator_is_granted, capabilities)| {
+        .prop_map(|(members, by_hands, creator_is_granted, server)| {
+            let (capabilities, newer) = server;
             let mut world = World {
                 server: ServerId::new("server"),
                 capabilities,
+                search_tells_ids: match capabilities.way {
+                    Way::PutBoundProject => true,
+                    Way::SetBinding => newer,
+                    Way::PostBoundProject | Way::ImportRepository => false,
+                },
                 projects: Vec::new(),
                 repositories: REPOSITORIES[..3]
                     .iter()
@@ -386,6 +392,7 @@ fn is_not_idle(way: Way, writes: usize) {
         }],
         server: ServerId::new("server"),
         capabilities: server(way),
+        search_tells_ids: way == Way::PutBoundProject,
         creator_is_granted: false,
         faults: [(1, Fault::AnswerLost)].into(),
         steps: 0,

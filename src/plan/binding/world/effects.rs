@@ -30,9 +30,10 @@ impl World {
             Step::Rekey { from, to } => {
                 assert!(self.find(to).is_none(), "{to} is there already");
                 let project = self.at(from);
-                assert_eq!(
+                // Of two that want one key, either may finish what the other began.
+                assert_ne!(
                     project.maker,
-                    Maker::Binding(index),
+                    Maker::Hand,
                     "a stranger got another key: {project:?}"
                 );
                 project.key = to.clone();
@@ -169,12 +170,19 @@ impl World {
         let asked_for = project.binding == BindingState::Unbound
             && member.key.is_some()
             && member.mode != Mode::Import;
+        // Unbound, and without a uuid: nothing tells it from the one that was accepted under this key.
+        let is_indistinct = project.binding == BindingState::Unbound
+            && self.shown(project).id.is_none()
+            && record.holding(&self.shown(project)).is_some();
         assert!(
-            asked_for || member.rightful.contains(&project.id),
+            asked_for || member.rightful.contains(&project.id) || is_indistinct,
             "a stranger was re-pointed: {project:?}"
         );
         if record.holding(&self.shown(project)).is_none() {
             record.accepted = Some(self.acceptance_of(key, Some(project.id.clone())));
+        }
+        if let Some(accepted) = &mut record.accepted {
+            *accepted = accepted.clone().told(Some(project.id.clone()));
         }
         self.point(index, record, key, repository);
     }
@@ -196,8 +204,8 @@ impl World {
         );
         let uid = imported.then(|| member.uid.clone());
         let id = project.id.clone();
-        // Only a project whose uuid was seen has passed the whole table.
-        let passed = acceptance.id.is_some();
+        // Only a project whose uuid was seen has passed the whole table, or one that was just created.
+        let passed = acceptance.id.is_some() || acceptance.repository.is_none();
         record.accepted = Some(Accepted {
             created_by: uid.clone(),
             bound_by: uid.filter(|_| acceptance.repository.is_some()),

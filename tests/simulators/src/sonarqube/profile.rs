@@ -122,6 +122,11 @@ impl Profile {
         self.version.is_at_least(version)
     }
 
+    /// `navigation/component` tells the id of the project up to 9.9, later that of its main branch.
+    pub(crate) const fn tells_branch_ids(self) -> bool {
+        self.is_at_least((10, 0))
+    }
+
     /// `set_bitbucket_binding` and what belongs to it.
     pub(crate) const fn sets_bindings(self) -> bool {
         !matches!(self.edition, Edition::Community)

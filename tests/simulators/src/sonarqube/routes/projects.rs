@@ -87,8 +87,13 @@ fn component(visit: &mut Visit<'_>) -> Answer {
     if !visit.has(GlobalPermission::Admin) && !visit.may(project, ProjectPermission::Browse) {
         return Err(Refusal::Forbidden);
     }
+    let id = if visit.profile.tells_branch_ids() {
+        &project.main_branch.id
+    } else {
+        &project.id
+    };
     ok(&json!({
-        "key": project.key, "id": project.id, "name": project.name,
+        "key": project.key, "id": id, "name": project.name,
         "visibility": project.visibility.as_str(),
     }))
 }
