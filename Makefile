@@ -12,7 +12,7 @@ servers = $(foreach version,$(1),--sonarqube $(version))
 .PHONY: help test contract contract-all compile parts lint generate demo
 
 help: ## Show what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: compile parts ## Run all tests, on a real control plane and SonarQube (make -j2 builds both at once)
 	tests/parts run $(call servers,$(SONARQUBES)) -- cargo test --workspace -- --skip other_versions

@@ -192,9 +192,9 @@ impl Profile {
         self.is_at_least((26, 8))
     }
 
-    /// `projects/update_key` to the very same key is refused up to 25.1.
+    /// `projects/update_key` to the very same key is refused up to 25.12.
     pub(crate) const fn refuses_same_key(self) -> bool {
-        !self.is_at_least((25, 2))
+        !self.is_at_least((26, 1))
     }
 
     /// The `User-Agent` towards Bitbucket.
