@@ -93,7 +93,11 @@ fn keep(
     let creating =
         observed.capabilities.way.creates_unbound() && desired.record.is_importing(&project.key);
     // What was just created is not what was accepted before, though nothing may tell them apart: that one is gone.
-    let is_another = |accepted: &&Accepted| creating && accepted.created_by.is_none();
+    let is_another = |accepted: &&Accepted| {
+        creating && accepted.created_by.is_none()
+            // Nor is one seized that somebody bound elsewhere while no uuid says that it is ours.
+            || project.id.is_none() && matches!(project.binding, BindingState::Elsewhere(_))
+    };
     let held = desired.record.holding(project);
     let Some(accepted) = held.filter(|accepted| !is_another(accepted)) else {
         return table::present(desired, observed, repository, project);

@@ -116,7 +116,7 @@ impl Client {
         Ok(found.into_iter().find(|project| project.key.same(key)))
     }
 
-    /// The id of a project before 10.0; wants Browse on it, or Administer System, and is none without. Later versions
+    /// The id of a project before 10.0; wants Browse on it or Administer System, and is none without. Later versions
     /// tell the id of the main branch here. Source: an internal call, the one that the web application begins each page
     /// of a project with (8.9 to 26.9).
     ///

@@ -34,7 +34,7 @@ first_start() (
 # Leaves `admin` with another password than the one everybody knows, and `bindery` with exactly what the operator asks
 # for: what SonarQube gives to every user by default is taken away, or a missing permission would go unnoticed.
 set_up_users() {
-    local password
+    local password group
     password="Aa1!$(openssl rand -hex 16)"
     admin=admin:admin
     administrate "$1" users/change_password login=admin previousPassword=admin password="$password"
@@ -42,8 +42,11 @@ set_up_users() {
     administrate "$1" users/create login=bindery name=Bindery password="$password"
     administrate "$1" permissions/add_user login=bindery permission=admin
     administrate "$1" permissions/add_user login=bindery permission=provisioning
-    administrate "$1" permissions/remove_group groupName=sonar-users permission=scan
-    administrate "$1" permissions/remove_group groupName=sonar-users permission=provisioning
+    # `anyone` held them up to 8.9, and holds nothing since.
+    for group in sonar-users anyone; do
+        administrate "$1" permissions/remove_group groupName=$group permission=scan
+        administrate "$1" permissions/remove_group groupName=$group permission=provisioning
+    done
     keep_token "$1" admin
     keep_token "$1" bindery
 }

@@ -56,6 +56,7 @@ fetch_sonarqube() {
 sonarqube_java() {
     case $1 in
         8.9.* | 9.9.* | 10.* | 25.1.*) echo 17 17 ;;
+        25.*) echo 17 21 ;;
         *) echo 21 99 ;;
     esac
 }

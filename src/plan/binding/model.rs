@@ -418,13 +418,13 @@ impl Record {
         })
     }
 
-    /// Whether a project of this key is our own import, whose answer was lost. One whose answer came has a creator, and
-    /// is bound.
+    /// Whether a project of this key is our own import, whose answer was lost. One whose answer came was created
+    /// or bound by us.
     pub(super) fn is_importing(&self, key: &ProjectKey) -> bool {
-        let answered = self
-            .accepted
-            .as_ref()
-            .is_some_and(|accepted| accepted.created_by.is_some() && accepted.repository.is_some());
+        let answered = self.accepted.as_ref().is_some_and(|accepted| {
+            let written = accepted.created_by.is_some() || accepted.bound_by.is_some();
+            written && accepted.repository.is_some()
+        });
         !answered
             && self
                 .intent

@@ -146,13 +146,11 @@ impl World {
     }
 
     /// What SonarQube tells of a project. Its uuid stands in the search from 25.12 on, else in the list of bindings where
-    /// there is one, else on a page that takes the right to browse.
+    /// there is one, else on a page that whoever administers the system may see.
     pub(super) fn shown(&self, project: &Remote) -> Project {
-        let told = if self.capabilities.lists_bindings {
-            self.search_tells_ids || matches!(project.binding, BindingState::Bound { .. })
-        } else {
-            project.granted
-        };
+        let told = !self.capabilities.lists_bindings
+            || self.search_tells_ids
+            || matches!(project.binding, BindingState::Bound { .. });
         Project {
             key: project.key.clone(),
             id: told.then(|| project.id.clone()),

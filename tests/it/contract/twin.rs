@@ -17,26 +17,50 @@ use std::io::Write;
 
 use conversation::Conversation;
 
-use crate::support::server::{Server, real_25_1, real_26_9, simulated_25_1, simulated_26_9};
+use crate::support::server::{
+    Server, real_8_9, real_9_9, real_10_7, real_25_1, real_25_12, real_26_9, simulated_8_9,
+    simulated_9_9, simulated_10_7, simulated_25_1, simulated_25_12, simulated_26_9,
+};
 
-/// Runs each conversation on both servers of each version.
+/// Holds a conversation with both servers of each version: `a_conversation::twins_26_9` and so on.
+macro_rules! on_versions {
+    ([$($twins:ident: $real:ident, $simulated:ident);+] $part:ident::$name:ident) => {
+        mod $name {
+            use super::{$part, compare, $($real, $simulated),+};
+
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $twins() {
+                    let pair = ($real(), $simulated());
+                    compare(stringify!($name), pair, async |it| $part::$name(it).await).await;
+                }
+            )+
+        }
+    };
+}
+
+/// The conversations. Those with versions whose real servers are not started by `make test` are in a module of their
+/// own, which it leaves out by its name: `make contract-all` holds them.
 macro_rules! twins {
     ($($part:ident::$name:ident),+ $(,)?) => {
-        $(
-            mod $name {
-                #[tokio::test(flavor = "multi_thread")]
-                async fn twins_26_9() {
-                    let pair = (super::real_26_9(), super::simulated_26_9());
-                    super::compare(stringify!($name), pair, async |it| super::$part::$name(it).await).await;
-                }
+        $(on_versions!(
+            [twins_26_9: real_26_9, simulated_26_9; twins_25_1: real_25_1, simulated_25_1]
+            $part::$name
+        );)+
 
-                #[tokio::test(flavor = "multi_thread")]
-                async fn twins_25_1() {
-                    let pair = (super::real_25_1(), super::simulated_25_1());
-                    super::compare(stringify!($name), pair, async |it| super::$part::$name(it).await).await;
-                }
-            }
-        )+
+        mod other_versions {
+            use super::*;
+
+            $(on_versions!(
+                [
+                    twins_25_12: real_25_12, simulated_25_12;
+                    twins_10_7: real_10_7, simulated_10_7;
+                    twins_9_9: real_9_9, simulated_9_9;
+                    twins_8_9: real_8_9, simulated_8_9
+                ]
+                $part::$name
+            );)+
+        }
     };
 }
 

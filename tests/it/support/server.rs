@@ -80,10 +80,14 @@ real! {
     real_9_9: "9.9",
     real_10_7: "10.7",
     real_25_1: "25.1",
+    real_25_12: "25.12",
     real_26_9: "26.9",
 }
 
 simulated_servers! {
+    simulated_8_9: V8_9, "8.9", Community,
+    simulated_9_9: V9_9, "9.9", Community,
+    simulated_10_7: V10_7, "10.7", Community,
     simulated_25_1: V25_1, "25.1", Community,
     simulated_25_1_branch_plugin: V25_1, "25.1", BranchPlugin,
     simulated_25_1_developer: V25_1, "25.1", Developer,

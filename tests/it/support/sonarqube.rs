@@ -71,7 +71,8 @@ impl SonarQube {
 
     /// Removes every configuration and every project, and unsets the base URL.
     pub(crate) fn clear(&self) {
-        for setting in self.settings() {
+        let listed = self.get("api/alm_settings/list", &[]);
+        for setting in listed["almSettings"].as_array().into_iter().flatten() {
             self.post(
                 "api/alm_settings/delete",
                 &[("key", &text(&setting["key"]))],

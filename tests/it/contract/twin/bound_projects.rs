@@ -127,6 +127,12 @@ async fn what_became_of(talk: &mut Conversation, key: &str) {
     talk.get("api/alm_settings/get_binding", &[("project", key)])
         .await;
     talk.get("api/projects/search", &[("projects", key)]).await;
+    talk.fields(
+        "api/navigation/component",
+        &[("component", key)],
+        &["key", "id", "name"],
+    )
+    .await;
     talk.get("api/project_branches/list", &[("project", key)])
         .await;
     talk.get("api/new_code_periods/list", &[("project", key)])

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use regex::{Captures, Regex};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
-use simulators::bitbucket::{Bitbucket, Permission, Profile, Right};
+use simulators::bitbucket::{Bitbucket, BranchOrder, Call, Permission, Profile, Right, Switch};
 
 use crate::support::server::Server;
 use crate::support::sonarqube::SonarQube;
@@ -22,6 +22,8 @@ pub(super) enum Who {
     Administrator,
     /// Administer System and Create Projects, nothing else.
     Bindery,
+    /// The same with its token as a bearer, which not every version knows.
+    Bearer,
     /// Somebody with a token that was told in the conversation.
     Holder(String),
 }
@@ -72,6 +74,12 @@ impl Conversation {
             .to_owned()
     }
 
+    /// Lets visitors without a token see what is public in Bitbucket: nothing, but that is an answer, too.
+    pub(super) fn let_bitbucket_answer_everybody(&self) {
+        self.bitbucket
+            .world(|world| world.settings.public_access = Switch::On);
+    }
+
     pub(super) async fn get(&mut self, path: &str, query: &[(&str, &str)]) -> Value {
         let request = self.request(Method::GET, path).query(query);
         self.ask(&format!("GET {path} {query:?}"), request).await
@@ -109,12 +117,16 @@ impl Conversation {
     }
 
     /// Only these fields of an object, where an answer tells more than anybody asks for.
-    pub(super) async fn fields(&mut self, path: &str, fields: &[&str]) {
-        let answer = self.get(path, &[]).await;
+    pub(super) async fn fields(&mut self, path: &str, query: &[(&str, &str)], fields: &[&str]) {
+        let answer = self.get(path, query).await;
+        if answer.get("errors").is_some() {
+            return;
+        }
         let told: BTreeMap<_, _> = fields.iter().map(|name| (*name, &answer[*name])).collect();
-        let line = format!("{path}: {}", serde_json::to_string(&told).unwrap());
-        self.lines.pop();
-        self.lines.push(line);
+        let line = self.lines.pop().unwrap_or_default();
+        let head = line.split(" {").next().unwrap_or_default();
+        self.lines
+            .push(format!("{head} {}", serde_json::to_string(&told).unwrap()));
     }
 
     /// A page for people, of which only the kind is compared.
@@ -127,23 +139,28 @@ impl Conversation {
 
     /// What Bitbucket was asked since the last time.
     pub(super) fn bitbucket_was_asked(&mut self) {
-        for call in self.bitbucket.calls() {
-            let line = format!(
-                "asks Bitbucket: {} {} as {:?}, {:?}",
-                call.method, call.target, call.credential, call.outcome
-            );
-            self.lines.push(line);
-        }
+        let calls = self.bitbucket.calls().into_iter().map(|call| {
+            let Call {
+                method,
+                target,
+                caller,
+                credential,
+                outcome,
+                ..
+            } = call;
+            format!("\n  {method} {target} by {caller:?} as {credential:?}, {outcome:?}")
+        });
+        // One line for all of them, or one too many would make all that follows differ.
+        let calls: String = calls.collect();
+        self.lines.push(format!("asks Bitbucket: {calls}"));
         self.bitbucket.clear_calls();
     }
 
-    /// The id of the only configuration.
+    /// The id of the only configuration; some word on servers that do not tell it.
     pub(super) async fn setting_id(&mut self) -> String {
         let settings = self.get("api/v2/dop-translation/dop-settings", &[]).await;
-        settings["dopSettings"][0]["id"]
-            .as_str()
-            .unwrap()
-            .to_owned()
+        let id = settings["dopSettings"][0]["id"].as_str();
+        id.unwrap_or("untold").to_owned()
     }
 
     /// All that was said, without what differs from server to server and from day to day.
@@ -171,7 +188,8 @@ impl Conversation {
             Who::Nobody => request,
             Who::Stranger => request.basic_auth("squ_nobody", Some("")),
             Who::Administrator => request.basic_auth(self.sonarqube.admin_token(), Some("")),
-            Who::Bindery => request.bearer_auth(&self.sonarqube.token),
+            Who::Bindery => request.basic_auth(&self.sonarqube.token, Some("")),
+            Who::Bearer => request.bearer_auth(&self.sonarqube.token),
             Who::Holder(token) => request.basic_auth(token, Some("")),
         }
     }
@@ -181,6 +199,11 @@ impl Conversation {
         let status = answer.status().as_u16();
         let kind = answer.headers().get("content-type").cloned();
         let kind = kind.map(|kind| kind.to_str().unwrap().to_owned());
+        let expiration = answer
+            .headers()
+            .get("sonarqube-authentication-token-expiration");
+        let expiration = expiration.map(|day| format!(" expires {} ", day.to_str().unwrap()));
+        let expiration = expiration.unwrap_or_default();
         let body = answer.text().await.unwrap();
         let (value, shown) = match serde_json::from_str::<Value>(&body) {
             Ok(mut value) => {
@@ -192,7 +215,7 @@ impl Conversation {
         };
         let kind = kind.unwrap_or_default();
         self.lines
-            .push(format!("{question} -> {status} {kind} {shown}"));
+            .push(format!("{question} -> {status}{expiration} {kind} {shown}"));
         value
     }
 }
@@ -208,7 +231,8 @@ fn sort(value: &mut Value) {
 /// Numbers ids in the order of their appearance.
 struct Ids {
     id: Regex,
-    volatile: [(Regex, &'static str); 4],
+    server: Regex,
+    volatile: [(Regex, &'static str); 3],
     seen: Vec<String>,
 }
 
@@ -216,15 +240,18 @@ impl Default for Ids {
     fn default() -> Self {
         let pattern = |text| Regex::new(text).unwrap();
         Self {
-            id: pattern("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
+            // A UUID, or what there was before 10.0: it begins with the time, as of these years.
+            id: pattern(
+                "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|A[Zab][A-Za-z0-9_-]{18}",
+            ),
+            server: pattern("[0-9A-F]{8}-A[A-Za-z0-9_-]{19}"),
             volatile: [
-                (pattern("[0-9A-F]{8}-[A-Za-z0-9_-]{20}"), "<server id>"),
                 (
                     pattern(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}"),
                     "<time>",
                 ),
                 (pattern(r#""updatedAt":\d+"#), "\"updatedAt\":<time>"),
-                (pattern("sq[uap]_[0-9a-f]{40}"), "<token>"),
+                (pattern("[0-9a-f]{40}"), "<token>"),
             ],
             seen: Vec::new(),
         }
@@ -234,7 +261,8 @@ impl Default for Ids {
 impl Ids {
     fn hide(&mut self, line: &str) -> String {
         let seen = &mut self.seen;
-        let line = self.id.replace_all(line, |found: &Captures| {
+        let line = self.server.replace_all(line, "<server id>");
+        let line = self.id.replace_all(&line, |found: &Captures| {
             let known = seen.iter().position(|id| *id == found[0]);
             let number = known.unwrap_or_else(|| {
                 seen.push(found[0].to_owned());
@@ -255,7 +283,7 @@ async fn bitbucket() -> Bitbucket {
         world.user("reader");
         for (project, slugs) in [
             ("PAY", &["checkout", "ledger", "MixedCase"][..]),
-            ("OPS", &["deploy", "empty"]),
+            ("OPS", &["deploy", "empty", "crowded"]),
             ("~jdoe", &["tools"]),
         ] {
             world.project(project);
@@ -268,6 +296,13 @@ async fn bitbucket() -> Bitbucket {
         ledger.branches.push("develop".to_owned());
         "develop".clone_into(&mut ledger.default_branch);
         world.repository("OPS", "empty").branches.clear();
+        // The default branch is not among the first that are listed.
+        world.settings.branch_order = BranchOrder::DefaultLast;
+        let crowded = world.repository("OPS", "crowded");
+        let many = (0..30).map(|number| format!("a{number:02}"));
+        crowded.branches = many.chain(["zzz".to_owned()]).collect();
+        "zzz".clone_into(&mut crowded.default_branch);
+        "Operations".clone_into(&mut world.project("OPS").name);
         let read = [Permission::ProjectRead, Permission::RepoRead];
         world.token(BITBUCKET_TOKEN, "reader", &read);
     });

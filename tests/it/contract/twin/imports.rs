@@ -62,6 +62,14 @@ pub(super) async fn a_token_is_kept(talk: &mut Conversation) {
     talk.get(SEARCH, &[SETTING, ("projectName", "PAY")]).await;
     talk.get(SEARCH, &[SETTING, ("repositoryName", "check")])
         .await;
+    let odd = [
+        ("projectName", "a b+c%20"),
+        ("repositoryName", "d&name=e/ü"),
+    ];
+    talk.get(SEARCH, &[SETTING, odd[0], odd[1]]).await;
+    talk.bitbucket_was_asked();
+    let both = [("projectName", "PAY"), ("repositoryName", "ledger")];
+    talk.get(SEARCH, &[SETTING, both[0], both[1]]).await;
     talk.bitbucket_was_asked();
     // Another user has a token of his own, or none.
     talk.by(Who::Administrator);
@@ -151,6 +159,7 @@ pub(super) async fn a_repository_is_imported(talk: &mut Conversation) {
         ("pay", "MIXEDCASE"),
         ("PAY", "ledger"),
         ("OPS", "empty"),
+        ("OPS", "crowded"),
         ("~jdoe", "tools"),
         ("PAY", "nope"),
         ("NOPE", "checkout"),
@@ -163,9 +172,38 @@ pub(super) async fn a_repository_is_imported(talk: &mut Conversation) {
         };
         talk.get("api/alm_settings/get_binding", &[("project", key)])
             .await;
+        for permission in ["user", "admin"] {
+            let granted = [
+                ("login", "bindery"),
+                ("projectKey", key),
+                ("permission", permission),
+            ];
+            talk.post("api/permissions/add_user", &granted).await;
+        }
+        let component = [("component", key)];
+        talk.fields(
+            "api/navigation/component",
+            &component,
+            &["key", "id", "name"],
+        )
+        .await;
+        talk.get("api/alm_settings/get_binding", &[("project", key)])
+            .await;
         talk.get("api/project_branches/list", &[("project", key)])
             .await;
     }
+    // Which project a repository is bound to, where nothing else tells it.
+    for query in [
+        &[][..],
+        &[("projectName", "PAY"), ("repositoryName", "checkout")],
+        &[("projectName", "pay"), ("repositoryName", "CHECK")],
+        &[("projectName", "Operations")],
+        &[("projectName", "OPS")],
+        &[("repositoryName", "nope")],
+    ] {
+        talk.get(SEARCH, &[&[SETTING], query].concat()).await;
+    }
+    talk.bitbucket_was_asked();
     let checkout = [
         SETTING,
         ("projectKey", "PAY"),

@@ -7,6 +7,8 @@ use super::bound_projects::body;
 use super::conversation::{Conversation, Who};
 use super::imports::with_token;
 
+const NAVIGATION: &str = "api/navigation/component";
+
 /// Makes a user with these global permissions, and returns as whom he calls.
 async fn user(talk: &mut Conversation, login: &str, permissions: &[&str]) -> Who {
     let user = ("login", login);
@@ -50,6 +52,24 @@ pub(super) async fn who_may_what(talk: &mut Conversation) {
         ],
     )
     .await;
+    talk.post(
+        "api/projects/create",
+        &[
+            ("project", "closed"),
+            ("name", "Closed"),
+            ("visibility", "private"),
+        ],
+    )
+    .await;
+    talk.post(
+        "api/permissions/remove_group",
+        &[
+            ("groupName", "sonar-users"),
+            ("projectKey", "closed"),
+            ("permission", "user"),
+        ],
+    )
+    .await;
     let nothing = user(talk, "nothing", &[]).await;
     let administrates = user(talk, "administrates", &["admin"]).await;
     let creates = user(talk, "creates", &["provisioning"]).await;
@@ -64,7 +84,7 @@ pub(super) async fn who_may_what(talk: &mut Conversation) {
         ] {
             talk.get(path, &[]).await;
         }
-        talk.fields("api/users/current", &["login", "permissions"])
+        talk.fields("api/users/current", &[], &["login", "permissions"])
             .await;
         talk.get("api/alm_settings/count_binding", &[("almSetting", "nope")])
             .await;
@@ -94,8 +114,10 @@ pub(super) async fn who_may_what(talk: &mut Conversation) {
             &[("keys", "sonar.core.serverBaseURL")],
         )
         .await;
-        for project in ["hidden", "open"] {
-            let project = ("project", project);
+        for key in ["hidden", "open", "closed"] {
+            let project = ("project", key);
+            talk.fields(NAVIGATION, &[("component", key)], &["key", "id", "name"])
+                .await;
             talk.get("api/alm_settings/get_binding", &[project]).await;
             talk.get("api/project_branches/list", &[project]).await;
             talk.get("api/new_code_periods/list", &[project]).await;
@@ -109,6 +131,10 @@ pub(super) async fn who_may_what(talk: &mut Conversation) {
         }
         talk.post("api/projects/delete", &[("project", "nope")])
             .await;
+        for login in ["admin", "nobody"] {
+            talk.get("api/user_tokens/search", &[("login", login)])
+                .await;
+        }
         talk.post("api/user_tokens/search", &[("login", "admin")])
             .await;
     }
@@ -126,6 +152,9 @@ pub(super) async fn a_project_is_hidden(talk: &mut Conversation) {
     let body = body(&setting, "hidden", "Hidden", "PAY/checkout");
     let bound = "api/v2/dop-translation/bound-projects";
     talk.json(Method::POST, bound, body.clone()).await;
+    // Made by hand where there is no such call; in the way everywhere else.
+    let by_hand = [("project", "hidden"), ("name", "Hidden")];
+    talk.post("api/projects/create", &by_hand).await;
     let project = ("projectKey", "hidden");
     talk.by(Who::Administrator);
     let everybody = [
@@ -160,6 +189,12 @@ async fn seen(talk: &mut Conversation, body: &Value) {
     ] {
         talk.get(path, &project).await;
     }
+    talk.fields(
+        NAVIGATION,
+        &[("component", "hidden")],
+        &["key", "id", "name"],
+    )
+    .await;
     talk.get("api/projects/search", &[]).await;
     talk.get("api/v2/dop-translation/project-bindings", &[])
         .await;
@@ -190,9 +225,24 @@ pub(super) async fn tokens_come_and_go(talk: &mut Conversation) {
     .await;
     talk.by(who);
     talk.get("api/authentication/validate", &[]).await;
-    talk.fields("api/users/current", &["login", "permissions"])
+    talk.fields("api/users/current", &[], &["login", "permissions"])
         .await;
     talk.by(Who::Administrator);
+    let dated = ("name", "dated");
+    talk.post("api/user_tokens/revoke", &[login, dated]).await;
+    let wrong = [login, ("name", "twin"), ("expirationDate", "soon")];
+    talk.post("api/user_tokens/generate", &wrong).await;
+    let dated = [login, dated, ("expirationDate", "2099-12-31")];
+    let token = talk.post("api/user_tokens/generate", &dated).await;
+    talk.by(Who::Holder(token["token"].as_str().unwrap().to_owned()));
+    talk.get("api/authentication/validate", &[]).await;
+    talk.get("api/server/version", &[]).await;
+    talk.fields("api/users/current", &[], &["login"]).await;
+    talk.get("api/no/such", &[]).await;
+    talk.get("api/user_tokens/search", &[]).await;
+    talk.by(Who::Administrator);
+    talk.post("api/user_tokens/revoke", &[("login", "nobody"), dated[1]])
+        .await;
     talk.post(
         "api/permissions/remove_user",
         &[login, ("permission", "admin")],

@@ -93,6 +93,9 @@ pub(super) async fn a_project_is_refused(talk: &mut Conversation) {
         talk.post(CREATE, &parameters).await;
     }
     talk.post(DELETE, &[]).await;
+    let component = [("component", "nope")];
+    talk.get("api/navigation/component", &component).await;
+    talk.get("api/navigation/component", &[]).await;
     for path in [
         "api/alm_settings/get_binding",
         "api/project_branches/list",

@@ -26,6 +26,10 @@ pub(super) async fn what_no_call_should_look_like(talk: &mut Conversation) {
         (Method::DELETE, "api/v2/dop-translation/project-bindings/x"),
         (Method::PUT, "api/v2/dop-translation/dop-settings"),
         (Method::OPTIONS, "api/v2/dop-translation/bound-projects"),
+        (Method::PATCH, "api/users/current"),
+        (Method::DELETE, "api/users/current"),
+        (Method::PUT, "api/alm_settings/delete"),
+        (Method::OPTIONS, "api/users/current"),
     ] {
         talk.json(method, path, json!({})).await;
     }
@@ -75,7 +79,13 @@ pub(super) async fn what_no_call_should_look_like(talk: &mut Conversation) {
 }
 
 pub(super) async fn what_a_server_is(talk: &mut Conversation) {
-    for who in [Who::Nobody, Who::Stranger, Who::Bindery, Who::Administrator] {
+    for who in [
+        Who::Nobody,
+        Who::Stranger,
+        Who::Bindery,
+        Who::Bearer,
+        Who::Administrator,
+    ] {
         talk.by(who);
         talk.get("api/system/status", &[]).await;
         talk.page("rest/api/1.0/application-properties").await;
@@ -84,15 +94,17 @@ pub(super) async fn what_a_server_is(talk: &mut Conversation) {
         talk.get("api/features/list", &[]).await;
         talk.get("api/system/ping", &[]).await;
     }
-    for who in [Who::Bindery, Who::Administrator] {
+    for who in [Who::Bindery, Who::Bearer, Who::Administrator] {
         talk.by(who);
         talk.fields(
             "api/navigation/global",
+            &[],
             &["edition", "version", "standalone"],
         )
         .await;
         talk.fields(
             "api/users/current",
+            &[],
             &["isLoggedIn", "login", "name", "permissions", "groups"],
         )
         .await;

@@ -74,6 +74,13 @@ pub(super) async fn a_configuration_lives(talk: &mut Conversation) {
     .await;
     talk.get(VALIDATE, &[renamed]).await;
     talk.bitbucket_was_asked();
+    // Where Bitbucket answers those who show no token, every version looks at the token that it has.
+    talk.let_bitbucket_answer_everybody();
+    talk.get(VALIDATE, &[renamed]).await;
+    talk.bitbucket_was_asked();
+    talk.post(UPDATE, &[renamed, ("url", &slashed), pat]).await;
+    talk.get(VALIDATE, &[renamed]).await;
+    talk.bitbucket_was_asked();
     talk.get(COUNT, &[("almSetting", "renamed 1/2")]).await;
     talk.get(COUNT, &[("almSetting", "mine")]).await;
     talk.post(DELETE, &[("key", "mine")]).await;

@@ -27,10 +27,11 @@ impl Question {
     }
 }
 
-/// What SonarQube calls its Bitbucket with: it follows no redirect, as since 9.9.
+/// What SonarQube calls its Bitbucket with.
 #[derive(Clone, Debug)]
 pub(crate) struct Asker {
     client: reqwest::Client,
+    profile: Profile,
 }
 
 impl Asker {
@@ -43,12 +44,16 @@ impl Asker {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .user_agent(profile.user_agent())
-            .redirect(reqwest::redirect::Policy::none())
+            .redirect(if profile.follows_redirects() {
+                reqwest::redirect::Policy::limited(20)
+            } else {
+                reqwest::redirect::Policy::none()
+            })
             .connect_timeout(timeout)
             .read_timeout(timeout)
             .no_proxy()
             .build()?;
-        Ok(Self { client })
+        Ok(Self { client, profile })
     }
 
     /// Asks, and reads the answer as SonarQube does: `None` where there was none in a good answer.
@@ -73,9 +78,9 @@ impl Asker {
         let status = answer.status().as_u16();
         let body = answer.text().await.map_err(unreachable)?;
         if (200..300).contains(&status) {
-            return read(&body);
+            return read(self.profile, &body);
         }
-        Err(refused(status, &body))
+        Err(refused(self.profile, status, &body))
     }
 }
 
@@ -84,7 +89,7 @@ fn unable() -> Refusal {
 }
 
 /// An error of Bitbucket. One that is JSON but lists no `errors` trips SonarQube up.
-fn refused(status: u16, body: &str) -> Refusal {
+fn refused(profile: Profile, status: u16, body: &str) -> Refusal {
     let lists_errors = |value: &Value| value.get("errors").is_some_and(Value::is_array);
     match serde_json::from_str::<Value>(body) {
         Ok(value) if value.is_object() && !lists_errors(&value) => return Refusal::Internal,
@@ -92,13 +97,15 @@ fn refused(status: u16, body: &str) -> Refusal {
     }
     match status {
         401 => Refusal::bad("Invalid personal access token"),
-        404 => Refusal::bad("Error 404. The requested Bitbucket server is unreachable."),
+        404 if profile.tells_odd_answers_apart() => {
+            Refusal::bad("Error 404. The requested Bitbucket server is unreachable.")
+        }
         _ => unable(),
     }
 }
 
 /// Reads JSON as leniently as Gson does: nothing is null, and a bare word is a string.
-fn read(body: &str) -> Result<Option<Value>, Refusal> {
+fn read(profile: Profile, body: &str) -> Result<Option<Value>, Refusal> {
     let body = body.trim();
     let other_shape =
         || Refusal::bad("Unable to contact Bitbucket server, got an unexpected response");
@@ -113,7 +120,7 @@ fn read(body: &str) -> Result<Option<Value>, Refusal> {
         };
     }
     let ends_a_word = |letter: char| letter.is_whitespace() || "/\\;#={}[]:,".contains(letter);
-    if body.contains(ends_a_word) {
+    if body.contains(ends_a_word) && profile.tells_odd_answers_apart() {
         Err(Refusal::bad("Unexpected response from Bitbucket server"))
     } else {
         Err(other_shape())

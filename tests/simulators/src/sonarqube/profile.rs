@@ -1,5 +1,7 @@
 //! What differs between the servers that are simulated: versions of SonarQube, and editions.
 
+mod since;
+
 /// A SonarQube server as it can be installed. The default is 26.9 Community.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
@@ -100,8 +102,16 @@ impl Edition {
 }
 
 impl Profile {
+    /// 8.9 Community.
+    pub const V8_9: Self = Self::new(Version::V8_9, Edition::Community);
+    /// 9.9 Community.
+    pub const V9_9: Self = Self::new(Version::V9_9, Edition::Community);
+    /// 10.7 Community.
+    pub const V10_7: Self = Self::new(Version::V10_7, Edition::Community);
     /// 25.1 Community.
     pub const V25_1: Self = Self::new(Version::V25_1, Edition::Community);
+    /// 25.12 Community.
+    pub const V25_12: Self = Self::new(Version::V25_12, Edition::Community);
     /// 26.9 Community.
     pub const V26_9: Self = Self::new(Version::V26_9, Edition::Community);
 
@@ -120,11 +130,6 @@ impl Profile {
     /// Whether this is version `major.minor` or a later one.
     const fn is_at_least(self, version: (u32, u32)) -> bool {
         self.version.is_at_least(version)
-    }
-
-    /// `navigation/component` tells the id of the project up to 9.9, later that of its main branch.
-    pub(crate) const fn tells_branch_ids(self) -> bool {
-        self.is_at_least((10, 0))
     }
 
     /// `set_bitbucket_binding` and what belongs to it.
@@ -172,9 +177,9 @@ impl Profile {
         self.is_at_least((25, 12))
     }
 
-    /// Whether bodies of bound-projects are validated: not by 25.1, which makes up a key and fails without `monorepo`.
+    /// Whether v2 validates what it is sent: not 25.1, which makes up a key and fails without `monorepo`.
     pub(crate) const fn validates_bodies(self) -> bool {
-        self.is_at_least((25, 2))
+        !matches!(self.version, Version::V25_1)
     }
 
     /// The list of bindings shows only what the caller may browse since 26.8.
@@ -187,9 +192,9 @@ impl Profile {
         self.is_at_least((26, 8))
     }
 
-    /// `projects/update_key` to the very same key is refused up to 25.1.
+    /// `projects/update_key` to the very same key is refused up to 25.12.
     pub(crate) const fn refuses_same_key(self) -> bool {
-        !self.is_at_least((25, 2))
+        !self.is_at_least((26, 1))
     }
 
     /// The `User-Agent` towards Bitbucket.

@@ -5,6 +5,9 @@ use serde_json::json;
 
 use crate::reply::Reply;
 
+/// Tomcat's page.
+const NO_SUCH_PAGE: &str = r#"<!doctype html><html lang="en"><head><title>HTTP Status 404 – Not Found</title><style type="text/css">body {font-family:Tahoma,Arial,sans-serif;} h1, h2, h3, b {color:white;background-color:#525D76;} h1 {font-size:22px;} h2 {font-size:16px;} h3 {font-size:14px;} p {font-size:12px;} a {color:black;} .line {height:1px;background-color:#525D76;border:none;}</style></head><body><h1>HTTP Status 404 – Not Found</h1></body></html>"#;
+
 /// Which of the two APIs was called: their errors differ in shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Api {
@@ -25,10 +28,12 @@ pub(crate) enum Refusal {
     Forbidden,
     /// There is no such call, by its path.
     UnknownUrl(String),
-    /// There is such a call with another method: the one that is required, where the API tells it.
-    OtherMethod(Option<&'static str>),
-    /// The same for OPTIONS of v2, which says nothing.
-    NoOptions,
+    /// The same of v2 on 10.7, where the servlet container answers.
+    NoSuchPage,
+    /// The method is not the right one, in these words.
+    OtherMethod(String),
+    /// No call has this method.
+    NoMethod,
     /// The body is in no form that is read.
     MediaType,
     /// Something that was named is not there.
@@ -48,6 +53,11 @@ impl Refusal {
         Self::NotFound(message.into())
     }
 
+    /// What v2 of 10.7 says of methods and bodies that it cannot use.
+    pub(crate) fn unreadable() -> Self {
+        Self::bad("An error occurred while processing the request.")
+    }
+
     pub(crate) fn missing(parameter: &str) -> Self {
         Self::bad(format!("The '{parameter}' parameter is missing"))
     }
@@ -64,7 +74,11 @@ impl Refusal {
     pub(crate) fn reply(self, api: Api) -> Reply {
         let (status, message) = match self {
             Self::Unauthorized => return Reply::empty(StatusCode::UNAUTHORIZED),
-            Self::NoOptions => return Reply::empty(StatusCode::METHOD_NOT_ALLOWED),
+            Self::NoMethod => return Reply::empty(StatusCode::METHOD_NOT_ALLOWED),
+            Self::NoSuchPage => {
+                let page = NO_SUCH_PAGE.to_owned();
+                return Reply::text(StatusCode::NOT_FOUND, "text/html;charset=utf-8", page);
+            }
             Self::NotYetAuthenticated => (
                 StatusCode::UNAUTHORIZED,
                 "User is not authenticated".to_owned(),
@@ -77,13 +91,7 @@ impl Refusal {
                 };
                 (StatusCode::NOT_FOUND, message)
             }
-            Self::OtherMethod(required) => {
-                let message = required.map_or_else(
-                    || "Method not supported.".to_owned(),
-                    |method| format!("HTTP method {method} is required"),
-                );
-                (StatusCode::METHOD_NOT_ALLOWED, message)
-            }
+            Self::OtherMethod(message) => (StatusCode::METHOD_NOT_ALLOWED, message),
             Self::MediaType => (
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "Unsupported media type.".to_owned(),

@@ -113,15 +113,15 @@ pub(crate) enum Destination<'a> {
 
 pub(crate) fn find<'a>(profile: Profile, method: &str, path: &'a str) -> Destination<'a> {
     let offered = ROUTES.iter().copied().flatten();
-    let offered = offered.filter(|route| (route.offered)(profile));
+    let there = |path: &str| profile.has_v2() || !path.starts_with("/api/v2/");
+    let offered = offered.filter(|route| (route.offered)(profile) && there(route.path));
     let mut here = offered.filter_map(|route| route.tail(path).map(|tail| (route, tail)));
     let Some(first) = here.next() else {
         return Destination::Nowhere;
     };
-    let wanted = [first]
-        .into_iter()
-        .chain(here)
-        .find(|(route, _)| route.method == method);
+    let wanted = [first].into_iter().chain(here).find(|(route, _)| {
+        route.method == method || (method == "POST" && !profile.insists_on_get())
+    });
     match wanted {
         Some((route, tail)) => Destination::Route(route, tail),
         None if path.starts_with("/api/v2/") => Destination::OtherMethod(None),

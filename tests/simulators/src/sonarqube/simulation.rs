@@ -43,12 +43,18 @@ pub(crate) struct Guest {
     tail: String,
 }
 
+impl Guest {
+    pub(crate) fn is_at_open_door(&self) -> bool {
+        self.route.door == Door::Open
+    }
+}
+
 impl Simulation {
     pub(crate) fn new(profile: Profile, context: String, seed: u64) -> Self {
         Self {
             profile,
             context,
-            world: World::new(seed),
+            world: World::new(profile, seed),
             faults: Faults::default(),
             calls: Calls::default(),
         }
@@ -88,7 +94,7 @@ impl Simulation {
                 WEB_APPLICATION.to_owned(),
             ));
         }
-        let api = if path.starts_with("/api/v2/") {
+        let api = if path.starts_with("/api/v2/") && self.profile.has_v2() {
             Api::V2
         } else {
             Api::V1
@@ -120,7 +126,10 @@ impl Simulation {
 
     fn guest(&self, request: &Request, path: &str, api: Api) -> Result<Guest, Refusal> {
         let destination = routes::find(self.profile, request.method.as_str(), path);
-        let unknown = || Refusal::UnknownUrl(path.to_owned());
+        let unknown = || match api {
+            Api::V2 if self.profile.shows_v2_errors_of_its_container() => Refusal::NoSuchPage,
+            Api::V1 | Api::V2 => Refusal::UnknownUrl(path.to_owned()),
+        };
         if !path.starts_with("/api/system/") {
             match self.world.phase() {
                 Phase::Up | Phase::Restarting | Phase::Down => {}
@@ -141,10 +150,12 @@ impl Simulation {
         };
         let (route, tail) = match destination {
             Destination::Route(route, tail) => (route, tail.to_owned()),
-            Destination::OtherMethod(None) if request.method == Method::OPTIONS => {
-                return Err(Refusal::NoOptions);
+            Destination::OtherMethod(required) => {
+                return Err(self.other_method(&request.method, required));
             }
-            Destination::OtherMethod(required) => return Err(Refusal::OtherMethod(required)),
+            Destination::Nowhere if !self.profile.takes_method(&request.method) => {
+                return Err(Refusal::NoMethod);
+            }
             Destination::Nowhere => return Err(unknown()),
         };
         let kind = request.header(header::CONTENT_TYPE).unwrap_or_default();
@@ -155,7 +166,7 @@ impl Simulation {
         };
         let writes = request.method != Method::GET;
         let body = if api == Api::V2 && writes {
-            Some(json_body(kind, &request.body)?)
+            Some(json_body(self.profile, kind, &request.body)?)
         } else {
             None
         };
@@ -167,6 +178,22 @@ impl Simulation {
             body,
             tail,
         })
+    }
+
+    /// `required` is the one that v1 names; v2 names none.
+    fn other_method(&self, method: &Method, required: Option<&str>) -> Refusal {
+        let read_or_write = [Method::GET, Method::POST].contains(method);
+        match required {
+            _ if *method == Method::OPTIONS || !self.profile.takes_method(method) => {
+                Refusal::NoMethod
+            }
+            None if self.profile.shows_v2_errors_of_its_container() => Refusal::unreadable(),
+            None => Refusal::OtherMethod("Method not supported.".to_owned()),
+            Some(required) if read_or_write => {
+                Refusal::OtherMethod(format!("HTTP method {required} is required"))
+            }
+            Some(_) => Refusal::OtherMethod(format!("HTTP method {method} is not allowed")),
+        }
     }
 
     fn path<'a>(&self, request: &'a Request) -> &'a str {
@@ -189,6 +216,9 @@ impl Simulation {
             })
         };
         if let Some(secret) = authorization.strip_prefix("Bearer ") {
+            if !self.profile.knows_bearers() {
+                return Some(Identity::Anonymous);
+            }
             return of_token(secret);
         }
         let (name, password) = basic(authorization)?;
@@ -232,12 +262,21 @@ fn basic(authorization: &str) -> Option<(String, String)> {
     Some((name.to_owned(), password.to_owned()))
 }
 
-fn json_body(kind: &str, body: &[u8]) -> Result<Value, Refusal> {
+fn json_body(profile: Profile, kind: &str, body: &[u8]) -> Result<Value, Refusal> {
+    let bare = profile.shows_v2_errors_of_its_container();
     if !kind.starts_with("application/json") {
-        return Err(Refusal::MediaType);
+        return Err(if bare {
+            Refusal::Internal
+        } else {
+            Refusal::MediaType
+        });
     }
-    serde_json::from_slice(body)
-        .ok()
-        .filter(Value::is_object)
-        .ok_or_else(|| Refusal::bad("Invalid request format."))
+    let body = serde_json::from_slice(body).ok().filter(Value::is_object);
+    body.ok_or_else(|| {
+        if bare {
+            Refusal::unreadable()
+        } else {
+            Refusal::bad("Invalid request format.")
+        }
+    })
 }

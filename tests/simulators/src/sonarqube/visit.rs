@@ -145,6 +145,15 @@ impl Visit<'_> {
         self.world.may(self.login(), project, permission)
     }
 
+    /// What it takes to see what a project is bound to, and what is new code in it.
+    pub(crate) fn sees_bindings(&self) -> ProjectPermission {
+        if self.profile.shows_bindings_to_browsers() {
+            ProjectPermission::Browse
+        } else {
+            ProjectPermission::Administer
+        }
+    }
+
     /// The project that a parameter names.
     pub(crate) fn project(&self, name: &str) -> Result<&Project, Refusal> {
         let key = self.required(name)?;

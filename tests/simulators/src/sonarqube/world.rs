@@ -6,7 +6,10 @@ mod settings;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::phase::{Course, Phase};
+use super::{
+    phase::{Course, Phase},
+    profile::Profile,
+};
 pub(crate) use people::Identity;
 pub use people::{GlobalPermission, Token, User};
 pub use projects::{Binding, Branch, NewCode, Project, ProjectPermission, Visibility};
@@ -33,11 +36,12 @@ pub struct World {
     /// How long a restart stays in each of its phases.
     pub restart_step: Duration,
     course: Course,
+    profile: Profile,
     last_id: u64,
 }
 
 impl World {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(profile: Profile, seed: u64) -> Self {
         let mut world = Self {
             server_id: format!(
                 "{:08X}-AZsimulated{:09}",
@@ -51,6 +55,7 @@ impl World {
             properties: BTreeMap::new(),
             restart_step: Duration::from_secs(3),
             course: Course::settled(Phase::Up),
+            profile,
             last_id: seed << 16,
         };
         let admin = world.user("admin");
@@ -88,11 +93,13 @@ impl World {
         self.course = Course::restart(self.restart_step);
     }
 
-    /// A new uuid. Random ones would make runs differ.
+    /// A new id. Random ones would make runs differ.
     pub(crate) fn new_id(&mut self) -> String {
-        self.last_id += 1;
-        let mixed = mix(self.last_id);
-        let (high, low) = (mix(mixed), mix(mixed ^ 0x5bd1_e995));
+        let (high, low) = self.new_bits();
+        if !self.profile.has_uuids() {
+            // They begin with the time: later ones sort behind earlier ones.
+            return format!("AZ{:018x}", self.last_id);
+        }
         format!(
             "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
             high >> 32,
@@ -101,6 +108,18 @@ impl World {
             low >> 52,
             low & 0xFFFF_FFFF_FFFF
         )
+    }
+
+    /// What makes a token hard to guess: 40 digits.
+    pub(crate) fn new_secret(&mut self) -> String {
+        let (high, low) = self.new_bits();
+        format!("{high:016x}{low:016x}{:08x}", high >> 32)
+    }
+
+    fn new_bits(&mut self) -> (u64, u64) {
+        self.last_id += 1;
+        let mixed = mix(self.last_id);
+        (mix(mixed), mix(mixed ^ 0x5bd1_e995))
     }
 }
 

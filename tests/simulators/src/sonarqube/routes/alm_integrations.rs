@@ -9,6 +9,7 @@ use super::{
 };
 use crate::sonarqube::{
     bitbucket::Question,
+    profile::Profile,
     refusal::Refusal,
     visit::{Answer, Visit, ask, no_content, ok},
     world::{GlobalPermission, Platform, Setting},
@@ -36,6 +37,9 @@ fn configuration<'a>(
     visit: &'a Visit<'_>,
     platform: Option<Platform>,
 ) -> Result<&'a Setting, Refusal> {
+    if !visit.profile.guesses_setting() {
+        return named(visit);
+    }
     if let Some(key) = visit.optional_bounded("almSetting", 200)? {
         return visit.world.setting(&key).ok_or_else(|| {
             Refusal::not_found(format!("DevOps Platform configuration '{key}' not found."))
@@ -62,10 +66,10 @@ fn configuration<'a>(
 /// The setting that a read names.
 fn named<'a>(visit: &'a Visit<'_>) -> Result<&'a Setting, Refusal> {
     let key = visit.bounded("almSetting", 200)?;
-    visit
-        .world
-        .setting(&key)
-        .ok_or_else(|| Refusal::not_found(format!("DevOps Platform Setting '{key}' not found")))
+    visit.world.setting(&key).ok_or_else(|| {
+        let word = visit.profile.platform_word();
+        Refusal::not_found(format!("{word} Setting '{key}' not found"))
+    })
 }
 
 fn set_pat(visit: &mut Visit<'_>) -> Answer {
@@ -102,30 +106,39 @@ pub(super) fn import_token(visit: &Visit<'_>, setting: &Setting) -> Result<Strin
     })
 }
 
-/// What both listings ask with: URL and token, then `start` and `limit`.
-fn lister(visit: &Visit<'_>) -> Result<(String, String, String), Refusal> {
+/// What both listings ask with: URL and token, then `start` and `limit` where listings have pages.
+fn lister(visit: &Visit<'_>) -> Result<(String, String, Option<String>), Refusal> {
     visit.demand(GlobalPermission::Provisioning)?;
     let setting = named(visit)?;
+    let page = page(visit)?;
+    let token = setting.import_tokens.get(visit.login()).cloned();
+    let token = token.ok_or_else(|| Refusal::bad("No personal access token found"))?;
+    Ok((setting.url.clone(), token, page))
+}
+
+fn page(visit: &Visit<'_>) -> Result<Option<String>, Refusal> {
+    if !visit.profile.pages_listings() {
+        return Ok(None);
+    }
     let size = visit.number("pageSize", 25)?;
     if size > 100 {
         return Err(Refusal::bad(format!(
             "'pageSize' value ({size}) must be less than 100"
         )));
     }
-    let token = setting.import_tokens.get(visit.login()).cloned();
-    let token = token.ok_or_else(|| Refusal::bad("No personal access token found"))?;
     let start = visit.optional("start").unwrap_or_default();
-    let page = format!("start={start}&limit={size}");
-    Ok((setting.url.clone(), token, page))
+    Ok(Some(format!("start={start}&limit={size}")))
 }
 
 fn list_projects(visit: &mut Visit<'_>) -> Answer {
     let (url, token, page) = lister(visit)?;
-    let path = format!("/rest/api/1.0/projects?{page}");
-    ask(Question::new(&url, path, Some(&token)), |_, answer| {
+    let query = page.map_or_else(String::new, |page| format!("?{page}"));
+    let path = format!("/rest/api/1.0/projects{query}");
+    ask(Question::new(&url, path, Some(&token)), |visit, answer| {
         let answer = answer.ok_or(Refusal::Internal)?;
         let project = |row: &Value| json!({"key": row["key"], "name": row["name"]});
-        ok(&listing(&answer, "projects", project))
+        let projects = json!({"projects": rows(&answer, project)});
+        ok(&listing(visit.profile, &answer, projects))
     })
 }
 
@@ -133,12 +146,17 @@ fn search_repositories(visit: &mut Visit<'_>) -> Answer {
     let (url, token, page) = lister(visit)?;
     let name = |parameter| {
         let given = visit.optional(parameter).unwrap_or_default();
-        form_urlencoded::byte_serialize(given.as_bytes()).collect::<String>()
+        if visit.profile.escapes_names() {
+            form_urlencoded::byte_serialize(given.as_bytes()).collect::<String>()
+        } else {
+            given
+        }
     };
     let path = format!(
-        "/rest/api/1.0/repos?projectname={}&name={}&{page}",
+        "/rest/api/1.0/repos?projectname={}&name={}{}",
         name("projectName"),
-        name("repositoryName")
+        name("repositoryName"),
+        page.map_or_else(String::new, |page| format!("&{page}")),
     );
     let setting = named(visit)?.id.clone();
     ask(
@@ -148,14 +166,21 @@ fn search_repositories(visit: &mut Visit<'_>) -> Answer {
             let repository = |row: &Value| {
                 let mut shown = json!({
                     "id": row["id"], "slug": row["slug"], "name": row["name"],
-                    "projectKey": row["project"]["key"], "projectName": row["project"]["name"],
+                    "projectKey": row["project"]["key"],
                 });
+                if visit.profile.pages_listings() {
+                    shown["projectName"] = row["project"]["name"].clone();
+                }
                 if let Some(key) = bound_key(visit, &setting, row) {
                     shown["sqProjectKey"] = json!(key);
                 }
                 shown
             };
-            ok(&listing(&answer, "repositories", repository))
+            let repositories = json!({
+                "isLastPage": answer["isLastPage"].as_bool().unwrap_or(false),
+                "repositories": rows(&answer, repository),
+            });
+            ok(&listing(visit.profile, &answer, repositories))
         },
     )
 }
@@ -170,17 +195,20 @@ fn bound_key(visit: &Visit<'_>, setting: &str, row: &Value) -> Option<String> {
     bound.map(|(project, _)| project.key.clone()).min()
 }
 
-fn listing(answer: &Value, name: &str, row: impl Fn(&Value) -> Value) -> Value {
-    let rows = answer["values"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    json!({
-        "paging": {"pageSize": rows.len()},
-        "isLastPage": answer["isLastPage"].as_bool().unwrap_or(true),
-        "nextPageStart": answer["nextPageStart"].as_u64().unwrap_or(0),
-        name: rows.iter().map(row).collect::<Vec<_>>(),
-    })
+fn rows(answer: &Value, row: impl Fn(&Value) -> Value) -> Vec<Value> {
+    let values = answer["values"].as_array();
+    values.into_iter().flatten().map(row).collect()
+}
+
+/// What was listed, and where it goes on, if that is told.
+fn listing(profile: Profile, answer: &Value, mut listed: Value) -> Value {
+    if profile.pages_listings() {
+        let count = answer["values"].as_array().map_or(0, Vec::len);
+        listed["paging"] = json!({"pageSize": count});
+        listed["isLastPage"] = json!(answer["isLastPage"].as_bool().unwrap_or(true));
+        listed["nextPageStart"] = json!(answer["nextPageStart"].as_u64().unwrap_or(0));
+    }
+    listed
 }
 
 fn import_project(visit: &mut Visit<'_>) -> Answer {
@@ -189,14 +217,18 @@ fn import_project(visit: &mut Visit<'_>) -> Answer {
         project: visit.bounded("projectKey", 200)?,
         slug: visit.bounded("repositorySlug", 200)?,
     };
-    let new_code = NewCodeWish::of(
-        visit.optional("newCodeDefinitionType"),
-        visit.optional("newCodeDefinitionValue"),
-    )?;
+    let new_code = if visit.profile.limits_new_code() {
+        NewCodeWish::of(
+            visit.optional("newCodeDefinitionType"),
+            visit.optional("newCodeDefinitionValue"),
+        )?
+    } else {
+        NewCodeWish::default()
+    };
     let setting = configuration(visit, Some(Platform::Bitbucket))?.clone();
     let id = setting.id.clone();
     import(visit, &setting, &place, move |visit, found| {
-        let key = found.made_up_key(&visit.world.new_id());
+        let key = found.made_up_key(visit);
         let name = found.name.clone();
         let made = Import {
             setting: id,

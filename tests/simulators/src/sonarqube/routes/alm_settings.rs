@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 use super::Route;
 use crate::sonarqube::{
     bitbucket::Question,
+    profile::Profile,
     refusal::Refusal,
     visit::{Answer, Visit, ask, no_content, ok},
-    world::{GlobalPermission, Platform, ProjectPermission, Setting, World},
+    world::{GlobalPermission, Platform, ProjectPermission, Setting},
 };
 
 pub(super) const ROUTES: &[Route] = &[
@@ -15,7 +16,8 @@ pub(super) const ROUTES: &[Route] = &[
     Route::post(
         "/api/alm_settings/create_bitbucketcloud",
         create_bitbucketcloud,
-    ),
+    )
+    .only(Profile::knows_bitbucket_cloud),
     Route::post("/api/alm_settings/create_gitlab", create_gitlab),
     Route::post("/api/alm_settings/update_bitbucket", update_bitbucket),
     Route::post("/api/alm_settings/delete", delete),
@@ -50,23 +52,23 @@ fn create_gitlab(visit: &mut Visit<'_>) -> Answer {
 /// The limit of the edition comes before the duplicate.
 fn create(visit: &mut Visit<'_>, platform: Platform, key: &str, url: &str, token: &str) -> Answer {
     let several = visit.profile.takes_several_settings();
-    let world = &mut *visit.world;
-    let mut others = world.settings.iter().map(|setting| setting.platform);
+    let mut others = visit.world.settings.iter().map(|setting| setting.platform);
     if let Some(other) = others.find(|other| !several && other.shares_limit_with(platform)) {
         return Err(Refusal::bad(format!(
             "A {} setting is already defined",
             other.constant()
         )));
     }
-    demand_free(world, key)?;
-    world.create_setting(platform, key, url, token);
+    demand_free(visit, key)?;
+    visit.world.create_setting(platform, key, url, token);
     no_content()
 }
 
-fn demand_free(world: &World, key: &str) -> Result<(), Refusal> {
-    match world.setting(key) {
+fn demand_free(visit: &Visit<'_>, key: &str) -> Result<(), Refusal> {
+    match visit.world.setting(key) {
         Some(_) => Err(Refusal::bad(format!(
-            "An DevOps Platform setting with key '{key}' already exists"
+            "An {} setting with key '{key}' already exists",
+            visit.profile.platform_word()
         ))),
         None => Ok(()),
     }
@@ -79,11 +81,11 @@ fn update_bitbucket(visit: &mut Visit<'_>) -> Answer {
     let new_key = visit.optional_bounded("newKey", 200)?;
     let url = visit.bounded("url", 2000)?;
     let token = visit.optional_bounded("personalAccessToken", 2000)?;
-    let setting = found(visit.world, &key)?;
+    let setting = found(visit, &key)?;
     if let Some(new_key) = new_key.as_ref().filter(|new_key| **new_key != key) {
-        demand_free(visit.world, new_key)?;
+        demand_free(visit, new_key)?;
     }
-    if token.is_none() && setting.url != url {
+    if token.is_none() && setting.url != url && visit.profile.protects_url() {
         return Err(Refusal::bad(
             "Please provide the Personal Access Token to update the URL.",
         ));
@@ -101,15 +103,16 @@ fn update_bitbucket(visit: &mut Visit<'_>) -> Answer {
 fn delete(visit: &mut Visit<'_>) -> Answer {
     visit.demand(GlobalPermission::Admin)?;
     let key = visit.bounded("key", 200)?;
-    let id = found(visit.world, &key)?.id.clone();
+    let id = found(visit, &key)?.id.clone();
     visit.world.delete_setting(&id);
     no_content()
 }
 
-fn found<'a>(world: &'a World, key: &str) -> Result<&'a Setting, Refusal> {
-    world.setting(key).ok_or_else(|| {
+fn found<'a>(visit: &'a Visit<'_>, key: &str) -> Result<&'a Setting, Refusal> {
+    visit.world.setting(key).ok_or_else(|| {
         Refusal::not_found(format!(
-            "DevOps Platform setting with key '{key}' cannot be found"
+            "{} setting with key '{key}' cannot be found",
+            visit.profile.platform_word()
         ))
     })
 }
@@ -149,7 +152,7 @@ fn list(visit: &mut Visit<'_>) -> Answer {
 fn count_binding(visit: &mut Visit<'_>) -> Answer {
     visit.demand(GlobalPermission::Admin)?;
     let key = visit.required("almSetting")?;
-    let id = &found(visit.world, &key)?.id;
+    let id = &found(visit, &key)?.id;
     let bound = visit
         .world
         .bindings()
@@ -161,25 +164,31 @@ fn count_binding(visit: &mut Visit<'_>) -> Answer {
 fn validate(visit: &mut Visit<'_>) -> Answer {
     visit.demand(GlobalPermission::Admin)?;
     let key = visit.bounded("key", 200)?;
-    let setting = found(visit.world, &key)?;
+    let setting = found(visit, &key)?;
     let (url, token) = (setting.url.clone(), setting.token.clone());
     let repositories = Question::new(&url, "/rest/api/1.0/repos", Some(&token));
     let users = Question::new(&url, "/rest/api/1.0/users", Some(&token));
-    ask(Question::new(&url, "/status", None), |_, _| {
+    let first = if visit.profile.asks_status_first() {
+        "/status"
+    } else {
+        "/rest/api/1.0/repos"
+    };
+    ask(Question::new(&url, first, None), |_, _| {
         ask(users, |_, _| ask(repositories, |_, _| no_content()))
     })
 }
 
 fn get_binding(visit: &mut Visit<'_>) -> Answer {
-    let project = visit.project_for("project", ProjectPermission::Browse)?;
+    let project = visit.project_for("project", visit.sees_bindings())?;
     let bound = project.binding.as_ref().and_then(|binding| {
         let setting = visit.world.setting_of_id(&binding.setting)?;
         Some((binding, setting))
     });
     let Some((binding, setting)) = bound else {
         return Err(Refusal::not_found(format!(
-            "Project '{}' is not bound to any DevOps Platform",
-            project.key
+            "Project '{}' is not bound to any {}",
+            project.key,
+            visit.profile.platform_word()
         )));
     };
     ok(&json!({

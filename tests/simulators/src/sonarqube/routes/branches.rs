@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Route;
 use crate::sonarqube::{
+    profile::Profile,
     refusal::Refusal,
     visit::{Answer, Visit, no_content, ok},
     world::ProjectPermission,
@@ -12,16 +13,20 @@ use crate::sonarqube::{
 pub(super) const ROUTES: &[Route] = &[
     Route::get("/api/project_branches/list", list),
     Route::post("/api/project_branches/rename", rename),
-    Route::post("/api/project_branches/set_main", set_main),
+    Route::post("/api/project_branches/set_main", set_main).only(Profile::sets_main_branch),
 ];
 
 fn list(visit: &mut Visit<'_>) -> Answer {
     let project = visit.project_for("project", ProjectPermission::Browse)?;
     let branch = &project.main_branch;
-    ok(&json!({"branches": [{
+    let mut row = json!({
         "name": branch.name, "isMain": true, "type": "BRANCH", "status": {},
-        "excludedFromPurge": true, "branchId": branch.id,
-    }]}))
+        "excludedFromPurge": true,
+    });
+    if visit.profile.tells_more_of_projects() {
+        row["branchId"] = json!(branch.id);
+    }
+    ok(&json!({"branches": [row]}))
 }
 
 fn rename(visit: &mut Visit<'_>) -> Answer {

@@ -112,6 +112,9 @@ fn project_binding(visit: &mut Visit<'_>) -> Answer {
         Some((project, binding)) if visit.may(project, ProjectPermission::Browse) => {
             ok(&shown(project, binding))
         }
+        None if visit.profile.shows_v2_errors_of_its_container() => Err(Refusal::not_found(
+            format!("Project binding '{}' not found", visit.tail),
+        )),
         Some(_) | None => Err(Refusal::hidden()),
     }
 }
@@ -206,7 +209,7 @@ fn validate(body: Option<&Value>) -> Result<(), Refusal> {
 }
 
 fn no_setting(profile: Profile) -> Refusal {
-    Refusal::bad(if profile.validates_bodies() {
+    Refusal::bad(if profile.names_setting_field() {
         "devOpsPlatformSettingId value not found, must be the ID of the DevOps Platform configuration"
     } else {
         "ALM setting not found"
@@ -223,7 +226,7 @@ fn create(visit: &mut Visit<'_>, verb: Verb, setting: &str, wish: Wish, found: &
     let profile = visit.profile;
     let made = Import {
         setting: setting.to_owned(),
-        key: key.unwrap_or_else(|| found.made_up_key(&visit.world.new_id())),
+        key: key.unwrap_or_else(|| found.made_up_key(visit)),
         name: name.unwrap_or_else(|| found.name.clone()),
         monorepo,
         new_code,
@@ -255,7 +258,7 @@ fn rebind(visit: &mut Visit<'_>, setting: &str, wish: Wish, found: &Found) -> An
             "Project with key '{key}' cannot be bound - configuration mismatch"
         )));
     }
-    let definition = new_code.read()?;
+    let definition = new_code.read(visit.profile)?;
     let known = project.binding.as_ref().map(|binding| binding.id.clone());
     let fresh = visit.world.new_id();
     let profile = visit.profile;

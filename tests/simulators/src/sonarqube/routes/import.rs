@@ -9,6 +9,7 @@ use super::{
 };
 use crate::sonarqube::{
     bitbucket::Question,
+    profile::Profile,
     refusal::Refusal,
     visit::{Answer, Visit, ask},
     world::{Binding, NewCode, Project, Setting, Visibility},
@@ -31,7 +32,11 @@ pub(super) struct Found {
 
 impl Found {
     /// The key that SonarQube chooses where it is asked for none.
-    pub(super) fn made_up_key(&self, unique: &str) -> String {
+    pub(super) fn made_up_key(&self, visit: &mut Visit<'_>) -> String {
+        let place = format!("{}_{}", self.project, self.slug);
+        if !visit.profile.randomises_keys() {
+            return place;
+        }
         let sane = |letter: char| {
             if letter.is_ascii_alphanumeric() || "-_.:".contains(letter) {
                 letter
@@ -39,14 +44,13 @@ impl Found {
                 '_'
             }
         };
-        let place = format!("{}_{}", self.project, self.slug);
         let place: String = place.chars().map(sane).collect();
-        format!("{place}_{unique}")
+        format!("{place}_{}", visit.world.new_id())
     }
 }
 
 /// A new code definition as it was asked for; it is looked at only after Bitbucket was.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct NewCodeWish(Option<(String, Option<String>)>);
 
 impl NewCodeWish {
@@ -59,11 +63,11 @@ impl NewCodeWish {
         }
     }
 
-    pub(super) fn read(&self) -> Result<Option<NewCode>, Refusal> {
+    pub(super) fn read(&self, profile: Profile) -> Result<Option<NewCode>, Refusal> {
         let Some((kind, value)) = &self.0 else {
             return Ok(None);
         };
-        let definition = new_code::read(kind, value.as_deref());
+        let definition = new_code::read(profile, kind, value.as_deref());
         definition.map(Some).map_err(|flaw| match flaw {
             Flaw::ValueMissing(kind) => Refusal::bad(format!(
                 "New code definition type '{kind}' requires a newCodeDefinitionValue"
@@ -89,10 +93,13 @@ impl Import {
         visit: &'a mut Visit<'_>,
         found: &Found,
     ) -> Result<&'a Project, Refusal> {
-        check_key(visit.world, &self.key)?;
-        let new_code = self.new_code.read()?;
+        check_key(visit, &self.key)?;
+        let new_code = self.new_code.read(visit.profile)?;
         let binding = self.binding(visit, found);
-        let main = found.main_branch.as_deref().unwrap_or("main");
+        let main = found
+            .main_branch
+            .as_deref()
+            .unwrap_or(visit.profile.default_branch());
         let project = visit
             .world
             .create_project(&self.key, &self.name, Visibility::Public, main);

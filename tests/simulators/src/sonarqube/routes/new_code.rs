@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Route;
 use crate::sonarqube::{
+    profile::Profile,
     refusal::Refusal,
     visit::{Answer, Visit, empty, ok},
     world::{NewCode, Project, ProjectPermission},
@@ -27,14 +28,16 @@ pub(super) enum Flaw {
 }
 
 /// Reads a definition.
-pub(super) fn read(kind: &str, value: Option<&str>) -> Result<NewCode, Flaw> {
+pub(super) fn read(profile: Profile, kind: &str, value: Option<&str>) -> Result<NewCode, Flaw> {
     let said = |text: String| Flaw::Said(text);
     match (kind, value) {
         ("PREVIOUS_VERSION", None) => Ok(NewCode::PreviousVersion),
         ("PREVIOUS_VERSION", Some(_)) => Err(said(format!("Unexpected value for type '{kind}'"))),
         ("NUMBER_OF_DAYS" | "REFERENCE_BRANCH", None) => Err(Flaw::ValueMissing(kind.to_owned())),
         ("NUMBER_OF_DAYS", Some(value)) => match value.parse::<u32>() {
-            Ok(days @ 1..=90) => Ok(NewCode::Days(days)),
+            Ok(days) if (1..=90).contains(&days) || !profile.limits_new_code() => {
+                Ok(NewCode::Days(days))
+            }
             Ok(_) => Err(said(NOT_COMPLIANT.to_owned())),
             Err(_) => Err(said(format!("Failed to parse number of days: {value}"))),
         },
@@ -44,24 +47,27 @@ pub(super) fn read(kind: &str, value: Option<&str>) -> Result<NewCode, Flaw> {
 }
 
 fn list(visit: &mut Visit<'_>) -> Answer {
-    let project = visit.project_for("project", ProjectPermission::Browse)?;
+    let project = visit.project_for("project", visit.sees_bindings())?;
     let branch = &project.main_branch.name;
-    ok(&json!({"newCodePeriods": [of_branch(project, branch)]}))
+    ok(&json!({"newCodePeriods": [of_branch(visit.profile, project, branch)]}))
 }
 
-fn of_branch(project: &Project, branch: &str) -> Value {
+fn of_branch(profile: Profile, project: &Project, branch: &str) -> Value {
     let own = project.new_code.get(branch);
-    let mut row = row(own);
+    let mut row = row(profile, own);
     row["projectKey"] = json!(project.key);
     row["branchKey"] = json!(branch);
     row
 }
 
-fn row(own: Option<&NewCode>) -> Value {
+fn row(profile: Profile, own: Option<&NewCode>) -> Value {
     let Some(own) = own else {
         return json!({"type": "PREVIOUS_VERSION", "inherited": true});
     };
-    let mut row = json!({"type": own.kind(), "updatedAt": 1_800_000_000_000_u64});
+    let mut row = json!({"type": own.kind()});
+    if profile.limits_new_code() {
+        row["updatedAt"] = json!(1_800_000_000_000_u64);
+    }
     if let Some(value) = own.value() {
         row["value"] = json!(value);
     }
@@ -73,15 +79,15 @@ fn show(visit: &mut Visit<'_>) -> Answer {
         return ok(&json!({"type": "PREVIOUS_VERSION"}));
     };
     let Some(project) = visit.world.project(&key) else {
-        return ok(&row(None));
+        return ok(&row(visit.profile, None));
     };
     if !visit.may(project, ProjectPermission::Administer) {
         return Err(Refusal::Forbidden);
     }
     if let Some(branch) = visit.optional("branch") {
-        return ok(&of_branch(project, &branch));
+        return ok(&of_branch(visit.profile, project, &branch));
     }
-    let mut row = row(project.new_code.get(""));
+    let mut row = row(visit.profile, project.new_code.get(""));
     row["projectKey"] = json!(key);
     ok(&row)
 }
@@ -89,7 +95,7 @@ fn show(visit: &mut Visit<'_>) -> Answer {
 fn set(visit: &mut Visit<'_>) -> Answer {
     let kind = visit.required("type")?;
     let value = visit.optional("value");
-    let definition = read(&kind, value.as_deref());
+    let definition = read(visit.profile, &kind, value.as_deref());
     if let Err(Flaw::Said(text)) = &definition
         && text.starts_with("Invalid type")
     {
@@ -97,9 +103,14 @@ fn set(visit: &mut Visit<'_>) -> Answer {
     }
     let (key, branch) = target(visit)?;
     let definition = definition.map_err(|flaw| match flaw {
-        Flaw::ValueMissing(kind) => Refusal::bad(format!(
-            "New code definition type '{kind}' requires a value"
-        )),
+        Flaw::ValueMissing(kind) => {
+            let word = if visit.profile.limits_new_code() {
+                "New code definition"
+            } else {
+                "New Code Period"
+            };
+            Refusal::bad(format!("{word} type '{kind}' requires a value"))
+        }
         Flaw::Said(text) => Refusal::bad(text),
     })?;
     if let Some(project) = visit.world.project_mut(&key) {

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::Route;
 use crate::sonarqube::{
+    profile::Profile,
     refusal::Refusal,
     visit::{Answer, Visit, no_content, ok},
     world::{GlobalPermission, Project, ProjectPermission, Visibility},
@@ -75,12 +76,20 @@ fn change(visit: &Visit<'_>) -> Result<Change, Refusal> {
         ))
     })?;
     let project = visit.world.project(&key);
-    let project = project.ok_or_else(|| Refusal::not_found("Entity not found"))?;
+    let project = project.ok_or_else(|| no_entity(visit.profile, &key))?;
     known(&login)?;
     if !visit.has(GlobalPermission::Admin) && !visit.may(project, ProjectPermission::Administer) {
         return Err(Refusal::Forbidden);
     }
     Ok(Change::Project(login, permission, key))
+}
+
+fn no_entity(profile: Profile, key: &str) -> Refusal {
+    Refusal::not_found(if profile.speaks_of_entities() {
+        "Entity not found".to_owned()
+    } else {
+        format!("Project key '{key}' not found")
+    })
 }
 
 fn remove_group(visit: &mut Visit<'_>) -> Answer {
@@ -89,8 +98,9 @@ fn remove_group(visit: &mut Visit<'_>) -> Answer {
     let word = visit.required("permission")?;
     match visit.optional("projectKey") {
         Some(key) => {
+            let profile = visit.profile;
             let project = visit.world.project_mut(&key);
-            let project = project.ok_or_else(|| Refusal::not_found("Entity not found"))?;
+            let project = project.ok_or_else(|| no_entity(profile, &key))?;
             if group == "sonar-users" && word == ProjectPermission::Browse.as_str() {
                 if project.visibility == Visibility::Public {
                     return Err(Refusal::bad(
@@ -110,8 +120,9 @@ fn remove_group(visit: &mut Visit<'_>) -> Answer {
 
 /// Those who hold something come first, then everybody by name.
 fn users(visit: &mut Visit<'_>) -> Answer {
-    let project = visit.world.project(&visit.required("projectKey")?);
-    let project = project.ok_or_else(|| Refusal::not_found("Entity not found"))?;
+    let key = visit.required("projectKey")?;
+    let project = visit.world.project(&key);
+    let project = project.ok_or_else(|| no_entity(visit.profile, &key))?;
     if !visit.has(GlobalPermission::Admin) && !visit.may(project, ProjectPermission::Administer) {
         return Err(Refusal::Forbidden);
     }
@@ -123,7 +134,11 @@ fn users(visit: &mut Visit<'_>) -> Answer {
     let users: Vec<_> = rows
         .iter()
         .map(|(held, user)| {
-            json!({"login": user.login, "name": user.name, "permissions": held, "managed": false})
+            let mut row = json!({"login": user.login, "name": user.name, "permissions": held});
+            if visit.profile.tells_more_of_projects() {
+                row["managed"] = json!(false);
+            }
+            row
         })
         .collect();
     ok(&json!({

@@ -7,7 +7,7 @@ use crate::sonarqube::{
     profile::Profile,
     refusal::Refusal,
     visit::{Answer, Visit, no_content, ok},
-    world::{GlobalPermission, Project, ProjectPermission, Visibility, World},
+    world::{GlobalPermission, Project, ProjectPermission, Visibility},
 };
 
 pub(super) const ROUTES: &[Route] = &[
@@ -26,7 +26,7 @@ const ALLOWED: &str =
     "Allowed characters are alphanumeric, '-', '_', '.' and ':', with at least one non-digit.";
 
 /// Whether a project may be made under a key.
-pub(super) fn check_key(world: &World, key: &str) -> Result<(), Refusal> {
+pub(super) fn check_key(visit: &Visit<'_>, key: &str) -> Result<(), Refusal> {
     if !is_well_formed(key) {
         return Err(Refusal::bad(format!(
             "Malformed key for Project: '{key}'. {ALLOWED}"
@@ -38,7 +38,15 @@ pub(super) fn check_key(world: &World, key: &str) -> Result<(), Refusal> {
             "Component key length ({length}) is longer than the maximum authorized (400). '{key}' was provided."
         )));
     }
-    match world.similar(key) {
+    if !visit.profile.compares_keys_loosely() {
+        return match visit.world.project(key) {
+            Some(_) => Err(Refusal::bad(format!(
+                "Could not create Project, key already exists: {key}"
+            ))),
+            None => Ok(()),
+        };
+    }
+    match visit.world.similar(key) {
         Some(taken) => Err(Refusal::bad(format!(
             "Could not create Project with key: \"{key}\". A similar key already exists: \"{}\"",
             taken.key
@@ -87,11 +95,8 @@ fn component(visit: &mut Visit<'_>) -> Answer {
     if !visit.has(GlobalPermission::Admin) && !visit.may(project, ProjectPermission::Browse) {
         return Err(Refusal::Forbidden);
     }
-    let id = if visit.profile.tells_branch_ids() {
-        &project.main_branch.id
-    } else {
-        &project.id
-    };
+    // Up to 9.9 this is the project's id as well.
+    let id = &project.main_branch.id;
     ok(&json!({
         "key": project.key, "id": id, "name": project.name,
         "visibility": project.visibility.as_str(),
@@ -129,8 +134,11 @@ fn search(visit: &mut Visit<'_>) -> Answer {
 fn shown(profile: Profile, project: &Project) -> Value {
     let mut row = json!({
         "key": project.key, "name": project.name, "qualifier": "TRK",
-        "visibility": project.visibility.as_str(), "managed": false,
+        "visibility": project.visibility.as_str(),
     });
+    if profile.tells_more_of_projects() {
+        row["managed"] = json!(false);
+    }
     if profile.tells_project_ids() {
         row["projectUuid"] = json!(project.id);
     }
@@ -141,14 +149,15 @@ fn create(visit: &mut Visit<'_>) -> Answer {
     let (key, name) = (visit.bounded("project", 400)?, visit.required("name")?);
     let visibility = visit.one_of("visibility", &VISIBILITIES)?;
     visit.demand(GlobalPermission::Provisioning)?;
-    check_key(visit.world, &key)?;
+    check_key(visit, &key)?;
     let visibility = if visibility.as_deref() == Some("private") {
         Visibility::Private
     } else {
         Visibility::Public
     };
     let main = visit.optional("mainBranch");
-    let main = main.as_deref().unwrap_or("main");
+    let main = main.filter(|_| visit.profile.names_main_branches());
+    let main = main.as_deref().unwrap_or(visit.profile.default_branch());
     let project = visit.world.create_project(&key, &name, visibility, main);
     ok(&json!({"project": {
         "key": project.key, "name": project.name, "qualifier": "TRK",
@@ -190,7 +199,11 @@ fn update_visibility(visit: &mut Visit<'_>) -> Answer {
     let wanted = wanted.ok_or_else(|| Refusal::missing("visibility"))?;
     let project = visit.world.project(&key);
     let project = project.ok_or_else(|| {
-        Refusal::bad("Component must be a project, a portfolio or an application")
+        if visit.profile.speaks_of_entities() {
+            Refusal::bad("Component must be a project, a portfolio or an application")
+        } else {
+            Refusal::not_found(format!("Component key '{key}' not found"))
+        }
     })?;
     if !visit.may(project, ProjectPermission::Administer) {
         return Err(Refusal::Forbidden);

@@ -21,7 +21,11 @@ fn values(visit: &mut Visit<'_>) -> Answer {
         let value = visit.world.properties.get(key)?;
         Some(json!({"key": key, "value": value}))
     });
-    ok(&json!({"settings": values.collect::<Vec<_>>(), "setSecuredSettings": []}))
+    let mut body = json!({"settings": values.collect::<Vec<_>>()});
+    if visit.profile.names_secured_settings() {
+        body["setSecuredSettings"] = json!([]);
+    }
+    ok(&body)
 }
 
 fn set(visit: &mut Visit<'_>) -> Answer {

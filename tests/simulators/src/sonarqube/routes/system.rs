@@ -49,7 +49,7 @@ fn restart(visit: &mut Visit<'_>) -> Answer {
 fn global(visit: &mut Visit<'_>) -> Answer {
     ok(&json!({
         "edition": visit.profile.edition_name(),
-        "version": visit.profile.version(),
+        "version": visit.profile.displayed_version(),
         "standalone": true,
     }))
 }

@@ -89,15 +89,19 @@ fn generate(visit: &mut Visit<'_>) -> Answer {
     let login = holder(visit)?;
     let name = visit.bounded("name", 100)?;
     let expires = visit.optional("expirationDate");
-    if visit.world.active_user(&login).is_none() {
-        return Err(Refusal::not_found(format!(
-            "User with login '{login}' doesn't exist"
-        )));
+    let expires = expires.filter(|_| visit.profile.types_tokens());
+    if expires.as_deref().is_some_and(|day| !is_date(day)) {
+        return Err(Refusal::bad(
+            "Supplied date format for parameter expirationDate is wrong. Please supply date in the ISO 8601 date format (YYYY-MM-DD)",
+        ));
     }
-    let secret = format!(
-        "squ_{:.40}",
-        visit.world.new_id().replace('-', "").repeat(2)
-    );
+    let typed = visit.profile.types_tokens();
+    let secret = visit.world.new_secret();
+    let secret = if typed {
+        format!("squ_{secret}")
+    } else {
+        secret
+    };
     let user = visit.world.user(&login);
     if user.tokens.iter().any(|token| token.name == name) {
         return Err(Refusal::bad(format!(
@@ -110,13 +114,24 @@ fn generate(visit: &mut Visit<'_>) -> Answer {
         expires: expires.clone(),
     });
     let mut body = json!({
-        "login": login, "name": name, "token": secret, "type": "USER_TOKEN",
-        "createdAt": "2027-01-15T08:00:00+0000",
+        "login": login, "name": name, "token": secret, "createdAt": "2027-01-15T08:00:00+0000",
     });
+    if typed {
+        body["type"] = json!("USER_TOKEN");
+    }
     if let Some(day) = expires {
         body["expirationDate"] = json!(format!("{day}T00:00:00+0000"));
     }
     ok(&body)
+}
+
+/// `2099-12-31`, as far as its letters go.
+fn is_date(text: &str) -> bool {
+    let parts = text.split('-').map(|part| {
+        let digits = part.chars().all(|letter| letter.is_ascii_digit());
+        digits.then_some(part.len())
+    });
+    parts.eq([Some(4), Some(2), Some(2)])
 }
 
 fn revoke(visit: &mut Visit<'_>) -> Answer {
@@ -129,11 +144,24 @@ fn revoke(visit: &mut Visit<'_>) -> Answer {
 
 fn search(visit: &mut Visit<'_>) -> Answer {
     let login = holder(visit)?;
+    let typed = visit.profile.types_tokens();
     let user = visit.world.user(&login);
-    let tokens = user
-        .tokens
-        .iter()
-        .map(|token| json!({"name": token.name, "type": "USER_TOKEN", "isExpired": false}));
+    let mut tokens: Vec<_> = user.tokens.iter().collect();
+    tokens.sort_by_key(|token| &token.name);
+    let tokens = tokens.into_iter().map(|token| {
+        let mut row = json!({
+            "name": token.name, "createdAt": "2027-01-15T08:00:00+0000",
+            "lastConnectionDate": "2027-01-15T09:00:00+0000",
+        });
+        if typed {
+            row["type"] = json!("USER_TOKEN");
+        }
+        if let Some(day) = &token.expires {
+            row["expirationDate"] = json!(format!("{day}T00:00:00+0000"));
+            row["isExpired"] = json!(false);
+        }
+        row
+    });
     ok(&json!({"login": login, "userTokens": tokens.collect::<Vec<_>>()}))
 }
 
@@ -143,6 +171,11 @@ fn holder(visit: &Visit<'_>) -> Result<String, Refusal> {
     let login = login.unwrap_or_else(|| visit.login().to_owned());
     if login != visit.login() {
         visit.demand(GlobalPermission::Admin)?;
+    }
+    if visit.world.active_user(&login).is_none() {
+        return Err(Refusal::not_found(format!(
+            "User with login '{login}' doesn't exist"
+        )));
     }
     Ok(login)
 }

@@ -176,7 +176,12 @@ impl World {
         visibility: Visibility,
         main: &str,
     ) -> &mut Project {
-        let (id, branch) = (self.new_id(), self.new_id());
+        let id = self.new_id();
+        let branch = if self.profile.tells_branches_from_projects() {
+            self.new_id()
+        } else {
+            id.clone()
+        };
         self.projects.push(Project {
             id,
             key: key.to_owned(),
