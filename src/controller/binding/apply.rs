@@ -177,7 +177,11 @@ impl Work<'_, '_> {
         let own = self.own().clone();
         let (made, kind) = match origin {
             Origin::Imported => (Some(own), Occurred::Imported),
-            Origin::Found => (None, Occurred::Adopted),
+            Origin::Found => {
+                // Whatever was about to be created, this is not it.
+                self.desired.record.intent = None;
+                (None, Occurred::Adopted)
+            }
         };
         // Accepted by an earlier connection of this name: who made the project is still known.
         let former = validate::record(&self.binding).accepted.filter(|former| {

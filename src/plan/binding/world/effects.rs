@@ -202,6 +202,9 @@ impl World {
             !imported || project.maker != Maker::Hand,
             "a project made by hand was taken for our own: {project:?}"
         );
+        if !imported {
+            record.intent = None;
+        }
         let uid = imported.then(|| member.uid.clone());
         let id = project.id.clone();
         // Only a project whose uuid was seen has passed the whole table, or one that was just created.
