@@ -8,14 +8,27 @@ SONARQUBE ?=
 # Says it to tests/parts.
 servers = $(foreach version,$(1),--sonarqube $(version))
 
+# Those of the matrix in the user's guide.
+MATRIX := 8.9.0.43852 9.9.8.100196 10.7.0.96327 25.1.0.102122 26.9.0.129388
+# The versions of Kubernetes that are supported, beside the one that all else runs on.
+KUBERNETES := 1.33 1.36
+
 .DEFAULT_GOAL := help
-.PHONY: help test contract contract-all compile parts lint generate demo
+.PHONY: help test test-matrix contract contract-all compile parts lint generate demo
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 test: compile parts ## Run all tests, on a real control plane and SonarQube (make -j2 builds both at once)
 	tests/parts run $(call servers,$(SONARQUBES)) -- cargo test --workspace -- --skip other_versions
+
+test-matrix: compile ## Run every scenario on every version and edition, the apiserver tier on each Kubernetes; write the matrix into the guide
+	tests/parts build control-plane $(foreach version,$(MATRIX),sonarqube $(version))
+	for version in $(KUBERNETES); do \
+		BINDERY_KUBERNETES=$$version tests/parts run -- cargo test --test it apiserver:: || exit; \
+	done
+	tests/parts run $(call servers,$(MATRIX)) -- tests/every-server src/generate/guide/matrix.md
+	$(MAKE) generate
 
 contract: compile parts ## Hold the simulators to the real servers, and show which test passed on which server
 	tests/parts run $(call servers,$(SONARQUBES)) -- tests/matrix contract:: --skip other_versions
@@ -34,7 +47,7 @@ lint: ## Check formatting, lints and documentation
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
-	@if command -v shellcheck >/dev/null; then shellcheck -x -a tests/parts tests/demo tests/matrix .ci/run; else echo 'shellcheck is not installed: scripts unchecked'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x -a tests/parts tests/demo tests/every-server tests/matrix .ci/run; else echo 'shellcheck is not installed: scripts unchecked'; fi
 
 generate: ## Write the files that are generated from the code
 	cargo run --quiet -- crds --write .

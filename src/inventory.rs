@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use crate::bitbucket;
+use crate::bitbucket::{self, Access};
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, SettingId, SettingKey};
 use crate::sonarqube::{self, ProjectBindingRow};
 
@@ -17,8 +17,23 @@ pub struct Inventory {
     projects: HashMap<String, Project>,
     repositories: HashMap<String, Repository>,
     hidden_bindings: u64,
+    /// The ids of the repositories that the configuration's token may write to, where that was asked.
+    writable: Option<HashSet<i64>>,
     /// How many sweeps there were.
     sweeps: u64,
+}
+
+/// What a sweep asks, and whom.
+#[derive(Clone, Copy, Debug)]
+pub struct Sources<'a> {
+    /// SonarQube.
+    pub sonarqube: &'a sonarqube::Client,
+    /// Bitbucket, with the token that imports.
+    pub importer: &'a bitbucket::Client,
+    /// Bitbucket, with the token that decorates, where pull requests are analysed.
+    pub writer: Option<&'a bitbucket::Client>,
+    /// The configuration, where its bindings are listed (10.5 and later).
+    pub setting: Option<(&'a SettingId, &'a SettingKey)>,
 }
 
 /// A SonarQube project and what it is bound to through the connection's configuration.
@@ -77,25 +92,35 @@ pub enum SweepError {
 }
 
 impl Inventory {
-    /// Lists everything: one call for 500 projects, one for 500 bindings, one for up to 1,000 repositories, and one count.
-    /// Without a listing of bindings (before 10.5) nothing is known of them but what was read by calls of their own.
+    /// Lists everything: one call for 500 projects, one for 500 bindings, one for up to 1,000 repositories, and one count;
+    /// where pull requests are analysed one more for up to 1,000 repositories that may be written to. Without a listing of bindings (before 10.5) nothing is known of them but what was read by calls of their own.
     ///
     /// # Errors
     /// When one of the listings failed or does not add up.
-    pub async fn sweep(
-        sonarqube: &sonarqube::Client,
-        bitbucket: &bitbucket::Client,
-        setting: Option<(&SettingId, &SettingKey)>,
-    ) -> Result<Self, SweepError> {
+    pub async fn sweep(sources: Sources<'_>) -> Result<Self, SweepError> {
+        let Sources {
+            sonarqube,
+            importer,
+            writer,
+            setting,
+        } = sources;
         let bindings = match setting {
             Some(setting) => Some(Self::bindings(sonarqube, setting).await?),
             None => None,
         };
         let projects = sonarqube.projects().await.map_err(SweepError::SonarQube)?;
-        let repositories = bitbucket
+        let repositories = importer
             .repositories(None)
             .await
             .map_err(SweepError::Bitbucket)?;
+        let writable = match writer {
+            Some(writer) => {
+                let rows = writer.repositories(Some(Access::Write)).await;
+                let rows = rows.map_err(SweepError::Bitbucket)?;
+                Some(rows.into_iter().map(|row| row.id).collect())
+            }
+            None => None,
+        };
         let is_due = bindings.is_none();
         let (bindings, hidden_bindings) = bindings.unwrap_or_default();
         let mut bound: HashMap<String, ProjectBindingRow> = bindings
@@ -121,6 +146,7 @@ impl Inventory {
             projects: projects.collect(),
             repositories: repositories.collect(),
             hidden_bindings,
+            writable,
             sweeps: 0,
         })
     }
@@ -189,6 +215,12 @@ impl Inventory {
     #[must_use]
     pub fn repository_of(&self, id: i64) -> Option<&Repository> {
         self.repositories.values().find(|row| row.id == id)
+    }
+
+    /// Whether the configuration's token may write to the repository of this id; `None` where that was not asked.
+    #[must_use]
+    pub fn writable(&self, id: i64) -> Option<bool> {
+        self.writable.as_ref().map(|ids| ids.contains(&id))
     }
 
     /// How many bindings SonarQube counted and did not list.

@@ -8,6 +8,7 @@ pub mod binding;
 pub mod capability;
 mod claim;
 pub mod connection;
+pub mod decoration;
 mod reason;
 mod retry;
 pub mod verdict;

@@ -10,6 +10,7 @@ use crate::identity::{ServerId, SettingId, SettingKey, Uid};
 use crate::inventory::Inventory;
 use crate::plan::Refusal;
 use crate::plan::capability::Capabilities;
+use crate::plan::decoration;
 use crate::{bitbucket, sonarqube};
 
 /// The sessions of all connections, by uid.
@@ -36,19 +37,8 @@ pub(crate) struct View {
     /// The operator's own SonarQube user.
     pub(crate) login: String,
     pub(crate) capabilities: Capabilities,
-    pub(crate) decoration: Decoration,
+    pub(crate) decoration: decoration::Server,
     inventory: Arc<Mutex<Inventory>>,
-}
-
-/// What of pull request decoration holds for the whole server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Decoration {
-    /// SonarQube cannot analyse pull requests.
-    Unsupported,
-    /// Its base URL is not set.
-    BaseUrlUnset,
-    /// Nothing speaks against it.
-    Possible,
 }
 
 impl View {
@@ -92,7 +82,7 @@ pub(crate) struct ViewParts {
     pub(crate) setting: (SettingId, SettingKey),
     pub(crate) login: String,
     pub(crate) capabilities: Capabilities,
-    pub(crate) decoration: Decoration,
+    pub(crate) decoration: decoration::Server,
 }
 
 impl Sessions {

@@ -97,6 +97,10 @@ vocabulary! {
         DeletionBlocked,
         /// SonarQube's Server base URL is not set: links in pull requests lead to localhost.
         ServerBaseURLUnset,
+        /// SonarQube's Server base URL leads to localhost, and so do links in pull requests.
+        ServerBaseURLLocal,
+        /// The repository is archived: nothing can be written to it.
+        RepositoryArchived,
         /// A defect of Bindery: please report it with the log.
         InternalError,
     }

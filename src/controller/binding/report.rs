@@ -9,16 +9,16 @@ use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::event::{self, Occurrence};
 use crate::controller::pass::{self, Next};
-use crate::controller::session::{Decoration, View};
+use crate::controller::session::View;
 use crate::controller::status::{self, Precondition};
 use crate::crd::{
     self, BitbucketConnection, ConnectionStatus, Intent, ProjectBinding, ProjectBindingStatus,
     RECONCILE_REQUESTED_AT, RepositoryStatus, SonarQubeProjectStatus,
 };
-use crate::identity::{ProjectId, Uid};
+use crate::identity::{ProjectId, RepositoryPath, Uid};
 use crate::plan::binding::{Accepted, Record};
 use crate::plan::verdict::{Aspect, Outcome, State, Verdict, aspects, summary};
-use crate::plan::{Difference, Reason, Refusal};
+use crate::plan::{Difference, Reason, Refusal, decoration};
 
 use super::{WITHOUT_CONNECTION, dereference, validate};
 
@@ -77,7 +77,7 @@ impl<'a> Report<'a> {
         };
         let mut verdicts = summary(&outcome);
         verdicts.extend(aspects(ASPECTS, ASPECTS, failed));
-        verdicts.push(decoration(view.decoration));
+        verdicts.push(decoration(self.repository.as_ref(), view));
         let accepted_by = ConnectionStatus {
             namespace: connection.namespace().unwrap_or_default(),
             name: connection.name_any(),
@@ -217,26 +217,16 @@ fn remembered(
     }
 }
 
-fn decoration(of_server: Decoration) -> Verdict {
-    let verdict =
-        |state, reason, message| Verdict::new(Aspect::DecorationReady, state, reason, message);
-    match of_server {
-        Decoration::Unsupported => verdict(
-            State::False,
-            Reason::UnsupportedEdition,
-            "this SonarQube cannot analyse pull requests: Developer Edition or later, or the community branch plugin, can",
-        ),
-        Decoration::BaseUrlUnset => verdict(
-            State::False,
-            Reason::ServerBaseURLUnset,
-            "links in pull requests would lead to localhost: set spec.sonarqube.serverBaseURL on the connection",
-        ),
-        Decoration::Possible => verdict(
-            State::Unknown,
-            Reason::NotChecked,
-            "the server can decorate pull requests; whether it did for this repository is not checked yet",
-        ),
-    }
+/// Whether pull requests of the repository can be decorated, as far as the last sweep tells.
+fn decoration(repository: Option<&RepositoryStatus>, view: &View) -> Verdict {
+    let inventory = view.inventory();
+    let path = repository.and_then(|shown| RepositoryPath::parse(&shown.project, &shown.slug).ok());
+    let row = path.and_then(|path| inventory.repository(&path));
+    let known = row.map(|row| decoration::Repository {
+        archived: row.archived,
+        writable: inventory.writable(row.id),
+    });
+    decoration::verdict(view.decoration, known)
 }
 
 fn unknown_decoration() -> Verdict {

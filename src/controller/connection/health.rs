@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use crate::bitbucket;
 use crate::controller::error::Error;
-use crate::controller::session::Decoration;
 use crate::identity::ServerId;
 use crate::plan::binding::Way;
 use crate::plan::capability::{Capabilities, Support};
+use crate::plan::decoration;
 use crate::plan::verdict::Aspect;
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, Phase, Version};
@@ -72,14 +72,8 @@ impl Health {
     }
 
     /// What of pull request decoration holds for the whole server.
-    pub(super) fn decoration(&self) -> Decoration {
-        if !self.capabilities.pull_requests {
-            Decoration::Unsupported
-        } else if self.base_url.is_none() {
-            Decoration::BaseUrlUnset
-        } else {
-            Decoration::Possible
-        }
+    pub(super) fn decoration(&self) -> decoration::Server {
+        decoration::Server::of(self.capabilities.pull_requests, self.base_url.as_deref())
     }
 
     /// Asks both servers everything.

@@ -13,7 +13,7 @@ use crate::controller::event::Occurrence;
 use crate::controller::session::{View, ViewParts};
 use crate::crd::BitbucketConnection;
 use crate::identity::{SettingId, SettingKey};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Sources};
 use crate::plan::connection::{Desired, Setting};
 use crate::plan::verdict::Aspect;
 use crate::plan::{Difference, Reason, Refusal};
@@ -239,6 +239,7 @@ impl<'a> Pass<'a> {
         let Remotes {
             sonarqube,
             importer,
+            writer,
             ..
         } = &remotes;
         let interval = interval(connection, context);
@@ -249,9 +250,16 @@ impl<'a> Pass<'a> {
                 .is_some_and(|(at, id)| *id == setting.id && at.elapsed() < interval.mul_f64(0.9));
         let mut changes = None;
         if !is_fresh {
-            let listing = health.capabilities.lists_bindings;
-            let listed = listing.then_some((&setting.id, &setting.key));
-            let swept = Inventory::sweep(sonarqube, importer, listed).await;
+            let capabilities = health.capabilities;
+            let swept = Inventory::sweep(Sources {
+                sonarqube,
+                importer,
+                writer: capabilities.pull_requests.then_some(writer),
+                setting: capabilities
+                    .lists_bindings
+                    .then_some((&setting.id, &setting.key)),
+            })
+            .await;
             let swept =
                 swept.map_err(|error| Error::sweep(error, sonarqube.url(), importer.url()))?;
             let mut inventory = memory

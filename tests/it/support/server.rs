@@ -86,8 +86,17 @@ real! {
 
 simulated_servers! {
     simulated_8_9: V8_9, "8.9", Community,
+    simulated_8_9_branch_plugin: V8_9, "8.9", BranchPlugin,
+    simulated_8_9_developer: V8_9, "8.9", Developer,
+    simulated_8_9_enterprise: V8_9, "8.9", Enterprise,
     simulated_9_9: V9_9, "9.9", Community,
+    simulated_9_9_branch_plugin: V9_9, "9.9", BranchPlugin,
+    simulated_9_9_developer: V9_9, "9.9", Developer,
+    simulated_9_9_enterprise: V9_9, "9.9", Enterprise,
     simulated_10_7: V10_7, "10.7", Community,
+    simulated_10_7_branch_plugin: V10_7, "10.7", BranchPlugin,
+    simulated_10_7_developer: V10_7, "10.7", Developer,
+    simulated_10_7_enterprise: V10_7, "10.7", Enterprise,
     simulated_25_1: V25_1, "25.1", Community,
     simulated_25_1_branch_plugin: V25_1, "25.1", BranchPlugin,
     simulated_25_1_developer: V25_1, "25.1", Developer,
