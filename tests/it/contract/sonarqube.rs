@@ -4,9 +4,9 @@ use bindery::identity::{RepositoryPath, ServerUrl, SettingId, SettingKey};
 use bindery::sonarqube::{BitbucketAnswer, Client, Error, NewBinding, NewCode, Phase};
 
 use super::bench::{Bench, key, token, transport, with_setting};
-use crate::support::server::{Server, everywhere};
+use crate::support::server::{Server, everywhere_with_v2};
 
-everywhere!(
+everywhere_with_v2!(
     the_server_tells_what_it_is_and_offers,
     a_good_token_has_a_user_and_a_bad_one_has_none,
     a_setting_is_created_renamed_counted_and_deleted,

@@ -4,9 +4,9 @@ use bindery::identity::ProjectKey;
 use bindery::sonarqube::{Client, Error, NewCode, NewProject, Permission, Visibility};
 
 use super::bench::{Bench, key};
-use crate::support::server::{Server, everywhere};
+use crate::support::server::{Server, everywhere_with_v2};
 
-everywhere!(
+everywhere_with_v2!(
     a_project_is_created_changed_found_and_deleted,
     what_is_wrong_with_a_project_is_told_in_sonarqubes_words,
     main_branch_and_new_code_are_set_and_read,

@@ -29,7 +29,7 @@ impl SonarQubePart {
         };
         let Some(suffix) = ["", "_2", "_3", "_4", "_5"].into_iter().find(is_it) else {
             panic!(
-                "no SonarQube {version} was started: run `make test`, or `tests/parts up` with --sonarqube, and source its env"
+                "no SonarQube {version} was started: run `make test` (`make contract-all` for what is only tested there), or `tests/parts up` with --sonarqube, and source its env"
             )
         };
         let told = |name: &str| variable(&format!("BINDERY_SONARQUBE_{name}{suffix}"));

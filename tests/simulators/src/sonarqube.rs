@@ -1,4 +1,4 @@
-//! `SonarQube` Community Build, 25.1 and 26.9, as far as Bindery and the tests call it.
+//! `SonarQube` from 8.9 to 26.9, as far as Bindery and the tests call it.
 //!
 //! It calls its Bitbucket as the real one does. What it answers is compared with what real servers answer, to the
 //! letter, by the contract tests of the operator.

@@ -99,6 +99,7 @@ pub(super) async fn a_project_is_refused(talk: &mut Conversation) {
     for path in [
         "api/alm_settings/get_binding",
         "api/project_branches/list",
+        "api/project_pull_requests/list",
         "api/new_code_periods/list",
         "api/new_code_periods/show",
     ] {
@@ -168,6 +169,7 @@ pub(super) async fn branches_and_new_code(talk: &mut Conversation) {
     let project = ("project", "p");
     let set = "api/new_code_periods/set";
     talk.get("api/project_branches/list", &[project]).await;
+    talk.get("api/project_pull_requests/list", &[project]).await;
     talk.get("api/new_code_periods/list", &[project]).await;
     talk.post("api/project_branches/rename", &[project, ("name", "x")])
         .await;

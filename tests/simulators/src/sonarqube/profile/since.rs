@@ -25,6 +25,11 @@ impl Profile {
         self.has_v2() || ![Method::PATCH, Method::OPTIONS].contains(method)
     }
 
+    /// Pull requests are listed where they are analysed, and by 8.9 everywhere.
+    pub(crate) const fn lists_pull_requests(self) -> bool {
+        self.sets_bindings() || !self.is_at_least((9, 0))
+    }
+
     /// `project_branches/set_main` came with 10.2.
     pub(crate) const fn sets_main_branch(self) -> bool {
         self.is_at_least((10, 2))

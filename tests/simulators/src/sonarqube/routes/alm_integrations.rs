@@ -144,20 +144,7 @@ fn list_projects(visit: &mut Visit<'_>) -> Answer {
 
 fn search_repositories(visit: &mut Visit<'_>) -> Answer {
     let (url, token, page) = lister(visit)?;
-    let name = |parameter| {
-        let given = visit.optional(parameter).unwrap_or_default();
-        if visit.profile.escapes_names() {
-            form_urlencoded::byte_serialize(given.as_bytes()).collect::<String>()
-        } else {
-            given
-        }
-    };
-    let path = format!(
-        "/rest/api/1.0/repos?projectname={}&name={}{}",
-        name("projectName"),
-        name("repositoryName"),
-        page.map_or_else(String::new, |page| format!("&{page}")),
-    );
+    let path = search_path(visit, page);
     let setting = named(visit)?.id.clone();
     ask(
         Question::new(&url, path, Some(&token)),
@@ -182,6 +169,23 @@ fn search_repositories(visit: &mut Visit<'_>) -> Answer {
             });
             ok(&listing(visit.profile, &answer, repositories))
         },
+    )
+}
+
+fn search_path(visit: &Visit<'_>, page: Option<String>) -> String {
+    let name = |parameter| {
+        let given = visit.optional(parameter).unwrap_or_default();
+        if visit.profile.escapes_names() {
+            form_urlencoded::byte_serialize(given.as_bytes()).collect::<String>()
+        } else {
+            given
+        }
+    };
+    format!(
+        "/rest/api/1.0/repos?projectname={}&name={}{}",
+        name("projectName"),
+        name("repositoryName"),
+        page.map_or_else(String::new, |page| format!("&{page}")),
     )
 }
 

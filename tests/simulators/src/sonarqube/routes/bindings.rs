@@ -14,7 +14,7 @@ use crate::sonarqube::{
 pub(super) const ROUTES: &[Route] = &[
     Route::post("/api/alm_settings/set_bitbucket_binding", set).only(Profile::sets_bindings),
     Route::post("/api/alm_settings/delete_binding", delete).only(Profile::sets_bindings),
-    Route::get("/api/project_pull_requests/list", pull_requests).only(Profile::sets_bindings),
+    Route::get("/api/project_pull_requests/list", pull_requests).only(Profile::lists_pull_requests),
 ];
 
 const FLAGS: [&str; 4] = ["true", "false", "yes", "no"];
