@@ -3,6 +3,7 @@
 
 mod difference;
 mod model;
+mod record;
 mod release;
 mod repository;
 mod table;
@@ -17,10 +18,10 @@ use crate::identity::ProjectKey;
 use super::{Access, Management, Reason, Refusal};
 use difference::{differences, may_know};
 pub use model::{
-    Acceptance, Accepted, BindingState, Bound, Branches, Desired, Intent, Mode, Moved, NewCode,
-    Observed, Origin, Plan, Project, Record, Repository, RepositoryState, Rights, SeenRepository,
-    Step, Visibility,
+    Acceptance, BindingState, Bound, Branches, Desired, Mode, Moved, NewCode, Observed, Origin,
+    Plan, Project, Repository, RepositoryState, Rights, Step, Visibility,
 };
+pub use record::{Accepted, Intent, Record, SeenRepository};
 pub use release::{Leave, Release, ReleaseFacts, ReleasePolicy, Seen, release};
 pub use way::Way;
 

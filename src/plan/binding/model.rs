@@ -4,6 +4,8 @@ use crate::identity::{ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
 use crate::plan::capability::Capabilities;
 use crate::plan::{Access, Contender, Difference, Management, Refusal};
 
+use super::Record;
+
 /// What a binding declares, and what it remembers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Desired {
@@ -77,65 +79,6 @@ pub enum NewCode {
     NumberOfDays(u8),
     /// What differs from this branch.
     ReferenceBranch(String),
-}
-
-/// What the status remembers. Cleared by [`Record::on`] where it speaks of another server.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Record {
-    /// The project that was accepted.
-    pub accepted: Option<Accepted>,
-    /// The project that was about to be created.
-    pub intent: Option<Intent>,
-    /// The repository that was last seen.
-    pub repository: Option<SeenRepository>,
-}
-
-/// A project that is about to be created.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Intent {
-    /// The key that it is to have.
-    pub key: ProjectKey,
-    /// The key that SonarQube gave it, where SonarQube chooses keys, and its answer came.
-    pub imported_as: Option<ProjectKey>,
-}
-
-/// A repository that was seen, by the name that was asked for: another id under that name is another repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeenRepository {
-    /// Its id in Bitbucket.
-    pub id: i64,
-    /// The name under which the spec asked for it.
-    pub asked: RepositoryPath,
-}
-
-/// An accepted project: the claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accepted {
-    /// The server that holds it.
-    pub server: ServerId,
-    /// Its key.
-    pub key: ProjectKey,
-    /// Its uuid, where told.
-    pub id: Option<ProjectId>,
-    /// For whom Bindery created it.
-    pub created_by: Option<Uid>,
-    /// For whom Bindery last wrote its binding.
-    pub bound_by: Option<Uid>,
-    /// The repository that it was last bound to.
-    pub repository: Option<RepositoryPath>,
-    /// The new code definition that was last written.
-    pub new_code: Option<NewCode>,
-}
-
-impl Record {
-    /// What still holds on this server: a swapped database makes every memory worthless.
-    #[must_use]
-    pub fn on(self, server: &ServerId) -> Self {
-        match self.accepted {
-            Some(accepted) if accepted.server != *server => Self::default(),
-            accepted => Self { accepted, ..self },
-        }
-    }
 }
 
 /// What was read for one binding.
@@ -349,86 +292,4 @@ pub enum Plan {
         /// What this server cannot mend.
         differences: Vec<Difference>,
     },
-}
-
-impl Accepted {
-    /// The same with the uuid that was just told. Another one than before is another project: it was made anew under
-    /// the key, by somebody else.
-    #[must_use]
-    pub fn told(self, id: Option<ProjectId>) -> Self {
-        let is_another = self.id.is_some() && id.is_some() && self.id != id;
-        Self {
-            created_by: self.created_by.filter(|_| !is_another),
-            id: id.or(self.id),
-            ..self
-        }
-    }
-
-    /// Whether this very project was accepted, beyond doubt: a key may be that of a later project.
-    #[must_use]
-    pub fn proves(&self, project: &Project) -> bool {
-        match (&self.id, &project.id) {
-            (Some(then), Some(now)) => then == now,
-            // Where SonarQube tells no uuid, the binding must still be as we wrote it.
-            (None, _) | (_, None) => matches!(
-                (&project.binding, &self.repository),
-                (BindingState::Bound { repository, .. }, Some(then)) if repository.same(then)
-            ),
-        }
-    }
-}
-
-impl Record {
-    /// The key that a binding is about: that of the spec, else the remembered one, else that of an import
-    /// which is under way, else the default.
-    #[must_use]
-    pub fn effective_key(
-        &self,
-        given: Option<ProjectKey>,
-        repository: &RepositoryPath,
-    ) -> ProjectKey {
-        let remembered = || self.accepted.as_ref().map(|accepted| accepted.key.clone());
-        given
-            .or_else(remembered)
-            .or_else(|| self.intent.as_ref().map(|intent| intent.key.clone()))
-            .unwrap_or_else(|| ProjectKey::default_for(repository))
-    }
-
-    /// Remembers the repository as it was found, once nothing is left to do.
-    pub fn see(&mut self, desired: &Desired, observed: &Observed) {
-        let there = match &observed.repository {
-            RepositoryState::Found(repository) => Some(repository),
-            RepositoryState::Moved(moved) => moved.repository.as_ref(),
-            RepositoryState::Missing => None,
-        };
-        if let Some(there) = there {
-            self.repository = Some(SeenRepository {
-                id: there.id,
-                asked: desired.repository.clone(),
-            });
-        }
-    }
-
-    /// The acceptance that speaks of this very project. Another uuid is another project, and one that was
-    /// accepted from a listing without uuids is to pass the table once its uuid is told.
-    #[must_use]
-    pub fn holding(&self, project: &Project) -> Option<&Accepted> {
-        self.accepted.as_ref().filter(|accepted| {
-            accepted.key.same(&project.key) && (project.id.is_none() || accepted.id == project.id)
-        })
-    }
-
-    /// Whether a project of this key is our own import, whose answer was lost. One whose answer came was created
-    /// or bound by us.
-    pub(super) fn is_importing(&self, key: &ProjectKey) -> bool {
-        let answered = self.accepted.as_ref().is_some_and(|accepted| {
-            let written = accepted.created_by.is_some() || accepted.bound_by.is_some();
-            written && accepted.repository.is_some()
-        });
-        !answered
-            && self
-                .intent
-                .as_ref()
-                .is_some_and(|intent| intent.key.same(key))
-    }
 }

@@ -247,6 +247,7 @@ async fn what_is_left_out_is_filled_in_as_the_descriptions_say() {
         "repository": {"project": "PAY", "slug": "checkout"},
         "mode": "ImportOrBind",
         "monorepo": false,
+        "followRepository": false,
         "managementPolicy": "Full",
         "deletionPolicy": "Unbind",
         "suspend": false,
