@@ -13,6 +13,7 @@ use crate::controller::Occurred;
 use crate::crd;
 use crate::metrics;
 use crate::plan::Reason;
+use crate::plan::capability::{Edition, Outlook, Promise, expected};
 use crate::plan::verdict::Aspect;
 
 /// What stands at the top of every page.
@@ -47,11 +48,52 @@ pub(super) fn pages() -> Vec<GeneratedFile> {
         let page = KINDS.iter().find(|(kind, ..)| kind == name);
         page.map(|(_, page, text)| filled(page, text, &tables_of(definition)))
     });
+    let servers = [
+        ("capabilities", capabilities()),
+        ("matrix", include_str!("guide/matrix.md").to_owned()),
+    ];
     let others = [
         filled("README", include_str!("guide/README.md"), &words),
         filled("operator", include_str!("guide/operator.md"), &operator),
+        filled("servers", include_str!("guide/servers.md"), &servers),
+        filled("decoration", include_str!("guide/decoration.md"), &[]),
     ];
     others.into_iter().chain(kinds).collect()
+}
+
+/// What each server can do, as the plans know it.
+fn capabilities() -> String {
+    let versions = [(8, 9), (9, 9), (10, 7), (25, 1), (25, 12), (26, 9)];
+    let servers = Edition::ALL
+        .into_iter()
+        .flat_map(|edition| versions.map(|version| (version, edition)));
+    let rows = servers.map(|((major, minor), edition)| {
+        let capabilities = expected((major, minor), edition);
+        let server = format!("{major}.{minor} {}", edition.title());
+        let kept = Promise::ALL.map(|promise| match capabilities.outlook(promise) {
+            Outlook::Kept => "yes".to_owned(),
+            Outlook::Tried => "if the server takes it".to_owned(),
+            Outlook::Refused(reason) => code(reason.as_str()),
+            Outlook::Told => "no, told by an event".to_owned(),
+        });
+        let [import, bind, monorepo, several, unbind, decoration] = kept;
+        let way = code(capabilities.way.name());
+        [
+            server, way, import, bind, monorepo, several, unbind, decoration,
+        ]
+    });
+    let [import, bind, monorepo, several, unbind, decoration] = Promise::ALL.map(Promise::title);
+    let head = [
+        "SonarQube",
+        "way",
+        import,
+        bind,
+        monorepo,
+        several,
+        unbind,
+        decoration,
+    ];
+    table(head, rows)
 }
 
 /// A page with its tables in their places, `{{name}}`.

@@ -6,6 +6,7 @@ use crate::controller::event::Occurred;
 use crate::crd::Intent;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::plan::binding::{Accepted, Way};
+use crate::plan::capability::Support;
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, BitbucketAnswer, NewBinding, NewProject};
 
@@ -195,7 +196,20 @@ impl Work<'_, '_> {
         } = self.view;
         let monorepo = self.desired.monorepo;
         let answer = sonarqube.set_bitbucket_binding(project, setting_key, repository, monorepo);
-        answer.await.map_err(|source| self.refused(source))?;
+        answer.await.map_err(|source| match source {
+            // 8.9 cannot be asked beforehand.
+            sonarqube::Error::Rejected { message, .. }
+                if monorepo && self.view.capabilities.monorepo == Support::Untold =>
+            {
+                Error::refused(
+                    Reason::UnsupportedEdition,
+                    format!(
+                        "spec.monorepo: SonarQube refuses to let projects share a repository ({message}); Enterprise Edition or later, or the community branch plugin, does. Or remove it, and use one SonarQube project per repository"
+                    ),
+                )
+            }
+            source => self.refused(source),
+        })?;
         observe::project_id(project, Some(repository), self.view).await
     }
 
