@@ -51,20 +51,6 @@ pub enum Change {
     },
     /// Deletes a repository.
     DeleteRepository { project: String, repository: String },
-    /// Opens a pull request to the default branch.
-    OpenPullRequest {
-        project: String,
-        repository: String,
-        from: String,
-        commit: String,
-    },
-    /// Pushes another commit to a pull request.
-    PushToPullRequest {
-        project: String,
-        repository: String,
-        id: u64,
-        commit: String,
-    },
     /// Gives a project another key.
     RekeyProject { project: String, to: String },
     /// Deletes an empty project.
@@ -210,22 +196,6 @@ impl World {
                 repository,
             } => {
                 self.delete_repository(&project, &repository)?;
-            }
-            Change::OpenPullRequest {
-                project,
-                repository,
-                from,
-                commit,
-            } => {
-                self.open_pull_request(&project, &repository, &from, &commit)?;
-            }
-            Change::PushToPullRequest {
-                project,
-                repository,
-                id,
-                commit,
-            } => {
-                self.push_to_pull_request(&project, &repository, id, &commit)?;
             }
             Change::RekeyProject { project, to } => self.rekey_project(&project, &to)?,
             Change::DeleteProject { project } => self.delete_project(&project)?,
