@@ -113,7 +113,7 @@ impl Simulation {
         key: &str,
         pull_request: AnalysedPullRequest,
     ) -> Result<(String, Option<Report>), AnalysisError> {
-        if !self.profile.analyses_pull_requests() {
+        if !self.profile.sets_bindings() {
             return Err(AnalysisError::Edition);
         }
         let project = self.world.project(key);

@@ -47,7 +47,7 @@ impl Plugin {
             reqwest::redirect::Policy::none()
         };
         let client = reqwest::Client::builder()
-            .user_agent(profile.user_agent())
+            .user_agent("okhttp/4.12.0")
             .redirect(redirects)
             .connect_timeout(timeout)
             .read_timeout(timeout)

@@ -132,19 +132,9 @@ impl Profile {
         self.version.is_at_least(version)
     }
 
-    /// `set_bitbucket_binding` and what belongs to it.
+    /// `set_bitbucket_binding` and what belongs to it: pull requests are analysed and decorated.
     pub(crate) const fn sets_bindings(self) -> bool {
         !matches!(self.edition, Edition::Community)
-    }
-
-    /// Whether pull requests are analysed, and decorated.
-    pub(crate) const fn analyses_pull_requests(self) -> bool {
-        !matches!(self.edition, Edition::Community)
-    }
-
-    /// `project_pull_requests/list`: in 8.9 Community has it, too, and nothing in it.
-    pub(crate) const fn lists_pull_requests(self) -> bool {
-        self.analyses_pull_requests() || !self.is_at_least((9, 0))
     }
 
     /// `ce/activity` fills `warnings` without being asked since 10.1.
