@@ -40,10 +40,10 @@ pub use crate::{
 pub use profile::{Profile, UnknownProfile};
 pub use routes::operations;
 pub use world::{
-    BranchOrder, Change, NameFilter, Owner, Permission, Project, ProjectChange, RateLimit,
-    RateLimitBody, Report, Repository, RepositoryChange, RepositoryState, Right, Role, Secret,
-    ServerState, Settings, Standing, Switch, Token, User, UserChange, UserKind, World, WorldError,
-    slug_of,
+    BranchOrder, Change, NameFilter, Owner, Permission, Project, ProjectChange, PullRequest,
+    PullRequestState, RateLimit, RateLimitBody, Report, Repository, RepositoryChange,
+    RepositoryState, Right, Role, Secret, ServerState, Settings, Standing, Switch, Token, User,
+    UserChange, UserKind, World, WorldError, slug_of,
 };
 
 use crate::wire::{Mode, Port, Serving};

@@ -17,7 +17,9 @@
 
 mod bitbucket;
 mod control;
+mod decoration;
 mod phase;
+mod plugin;
 mod profile;
 mod refusal;
 mod routes;
@@ -37,14 +39,16 @@ pub use crate::{
     calls::{Call, Caller, Credential, Outcome},
     fault::{Effect, Fault},
 };
+pub use decoration::{AnalysisError, Decoration};
 pub use phase::Phase;
 pub use profile::{Edition, Profile, UnknownProfile, Version};
 pub use world::{
-    Binding, Branch, GlobalPermission, NewCode, Platform, Project, ProjectPermission,
-    SERVER_BASE_URL, Setting, Token, User, Visibility, World,
+    AnalysedPullRequest, Binding, Branch, GlobalPermission, NewCode, Platform, Project,
+    ProjectPermission, SERVER_BASE_URL, Setting, Token, User, Visibility, World,
 };
 
 use bitbucket::Asker;
+use plugin::Plugin;
 use serve::Shared;
 use simulation::Simulation;
 
@@ -108,10 +112,11 @@ impl SonarQube {
         let port = Port::take(port).await.map_err(StartError::Listen)?;
         let url = port.url(context).map_err(StartError::Listen)?;
         let asker = Asker::new(profile, BITBUCKET_TIMEOUT).map_err(StartError::Client)?;
+        let plugin = Plugin::new(profile, BITBUCKET_TIMEOUT).map_err(StartError::Client)?;
         // Servers differ by their ids: the port makes them differ here.
         let seed = u64::from(url.port().unwrap_or_default());
         let simulation = Simulation::new(profile, context.to_owned(), seed);
-        let shared = Arc::new(Shared::new(simulation, asker, mode));
+        let shared = Arc::new(Shared::new(simulation, asker, plugin, mode));
         let serving = port.serve(serve::router(Arc::clone(&shared)));
         Ok(Self {
             url,

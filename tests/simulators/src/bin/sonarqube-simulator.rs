@@ -29,7 +29,7 @@ struct Arguments {
     /// The port on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 9000)]
     port: u16,
-    /// The version: 25.1 or 26.9.
+    /// The version, from 8.9 to 26.9, and the edition unless it is Community: 26.9, 25.1-branch-plugin, 9.9-developer.
     #[arg(long, default_value = "26.9")]
     profile: Profile,
     /// A context path such as /sonarqube.

@@ -28,6 +28,7 @@ exceptions! {
     NO_ACCESS = "bitbucket.auth.NoAccessAuthenticationException",
     NO_SUCH_BRANCH = "bitbucket.repository.NoSuchBranchException",
     NO_SUCH_PROJECT = "bitbucket.project.NoSuchProjectException",
+    NO_SUCH_PULL_REQUEST = "bitbucket.pull.NoSuchPullRequestException",
     NO_SUCH_REPOSITORY = "bitbucket.repository.NoSuchRepositoryException",
     NO_SUCH_USER = "bitbucket.user.NoSuchUserException",
 }
@@ -66,6 +67,11 @@ pub(crate) enum Refusal {
     },
     NoBranch {
         name: String,
+    },
+    NoPullRequest {
+        id: String,
+        key: String,
+        slug: String,
     },
     /// Without an exception name, as Code Insights and tokens do it.
     Missing {
@@ -153,6 +159,10 @@ impl Refusal {
                 NO_SUCH_BRANCH,
                 &format!("The branch \"{name}\" does not exist."),
             ),
+            Self::NoPullRequest { id, key, slug } => not_found(
+                NO_SUCH_PULL_REQUEST,
+                &format!("Pull request {id} does not exist in {key}/{slug}."),
+            ),
             Self::Missing { context, message } => {
                 errors(profile, StatusCode::NOT_FOUND, context, &message, None)
             }
@@ -198,7 +208,7 @@ impl From<WorldError> for Refusal {
         match error {
             WorldError::NoProject { key } => Self::NoProject { key },
             WorldError::NoRepository { key, slug } => Self::NoRepository { key, slug },
-            WorldError::NoToken => Self::Missing {
+            WorldError::NoToken | WorldError::NoPullRequest { .. } => Self::Missing {
                 context: None,
                 message,
             },

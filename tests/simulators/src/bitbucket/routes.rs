@@ -4,6 +4,7 @@ mod access_tokens;
 mod branches;
 mod insights;
 mod projects;
+mod pull_requests;
 mod repositories;
 mod server;
 mod users;
@@ -125,6 +126,8 @@ const ROUTES: &[Route] = &[
     route("branches", "GET", "/rest/api/*/projects/{project}/repos/{repository}/branches", ALWAYS, branches::list),
     route("branches-default", "GET", "/rest/api/*/projects/{project}/repos/{repository}/branches/default", ALWAYS, branches::old_default),
     route("default-branch", "GET", "/rest/api/*/projects/{project}/repos/{repository}/default-branch", (7, 0), branches::default),
+    route("pull-requests", "GET", "/rest/api/*/projects/{project}/repos/{repository}/pull-requests", ALWAYS, pull_requests::list),
+    route("pull-request", "GET", "/rest/api/*/projects/{project}/repos/{repository}/pull-requests/{pull-request}", ALWAYS, pull_requests::show),
     route("create-build", "POST", "/rest/api/*/projects/{project}/repos/{repository}/commits/{commit}/builds", (7, 4), insights::create_build),
     route("reports", "GET", "/rest/insights/*/projects/{project}/repos/{repository}/commits/{commit}/reports", ALWAYS, insights::list),
     route("report", "GET", "/rest/insights/*/projects/{project}/repos/{repository}/commits/{commit}/reports/{report}", ALWAYS, insights::show),

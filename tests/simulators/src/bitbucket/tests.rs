@@ -6,3 +6,4 @@ mod faults;
 mod listings;
 mod logins;
 mod moves;
+mod pull_requests;

@@ -4,6 +4,7 @@ mod change;
 mod lifecycle;
 mod lookup;
 mod people;
+mod pull_requests;
 mod repository;
 mod rights;
 mod settings;
@@ -13,6 +14,7 @@ use std::{collections::BTreeMap, time::Duration};
 pub use change::{Change, ProjectChange, RepositoryChange, UserChange};
 pub use lifecycle::WorldError;
 pub use people::{Owner, Permission, Right, Role, Secret, Standing, Token, User, UserKind};
+pub use pull_requests::{PullRequest, PullRequestState};
 pub use repository::{Project, Report, Repository, RepositoryState, slug_of};
 pub use settings::{
     BranchOrder, NameFilter, RateLimit, RateLimitBody, ServerState, Settings, Switch,
@@ -130,6 +132,7 @@ impl World {
                 grants: BTreeMap::new(),
                 reports: BTreeMap::new(),
                 builds: Vec::new(),
+                pull_requests: Vec::new(),
             };
             self.former_repositories.remove(&(key.to_lowercase(), slug));
             self.repositories.push(repository);

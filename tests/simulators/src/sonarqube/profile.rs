@@ -132,9 +132,47 @@ impl Profile {
         self.version.is_at_least(version)
     }
 
-    /// `set_bitbucket_binding` and what belongs to it.
+    /// `set_bitbucket_binding` and what belongs to it: pull requests are analysed and decorated.
     pub(crate) const fn sets_bindings(self) -> bool {
         !matches!(self.edition, Edition::Community)
+    }
+
+    /// `ce/activity` fills `warnings` without being asked since 10.1.
+    pub(crate) const fn always_lists_warnings(self) -> bool {
+        self.is_at_least((10, 1))
+    }
+
+    /// Whether the edition has pull requests and yet no monorepos.
+    pub(crate) const fn refuses_monorepos(self) -> bool {
+        matches!(self.edition, Edition::Developer)
+    }
+
+    /// The key of the report that decorates a pull request of a project.
+    pub(crate) fn report_key(self, project: &str, monorepo: bool) -> String {
+        const SHARED: &str = "com.sonarsource.sonarqube";
+        match self.edition {
+            Edition::BranchPlugin => self.report_key_of_plugin(project, monorepo),
+            Edition::Community | Edition::Developer | Edition::Enterprise if monorepo => {
+                format!("{SHARED}_{project}")
+            }
+            Edition::Community | Edition::Developer | Edition::Enterprise => SHARED.to_owned(),
+        }
+    }
+
+    /// By the plugin that goes with the version: 1.8, 1.14, 1.23, then those that count as SonarQube does.
+    fn report_key_of_plugin(self, project: &str, monorepo: bool) -> String {
+        if !self.is_at_least((9, 0)) {
+            return "com.github.mc1arke.sonarqube".to_owned();
+        }
+        if !monorepo && self.is_at_least((10, 6)) {
+            return "com.sonarsource.sonarqube".to_owned();
+        }
+        let length = project.chars().count();
+        if length > 50 && self.is_at_least((25, 5)) {
+            let end = project.chars().skip(length - 48);
+            return format!("t-{}", end.collect::<String>());
+        }
+        project.to_owned()
     }
 
     /// Whether several settings of one platform are taken.

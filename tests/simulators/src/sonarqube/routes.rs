@@ -4,11 +4,14 @@ mod alm_integrations;
 mod alm_settings;
 mod bindings;
 mod branches;
+mod compute_engine;
 mod dop_translation;
 mod import;
 mod new_code;
 mod permissions;
+mod plugins;
 mod projects;
+mod pull_requests;
 mod settings;
 mod system;
 mod users;
@@ -90,6 +93,7 @@ impl Route {
 
 const ROUTES: &[&[Route]] = &[
     system::ROUTES,
+    plugins::ROUTES,
     users::ROUTES,
     permissions::ROUTES,
     settings::ROUTES,
@@ -98,6 +102,8 @@ const ROUTES: &[&[Route]] = &[
     new_code::ROUTES,
     alm_settings::ROUTES,
     bindings::ROUTES,
+    pull_requests::ROUTES,
+    compute_engine::ROUTES,
     alm_integrations::ROUTES,
     dop_translation::ROUTES,
 ];

@@ -6,13 +6,14 @@ use axum::{
     Router,
     body::Body,
     extract::{Request as HttpRequest, State},
-    http::{Response, StatusCode},
+    http::{Method, Response, StatusCode},
 };
 
 use super::{
     bitbucket::Asker,
     control,
     phase::Phase,
+    plugin::Plugin,
     simulation::{Guest, Simulation},
     visit::Turn,
     world::Identity,
@@ -28,14 +29,16 @@ use crate::{
 pub(crate) struct Shared {
     simulation: Mutex<Simulation>,
     asker: Asker,
+    pub(crate) plugin: Plugin,
     mode: Mode,
 }
 
 impl Shared {
-    pub(crate) fn new(simulation: Simulation, asker: Asker, mode: Mode) -> Self {
+    pub(crate) fn new(simulation: Simulation, asker: Asker, plugin: Plugin, mode: Mode) -> Self {
         Self {
             simulation: Mutex::new(simulation),
             asker,
+            plugin,
             mode,
         }
     }
@@ -112,6 +115,9 @@ async fn converse(shared: &Shared, guest: &Guest) -> Reply {
         match turn {
             Ok(Turn::Done(reply)) => return reply,
             Err(refusal) => return refusal.reply(guest.api),
+            Ok(Turn::AskAsPlugin(question, then)) => {
+                turn = then(shared.plugin.call(Method::GET, &question, None).await);
+            }
             Ok(Turn::Ask(question, then)) => {
                 let answer = shared.asker.ask(&question).await;
                 turn = answer.and_then(|answer| shared.lock().resume(guest, then, answer));

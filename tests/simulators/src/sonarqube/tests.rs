@@ -1,7 +1,12 @@
-//! What the comparison with real servers (the operator's contract tests) cannot show: faults, phases, the log.
+//! What the comparison with real servers (the operator's contract tests) cannot show: faults, phases, the log,
+//! editions, pull requests.
+
+mod editions;
+mod pull_requests;
 
 use std::time::Duration;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -11,6 +16,7 @@ use tokio::{
 use super::{Credential, Effect, Fault, Outcome, Phase, Profile, SonarQube};
 
 const TOKEN: &str = "squ_operator-77ab";
+const ADMIN: &str = "squ_admin-1f4e";
 
 /// Status, head and body of an answer; status 0 where there was none.
 struct Answer {
@@ -22,18 +28,30 @@ struct Answer {
 async fn start(profile: Profile) -> SonarQube {
     let sonarqube = SonarQube::start(profile).await.unwrap();
     sonarqube.world(|world| {
-        world.set_up("squ_admin-1f4e", TOKEN);
+        world.set_up(ADMIN, TOKEN);
         world.restart_step = Duration::from_millis(50);
     });
     sonarqube
 }
 
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+}
+
 async fn send(sonarqube: &SonarQube, line: &str, form: &str) -> Answer {
+    send_as(TOKEN, sonarqube, line, form).await
+}
+
+/// As a user name without a password: every version takes tokens in that way.
+async fn send_as(token: &str, sonarqube: &SonarQube, line: &str, form: &str) -> Answer {
+    let credential = STANDARD.encode(format!("{token}:"));
     let url = sonarqube.url();
     let address = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
     let mut stream = TcpStream::connect(&address).await.unwrap();
     let request = format!(
-        "{line} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\nauthorization: Bearer {TOKEN}\r\n\
+        "{line} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\nauthorization: Basic {credential}\r\n\
          content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
         form.len(),
     );
@@ -53,8 +71,10 @@ async fn send(sonarqube: &SonarQube, line: &str, form: &str) -> Answer {
 
 async fn phase(sonarqube: &SonarQube) -> String {
     let answer = send(sonarqube, "GET /api/system/status", "").await;
-    let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-    body["status"].as_str().unwrap_or("nobody").to_owned()
+    answer.json()["status"]
+        .as_str()
+        .unwrap_or("nobody")
+        .to_owned()
 }
 
 #[tokio::test]

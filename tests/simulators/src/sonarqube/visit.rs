@@ -12,6 +12,7 @@ use url::form_urlencoded;
 
 use super::{
     bitbucket::Question,
+    plugin::Failure,
     profile::Profile,
     refusal::Refusal,
     world::{GlobalPermission, Identity, Project, ProjectPermission, World},
@@ -24,12 +25,17 @@ pub(crate) type Answer = Result<Turn, Refusal>;
 /// What to do with what Bitbucket said; `None` where it said nothing. The world may have changed meanwhile.
 pub(crate) type Then = Box<dyn FnOnce(&mut Visit<'_>, Option<Value>) -> Answer + Send>;
 
+/// The same of what Bitbucket said to the community branch plugin.
+pub(crate) type PluginThen = Box<dyn FnOnce(Result<Value, Failure>) -> Answer + Send>;
+
 /// Where a visit stands.
 pub(crate) enum Turn {
     /// It is over.
     Done(Reply),
     /// Bitbucket is to be asked first; nobody waits for the world meanwhile.
     Ask(Question, Then),
+    /// The same by the community branch plugin.
+    AskAsPlugin(Question, PluginThen),
 }
 
 /// A request, who made it, and the world.
@@ -214,4 +220,12 @@ pub(crate) fn ask(
     then: impl FnOnce(&mut Visit<'_>, Option<Value>) -> Answer + Send + 'static,
 ) -> Answer {
     Ok(Turn::Ask(question, Box::new(then)))
+}
+
+/// Lets the community branch plugin ask Bitbucket, then goes on.
+pub(crate) fn ask_as_plugin(
+    question: Question,
+    then: impl FnOnce(Result<Value, Failure>) -> Answer + Send + 'static,
+) -> Answer {
+    Ok(Turn::AskAsPlugin(question, Box::new(then)))
 }

@@ -1,5 +1,6 @@
 //! All that a SonarQube server holds.
 
+mod analyses;
 mod people;
 mod projects;
 mod settings;
@@ -10,6 +11,8 @@ use super::{
     phase::{Course, Phase},
     profile::Profile,
 };
+pub use analyses::AnalysedPullRequest;
+pub(crate) use analyses::Analysis;
 pub(crate) use people::Identity;
 pub use people::{GlobalPermission, Token, User};
 pub use projects::{Binding, Branch, NewCode, Project, ProjectPermission, Visibility};
@@ -33,6 +36,8 @@ pub struct World {
     pub projects: Vec<Project>,
     /// The server's own settings by key.
     pub properties: BTreeMap<String, String>,
+    /// Oldest first.
+    analyses: Vec<Analysis>,
     /// How long a restart stays in each of its phases.
     pub restart_step: Duration,
     course: Course,
@@ -53,6 +58,7 @@ impl World {
             settings: Vec::new(),
             projects: Vec::new(),
             properties: BTreeMap::new(),
+            analyses: Vec::new(),
             restart_step: Duration::from_secs(3),
             course: Course::settled(Phase::Up),
             profile,

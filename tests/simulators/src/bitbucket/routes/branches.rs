@@ -74,8 +74,12 @@ fn json(repository: &Repository, name: &str) -> Value {
     })
 }
 
-/// A commit id that stays as it is: nothing is ever pushed here.
-fn commit_of(repository: &Repository, name: &str) -> String {
+/// What was pushed for the latest pull request from a branch; otherwise a commit id that stays as it is.
+pub(super) fn commit_of(repository: &Repository, name: &str) -> String {
+    let mut newest_first = repository.pull_requests.iter().rev();
+    if let Some(pull_request) = newest_first.find(|pull_request| pull_request.from == name) {
+        return pull_request.commit.clone();
+    }
     let mut hasher = DefaultHasher::new();
     (repository.id, name).hash(&mut hasher);
     let digits = format!("{:016x}", hasher.finish());

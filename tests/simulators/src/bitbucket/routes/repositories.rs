@@ -173,7 +173,7 @@ fn valid_name(name: &str) -> Result<&str, Refusal> {
     Err(Refusal::invalid("name", NAME_RULE))
 }
 
-fn json(visit: &Visit<'_>, repository: &Repository) -> Value {
+pub(super) fn json(visit: &Visit<'_>, repository: &Repository) -> Value {
     let Repository {
         id,
         slug,

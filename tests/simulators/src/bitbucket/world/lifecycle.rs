@@ -34,6 +34,12 @@ pub enum WorldError {
     /// There is no such token.
     #[error("there is no such token")]
     NoToken,
+    /// The repository has no such pull request.
+    #[error("there is no pull request {id}")]
+    NoPullRequest {
+        /// As given.
+        id: u64,
+    },
 }
 
 impl World {
@@ -154,7 +160,7 @@ impl World {
         Ok(())
     }
 
-    fn index_of(&self, key: &str, slug: &str) -> Result<usize, WorldError> {
+    pub(super) fn index_of(&self, key: &str, slug: &str) -> Result<usize, WorldError> {
         let project = self.find_project(key).ok_or_else(|| no_project(key))?.id;
         self.position(project, slug)
             .ok_or_else(|| WorldError::NoRepository {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::people::Right;
+use super::{people::Right, pull_requests::PullRequest};
 
 /// A project.
 #[derive(Clone, Debug)]
@@ -53,6 +53,8 @@ pub struct Repository {
     pub reports: BTreeMap<(String, String), Report>,
     /// Build results posted, as they came.
     pub builds: Vec<Value>,
+    /// All that were ever opened, oldest first.
+    pub pull_requests: Vec<PullRequest>,
 }
 
 /// What a repository's `state` says.

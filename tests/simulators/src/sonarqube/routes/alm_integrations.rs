@@ -57,9 +57,9 @@ fn configuration<'a>(
         [] => Err(Refusal::not_found(format!(
             "There is no {kind}configuration for DevOps Platform. Please add one."
         ))),
-        _ => Err(Refusal::bad(format!(
-            "Parameter almSetting is required as there are multiple {kind}DevOps Platform configurations."
-        ))),
+        _ => Err(Refusal::bad(
+            "Parameter almSetting is required as there are multiple DevOps Platform configurations.",
+        )),
     }
 }
 

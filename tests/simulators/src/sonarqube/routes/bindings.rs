@@ -1,51 +1,47 @@
 //! Bindings of projects that exist, which come with every edition but Community, and with the community branch plugin.
 //! Recorded with the plugin (26.4); commercial editions are taken to answer alike.
 
-use serde_json::json;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use url::Url;
 
 use super::Route;
 use crate::sonarqube::{
-    profile::{Edition, Profile},
+    bitbucket::Question,
+    plugin::Failure,
+    profile::Profile,
     refusal::Refusal,
-    visit::{Answer, Visit, no_content, ok},
-    world::{Binding, ProjectPermission},
+    visit::{Answer, Visit, ask_as_plugin, empty, json, no_content},
+    world::{Binding, Platform, ProjectPermission},
 };
 
 pub(super) const ROUTES: &[Route] = &[
     Route::post("/api/alm_settings/set_bitbucket_binding", set).only(Profile::sets_bindings),
     Route::post("/api/alm_settings/delete_binding", delete).only(Profile::sets_bindings),
-    Route::get("/api/project_pull_requests/list", pull_requests).only(Profile::lists_pull_requests),
+    Route::get("/api/alm_settings/validate_binding", validate).only(Profile::sets_bindings),
 ];
 
 const FLAGS: [&str; 4] = ["true", "false", "yes", "no"];
 
-/// Takes whatever repository is named, and does not look at the platform of the setting.
+/// Takes whatever repository is named, and does not look at the platform of the setting. What is wrong with a request
+/// is told in the order of the plugin's source.
 fn set(visit: &mut Visit<'_>) -> Answer {
-    let key = visit.required("project")?;
-    let setting = visit.required("almSetting")?;
-    let (repository, slug) = (visit.required("repository")?, visit.required("slug")?);
-    let flag = visit.required("monorepo")?;
-    if !FLAGS.contains(&&*flag) {
-        return Err(Refusal::bad(format!(
-            "Value of parameter 'monorepo' ({flag}) must be one of: [true, false, yes, no]"
-        )));
-    }
-    let monorepo = matches!(&*flag, "true" | "yes");
     let project = visit.project_for("project", ProjectPermission::Administer)?;
-    let id = match &project.binding {
-        Some(binding) => binding.id.clone(),
-        None => visit.world.new_id(),
-    };
-    let Some(setting) = visit.world.setting(&setting) else {
-        return Err(Refusal::not_found(format!(
-            "ALM setting '{setting}' could not be found"
-        )));
-    };
+    let (key, bound) = (project.key.clone(), project.binding.clone());
+    let name = visit.required("almSetting")?;
+    let flag = visit.one_of("monorepo", &FLAGS)?;
+    let flag = flag.ok_or_else(|| Refusal::missing("monorepo"))?;
+    let monorepo = flag == "true" || flag == "yes";
+    let setting = visit.world.setting(&name);
+    let setting = setting
+        .ok_or_else(|| Refusal::not_found(format!("ALM setting '{name}' could not be found")))?;
     let setting = setting.id.clone();
-    if monorepo && visit.profile.edition == Edition::Developer {
-        // That Developer Edition refuses is documented; its words are not known.
+    let (repository, slug) = (visit.required("repository")?, visit.required("slug")?);
+    if monorepo && visit.profile.refuses_monorepos() {
+        // That Developer Edition refuses is documented; the text is made up, for its words are not known.
         return Err(Refusal::bad("Monorepo is not supported by this edition"));
     }
+    let id = bound.map_or_else(|| visit.world.new_id(), |binding| binding.id);
     if let Some(project) = visit.world.project_mut(&key) {
         project.binding = Some(Binding {
             id,
@@ -60,16 +56,78 @@ fn set(visit: &mut Visit<'_>) -> Answer {
 
 /// Also where nothing is bound.
 fn delete(visit: &mut Visit<'_>) -> Answer {
-    let key = visit.required("project")?;
-    visit.project_for("project", ProjectPermission::Administer)?;
+    let project = visit.project_for("project", ProjectPermission::Administer)?;
+    let key = project.key.clone();
     if let Some(project) = visit.world.project_mut(&key) {
         project.binding = None;
     }
     no_content()
 }
 
-/// None was analysed here.
-fn pull_requests(visit: &mut Visit<'_>) -> Answer {
-    visit.project_for("project", ProjectPermission::Browse)?;
-    ok(&json!({"pullRequests": []}))
+/// Looks for the repository, then for Code Insights. Good where nothing is bound.
+fn validate(visit: &mut Visit<'_>) -> Answer {
+    let project = visit.project_for("project", ProjectPermission::Browse)?;
+    let bound = project.binding.as_ref().and_then(|binding| {
+        let setting = visit.world.setting_of_id(&binding.setting)?;
+        Some((binding, setting))
+    });
+    let Some((binding, setting)) = bound else {
+        return empty();
+    };
+    match setting.platform {
+        Platform::Bitbucket => {}
+        // Neither of the other two is anywhere to be found.
+        Platform::GitLab => {
+            let host = Url::parse(&setting.url).ok();
+            let host = host.as_ref().and_then(Url::host_str).unwrap_or_default();
+            return misconfigured(&format!(
+                "Project could not be retrieved from Gitlab - {host}: Name or service not known"
+            ));
+        }
+        Platform::BitbucketCloud => {
+            return misconfigured(
+                "Could not create Bitbucket client - bitbucket.org: Name or service not known",
+            );
+        }
+    }
+    let Binding {
+        repository, slug, ..
+    } = binding;
+    let path = format!("/rest/api/1.0/projects/{repository}/repos/{slug}");
+    let repository = Question::new(&setting.url, path, Some(&setting.token));
+    let properties = "/rest/api/1.0/application-properties";
+    let properties = Question::new(&setting.url, properties, Some(&setting.token));
+    ask_as_plugin(repository, |found| match found {
+        Ok(_) => ask_as_plugin(properties, validated),
+        Err(failure) => misconfigured(&format!(
+            "Could not retrieve repository details from Bitbucket - {}",
+            failure.into_message()
+        )),
+    })
+}
+
+fn validated(properties: Result<Value, Failure>) -> Answer {
+    match properties {
+        Ok(properties) if has_code_insights(&properties) => empty(),
+        Ok(_) | Err(Failure::Lost(_)) => {
+            misconfigured("The configured Bitbucket instance does not support code insights")
+        }
+        Err(Failure::Refused(message)) => misconfigured(&format!(
+            "Could not check Bitbucket configuration - {message}"
+        )),
+    }
+}
+
+/// 5.15 and later.
+fn has_code_insights(properties: &Value) -> bool {
+    let version = properties["version"].as_str().unwrap_or_default();
+    let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(5), Some(15))
+}
+
+fn misconfigured(message: &str) -> Answer {
+    json(
+        StatusCode::BAD_REQUEST,
+        &json!({"scope": "PROJECT", "errors": [{"msg": message}]}),
+    )
 }
