@@ -196,19 +196,15 @@ impl Work<'_, '_> {
         } = self.view;
         let monorepo = self.desired.monorepo;
         let answer = sonarqube.set_bitbucket_binding(project, setting_key, repository, monorepo);
-        answer.await.map_err(|source| match source {
+        answer.await.map_err(|source| {
             // 8.9 cannot be asked beforehand.
-            sonarqube::Error::Rejected { message, .. }
-                if monorepo && self.view.capabilities.monorepo == Support::Untold =>
+            if let sonarqube::Error::Rejected { message, .. } = &source
+                && monorepo
+                && self.view.capabilities.monorepo == Support::Untold
             {
-                Error::refused(
-                    Reason::UnsupportedEdition,
-                    format!(
-                        "spec.monorepo: SonarQube refuses to let projects share a repository ({message}); Enterprise Edition or later, or the community branch plugin, does. Or remove it, and use one SonarQube project per repository"
-                    ),
-                )
+                return no_monorepo(message);
             }
-            source => self.refused(source),
+            self.refused(source)
         })?;
         observe::project_id(project, Some(repository), self.view).await
     }
@@ -291,6 +287,16 @@ impl Work<'_, '_> {
             "SonarQube's configuration was changed by somebody else: nothing is bound until the connection has mended it",
         ))
     }
+}
+
+/// A server that could not be asked beforehand refused the monorepo flag.
+fn no_monorepo(message: &str) -> Error {
+    Error::refused(
+        Reason::UnsupportedEdition,
+        format!(
+            "spec.monorepo: SonarQube refuses to let projects share a repository ({message}); Enterprise Edition or later, or the community branch plugin, does. Or remove it, and use one SonarQube project per repository"
+        ),
+    )
 }
 
 /// Whether SonarQube has said no. A lost answer or a server's error may have created the project all the same.
