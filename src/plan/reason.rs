@@ -15,8 +15,6 @@ vocabulary! {
         Deleting,
         /// Nothing has been found out about this yet.
         NotChecked,
-        /// A field is set whose behaviour is not built yet; nothing is written anywhere.
-        NotImplemented,
         /// The connection does not exist, or does not admit this namespace.
         ConnectionNotFound,
         /// The connection is not ready; its own conditions tell why.

@@ -208,10 +208,13 @@ async fn what_stands_still_can_go_and_leaves_everything(server: Server) {
     assert!(stage.sonarqube.project("PAY:checkout").is_some());
     assert!(stage.sonarqube.project("PAY:ledger").is_some());
 
-    let key = json!({"sonarqubeProject": {"key": "PAY:payments-api"}, "monorepo": true});
-    change("payments-api", key);
+    let deleted = stage
+        .bitbucket
+        .world(|world| world.delete_repository("PAY", "payments-api"));
+    deleted.unwrap();
+    stage.look_now("the repository is gone").await;
     stage
-        .binding_reason("payments", "payments-api", "NotImplemented")
+        .binding_reason("payments", "payments-api", "RepositoryNotFound")
         .await;
     stage.delete_binding("payments", "payments-api").await;
     assert_eq!(stage.sonarqube.project("PAY:payments-api"), None);
