@@ -8,6 +8,7 @@ mod chart;
 mod crash;
 mod deletion;
 mod drift;
+mod every_bitbucket;
 mod every_server;
 mod first_binding;
 mod measured;

@@ -46,6 +46,11 @@ impl Stage {
 
     /// The same with other arguments for the operator.
     pub(super) async fn set_with(server: Server, arguments: &[&str]) -> Self {
+        Self::set_beside(server, Profile::V9_4, arguments).await
+    }
+
+    /// The same beside another version of Bitbucket.
+    pub(super) async fn set_beside(server: Server, version: Profile, arguments: &[&str]) -> Self {
         let turns = (turn::exclusive().await, server.alone().await);
         let parts = Parts::from_env();
         let sonarqube = SonarQube::at(server).await;
@@ -68,7 +73,7 @@ impl Stage {
         }
         let directory = std::env::temp_dir().join(format!("bindery-e2e-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
-        let bitbucket = bitbucket().await;
+        let bitbucket = bitbucket(version).await;
         let operator = Operator::start(&parts, &directory, arguments);
         let stage = Self {
             operator,
@@ -219,8 +224,8 @@ where
     }
 }
 
-async fn bitbucket() -> Bitbucket {
-    let bitbucket = Bitbucket::start(Profile::V9_4).await.unwrap();
+async fn bitbucket(version: Profile) -> Bitbucket {
+    let bitbucket = Bitbucket::start(version).await.unwrap();
     bitbucket.world(|world| {
         world.user("bindery");
         for (project, slugs) in [
