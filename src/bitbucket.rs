@@ -1,11 +1,13 @@
 //! The REST API of Bitbucket Server and Data Center, versions 5.15 to 10, as far as Bindery calls it.
 
 mod error;
+mod pull_requests;
 mod repositories;
 mod server;
 mod users;
 
 pub use error::Error;
+pub use pull_requests::PullRequest;
 pub use repositories::{Access, Lookup, MissingPart, Repository};
 pub use server::{Server, Version, VersionError};
 

@@ -1,6 +1,7 @@
 //! The story of a ProjectBinding: find its connection, see whether it may work, compare, write, look again.
 
 mod apply;
+pub(crate) mod decoration;
 pub(crate) mod dereference;
 mod observe;
 mod release;
@@ -14,10 +15,7 @@ use std::time::Duration;
 use kube::{Api, ResourceExt as _};
 use tokio::sync::OwnedMutexGuard;
 
-use crate::crd::{
-    BindingDeletionPolicy, BitbucketConnection, ManagementPolicy, ProjectBinding,
-    ProjectBindingStatus,
-};
+use crate::crd::{BindingDeletionPolicy, BitbucketConnection, ManagementPolicy, ProjectBinding};
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, Uid};
 use crate::plan::binding::{BindingState, Desired, Observed, Plan, Record, Rights, Step, plan};
 use crate::plan::{Reason, Refusal};
@@ -78,9 +76,7 @@ pub(crate) async fn reconcile(
         Err(None) => return Ok(Next::Settled(interval(connection, &context))),
         Err(Some(error)) => return Report::of(&binding).failed(error, &api, &context).await,
     };
-    if let Some(project) = binding.status.as_ref().and_then(accepted_key)
-        && let Err(error) = observe::read_what_is_due(&project, &view).await
-    {
+    if let Err(error) = take_turn(&binding, &view, &context).await {
         return Report::of(&binding).failed(error, &api, &context).await;
     }
     if is_at_rest(&binding, &reference, &view) {
@@ -103,10 +99,26 @@ pub(crate) async fn reconcile(
     }
 }
 
-/// The key of the project that a binding holds.
-fn accepted_key(status: &ProjectBindingStatus) -> Option<ProjectKey> {
-    let project = status.sonarqube_project.as_ref()?;
-    Some(ProjectKey::reported(&*project.key))
+/// Reads what no listing has, where it is the turn of the project that a binding holds, or somebody asks for it.
+async fn take_turn(binding: &ProjectBinding, view: &View, context: &Context) -> Result<(), Error> {
+    let record = validate::record(binding);
+    let Some(accepted) = &record.accepted else {
+        return Ok(());
+    };
+    let is_due = observe::read_what_is_due(&accepted.key, view).await?;
+    let is_asked = report::requested(binding) != handled(binding);
+    match &accepted.repository {
+        Some(repository) if is_due || is_asked => {
+            let place = (&accepted.key, repository);
+            let looked = decoration::look(&uid(binding), place, view, &context.decorations).await;
+            // It never holds a binding back: what was told before stays.
+            if let Err(error) = looked {
+                tracing::warn!(%error, "failed to look whether pull requests were decorated");
+            }
+        }
+        Some(_) | None => {}
+    }
+    Ok(())
 }
 
 /// Whether something may have to be undone in SonarQube before the object goes.

@@ -19,6 +19,7 @@ use crate::identity::Uid;
 use crate::metrics::Metrics;
 use crate::plan::{Class, delay};
 
+use super::binding::decoration::Outcomes;
 use super::claims::{Claims, uid};
 use super::connection::memory::Memories;
 use super::objects::Seen;
@@ -65,6 +66,8 @@ pub(crate) struct Context {
     pub(crate) seen: Seen,
     pub(crate) sessions: Sessions,
     pub(crate) memories: Memories,
+    /// What became of the latest pull requests.
+    pub(crate) decorations: Outcomes,
     pub(crate) claims: Claims,
     pub(crate) watches: Watches,
     pub(crate) failures: Failures,
@@ -117,6 +120,7 @@ impl Context {
             seen,
             sessions: Sessions::default(),
             memories: Memories::default(),
+            decorations: Outcomes::default(),
             claims: Claims::default(),
             watches: Watches::default(),
             failures: Failures::default(),

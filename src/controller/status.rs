@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::crd::{BitbucketConnection, ProjectBinding};
+use crate::plan::Reason;
 use crate::plan::verdict::{Aspect, State, Verdict};
 
 use super::error::Error;
@@ -63,6 +64,21 @@ pub(crate) fn is_settled(object: &impl Conditioned) -> bool {
 /// Whether an object waits for a person.
 pub(crate) fn is_stalled(object: &impl Conditioned) -> bool {
     holds(object, Aspect::Stalled)
+}
+
+/// What a binding's condition `DecorationReady` told of its pull requests before: an earlier process saw it.
+pub(crate) fn decoration_told_before(binding: &ProjectBinding) -> Option<Verdict> {
+    let kind = Aspect::DecorationReady;
+    let mut conditions = binding.conditions().iter();
+    let found = conditions.find(|condition| condition.type_ == kind.as_str())?;
+    let told = [
+        (State::True, Reason::Succeeded),
+        (State::False, Reason::NotDecorated),
+    ];
+    let (state, reason) = told
+        .into_iter()
+        .find(|(_, reason)| found.reason == reason.as_str())?;
+    Some(Verdict::new(kind, state, reason, found.message.clone()))
 }
 
 /// The conditions to write: a transition time changes only with the status of its condition.

@@ -1,4 +1,6 @@
-//! Why a pull request is not decorated, as far as servers and repository tell before there is one.
+//! Why a pull request is not decorated: what stands in the way before there is one, and what became of the latest.
+
+use crate::identity::ProjectKey;
 
 use super::Reason;
 use super::verdict::{Aspect, State, Verdict};
@@ -54,10 +56,124 @@ pub struct Repository {
     pub writable: Option<bool>,
 }
 
-/// The condition `DecorationReady`. It never holds `Ready` back.
+/// An analysed pull request, and what Bitbucket has of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PullRequest {
+    /// Its id in Bitbucket.
+    pub id: String,
+    /// Whether it changed since it was analysed: a missing report then proves nothing.
+    pub changed_since: bool,
+    /// The keys of the reports on its latest commit.
+    pub reports: Vec<String>,
+    /// The warnings of its background task, where there is no report.
+    pub warnings: Vec<String>,
+}
+
+/// What became of the latest pull requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// None was analysed, or none that tells anything.
+    Untold,
+    /// This one was decorated.
+    Decorated(String),
+    /// This one was analysed, and Bitbucket has no report of it.
+    Undecorated {
+        /// Its id.
+        id: String,
+        /// What its background task warns of.
+        warnings: Vec<String>,
+    },
+}
+
+/// Looks through pull requests, the one that was analysed last first.
 #[must_use]
-pub fn verdict(server: Server, repository: Option<Repository>) -> Verdict {
-    let no = |reason, message| Verdict::new(Aspect::DecorationReady, State::False, reason, message);
+pub fn outcome(pull_requests: &[PullRequest], project: &ProjectKey) -> Outcome {
+    let is_own = |keys: &[String]| keys.iter().any(|key| is_report_of(key, project));
+    let telling = pull_requests
+        .iter()
+        .find(|one| is_own(&one.reports) || !one.changed_since);
+    match telling {
+        None => Outcome::Untold,
+        Some(one) if is_own(&one.reports) => Outcome::Decorated(one.id.clone()),
+        Some(one) => Outcome::Undecorated {
+            id: one.id.clone(),
+            warnings: one.warnings.clone(),
+        },
+    }
+}
+
+/// Whether SonarQube puts its report under this key: one for all, or, in a monorepo, one with the project's key in it. The
+/// plugin takes the project's key alone there, and of a long one the last 48 characters; its oldest versions have a name
+/// of their own.
+#[must_use]
+pub fn is_report_of(key: &str, project: &ProjectKey) -> bool {
+    const ONE_FOR_ALL: &str = "com.sonarsource.sonarqube";
+    let project = project.as_str();
+    let end: String = project.chars().rev().take(48).collect();
+    let end: String = end.chars().rev().collect();
+    let of_project = key
+        .strip_prefix(ONE_FOR_ALL)
+        .and_then(|rest| rest.strip_prefix('_'));
+    // A hash in place of the project's key is later versions' way with long ones.
+    let is_hash = |text: &str| text.len() >= 32 && text.chars().all(|c| c.is_ascii_hexdigit());
+    key == ONE_FOR_ALL
+        || of_project.is_some_and(|rest| rest == project || is_hash(rest))
+        || key == project
+        || key.strip_prefix("t-") == Some(&*end)
+        || key == "com.github.mc1arke.sonarqube"
+}
+
+/// The condition `DecorationReady`. It never holds `Ready` back. Without an outcome nothing was looked at in this process: what
+/// an earlier one told stays, which is `None`.
+#[must_use]
+pub fn verdict(
+    server: Server,
+    repository: Option<Repository>,
+    outcome: Option<&Outcome>,
+) -> Option<Verdict> {
+    in_the_way(server, repository).or_else(|| outcome.map(told))
+}
+
+fn told(outcome: &Outcome) -> Verdict {
+    let verdict =
+        |state, reason, message| Verdict::new(Aspect::DecorationReady, state, reason, message);
+    match outcome {
+        Outcome::Untold => verdict(
+            State::Unknown,
+            Reason::NotChecked,
+            "nothing speaks against it; no analysed pull request tells more".to_owned(),
+        ),
+        Outcome::Decorated(id) => verdict(
+            State::True,
+            Reason::Succeeded,
+            format!("pull request {id} is decorated"),
+        ),
+        Outcome::Undecorated { id, warnings } => verdict(
+            State::False,
+            Reason::NotDecorated,
+            format!(
+                "pull request {id} was analysed, and Bitbucket has no report of it on its latest commit: {}",
+                if warnings.is_empty() {
+                    "look into SonarQube's ce.log for that analysis, and check that the token of the configuration may write".to_owned()
+                } else {
+                    format!("its background task warns: {}", warnings.join("; "))
+                }
+            ),
+        ),
+    }
+}
+
+/// What stands in the way before there is any pull request.
+fn in_the_way(server: Server, repository: Option<Repository>) -> Option<Verdict> {
+    let no = |reason, message| {
+        let state = State::False;
+        Some(Verdict::new(
+            Aspect::DecorationReady,
+            state,
+            reason,
+            message,
+        ))
+    };
     let archived = repository.is_some_and(|repository| repository.archived);
     let writable = repository.and_then(|repository| repository.writable);
     match server {
@@ -81,12 +197,7 @@ pub fn verdict(server: Server, repository: Option<Repository>) -> Verdict {
             Reason::PermissionMissing,
             "the token of the connection's spec.bitbucket.tokenSecretRef may not write to this repository, and SonarQube decorates with it: give its user Write on the repository or its project, and the token the permission Repository write",
         ),
-        Server::Able => Verdict::new(
-            Aspect::DecorationReady,
-            State::Unknown,
-            Reason::NotChecked,
-            "nothing speaks against it; whether a pull request was decorated is not looked at",
-        ),
+        Server::Able => None,
     }
 }
 
@@ -96,7 +207,9 @@ mod tests {
 
     fn reason(server: Server, archived: bool, writable: Option<bool>) -> Reason {
         let repository = Repository { archived, writable };
-        verdict(server, Some(repository)).reason
+        verdict(server, Some(repository), Some(&Outcome::Untold))
+            .unwrap()
+            .reason
     }
 
     #[test]
@@ -139,17 +252,45 @@ mod tests {
         assert_eq!(reason(able, true, Some(false)), Reason::RepositoryArchived);
         assert_eq!(reason(able, false, Some(false)), Reason::PermissionMissing);
         for writable in [Some(true), None] {
-            let verdict = verdict(
-                able,
-                Some(Repository {
-                    archived: false,
-                    writable,
-                }),
-            );
-            assert_eq!(
-                (verdict.state, verdict.reason),
-                (State::Unknown, Reason::NotChecked)
-            );
+            assert_eq!(reason(able, false, writable), Reason::NotChecked);
+        }
+        assert_eq!(verdict(able, None, None), None, "what was told stays");
+    }
+
+    fn pull_request(id: &str, changed_since: bool, reports: &[&str]) -> PullRequest {
+        PullRequest {
+            id: id.to_owned(),
+            changed_since,
+            reports: reports.iter().map(|&key| key.to_owned()).collect(),
+            warnings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_latest_pull_request_that_tells_anything_decides() {
+        let project = ProjectKey::parse("PAY:checkout").unwrap();
+        let of = |list: &[PullRequest]| outcome(list, &project);
+        let changed = pull_request("3", true, &["other.tool"]);
+        let bare = pull_request("2", false, &[]);
+        let decorated = pull_request("1", false, &["com.sonarsource.sonarqube"]);
+        assert_eq!(of(&[]), Outcome::Untold);
+        assert_eq!(of(std::slice::from_ref(&changed)), Outcome::Untold);
+        let found = of(&[changed.clone(), decorated.clone()]);
+        assert_eq!(found, Outcome::Decorated("1".to_owned()));
+        let found = of(&[changed, bare, decorated]);
+        assert!(matches!(found, Outcome::Undecorated { id, .. } if id == "2"));
+    }
+
+    #[test]
+    fn a_report_is_known_by_every_key_that_sonarqube_uses() {
+        let project = ProjectKey::parse(&format!("PAY:{}", "k".repeat(60))).unwrap();
+        let short = ProjectKey::parse("PAY:a").unwrap();
+        let long = format!("t-{}", "k".repeat(48));
+        assert!(is_report_of("com.sonarsource.sonarqube", &short));
+        assert!(is_report_of("com.sonarsource.sonarqube_PAY:a", &short));
+        assert!(is_report_of("PAY:a", &short) && is_report_of(&long, &project));
+        for other in ["com.sonarsource.sonarqube_PAY:b", "PAY:b", "jenkins"] {
+            assert!(!is_report_of(other, &short), "{other}");
         }
     }
 }

@@ -99,6 +99,8 @@ vocabulary! {
         ServerBaseURLLocal,
         /// The repository is archived: nothing can be written to it.
         RepositoryArchived,
+        /// A pull request was analysed, and not decorated; the message names it.
+        NotDecorated,
         /// A defect of Bindery: please report it with the log.
         InternalError,
     }

@@ -6,6 +6,7 @@ mod already_there;
 mod canary;
 mod chart;
 mod crash;
+mod decorated;
 mod deletion;
 mod drift;
 mod every_bitbucket;

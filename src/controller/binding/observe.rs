@@ -42,11 +42,11 @@ pub(super) fn remembered(desired: &Desired, view: &View) -> Option<Observed> {
     })
 }
 
-/// Reads what no listing has, where it is the project's turn: one call.
-pub(super) async fn read_what_is_due(key: &ProjectKey, view: &View) -> Result<(), Error> {
+/// Reads what no listing has, where it is the project's turn: one call. Returns whether it was.
+pub(super) async fn read_what_is_due(key: &ProjectKey, view: &View) -> Result<bool, Error> {
     let due = view.inventory().project(key).cloned();
     let Some(row) = due.filter(|row| row.is_due) else {
-        return Ok(());
+        return Ok(false);
     };
     let (repository, monorepo) = match binding(&row.key, view).await? {
         Some(BindingState::Bound {
@@ -64,7 +64,7 @@ pub(super) async fn read_what_is_due(key: &ProjectKey, view: &View) -> Result<()
         ..row
     };
     view.inventory().learn_project(key, Some(read));
-    Ok(())
+    Ok(true)
 }
 
 /// What a project is bound to; `None` where there is no such project.

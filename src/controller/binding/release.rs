@@ -66,6 +66,7 @@ pub(super) async fn release(
     .await;
     finalizer::remove(api, binding).await?;
     context.claims.forget(&uid(binding));
+    context.decorations.forget(&uid(binding));
     if let Some(connection) = connection {
         trigger::waiting_for_a_claim(&connection, context);
         if connection.metadata.deletion_timestamp.is_some() {

@@ -77,7 +77,11 @@ impl<'a> Report<'a> {
         };
         let mut verdicts = summary(&outcome);
         verdicts.extend(aspects(ASPECTS, ASPECTS, failed));
-        verdicts.push(decoration(self.repository.as_ref(), view));
+        verdicts.push(decoration(
+            self.binding,
+            self.repository.as_ref(),
+            (view, context),
+        ));
         let accepted_by = ConnectionStatus {
             namespace: connection.namespace().unwrap_or_default(),
             name: connection.name_any(),
@@ -217,16 +221,25 @@ fn remembered(
     }
 }
 
-/// Whether pull requests of the repository can be decorated, as far as the last sweep tells.
-fn decoration(repository: Option<&RepositoryStatus>, view: &View) -> Verdict {
-    let inventory = view.inventory();
+/// Whether pull requests of the repository are decorated, as far as the last sweep and the latest look tell.
+fn decoration(
+    binding: &ProjectBinding,
+    repository: Option<&RepositoryStatus>,
+    (view, context): (&View, &Context),
+) -> Verdict {
     let path = repository.and_then(|shown| RepositoryPath::parse(&shown.project, &shown.slug).ok());
-    let row = path.and_then(|path| inventory.repository(&path));
-    let known = row.map(|row| decoration::Repository {
-        archived: row.archived,
-        writable: inventory.writable(row.id),
-    });
-    decoration::verdict(view.decoration, known)
+    let known = {
+        let inventory = view.inventory();
+        let row = path.and_then(|path| inventory.repository(&path));
+        row.map(|row| decoration::Repository {
+            archived: row.archived,
+            writable: inventory.writable(row.id),
+        })
+    };
+    let outcome = context.decorations.of(&uid(binding));
+    decoration::verdict(view.decoration, known, outcome.as_ref())
+        .or_else(|| status::decoration_told_before(binding))
+        .unwrap_or_else(unknown_decoration)
 }
 
 fn unknown_decoration() -> Verdict {

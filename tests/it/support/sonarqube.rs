@@ -59,6 +59,14 @@ impl SonarQube {
         &self.admin_token
     }
 
+    /// The simulated server, for what no real one can be made to do.
+    pub(crate) fn simulated(&self) -> &Simulated {
+        match &self.machine {
+            Machine::Real(_) => panic!("a real server cannot be made to do this"),
+            Machine::Simulated(simulated) => simulated,
+        }
+    }
+
     /// All requests that the server says it has seen, as text.
     pub(crate) fn requests(&self) -> String {
         match &self.machine {

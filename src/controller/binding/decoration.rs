@@ -1,0 +1,104 @@
+//! Looks whether the latest pull requests of a repository were decorated: some calls, for one binding in its turn.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::controller::error::Error;
+use crate::controller::session::View;
+use crate::identity::{ProjectKey, RepositoryPath, Uid};
+use crate::plan::decoration::{Outcome, PullRequest, Server, is_report_of, outcome};
+use crate::sonarqube::AnalysedPullRequest;
+
+/// The pull requests that are looked at: at most so many, at two calls each and one for warnings.
+const LATEST: usize = 3;
+
+/// What was found in this process, by the uid of the binding.
+#[derive(Default)]
+pub(crate) struct Outcomes(Mutex<HashMap<Uid, Outcome>>);
+
+impl Outcomes {
+    pub(super) fn of(&self, binding: &Uid) -> Option<Outcome> {
+        let outcomes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        outcomes.get(binding).cloned()
+    }
+
+    fn put(&self, binding: &Uid, outcome: Outcome) {
+        let mut outcomes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        outcomes.insert(binding.clone(), outcome);
+    }
+
+    /// Forgets a binding that is gone.
+    pub(crate) fn forget(&self, binding: &Uid) {
+        let mut outcomes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        outcomes.remove(binding);
+    }
+}
+
+/// Looks, where the server can decorate at all.
+pub(super) async fn look(
+    binding: &Uid,
+    (project, repository): (&ProjectKey, &RepositoryPath),
+    view: &View,
+    outcomes: &Outcomes,
+) -> Result<(), Error> {
+    if view.decoration != Server::Able {
+        return Ok(());
+    }
+    let sonarqube = &view.sonarqube;
+    let failed = |source| Error::SonarQube {
+        url: sonarqube.url().to_string(),
+        source,
+    };
+    let mut analysed = sonarqube.pull_requests(project).await.map_err(failed)?;
+    analysed.sort_by_key(|one| std::cmp::Reverse(seconds(&one.analysed)));
+    let mut seen = Vec::new();
+    for one in analysed.iter().take(LATEST) {
+        let Some(mut found) = reports(one, repository, view).await? else {
+            continue;
+        };
+        let decorated = found.reports.iter().any(|key| is_report_of(key, project));
+        if !decorated && !found.changed_since {
+            // Without Administer on the project nobody tells; that there is no report stays true.
+            let warnings = sonarqube.task_warnings(project, &one.key).await;
+            found.warnings = warnings.unwrap_or_default();
+        }
+        let tells = decorated || !found.changed_since;
+        seen.push(found);
+        if tells {
+            break;
+        }
+    }
+    outcomes.put(binding, outcome(&seen, project));
+    Ok(())
+}
+
+/// A pull request with the reports on its latest commit; none where Bitbucket has it no more.
+async fn reports(
+    analysed: &AnalysedPullRequest,
+    repository: &RepositoryPath,
+    view: &View,
+) -> Result<Option<PullRequest>, Error> {
+    let bitbucket = &view.bitbucket;
+    let failed = |source| Error::Bitbucket {
+        url: bitbucket.url().to_string(),
+        source,
+    };
+    let found = bitbucket.pull_request(repository, &analysed.key).await;
+    let Some(found) = found.map_err(failed)? else {
+        return Ok(None);
+    };
+    let keys = bitbucket.reports(repository, &found.commit).await;
+    let analysed_at = seconds(&analysed.analysed);
+    Ok(Some(PullRequest {
+        id: analysed.key.clone(),
+        changed_since: analysed_at.is_none_or(|then| found.updated / 1000 > then),
+        reports: keys.map_err(failed)?,
+        warnings: Vec::new(),
+    }))
+}
+
+/// A time of SonarQube, `2026-11-24T10:00:00+0000`, in seconds of the Unix epoch.
+fn seconds(text: &str) -> Option<i64> {
+    let time = jiff::Timestamp::strptime("%Y-%m-%dT%H:%M:%S%z", text);
+    time.ok().map(jiff::Timestamp::as_second)
+}
