@@ -22,6 +22,7 @@ mod quiet;
 mod refused;
 mod resilience;
 mod rotation;
+mod sharing;
 mod stage;
 mod starting_up;
 mod tally;

@@ -1,0 +1,59 @@
+//! What several objects share: a SonarQube that takes one configuration, a repository of several projects.
+
+use bindery::crd::BitbucketConnection;
+use kube::Api;
+use kube::api::DeleteParams;
+use serde_json::json;
+
+use super::stage::Stage;
+use crate::support::server::{Server, on};
+
+on!([simulated_26_9, simulated_26_9_developer] => a_connection_takes_over_when_the_one_in_the_way_goes);
+on!([simulated_26_9, simulated_26_9_enterprise] => a_monorepo_flag_that_was_changed_is_set_back);
+
+/// Promise: of two configurations where one is allowed the second says which is in the way, and follows when it is gone.
+async fn a_connection_takes_over_when_the_one_in_the_way_goes(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({"deletionPolicy": "Delete"}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage.connection_named("second", json!({}));
+    let message = stage
+        .connection_reason("second", "ConfigurationLimit")
+        .await;
+    assert!(
+        message.contains("set spec.configurationName: bitbucket to adopt it"),
+        "{message}"
+    );
+    let api: Api<BitbucketConnection> = stage.api("platform");
+    api.delete("bitbucket", &DeleteParams::default())
+        .await
+        .unwrap();
+    stage
+        .gone::<BitbucketConnection>("platform", "bitbucket")
+        .await;
+    stage.connection_is("second", ("Ready", "True")).await;
+    let settings = stage.sonarqube.settings();
+    assert_eq!(settings.len(), 1);
+    assert_eq!(settings[0]["key"], "second");
+}
+
+/// Promise: no listing has the flag, and a change of it is found and set back all the same.
+async fn a_monorepo_flag_that_was_changed_is_set_back(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    let sonarqube = &stage.sonarqube;
+    for key in ["first", "second"] {
+        let shared = json!({"monorepo": true, "sonarqubeProject": {"key": key}});
+        stage.binding("platform", key, "PAY/checkout", shared);
+        stage.binding_is("platform", key, ("Ready", "True")).await;
+    }
+    let flag = |key| {
+        let binding = sonarqube.get("api/alm_settings/get_binding", &[("project", key)]);
+        binding["monorepo"].clone()
+    };
+    assert_eq!((flag("first"), flag("second")), (json!(true), json!(true)));
+    sonarqube.re_point("first", &stage.setting_id(), "PAY/checkout");
+    assert_eq!(flag("first"), false, "changed by hand");
+    stage.look_at("platform", "first", "changed by hand").await;
+    assert_eq!((flag("first"), flag("second")), (json!(true), json!(true)));
+}
