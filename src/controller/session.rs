@@ -13,6 +13,8 @@ use crate::plan::capability::Capabilities;
 use crate::plan::decoration;
 use crate::{bitbucket, sonarqube};
 
+use super::error::Error;
+
 /// The sessions of all connections, by uid.
 #[derive(Default)]
 pub(crate) struct Sessions(Mutex<HashMap<Uid, Session>>);
@@ -63,6 +65,22 @@ impl View {
             capabilities,
             decoration,
             inventory,
+        }
+    }
+
+    /// A call to SonarQube that failed, with the server it went to.
+    pub(crate) fn failed(&self, source: sonarqube::Error) -> Error {
+        Error::SonarQube {
+            url: self.sonarqube.url().to_string(),
+            source,
+        }
+    }
+
+    /// The same of Bitbucket.
+    pub(crate) fn bitbucket_failed(&self, source: bitbucket::Error) -> Error {
+        Error::Bitbucket {
+            url: self.bitbucket.url().to_string(),
+            source,
         }
     }
 

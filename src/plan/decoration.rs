@@ -65,8 +65,6 @@ pub struct PullRequest {
     pub changed_since: bool,
     /// The keys of the reports on its latest commit.
     pub reports: Vec<String>,
-    /// The warnings of its background task, where there is no report.
-    pub warnings: Vec<String>,
 }
 
 /// What became of the latest pull requests.
@@ -80,7 +78,7 @@ pub enum Outcome {
     Undecorated {
         /// Its id.
         id: String,
-        /// What its background task warns of.
+        /// What its background task warns of, once it was asked.
         warnings: Vec<String>,
     },
 }
@@ -97,7 +95,7 @@ pub fn outcome(pull_requests: &[PullRequest], project: &ProjectKey) -> Outcome {
         Some(one) if is_own(&one.reports) => Outcome::Decorated(one.id.clone()),
         Some(one) => Outcome::Undecorated {
             id: one.id.clone(),
-            warnings: one.warnings.clone(),
+            warnings: Vec::new(),
         },
     }
 }
@@ -105,8 +103,7 @@ pub fn outcome(pull_requests: &[PullRequest], project: &ProjectKey) -> Outcome {
 /// Whether SonarQube puts its report under this key: one for all, or, in a monorepo, one with the project's key in it. The
 /// plugin takes the project's key alone there, and of a long one the last 48 characters; its oldest versions have a name
 /// of their own.
-#[must_use]
-pub fn is_report_of(key: &str, project: &ProjectKey) -> bool {
+fn is_report_of(key: &str, project: &ProjectKey) -> bool {
     const ONE_FOR_ALL: &str = "com.sonarsource.sonarqube";
     let project = project.as_str();
     let end: String = project.chars().rev().take(48).collect();
@@ -262,7 +259,6 @@ mod tests {
             id: id.to_owned(),
             changed_since,
             reports: reports.iter().map(|&key| key.to_owned()).collect(),
-            warnings: Vec::new(),
         }
     }
 

@@ -19,10 +19,7 @@ pub(super) use project::Attempt;
 impl Work<'_, '_> {
     pub(super) async fn apply(&mut self, step: Step) -> Result<(), Error> {
         let sonarqube = &self.view.sonarqube;
-        let fail = |source| Error::SonarQube {
-            url: sonarqube.url().to_string(),
-            source,
-        };
+        let fail = |source| self.view.failed(source);
         match step {
             Step::RecordIntent(key) => self.record_intent(key).await,
             Step::Create { key, name } => {
@@ -83,10 +80,7 @@ impl Work<'_, '_> {
         } = self.view;
         for permission in [Permission::Browse, Permission::Administer] {
             let answer = sonarqube.add_user_permission(login, permission, key).await;
-            answer.map_err(|source| Error::SonarQube {
-                url: sonarqube.url().to_string(),
-                source,
-            })?;
+            answer.map_err(|source| self.view.failed(source))?;
         }
         self.rights = Rights::Assumed;
         Ok(())
@@ -100,10 +94,7 @@ impl Work<'_, '_> {
             NewCode::ReferenceBranch(branch) => sonarqube::NewCode::ReferenceBranch(branch.clone()),
         };
         let answer = sonarqube.set_new_code(key, None, &definition).await;
-        answer.map_err(|source| Error::SonarQube {
-            url: sonarqube.url().to_string(),
-            source,
-        })?;
+        answer.map_err(|source| self.view.failed(source))?;
         if let Some(accepted) = &mut self.desired.record.accepted {
             accepted.new_code = Some(new_code);
         }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::controller::error::Error;
 use crate::controller::session::View;
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
-use crate::plan::decoration::{Outcome, PullRequest, Server, is_report_of, outcome};
+use crate::plan::decoration::{Outcome, PullRequest, Server, outcome};
 use crate::sonarqube::AnalysedPullRequest;
 
 /// The pull requests that are looked at: at most so many, at two calls each and one for warnings.
@@ -45,30 +45,24 @@ pub(super) async fn look(
         return Ok(());
     }
     let sonarqube = &view.sonarqube;
-    let failed = |source| Error::SonarQube {
-        url: sonarqube.url().to_string(),
-        source,
-    };
-    let mut analysed = sonarqube.pull_requests(project).await.map_err(failed)?;
+    let analysed = sonarqube.pull_requests(project).await;
+    let mut analysed = analysed.map_err(|source| view.failed(source))?;
     analysed.sort_by_key(|one| std::cmp::Reverse(seconds(&one.analysed)));
     let mut seen = Vec::new();
+    let mut found = Outcome::Untold;
     for one in analysed.iter().take(LATEST) {
-        let Some(mut found) = reports(one, repository, view).await? else {
-            continue;
-        };
-        let decorated = found.reports.iter().any(|key| is_report_of(key, project));
-        if !decorated && !found.changed_since {
-            // Without Administer on the project nobody tells; that there is no report stays true.
-            let warnings = sonarqube.task_warnings(project, &one.key).await;
-            found.warnings = warnings.unwrap_or_default();
-        }
-        let tells = decorated || !found.changed_since;
-        seen.push(found);
-        if tells {
+        seen.extend(reports(one, repository, view).await?);
+        found = outcome(&seen, project);
+        if found != Outcome::Untold {
             break;
         }
     }
-    outcomes.put(binding, outcome(&seen, project));
+    if let Outcome::Undecorated { id, warnings } = &mut found {
+        // Without Administer on the project nobody tells; that there is no report stays true.
+        let told = sonarqube.task_warnings(project, id).await;
+        *warnings = told.unwrap_or_default();
+    }
+    outcomes.put(binding, found);
     Ok(())
 }
 
@@ -79,10 +73,7 @@ async fn reports(
     view: &View,
 ) -> Result<Option<PullRequest>, Error> {
     let bitbucket = &view.bitbucket;
-    let failed = |source| Error::Bitbucket {
-        url: bitbucket.url().to_string(),
-        source,
-    };
+    let failed = |source| view.bitbucket_failed(source);
     let found = bitbucket.pull_request(repository, &analysed.key).await;
     let Some(found) = found.map_err(failed)? else {
         return Ok(None);
@@ -93,7 +84,6 @@ async fn reports(
         id: analysed.key.clone(),
         changed_since: analysed_at.is_none_or(|then| found.updated / 1000 > then),
         reports: keys.map_err(failed)?,
-        warnings: Vec::new(),
     }))
 }
 

@@ -83,7 +83,7 @@ async fn binding(key: &ProjectKey, view: &View) -> Result<Option<BindingState>, 
         Ok(Some(binding)) => BindingState::Elsewhere(binding.setting.to_string()),
         Err(sonarqube::Error::Forbidden { .. }) => BindingState::Hidden,
         Err(sonarqube::Error::NotFound { .. }) => return Ok(None),
-        Err(source) => return Err(failed(view, source)),
+        Err(source) => return Err(view.failed(source)),
     };
     Ok(Some(state))
 }
@@ -189,7 +189,7 @@ async fn residents(
     let path = &repository.path;
     if view.capabilities.lists_bindings {
         let rows = view.sonarqube.project_bindings_of(&view.setting, path);
-        let rows = rows.await.map_err(|source| failed(view, source))?;
+        let rows = rows.await.map_err(|source| view.failed(source))?;
         let bound = rows.into_iter().map(|row| Bound {
             held_for: held_for((&row.project_key, Some(&row.project_id))),
             key: row.project_key,
@@ -205,7 +205,7 @@ async fn residents(
     }
     let names = (&*repository.project_name, &*repository.name);
     let found = view.sonarqube.project_of(&view.setting_key, path, names);
-    let found = found.await.map_err(|source| failed(view, source))?;
+    let found = found.await.map_err(|source| view.failed(source))?;
     let Some(bound) = found else {
         return Err(Error::refused(
             Reason::HiddenBindings,
@@ -228,15 +228,8 @@ async fn imported(desired: &Desired, view: &View) -> Result<Option<ProjectKey>, 
         return Ok(None);
     };
     let project = view.sonarqube.project(key).await;
-    let project = project.map_err(|source| failed(view, source))?;
+    let project = project.map_err(|source| view.failed(source))?;
     Ok(project.map(|project| project.key))
-}
-
-fn failed(view: &View, source: sonarqube::Error) -> Error {
-    Error::SonarQube {
-        url: view.sonarqube.url().to_string(),
-        source,
-    }
 }
 
 /// The project under a key, and what it is bound to: if that is hidden, perhaps to the `expected` repository.
@@ -245,7 +238,7 @@ pub(super) async fn project(
     expected: Option<&RepositoryPath>,
     view: &View,
 ) -> Result<Option<Project>, Error> {
-    let fail = |source| failed(view, source);
+    let fail = |source| view.failed(source);
     let Some(mut found) = view.sonarqube.project(key).await.map_err(fail)? else {
         view.inventory().learn_project(key, None);
         return Ok(None);
@@ -284,19 +277,15 @@ pub(super) async fn project_id(
 ) -> Result<Option<ProjectId>, Error> {
     if !view.capabilities.lists_bindings {
         let id = view.sonarqube.project_id(key).await;
-        return id.map_err(|source| failed(view, source));
+        return id.map_err(|source| view.failed(source));
     }
     let Some(repository) = repository else {
         return Ok(None);
     };
     let rows = view
         .sonarqube
-        .project_bindings_of(&view.setting, repository)
-        .await;
-    let rows = rows.map_err(|source| Error::SonarQube {
-        url: view.sonarqube.url().to_string(),
-        source,
-    })?;
+        .project_bindings_of(&view.setting, repository);
+    let rows = rows.await.map_err(|source| view.failed(source))?;
     let mut rows = rows.into_iter();
     let row = rows.find(|row| row.project_key.same(key));
     Ok(row.map(|row| row.project_id))

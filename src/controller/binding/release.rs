@@ -161,10 +161,7 @@ async fn undo(
 
 async fn delete(key: &ProjectKey, view: &View) -> Result<Occurrence, Error> {
     let answer = view.sonarqube.delete_project(key).await;
-    answer.map_err(|source| Error::SonarQube {
-        url: view.sonarqube.url().to_string(),
-        source,
-    })?;
+    answer.map_err(|source| view.failed(source))?;
     view.inventory().learn_project(key, None);
     Ok(Occurrence::new(
         Occurred::ProjectDeleted,
@@ -185,10 +182,7 @@ fn was_seen_to_unbind(connection: &BitbucketConnection) -> bool {
 
 async fn unbind(key: &ProjectKey, policy: ReleasePolicy, view: &View) -> Result<Occurrence, Error> {
     let answer = view.sonarqube.delete_binding(key).await;
-    answer.map_err(|source| Error::SonarQube {
-        url: view.sonarqube.url().to_string(),
-        source,
-    })?;
+    answer.map_err(|source| view.failed(source))?;
     view.inventory().learn_project(key, None);
     let removed = format!("removed the binding of SonarQube project {key}");
     Ok(match policy {

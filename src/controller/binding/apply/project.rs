@@ -248,10 +248,7 @@ impl Work<'_, '_> {
         if source.is_setting_unknown() {
             return self.setting_changed();
         }
-        Error::SonarQube {
-            url: self.view.sonarqube.url().to_string(),
-            source,
-        }
+        self.view.failed(source)
     }
 
     /// SonarQube sends the import token to the setting's URL: it must be ours at this moment.
@@ -263,10 +260,7 @@ impl Work<'_, '_> {
             ..
         } = self.view;
         let rows = sonarqube.dop_settings().await;
-        let rows = rows.map_err(|source| Error::SonarQube {
-            url: sonarqube.url().to_string(),
-            source,
-        })?;
+        let rows = rows.map_err(|source| self.view.failed(source))?;
         let ours = rows.iter().any(|row| {
             row.id == *setting
                 && row

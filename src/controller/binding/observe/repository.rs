@@ -44,10 +44,7 @@ async fn look_up(path: &RepositoryPath, view: &View) -> Result<Lookup, Error> {
     let lookup = match view.bitbucket.repository(path).await {
         // Bitbucket answers 401 where the token may not see a repository: for its user it is not there.
         Err(bitbucket::Error::PermissionDenied { .. }) => Lookup::Missing(MissingPart::Repository),
-        answer => answer.map_err(|source| Error::Bitbucket {
-            url: view.bitbucket.url().to_string(),
-            source,
-        })?,
+        answer => answer.map_err(|source| view.bitbucket_failed(source))?,
     };
     let row = match &lookup {
         Lookup::Found(found) => Some(inventory::Repository {
@@ -101,14 +98,8 @@ pub(super) async fn branches(
     view: &View,
 ) -> Result<Option<Branches>, Error> {
     let main = view.sonarqube.main_branch(key).await;
-    let main = main.map_err(|source| Error::SonarQube {
-        url: view.sonarqube.url().to_string(),
-        source,
-    })?;
+    let main = main.map_err(|source| view.failed(source))?;
     let default = view.bitbucket.default_branch(path).await;
-    let default = default.map_err(|source| Error::Bitbucket {
-        url: view.bitbucket.url().to_string(),
-        source,
-    })?;
+    let default = default.map_err(|source| view.bitbucket_failed(source))?;
     Ok(main.map(|main| Branches { main, default }))
 }
