@@ -5,6 +5,7 @@ mod access;
 mod already_there;
 mod canary;
 mod chart;
+mod chosen_keys;
 mod crash;
 mod decorated;
 mod deletion;

@@ -1,5 +1,6 @@
 //! One test a row: what was found, and what is done about it.
 
+mod chosen_keys;
 mod creating_only;
 mod drift;
 mod property;

@@ -39,22 +39,22 @@ impl Work<'_, '_> {
     /// What SonarQube imports under a key of its own choice: stored at once, so that the next look gives it ours.
     async fn import_under_a_chosen_key(
         &mut self,
-        key: &ProjectKey,
         repository: &RepositoryPath,
     ) -> Result<(), Error> {
-        self.assert_setting().await?;
+        let asserted = self.assert_setting().await;
+        self.unless_nothing_was_made(asserted)?;
         let View {
             sonarqube,
             setting_key,
             ..
         } = self.view;
         let imported = sonarqube.import_repository(setting_key, repository).await;
-        let imported = imported.map_err(|source| self.not_imported(source));
-        let imported_as = self.unless_nothing_was_made(imported)?;
-        self.tell(
-            Occurred::Imported,
-            format!("imported repository {repository} as SonarQube project {key}"),
-        );
+        if let Err(source) = &imported
+            && said_no(source, self.attempt)
+        {
+            self.withdraw_intent();
+        }
+        let imported_as = imported.map_err(|source| self.not_imported(source))?;
         if let Some(intent) = self.report.intent.clone() {
             self.write_intent(Intent {
                 imported_as: Some(imported_as.to_string()),
@@ -96,10 +96,14 @@ impl Work<'_, '_> {
             .as_ref()
             .is_err_and(|error| made_nothing(error, self.attempt))
         {
-            self.desired.record.intent = None;
-            self.commit();
+            self.withdraw_intent();
         }
         answer
+    }
+
+    fn withdraw_intent(&mut self) {
+        self.desired.record.intent = None;
+        self.commit();
     }
 
     pub(super) async fn import(
@@ -109,7 +113,7 @@ impl Work<'_, '_> {
         repository: RepositoryPath,
     ) -> Result<(), Error> {
         if self.view.capabilities.way == Way::ImportRepository {
-            return self.import_under_a_chosen_key(&key, &repository).await;
+            return self.import_under_a_chosen_key(&repository).await;
         }
         let bound = self.write_binding(&key, name, &repository).await;
         let bound = self.unless_nothing_was_made(bound)?;
@@ -293,11 +297,17 @@ fn no_monorepo(message: &str) -> Error {
     )
 }
 
-/// Whether SonarQube has said no. A lost answer or a server's error may have created the project all the same.
+/// Whether nothing can have been created.
 fn made_nothing(error: &Error, attempt: Attempt) -> bool {
     let Error::SonarQube { source, .. } = error else {
-        return matches!(error, Error::Retry(_));
+        // Nothing was called, or nothing but the token was looked at; of an earlier call that tells nothing.
+        return matches!(error, Error::Retry(_)) && attempt == Attempt::First;
     };
+    said_no(source, attempt)
+}
+
+/// Whether SonarQube has said no. A lost answer or a server's error may have created the project all the same.
+fn said_no(source: &sonarqube::Error, attempt: Attempt) -> bool {
     match source {
         // What exists came into being since the look: by somebody else, or by an earlier call of our own.
         sonarqube::Error::Rejected { .. } if source.is_similar_key() => attempt == Attempt::First,
@@ -338,5 +348,10 @@ mod tests {
         for attempt in [Attempt::First, Attempt::Repeated] {
             assert!(made_nothing(&refused, attempt));
         }
+        // Before a call was made: what an earlier one did is not known.
+        let why = Refusal::new(Reason::ConnectionNotReady, "another configuration");
+        let uncalled = Error::Retry(why);
+        assert!(made_nothing(&uncalled, Attempt::First));
+        assert!(!made_nothing(&uncalled, Attempt::Repeated));
     }
 }

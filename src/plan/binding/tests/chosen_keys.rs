@@ -1,0 +1,87 @@
+//! A server that imports under keys of its own choice: SonarQube 8.9 to 10.4.
+
+use super::table::verdict;
+use super::*;
+
+/// Nothing under our key, and the repository bound to these; an import of ours was announced.
+fn importing(residents: &[&str], imported_as: Option<&str>) -> (Desired, Observed) {
+    let mut desired = desired();
+    desired.record.intent = Some(Intent {
+        key: key("PAY:checkout"),
+        imported_as: imported_as.map(key),
+    });
+    let observed = Observed {
+        capabilities: server(Way::ImportRepository),
+        ..observed(None, residents)
+    };
+    (desired, observed)
+}
+
+fn given_our_key(from: &str) -> [Step; 2] {
+    [
+        Step::GrantSelf(key(from)),
+        Step::Rekey {
+            from: key(from),
+            to: key("PAY:checkout"),
+        },
+    ]
+}
+
+#[test]
+fn what_sonarqube_made_of_our_import_gets_our_key_wherever_it_is_bound_by_now() {
+    let (desired, mut observed) = importing(&["PAY_checkout_other"], Some("PAY_checkout_x"));
+    observed.imported = Some(key("PAY_checkout_x"));
+    assert_eq!(
+        steps(plan(&desired, &observed)),
+        given_our_key("PAY_checkout_x")
+    );
+}
+
+#[test]
+fn an_import_whose_answer_was_lost_is_known_by_its_key_and_its_repository() {
+    for chosen in ["PAY_checkout", "pay_checkout_AYx", "PAY_checkout_0b1c"] {
+        let (desired, observed) = importing(&["legacy", chosen], None);
+        assert_eq!(steps(plan(&desired, &observed)), given_our_key(chosen));
+    }
+}
+
+/// Promise: no project that somebody else made, or holds, gets another key.
+#[test]
+fn what_is_not_our_import_keeps_its_key() {
+    let (desired, observed) = importing(&["legacy"], None);
+    assert_eq!(
+        verdict(&plan(&desired, &observed)),
+        "accept legacy Found",
+        "a key that SonarQube does not choose"
+    );
+    let (desired, mut observed) = importing(&["PAY_checkout"], None);
+    observed.bound_to_repository[0].held_for = Some(path("PAY/checkout"));
+    assert_eq!(
+        verdict(&plan(&desired, &observed)),
+        "accept PAY_checkout Found",
+        "another object holds it, and its claim is asked next"
+    );
+    let (_, observed) = importing(&["PAY_checkout"], None);
+    assert_eq!(
+        verdict(&plan(&super::desired(), &observed)),
+        "accept PAY_checkout Found",
+        "nothing was announced"
+    );
+}
+
+/// Promise: never twice. While SonarQube may still be at work a second import would make a second project.
+#[test]
+fn an_import_without_an_answer_is_not_repeated_while_sonarqube_may_be_at_work() {
+    let (desired, mut observed) = importing(&[], None);
+    observed.import_at_work = true;
+    assert_eq!(verdict(&plan(&desired, &observed)), "wait");
+    observed.import_at_work = false;
+    assert_eq!(verdict(&plan(&desired, &observed)), "import");
+    // Where the key is ours, a repeated call is the same call.
+    observed.import_at_work = true;
+    observed.capabilities = server(Way::PutBoundProject);
+    assert_eq!(verdict(&plan(&desired, &observed)), "import");
+    // The first import of all waits for nothing.
+    observed.capabilities = server(Way::ImportRepository);
+    assert_eq!(verdict(&plan(&super::desired(), &observed)), "import");
+}
