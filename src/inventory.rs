@@ -93,7 +93,8 @@ pub enum SweepError {
 
 impl Inventory {
     /// Lists everything: one call for 500 projects, one for 500 bindings, one for up to 1,000 repositories, and one count;
-    /// where pull requests are analysed one more for up to 1,000 repositories that may be written to. Without a listing of bindings (before 10.5) nothing is known of them but what was read by calls of their own.
+    /// where pull requests are analysed one more for up to 1,000 repositories that may be written to. Without a listing of
+    /// bindings (before 10.5) nothing is known of them but what was read by calls of their own.
     ///
     /// # Errors
     /// When one of the listings failed or does not add up.
