@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use rustls::CertificateError;
+
 use super::call::Operation;
 use super::hosts::{HostCheckError, HostRefusal};
 
@@ -30,7 +32,7 @@ pub enum Problem {
     /// No trusted TLS connection.
     #[error("no trusted TLS connection: {cause}")]
     Tls {
-        /// What the TLS library says, for example an unknown issuer.
+        /// What is wrong with the certificate, else what the TLS library says.
         cause: String,
     },
     /// Nobody listens, or nobody can be reached.
@@ -217,9 +219,42 @@ impl Problem {
     }
 
     fn tls(error: &rustls::Error) -> Self {
+        let cause = if let rustls::Error::InvalidCertificate(fault) = error {
+            certificate(fault)
+        } else {
+            error.to_string()
+        };
         Self::Tls {
-            cause: error.to_string().chars().take(200).collect(),
+            cause: cause.chars().take(300).collect(),
         }
+    }
+}
+
+/// What is wrong with a server's certificate, and where the way out lies. The library's own words on validity
+/// name the second of the check, which would make a new message of every check.
+fn certificate(fault: &CertificateError) -> String {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the others are rare, and the library's words for them are constant"
+    )]
+    match fault {
+        // The signature does not match where the authority got a new key and kept its name.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "its certificate was issued by an authority that is not trusted; name the bundle that \
+             holds the authority's certificate in caBundleRef, and have the server send all \
+             intermediate ones"
+                .to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet; one of the two clocks may be wrong".to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is for another host".to_owned()
+        }
+        other => format!("its certificate is not accepted: {other}"),
     }
 }
 

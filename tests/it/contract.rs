@@ -7,5 +7,6 @@ mod scripted;
 mod sonarqube;
 mod sonarqube_answers;
 mod sonarqube_projects;
+mod tls;
 mod transport;
 mod twin;

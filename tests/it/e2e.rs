@@ -28,5 +28,6 @@ mod stage;
 mod starting_up;
 mod tally;
 mod told;
+mod trust;
 mod waiting;
 mod way_post;

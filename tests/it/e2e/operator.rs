@@ -119,10 +119,21 @@ impl Operator {
 
     /// Statuses written to Kubernetes so far.
     pub(super) fn status_writes(&self) -> u64 {
+        self.sum("bindery_status_writes_total{")
+    }
+
+    /// Passes over objects of a kind, for example `projectbinding`, so far.
+    pub(super) fn passes(&self, kind: &str) -> u64 {
+        self.sum(&format!(
+            "controller_runtime_reconcile_total{{controller=\"{kind}\""
+        ))
+    }
+
+    /// The sum of all series that begin so.
+    fn sum(&self, start: &str) -> u64 {
         let metrics = self.metrics();
-        metrics
-            .lines()
-            .filter(|line| line.starts_with("bindery_status_writes_total{"))
+        let series = metrics.lines().filter(|line| line.starts_with(start));
+        series
             .map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap())
             .sum()
     }

@@ -54,7 +54,7 @@ async fn passes_over_settled_bindings_are_quiet(server: Server) {
     stage.connection(json!({"interval": "10s"}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     let before = Tally::now(&stage).await;
-    let passes = |kind: &str| passes(&stage, kind);
+    let passes = |kind| stage.operator.passes(kind);
     let (connections, bindings) = (passes("bitbucketconnection"), passes("projectbinding"));
     let all_had_a_turn = || {
         passes("bitbucketconnection") > connections
@@ -131,13 +131,4 @@ fn report(what: &str, done: &Done) {
         done.status_writes
     );
     std::io::stderr().write_all(line.as_bytes()).unwrap();
-}
-
-fn passes(stage: &Stage, kind: &str) -> u64 {
-    let metrics = stage.operator.metrics();
-    let prefix = format!("controller_runtime_reconcile_total{{controller=\"{kind}\"");
-    let lines = metrics.lines().filter(|line| line.starts_with(&prefix));
-    lines
-        .map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap())
-        .sum()
 }
