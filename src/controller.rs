@@ -16,6 +16,7 @@ mod finalizer;
 mod lifecycle;
 mod objects;
 mod pass;
+mod per_object;
 mod session;
 mod status;
 mod watches;
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::controller::{self, Controller};
 use kube::runtime::reflector::{self, ObjectRef};
@@ -165,7 +166,13 @@ async fn work<K, Story, Pass>(
     stop: CancellationToken,
     story: Story,
 ) where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug
+        + Send
+        + Sync
+        + 'static,
     Story: Fn(Arc<K>, Arc<Context>) -> Pass + Copy + Send + Sync + 'static,
     Pass: Future<Output = Result<pass::Next, error::Error>> + Send + 'static,
 {

@@ -1,7 +1,7 @@
 //! Who manages what, as this process sees it: accepted objects from the watch, and acceptances that the
 //! watch has not shown yet.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -52,6 +52,12 @@ impl Claims {
         // A holder has one claim of a kind: one under an earlier name is void.
         fresh.retain(|_, uid| uid != holder);
         fresh.insert((server.clone(), name.to_lowercase()), holder.clone());
+    }
+
+    /// Forgets all objects but these.
+    pub(crate) fn keep_only(&self, objects: &HashSet<Uid>) {
+        let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        fresh.retain(|_, holder| objects.contains(holder));
     }
 
     /// Forgets what an object that is gone, or that gave up, was remembered for.

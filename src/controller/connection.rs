@@ -156,9 +156,7 @@ async fn write(
     if after == before {
         return Ok(());
     }
-    let occurrences: Vec<_> = event::transition(&before.conditions, &after.conditions)
-        .into_iter()
-        .collect();
+    let transition = event::transition(&before.conditions, &after.conditions);
     // The counts have a writer of their own.
     let written = BitbucketConnectionStatus {
         bindings: None,
@@ -166,7 +164,7 @@ async fn write(
     };
     status::write(api, connection, &written, Precondition::None).await?;
     context.metrics.status_written("BitbucketConnection");
-    event::publish(connection, &occurrences, context).await;
+    event::publish(connection, transition.as_slice(), context).await;
     Ok(())
 }
 

@@ -1,15 +1,15 @@
 //! What every pass may reach.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::ResourceExt as _;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Resource, ResourceExt as _};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
@@ -23,6 +23,7 @@ use super::binding::decoration::Outcomes;
 use super::claims::{Claims, uid};
 use super::connection::memory::Memories;
 use super::objects::Seen;
+use super::per_object::PerObject;
 use super::session::Sessions;
 use super::watches::Watches;
 
@@ -140,6 +141,32 @@ impl Context {
         )
     }
 
+    /// Forgets what is gone, and takes note of what waits for its first pass.
+    pub(crate) fn keep_track(&self) {
+        let mut present = HashSet::new();
+        self.notice(&self.connections, &mut present);
+        self.notice(&self.bindings, &mut present);
+        self.failures.keep_only(&present);
+        self.due.keep_only(&present);
+        self.decorations.keep_only(&present);
+        self.claims.keep_only(&present);
+    }
+
+    fn notice<K>(&self, store: &Store<DeserializeGuard<K>>, present: &mut HashSet<Uid>)
+    where
+        K: Resource<DynamicType = ()> + Clone,
+    {
+        for guarded in store.state() {
+            let own = uid(&*guarded);
+            // What is on its way out has had its pass, and what cannot be read has none.
+            let awaits_passes = guarded.meta().deletion_timestamp.is_none() && guarded.0.is_ok();
+            if awaits_passes {
+                self.due.notice(&own);
+            }
+            present.insert(own);
+        }
+    }
+
     /// Has the servers of a connection checked before anything else: one of its bindings met trouble.
     pub(crate) fn doubt(&self, connection: &BitbucketConnection) {
         self.memories.doubt(&uid(connection));
@@ -173,9 +200,8 @@ impl Triggers {
     }
 }
 
-/// Failures in a row, per object: kube's queue keeps no such count.
-#[derive(Default)]
-pub(crate) struct Failures(Mutex<HashMap<Uid, u32>>);
+/// Failures in a row: kube's queue keeps no such count.
+pub(crate) type Failures = PerObject<u32>;
 
 impl Failures {
     /// The pause after one more failure.
@@ -186,52 +212,38 @@ impl Failures {
         interval: Duration,
         at_least: Option<Duration>,
     ) -> Duration {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.lock();
         let count = counts.entry(uid.clone()).or_default();
         *count = count.saturating_add(1);
         delay(class, *count, interval, seed(uid), at_least)
     }
 
-    /// A pass that did not fail, or an object that is gone.
-    pub(crate) fn forget(&self, uid: &Uid) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(uid);
-    }
-
     /// Whether an object failed in its last pass.
     pub(crate) fn holds(&self, uid: &Uid) -> bool {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains_key(uid)
+        self.lock().contains_key(uid)
     }
 }
 
 /// When each object is to have its next pass: kube's queue does not tell whether it keeps to that.
-#[derive(Default)]
-pub(crate) struct Due(Mutex<HashMap<Uid, Instant>>);
+pub(crate) type Due = PerObject<Instant>;
 
 impl Due {
     /// The next pass comes after this pause, or before.
     pub(crate) fn after(&self, uid: &Uid, pause: Duration) {
-        let mut due = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        due.insert(uid.clone(), Instant::now() + pause);
+        self.lock().insert(uid.clone(), Instant::now() + pause);
     }
 
-    /// The object is gone.
-    pub(crate) fn forget(&self, uid: &Uid) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(uid);
+    /// An object without a pass so far is due from when it is noticed first.
+    pub(crate) fn notice(&self, uid: &Uid) {
+        self.lock().entry(uid.clone()).or_insert_with(Instant::now);
     }
 
     /// How long the pass of an object is overdue.
     pub(crate) fn overdue(&self, uid: &Uid) -> Duration {
-        let due = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        due.get(uid).map(Instant::elapsed).unwrap_or_default()
+        self.lock()
+            .get(uid)
+            .map(Instant::elapsed)
+            .unwrap_or_default()
     }
 }
 
@@ -240,4 +252,34 @@ pub(crate) fn seed(uid: &Uid) -> u16 {
     let mut hasher = DefaultHasher::new();
     uid.hash(&mut hasher);
     u16::try_from(hasher.finish() % 1000).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_due_from_when_it_is_noticed_until_it_has_a_pass() {
+        let (due, own) = (Due::default(), Uid::new("own"));
+        let five_minutes = Duration::from_mins(5);
+        due.notice(&own);
+        let noticed = due.lock().remove(&own).unwrap();
+        due.lock().insert(own.clone(), noticed - five_minutes);
+        due.notice(&own);
+        assert!(due.overdue(&own) >= five_minutes, "noticed once");
+        due.after(&own, five_minutes);
+        due.notice(&own);
+        assert_eq!(due.overdue(&own), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_is_gone_is_forgotten() {
+        let failures = Failures::default();
+        let [gone, here] = ["gone", "here"].map(Uid::new);
+        for object in [&gone, &here] {
+            failures.pause(object, Class::Transient, Duration::ZERO, None);
+        }
+        failures.keep_only(&HashSet::from([here.clone()]));
+        assert!(!failures.holds(&gone) && failures.holds(&here));
+    }
 }

@@ -1,4 +1,5 @@
-//! `status.bindings` of the connections: written at most every ten seconds, and never by a pass.
+//! What needs a look at everything that is there, every ten seconds: `status.bindings` of the connections, which no pass
+//! writes, and the end of what this process remembers of objects that are gone.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub(crate) async fn keep(context: Arc<Context>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        context.keep_track();
         let counts = count(&context);
         for guarded in context.connections.state() {
             if let Ok(connection) = &guarded.0 {

@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use kube::core::DeserializeGuard;
+use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::runtime::controller::Action;
-use kube::{Resource, ResourceExt as _};
+use kube::{Api, Resource, ResourceExt as _};
+use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+use crate::crd::FORCE_ORPHAN;
 use crate::metrics::Ended;
 use crate::plan::Class;
 use crate::plan::verdict::Outcome;
@@ -22,6 +24,8 @@ use crate::plan::verdict::Outcome;
 use super::claims::uid;
 use super::context::{Context, seed};
 use super::error::Error;
+use super::event::{self, Occurred, Occurrence};
+use super::finalizer;
 
 /// When an object is looked at again.
 #[derive(Debug)]
@@ -50,7 +54,10 @@ pub(crate) async fn run<K, Story, Pass>(
     story: Story,
 ) -> Result<Action, Infallible>
 where
-    K: Resource<DynamicType = ()> + Clone + Debug,
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned,
     Story: FnOnce(Arc<K>, Arc<Context>) -> Pass,
     Pass: Future<Output = Result<Next, Error>> + Send,
 {
@@ -65,12 +72,8 @@ where
     let object = match &object.0 {
         Ok(object) => Arc::new(object.clone()),
         Err(malformed) => {
-            // Admission makes this rare: a newer operator's object after a rollback.
-            span.in_scope(|| tracing::error!(error = %malformed.error, "the object cannot be read and is left alone"));
-            context
-                .metrics
-                .pass_ended(&kind, Ended::Undecodable, Duration::ZERO);
-            return Ok(Action::await_change());
+            let error = &malformed.error;
+            return Ok(unreadable(&object, error, &context).instrument(span).await);
         }
     };
     context.seen.everything().await;
@@ -103,6 +106,44 @@ where
     };
     let action = span.in_scope(|| schedule(&own, &kind, next, &context, started.elapsed()));
     Ok(action)
+}
+
+/// An object of which no more than the metadata can be read. Admission makes that rare: a newer operator's object
+/// after a rollback. It is left alone, and let go when somebody says that everything may stay as it is.
+async fn unreadable<K>(object: &DeserializeGuard<K>, error: &str, context: &Context) -> Action
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned,
+{
+    let metrics = &context.metrics;
+    metrics.pass_ended(&K::kind(&()), Ended::Undecodable, Duration::ZERO);
+    tracing::error!(
+        error,
+        "the object cannot be read by this version and is left alone"
+    );
+    let is_leaving = object.meta().deletion_timestamp.is_some() && finalizer::is_set(object);
+    if !is_leaving || !object.annotations().contains_key(FORCE_ORPHAN) {
+        return Action::await_change();
+    }
+    let namespace = object.namespace().unwrap_or_default();
+    let api = Api::namespaced(context.client.clone(), &namespace);
+    match finalizer::remove(&api, object).await {
+        Ok(()) => {
+            let note = "left everything as it is: this version cannot read the object";
+            let orphaned = Occurrence::new(Occurred::Orphaned, note);
+            event::publish(object, &[orphaned], context).await;
+            Action::await_change()
+        }
+        Err(error) => {
+            let next = Next::Failed {
+                error,
+                interval: context.settings.deadline,
+            };
+            schedule(&uid(object), &K::kind(&()), next, context, Duration::ZERO)
+        }
+    }
 }
 
 fn schedule(

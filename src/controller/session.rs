@@ -68,6 +68,13 @@ impl View {
         }
     }
 
+    /// Whether what a binding may do, and with which configuration, is the same: an upgrade of SonarQube changes it.
+    fn works_like(&self, other: &Self) -> bool {
+        self.server == other.server
+            && self.setting == other.setting
+            && self.capabilities == other.capabilities
+    }
+
     /// A call to SonarQube that failed, with the server it went to.
     pub(crate) fn failed(&self, source: sonarqube::Error) -> Error {
         Error::SonarQube {
@@ -109,12 +116,14 @@ impl Sessions {
         self.lock().get(connection).cloned()
     }
 
-    /// Lets the bindings work. Returns whether they could not before.
+    /// Lets the bindings work. Returns whether that is news to them: they could not before, or not in this way.
     pub(crate) fn open(&self, connection: &Uid, view: View) -> bool {
-        let before = self
-            .lock()
-            .insert(connection.clone(), Session::Open(Arc::new(view)));
-        !matches!(before, Some(Session::Open(_)))
+        let view = Arc::new(view);
+        let now = Session::Open(Arc::clone(&view));
+        match self.lock().insert(connection.clone(), now) {
+            Some(Session::Open(before)) => !before.works_like(&view),
+            Some(Session::Closed(_)) | None => true,
+        }
     }
 
     /// Makes the bindings wait. Returns whether that is news to them.
@@ -130,5 +139,59 @@ impl Sessions {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Uid, Session>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::{Options, Token, Transport};
+    use crate::identity::{ServerUrl, SettingKey};
+    use crate::plan::binding::Way;
+    use crate::plan::capability::Support;
+
+    fn view(way: Way, setting: &str) -> View {
+        let url = ServerUrl::parse("https://server.example.com").unwrap();
+        let transport = Transport::new(url, Options::default()).unwrap();
+        let token = Token::parse(b"token").unwrap();
+        let parts = ViewParts {
+            sonarqube: sonarqube::Client::new(transport.clone(), token.clone()),
+            bitbucket: bitbucket::Client::new(transport, token),
+            server: ServerId::new("server"),
+            setting: (
+                SettingId::new(setting),
+                SettingKey::parse("bitbucket").unwrap(),
+            ),
+            login: "bindery".to_owned(),
+            capabilities: Capabilities {
+                way,
+                lists_bindings: true,
+                several: Support::Missing,
+                monorepo: Support::Missing,
+                pull_requests: false,
+            },
+            decoration: decoration::Server::Unsupported,
+        };
+        View::new(parts, Arc::default())
+    }
+
+    /// Who waits for what a server could not do is looked at when it can.
+    #[test]
+    fn a_session_is_news_when_it_opens_and_when_bindings_may_do_something_else() {
+        let (sessions, own) = (Sessions::default(), Uid::new("connection"));
+        let closed = || Refusal::new(crate::plan::Reason::Timeout, "away");
+        assert!(sessions.open(&own, view(Way::PostBoundProject, "one")));
+        assert!(!sessions.open(&own, view(Way::PostBoundProject, "one")));
+        assert!(
+            sessions.open(&own, view(Way::PutBoundProject, "one")),
+            "upgraded"
+        );
+        assert!(
+            sessions.open(&own, view(Way::PutBoundProject, "two")),
+            "made anew"
+        );
+        assert!(sessions.close(&own, closed()));
+        assert!(!sessions.close(&own, closed()));
+        assert!(sessions.open(&own, view(Way::PutBoundProject, "two")));
     }
 }

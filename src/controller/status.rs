@@ -66,6 +66,12 @@ pub(crate) fn is_stalled(object: &impl Conditioned) -> bool {
     holds(object, Aspect::Stalled)
 }
 
+/// Whether an object says that it waits for this reason.
+pub(crate) fn waits_for(object: &impl Conditioned, reason: Reason) -> bool {
+    let mut conditions = object.conditions().iter();
+    conditions.any(|condition| condition.reason == reason.as_str())
+}
+
 /// What a binding's condition `DecorationReady` told of its pull requests before: an earlier process saw it.
 pub(crate) fn decoration_told_before(binding: &ProjectBinding) -> Option<Verdict> {
     let kind = Aspect::DecorationReady;

@@ -15,8 +15,9 @@ use kube::{Api, Resource};
 use tokio::task::{AbortHandle, JoinSet};
 
 use crate::crd::CaBundleKind;
+use crate::metrics::Metrics;
 
-use super::context::Triggers;
+use super::context::{Context, Triggers};
 
 /// An object that is watched for the sake of connections in its namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -54,13 +55,7 @@ struct Shared {
 
 impl Watches {
     /// Makes a connection follow exactly these objects.
-    pub(crate) fn follow(
-        &self,
-        connection: &str,
-        references: &[Watched],
-        client: &kube::Client,
-        triggers: &Triggers,
-    ) {
+    pub(crate) fn follow(&self, connection: &str, references: &[Watched], context: &Context) {
         let mut open = self.lock();
         let Open { watches, tasks } = &mut *open;
         for watched in references {
@@ -68,9 +63,12 @@ impl Watches {
                 let shared = Arc::default();
                 let task = tasks.spawn(run(
                     watched.clone(),
-                    client.clone(),
-                    Arc::clone(&shared),
-                    triggers.clone(),
+                    context.client.clone(),
+                    Follower {
+                        shared: Arc::clone(&shared),
+                        triggers: context.triggers.clone(),
+                        metrics: Arc::clone(&context.metrics),
+                    },
                 ));
                 Watch { shared, task }
             });
@@ -118,12 +116,14 @@ impl Watch {
     }
 }
 
-async fn run(
-    watched: Watched,
-    client: kube::Client,
+/// What a watch needs to tell of what it sees.
+struct Follower {
     shared: Arc<Mutex<Shared>>,
     triggers: Triggers,
-) {
+    metrics: Arc<Metrics>,
+}
+
+async fn run(watched: Watched, client: kube::Client, follower: Follower) {
     let Watched {
         kind,
         namespace,
@@ -138,41 +138,45 @@ async fn run(
                 Api::<PartialObjectMeta<Secret>>::namespaced(client, namespace),
                 only,
             );
-            follow(events, namespace, &shared, &triggers).await;
+            follower.follow(events, namespace).await;
         }
         CaBundleKind::ConfigMap => {
             let events = watcher(
                 Api::<PartialObjectMeta<ConfigMap>>::namespaced(client, namespace),
                 only,
             );
-            follow(events, namespace, &shared, &triggers).await;
+            follower.follow(events, namespace).await;
         }
     }
 }
 
-async fn follow<K: Resource>(
-    events: impl Stream<Item = watcher::Result<Event<PartialObjectMeta<K>>>> + Send,
-    namespace: &str,
-    shared: &Mutex<Shared>,
-    triggers: &Triggers,
-) {
-    let mut events = std::pin::pin!(events.default_backoff());
-    while let Some(event) = events.next().await {
-        let now = match &event {
-            Ok(Event::Apply(object) | Event::InitApply(object)) => Some(version(&object.metadata)),
-            Ok(Event::Delete(_)) => None,
-            Ok(Event::Init | Event::InitDone) => continue,
-            Err(error) => {
-                // Also while the grant is missing: the connection's condition tells the user.
-                tracing::debug!(%namespace, %error, "a watch of a referenced object failed; it is tried again");
-                continue;
-            }
-        };
-        let mut shared = lock(shared);
-        if shared.seen != now {
-            shared.seen = now;
-            for connection in &shared.connections {
-                triggers.connection(namespace, connection);
+impl Follower {
+    async fn follow<K: Resource<DynamicType = ()>>(
+        &self,
+        events: impl Stream<Item = watcher::Result<Event<PartialObjectMeta<K>>>> + Send,
+        namespace: &str,
+    ) {
+        let mut events = std::pin::pin!(events.default_backoff());
+        while let Some(event) = events.next().await {
+            let now = match &event {
+                Ok(Event::Apply(object) | Event::InitApply(object)) => {
+                    Some(version(&object.metadata))
+                }
+                Ok(Event::Delete(_)) => None,
+                Ok(Event::Init | Event::InitDone) => continue,
+                Err(error) => {
+                    // Also while the grant is missing: the connection's condition tells the user.
+                    self.metrics.watch_restarted(&K::kind(&()));
+                    tracing::debug!(%namespace, %error, "a watch of a referenced object failed; it is tried again");
+                    continue;
+                }
+            };
+            let mut shared = lock(&self.shared);
+            if shared.seen != now {
+                shared.seen = now;
+                for connection in &shared.connections {
+                    self.triggers.connection(namespace, connection);
+                }
             }
         }
     }

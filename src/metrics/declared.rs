@@ -80,7 +80,7 @@ declare! {
     ADOPTIONS = Counter("bindery_adoptions", ["kind"], "Projects and configurations that were there and were taken over.");
     CORRECTED = Counter("bindery_drift_corrected", ["kind"], "Things that differed and were made equal again.");
     STATUS_WRITES = Counter("bindery_status_writes", ["kind"], "Statuses written to Kubernetes. None while nothing changes.");
-    WATCH_RESTARTS = Counter("bindery_watch_restarts", ["kind"], "Watches that failed and were begun again.");
+    WATCH_RESTARTS = Counter("bindery_watch_restarts", ["kind"], "Watches that failed and were begun again; those of Secrets and ConfigMaps also while they may not be read.");
     REQUESTS = Counter("bindery_external_requests", ["system", "operation", "code"], "Calls to SonarQube and Bitbucket, by their answer.");
     REQUEST_TIME = Histogram("bindery_external_request_duration_seconds", ["system"], "How long calls to SonarQube and Bitbucket take.");
     BUILD = Gauge("bindery_build_info", ["version"], "1, with the version of the operator.");

@@ -1,9 +1,7 @@
 //! Looks whether the latest pull requests of a repository were decorated: some calls, for one binding in its turn.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
 use crate::controller::error::Error;
+use crate::controller::per_object::PerObject;
 use crate::controller::session::View;
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
 use crate::plan::decoration::{Outcome, PullRequest, Server, outcome};
@@ -13,24 +11,15 @@ use crate::sonarqube::AnalysedPullRequest;
 const LATEST: usize = 3;
 
 /// What was found in this process, by the uid of the binding.
-#[derive(Default)]
-pub(crate) struct Outcomes(Mutex<HashMap<Uid, Outcome>>);
+pub(crate) type Outcomes = PerObject<Outcome>;
 
 impl Outcomes {
     pub(super) fn of(&self, binding: &Uid) -> Option<Outcome> {
-        let outcomes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        outcomes.get(binding).cloned()
+        self.lock().get(binding).cloned()
     }
 
     fn put(&self, binding: &Uid, outcome: Outcome) {
-        let mut outcomes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        outcomes.insert(binding.clone(), outcome);
-    }
-
-    /// Forgets a binding that is gone.
-    pub(crate) fn forget(&self, binding: &Uid) {
-        let mut outcomes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        outcomes.remove(binding);
+        self.lock().insert(binding.clone(), outcome);
     }
 }
 

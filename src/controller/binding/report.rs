@@ -107,6 +107,7 @@ impl<'a> Report<'a> {
             interval(&reference.connection, context)
         });
         if error.is_outage() && status::is_settled(self.binding) {
+            self.kept(api, context).await?;
             return Ok(Next::Failed { error, interval });
         }
         let refusal = error.refusal();
@@ -132,6 +133,18 @@ impl<'a> Report<'a> {
         let status = self.status(&verdicts, None);
         self.write(status, api, context).await?;
         Ok(Next::Failed { error, interval })
+    }
+
+    /// What is said of the object stays; what was done to its project before the outage is remembered, and told.
+    async fn kept(self, api: &Api<ProjectBinding>, context: &Context) -> Result<(), Error> {
+        let before = self.binding.status.clone().unwrap_or_default();
+        let now = self.status(&[], None);
+        let status = ProjectBindingStatus {
+            sonarqube_project: now.sonarqube_project,
+            intent: now.intent,
+            ..before
+        };
+        self.write(status, api, context).await
     }
 
     /// Stays as it was for the generation it was; says so for a new one.
@@ -185,14 +198,15 @@ impl<'a> Report<'a> {
         api: &Api<ProjectBinding>,
         context: &Context,
     ) -> Result<(), Error> {
+        // Done is done, whether or not it can be written down.
+        event::publish(self.binding, &self.occurrences, context).await;
         let before = self.binding.status.clone().unwrap_or_default();
-        let mut occurrences = self.occurrences;
-        occurrences.extend(event::transition(&before.conditions, &status.conditions));
         if status != before {
             status::write(api, self.binding, &status, Precondition::None).await?;
             context.metrics.status_written("ProjectBinding");
         }
-        event::publish(self.binding, &occurrences, context).await;
+        let transition = event::transition(&before.conditions, &status.conditions);
+        event::publish(self.binding, transition.as_slice(), context).await;
         Ok(())
     }
 }

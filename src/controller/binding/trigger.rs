@@ -4,6 +4,7 @@ use kube::ResourceExt as _;
 
 use crate::controller::context::Context;
 use crate::controller::finalizer;
+use crate::controller::status::waits_for;
 use crate::crd::{BitbucketConnection, ProjectBinding};
 use crate::inventory::Changes;
 use crate::plan::Reason;
@@ -39,16 +40,6 @@ pub(crate) fn waiting_for_a_claim(connection: &BitbucketConnection, context: &Co
     each(connection, context, |binding| {
         waits_for(binding, Reason::AlreadyManaged)
     });
-}
-
-fn waits_for(binding: &ProjectBinding, reason: Reason) -> bool {
-    let conditions = binding
-        .status
-        .as_ref()
-        .map_or(&[][..], |status| &status.conditions);
-    conditions
-        .iter()
-        .any(|condition| condition.reason == reason.as_str())
 }
 
 /// `namespace/name` of the bindings whose own deletion needs the connection.

@@ -44,13 +44,9 @@ pub(super) async fn read(
     let namespace = connection.namespace().unwrap_or_default();
     // Before anything is read: what is missing, or may not be read yet, is noticed when it comes.
     let references = references(connection, &namespace);
-    let Context {
-        client,
-        watches,
-        triggers,
-        ..
-    } = context;
-    watches.follow(&connection.name_any(), &references, client, triggers);
+    context
+        .watches
+        .follow(&connection.name_any(), &references, context);
     let reader = Reader { namespace, context };
     let BitbucketConnectionSpec {
         bitbucket,

@@ -82,6 +82,12 @@ pub(super) async fn release(
     };
     event::publish(connection, &occurrences, context).await;
     finalizer::remove(api, connection).await?;
+    forget(connection, context);
+    wake_waiting(context);
+    Ok(Next::Gone)
+}
+
+fn forget(connection: &BitbucketConnection, context: &Context) {
     let own = uid(connection);
     context.sessions.forget(&own);
     context.memories.forget(&own);
@@ -90,7 +96,18 @@ pub(super) async fn release(
         &connection.namespace().unwrap_or_default(),
         &connection.name_any(),
     );
-    Ok(Next::Gone)
+}
+
+/// Has the connections looked at that wait for what one gave up: its claim, or the only configuration that there may be.
+fn wake_waiting(context: &Context) {
+    for guarded in context.connections.state() {
+        let Ok(other) = &guarded.0 else { continue };
+        let waits = |reason| status::waits_for(other, reason);
+        if waits(Reason::AlreadyManaged) || waits(Reason::ConfigurationLimit) {
+            let namespace = other.namespace().unwrap_or_default();
+            context.triggers.connection(&namespace, &other.name_any());
+        }
+    }
 }
 
 async fn delete(connection: &BitbucketConnection, context: &Context) -> Result<Occurrence, Error> {

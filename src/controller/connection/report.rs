@@ -41,8 +41,9 @@ impl Pass<'_> {
         let failed = refusal.as_ref().map(|refusal| (self.at, refusal));
         let mut verdicts = summary(&outcome);
         verdicts.extend(aspects(ASPECTS, &self.reached, failed));
-        write(&self.connection, self.status(&verdicts), api, self.context).await?;
+        // Done is done, whether or not it can be written down.
         event::publish(&self.connection, &self.occurrences, self.context).await;
+        write(&self.connection, self.status(&verdicts), api, self.context).await?;
         Ok(next)
     }
 

@@ -2,7 +2,7 @@
 //! loses an answer on request.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -28,6 +28,8 @@ struct Door {
     /// How many imports are left until the one whose answer is lost; 0: none is.
     countdown: AtomicUsize,
     lost: AtomicUsize,
+    /// Whether the one import that is counted down to is answered, and nobody gets in after it.
+    is_last: AtomicBool,
 }
 
 impl Proxy {
@@ -41,6 +43,7 @@ impl Proxy {
             attempts: AtomicUsize::new(0),
             countdown: AtomicUsize::new(0),
             lost: AtomicUsize::new(0),
+            is_last: AtomicBool::new(false),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(listener, upstream, Arc::clone(&door)));
@@ -68,7 +71,14 @@ impl Proxy {
 
     /// Lets the nth import from now on reach SonarQube, and its answer not come back.
     pub(super) fn lose_the_answer_of_import(&self, nth: usize) {
+        self.door.is_last.store(false, Ordering::SeqCst);
         self.door.countdown.store(nth, Ordering::SeqCst);
+    }
+
+    /// Shuts the door behind the answer of the next import.
+    pub(super) fn shut_after_import(&self) {
+        self.door.is_last.store(true, Ordering::SeqCst);
+        self.door.countdown.store(1, Ordering::SeqCst);
     }
 
     /// How many answers were lost.
@@ -110,6 +120,10 @@ async fn forward(mut client: TcpStream, upstream: String, door: &Door) -> std::i
             },
             read = server.read(&mut answer) => match read? {
                 0 => return Ok(()),
+                length if is_doomed && door.is_last.load(Ordering::SeqCst) => {
+                    client.write_all(&answer[..length]).await?;
+                    door.is_open.send_replace(false);
+                }
                 // SonarQube answers when all is committed.
                 _ if is_doomed => {
                     door.lost.fetch_add(1, Ordering::SeqCst);

@@ -2,24 +2,28 @@
 
 use std::time::Duration;
 
-use bindery::crd::{BitbucketConnection, ProjectBinding};
+use bindery::crd::{BitbucketConnection, FINALIZER, FORCE_ORPHAN, ProjectBinding};
 use kube::ResourceExt as _;
-use serde_json::json;
+use kube::core::PartialObjectMeta;
+use serde_json::{Value, json};
 use simulators::bitbucket::Fault;
 
 use super::crash;
 use super::proxy::Proxy;
-use super::stage::Stage;
+use super::stage::{Stage, merge};
 use super::waiting::{condition, says};
 use crate::support::parts::Parts;
-use crate::support::server::{Server, simulated};
+use crate::support::server::{Server, on, simulated};
 
 simulated!(
     an_object_that_cannot_be_read_stops_only_itself,
+    an_object_that_cannot_be_read_is_let_go_when_somebody_says_so,
     an_outage_of_sonarqube_leaves_what_is_settled_and_costs_one_probe_per_back_off,
     an_outage_of_bitbucket_leaves_what_is_settled,
     a_status_changes_only_when_something_changes,
 );
+
+on!([simulated_26_9] => what_was_done_before_an_outage_is_remembered_and_told);
 
 const DEFINITION: &str = "projectbindings.bindery.dev";
 
@@ -37,6 +41,26 @@ impl NewerDefinition {
             "patch", "crd", DEFINITION, "--type", "json", "--patch", &patch,
         ]);
         guard
+    }
+}
+
+impl NewerDefinition {
+    /// Applies a binding of `PAY/ledger` that this Bindery cannot read, as soon as the API server serves the changed
+    /// definition, which takes a moment.
+    async fn apply_unread(&self, stage: &Stage, metadata: &Value) {
+        let mut unread = crash::bindings(&["ledger".to_owned()])["items"][0].take();
+        merge(&mut unread["metadata"], metadata.clone());
+        unread["spec"]["mode"] = "Telepathy".into();
+        let file = stage.directory.join("unread.json");
+        std::fs::write(&file, unread.to_string()).unwrap();
+        let file = file.to_str().unwrap();
+        let apply = ["apply", "--server-side", "--filename", file];
+        let is_served = || stage.parts.kubectl(&apply).is_ok();
+        stage
+            .eventually("the newer definition is served", is_served)
+            .await;
+        let is_met = || stage.operator.metrics().contains("undecodable");
+        stage.eventually("the object was met", is_met).await;
     }
 }
 
@@ -72,26 +96,7 @@ async fn an_object_that_cannot_be_read_stops_only_itself(server: Server) {
     let mut stage = Stage::set(server).await;
     let newer = NewerDefinition::install(&stage);
     stage.connection(json!({}));
-    // Never before the API server serves the changed definition, which takes a moment.
-    let parts = &stage.parts;
-    let mut unread = crash::bindings(&["ledger".to_owned()])["items"][0].take();
-    unread["metadata"]["name"] = "unread".into();
-    unread["spec"]["mode"] = "Telepathy".into();
-    let file = stage.directory.join("unread.json");
-    std::fs::write(&file, unread.to_string()).unwrap();
-    let apply = [
-        "apply",
-        "--server-side",
-        "--filename",
-        file.to_str().unwrap(),
-    ];
-    let is_served = || parts.kubectl(&apply).is_ok();
-    stage
-        .eventually("the newer definition is served", is_served)
-        .await;
-    let operator = &stage.operator;
-    let is_met = || operator.metrics().contains("undecodable");
-    stage.eventually("the object was met", is_met).await;
+    newer.apply_unread(&stage, &json!({"name": "unread"})).await;
     // Its neighbours, those that come later, and those of an operator that finds it at its start.
     stage.binding("payments", "checkout", "PAY/checkout", json!({}));
     stage
@@ -123,6 +128,65 @@ async fn an_object_that_cannot_be_read_stops_only_itself(server: Server) {
     stage
         .binding_is("payments", "unread", ("Ready", "True"))
         .await;
+    drop(newer);
+}
+
+/// Promise: SonarQube goes away right after a write. The object stays as it was, and what was done is on record all the
+/// same: who bound a project decides who may unbind it.
+async fn what_was_done_before_an_outage_is_remembered_and_told(server: Server) {
+    let stage = Stage::set(server).await;
+    let proxy = Proxy::start(&stage.sonarqube.url).await;
+    stage.connection(json!({"sonarqube": {"url": proxy.url}}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let setting = stage.setting_id();
+    stage
+        .sonarqube
+        .bind("legacy", "Legacy", &setting, "PAY/ledger");
+    let given = json!({"sonarqubeProject": {"key": "legacy"}});
+    stage.binding("platform", "ledger", "PAY/ledger", given);
+    let adopted = stage
+        .binding_is("platform", "ledger", ("Ready", "True"))
+        .await;
+    let bound_by = |binding: &ProjectBinding| {
+        let status = binding.status.as_ref()?;
+        status.sonarqube_project.as_ref()?.bound_by.clone()
+    };
+    assert_eq!(bound_by(&adopted), None);
+
+    stage.sonarqube.re_point("legacy", &setting, "PAY/checkout");
+    proxy.shut_after_import();
+    let rebound = |binding: &ProjectBinding| bound_by(binding) == binding.uid();
+    let rebound = stage.until("platform", "ledger", rebound).await;
+    assert!(says(&rebound, ("Ready", "True")));
+    stage
+        .eventually("it is told", || {
+            stage
+                .reasons(&rebound)
+                .contains(&"DriftCorrected".to_owned())
+        })
+        .await;
+    proxy.open();
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+}
+
+/// Promise: a deletion always ends, also of an object that this version cannot read; until somebody says so it waits for
+/// one that can.
+async fn an_object_that_cannot_be_read_is_let_go_when_somebody_says_so(server: Server) {
+    let stage = Stage::set(server).await;
+    let newer = NewerDefinition::install(&stage);
+    stage.connection(json!({}));
+    let held = json!({"name": "unread", "finalizers": [FINALIZER]});
+    newer.apply_unread(&stage, &held).await;
+    let object = ["pbind/unread", "--namespace", "payments"];
+    stage.kubectl(&[&["delete", "--wait=false"], &object[..]].concat());
+    let api = stage.api::<PartialObjectMeta<ProjectBinding>>("payments");
+    let leaving = api.get("unread").await.unwrap();
+    assert!(leaving.metadata.deletion_timestamp.is_some());
+    let forced = format!("{FORCE_ORPHAN}=true");
+    stage.kubectl(&[&["annotate"], &object[..], &[&forced]].concat());
+    let gone = ["delete", "--ignore-not-found", "--timeout", "60s"];
+    stage.kubectl(&[&gone[..], &object].concat());
+    assert_eq!(stage.reasons(&leaving), ["Orphaned"]);
     drop(newer);
 }
 

@@ -16,7 +16,8 @@ async fn a_connection_takes_over_when_the_one_in_the_way_goes(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({"deletionPolicy": "Delete"}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
-    stage.connection_named("second", json!({}));
+    // It is not its interval that has it looked at.
+    stage.connection_named("second", json!({"interval": "1h"}));
     let message = stage
         .connection_reason("second", "ConfigurationLimit")
         .await;

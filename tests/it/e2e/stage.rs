@@ -275,7 +275,7 @@ fn tempfile(directory: &Path, object: &Value) -> PathBuf {
 }
 
 /// Lays `change` over `base`: objects are merged, everything else is replaced, null removes.
-fn merge(base: &mut Value, change: Value) {
+pub(super) fn merge(base: &mut Value, change: Value) {
     match (base, change) {
         (Value::Object(base), Value::Object(change)) => {
             for (key, value) in change {
