@@ -11,6 +11,9 @@ use crate::rbac;
 /// Where the chart keeps what its templates complete.
 const CHART_FILES: &str = "charts/bindery/files";
 
+/// Written by hand; a copy is in the chart.
+const ALERTS: &str = include_str!("../deploy/alerts.yaml");
+
 /// A file of the tree that nobody edits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GeneratedFile {
@@ -58,6 +61,10 @@ pub fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
             content: marked(&document(&role)?),
         });
     }
+    files.push(GeneratedFile {
+        path: format!("{CHART_FILES}/alerts.yaml"),
+        content: marked(ALERTS),
+    });
     files.extend(guide::pages());
     Ok(files)
 }

@@ -55,6 +55,22 @@ fn there_is_never_a_second_operator() {
     assert_eq!(spec.strategy.unwrap().type_.as_deref(), Some("Recreate"));
 }
 
+/// `runAsNonRoot` wants a number, and the pod names none: OpenShift chooses its own.
+#[test]
+fn the_image_says_by_a_number_that_it_does_not_run_as_root() {
+    let image = std::fs::read_to_string(tree::top().join("deploy/Dockerfile")).unwrap();
+    let (_, last_stage) = image.rsplit_once("\nFROM ").unwrap();
+    let mut users = last_stage
+        .lines()
+        .filter_map(|line| line.strip_prefix("USER "));
+    let (user, _) = users.next().unwrap().split_once(':').unwrap();
+    assert_ne!(user.parse::<u32>().unwrap(), 0);
+    let base = documents("deploy");
+    let pod = &only(&base, "Deployment")["spec"]["template"]["spec"];
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(pod["securityContext"].get("runAsUser"), None);
+}
+
 #[test]
 fn the_pod_writes_nothing_to_its_own_image() {
     let base = documents("deploy");

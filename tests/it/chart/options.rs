@@ -7,6 +7,7 @@ use clap::CommandFactory as _;
 use serde_json::Value;
 
 use crate::support::chart::{manifest, object, objects, parsed};
+use crate::support::tree;
 
 /// Kind and name.
 type Object = (&'static str, &'static str);
@@ -19,6 +20,7 @@ const CONNECTIONS: Object = (
 );
 const EVERY_SECRET: Object = ("ClusterRole", "bindery-secrets");
 const MONITOR: Object = ("PodMonitor", "bindery");
+const RULE: Object = ("PrometheusRule", "bindery");
 
 /// A value, where in the pod it shows, and as what.
 const IN_THE_POD: [(&str, &str, &str); 12] = [
@@ -89,7 +91,7 @@ const IN_THE_POD: [(&str, &str, &str); 12] = [
 ];
 
 /// A value, the object that it shows in, where, and as what.
-const IN_OBJECTS: [(&str, Object, &str, &str); 13] = [
+const IN_OBJECTS: [(&str, Object, &str, &str); 14] = [
     (
         r#"labels.team="build""#,
         DEPLOYMENT,
@@ -168,6 +170,12 @@ const IN_OBJECTS: [(&str, Object, &str, &str); 13] = [
         "/spec/selector",
         r#"{"matchLabels":{"app.kubernetes.io/name":"bindery"}}"#,
     ),
+    (
+        r#"prometheusRule={"enabled":true,"labels":{"team":"build"}}"#,
+        RULE,
+        "/metadata/labels/team",
+        r#""build""#,
+    ),
 ];
 
 /// A value, and the object that is there without it only.
@@ -215,12 +223,21 @@ fn objects_that_are_not_wanted_are_not_there() {
             "{values}: {kind} {name}"
         );
     }
-    for (kind, name) in [EVERY_SECRET, MONITOR, ("Role", "bindery")] {
+    for (kind, name) in [EVERY_SECRET, MONITOR, RULE, ("Role", "bindery")] {
         assert!(
             object(&default, kind, name).is_none(),
             "{kind} {name} by default"
         );
     }
+}
+
+/// Promise: the rules are those of `deploy/`, and helm leaves alone what Prometheus is to fill in.
+#[test]
+fn the_alerts_are_those_of_the_base() {
+    let objects = objects("prometheusRule.enabled=true");
+    let rule = object(&objects, RULE.0, RULE.1).unwrap();
+    let alerts = std::fs::read_to_string(tree::top().join("deploy/alerts.yaml")).unwrap();
+    assert_eq!(vec![rule["spec"].clone()], parsed(&alerts));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::support::chart::{CHART, manifest};
 use crate::support::parts::helm;
 
 /// Values, and what helm says of them.
-const REFUSED: [(&str, &str); 19] = [
+const REFUSED: [(&str, &str); 20] = [
     ("replicas=2", "additional properties 'replicas'"),
     ("operator.alowHttp=true", "additional properties 'alowHttp'"),
     (r#"operator.allowHttp="yes""#, "/operator/allowHttp"),
@@ -25,6 +25,7 @@ const REFUSED: [(&str, &str); 19] = [
         "/operator/allowedHosts/0",
     ),
     (r#"operator.listen="8080""#, "/operator/listen"),
+    (r#"operator.listen="0.0.0:8080""#, "/operator/listen"),
     (r#"operator.logFormat="xml""#, "/operator/logFormat"),
     (r#"image.digest="0123""#, "/image/digest"),
     (r#"image.pullPolicy="always""#, "/image/pullPolicy"),
