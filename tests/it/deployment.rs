@@ -55,7 +55,7 @@ fn there_is_never_a_second_operator() {
     assert_eq!(spec.strategy.unwrap().type_.as_deref(), Some("Recreate"));
 }
 
-/// `runAsNonRoot` wants a number, and the pod names none: OpenShift chooses its own.
+/// `runAsNonRoot` wants a number, and the pod names none: some clusters choose their own.
 #[test]
 fn the_image_says_by_a_number_that_it_does_not_run_as_root() {
     let image = std::fs::read_to_string(tree::top().join("deploy/Dockerfile")).unwrap();
