@@ -8,6 +8,7 @@
 
 mod apiserver;
 mod architecture;
+mod argocd;
 mod chart;
 mod contract;
 mod deployment;

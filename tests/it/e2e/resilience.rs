@@ -67,14 +67,16 @@ impl NewerDefinition {
 impl Drop for NewerDefinition {
     fn drop(&mut self) {
         let parts = Parts::from_env();
-        let unread = [
-            "delete",
-            "pbind",
-            "unread",
-            "--namespace",
-            "payments",
-            "--ignore-not-found",
+        let unread = ["pbind", "unread", "--namespace", "payments"];
+        // After a failure it may still be held, by an operator that is gone.
+        let released = [
+            "--type",
+            "merge",
+            "--patch",
+            r#"{"metadata":{"finalizers":null}}"#,
         ];
+        let _ = parts.kubectl(&[&["patch"], &unread[..], &released].concat());
+        let unread = [&["delete"], &unread[..], &["--ignore-not-found"]].concat();
         let restored = [
             "apply",
             "--server-side",

@@ -1,6 +1,6 @@
 //! The real parts that `tests/parts` started.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Where the real parts are.
@@ -82,13 +82,24 @@ pub(crate) fn helm(arguments: &[&str]) -> Result<String, String> {
 }
 
 fn helm_command() -> Command {
-    let helm = PathBuf::from(variable("BINDERY_HELM"));
+    tool("helm", "BINDERY_HELM")
+}
+
+/// What a Lua script prints.
+pub(crate) fn lua(script: &Path) -> String {
+    let script = script.to_str().unwrap();
+    run(&mut tool("lua", "BINDERY_LUA"), &[script]).unwrap()
+}
+
+/// A program that `tests/parts` builds, at the top of the tree.
+fn tool(name: &str, place: &str) -> Command {
+    let program = PathBuf::from(variable(place));
     assert!(
-        helm.is_file(),
-        "{} is not there: run `tests/parts build helm`",
-        helm.display()
+        program.is_file(),
+        "{} is not there: run `tests/parts build {name}`",
+        program.display()
     );
-    let mut command = Command::new(helm);
+    let mut command = Command::new(program);
     command.current_dir(super::tree::top());
     command
 }

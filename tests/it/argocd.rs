@@ -1,0 +1,155 @@
+//! What Argo CD shows of our objects, by the Lua that it runs health checks with.
+
+use std::fmt::Write as _;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::parts::{Parts, lua};
+use crate::support::tree;
+
+const HEALTH: &str = "deploy/argocd/health.lua";
+
+/// What the check says of an object, as Argo CD hears it.
+fn health(object: &Value) -> String {
+    let check = std::fs::read_to_string(tree::top().join(HEALTH)).unwrap();
+    let script = format!(
+        "obj = {}\nlocal health = (function()\n{check}\nend)()\nprint(health.status, health.message)\n",
+        table(object)
+    );
+    let name = format!(
+        "bindery-{}-{:?}.lua",
+        std::process::id(),
+        std::thread::current().id()
+    );
+    let file = std::env::temp_dir().join(name);
+    std::fs::write(&file, script).unwrap();
+    let said = lua(&file);
+    std::fs::remove_file(&file).unwrap();
+    said.trim_end().replace('\t', ": ")
+}
+
+/// A value in Lua's words.
+fn table(value: &Value) -> String {
+    match value {
+        Value::Null => "nil".to_owned(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
+        Value::Array(items) => {
+            let items: Vec<_> = items.iter().map(table).collect();
+            format!("{{{}}}", items.join(", "))
+        }
+        Value::Object(fields) => {
+            let mut text = String::from("{");
+            for (name, value) in fields {
+                write!(text, "[\"{name}\"] = {}, ", table(value)).unwrap();
+            }
+            text + "}"
+        }
+    }
+}
+
+/// An object of generation 2 that says `Ready` and then these.
+fn object(ready: (&str, &str), others: &[(&str, &str)]) -> Value {
+    let condition = |(kind, status): (&str, &str), reason: &str| json!({"type": kind, "status": status, "reason": reason, "message": "why"});
+    let mut conditions = vec![condition(("Ready", ready.0), ready.1)];
+    conditions.extend(
+        others
+            .iter()
+            .map(|(kind, reason)| condition((kind, "True"), reason)),
+    );
+    json!({
+        "metadata": {"generation": 2}, "spec": {"suspend": false},
+        "status": {"observedGeneration": 2, "conditions": conditions},
+    })
+}
+
+fn with(mut object: Value, place: &str, value: Value) -> Value {
+    *object.pointer_mut(place).unwrap() = value;
+    object
+}
+
+/// Promise: Argo CD shows what `Ready`, `Reconciling` and `Stalled` tell, and never takes for healthy what nobody has looked at.
+#[test]
+fn argo_cd_shows_how_an_object_is() {
+    let ready = || object(("True", "Succeeded"), &[]);
+    let stalled = |reason| object(("False", reason), &[("Stalled", reason)]);
+    let seen = "/status/observedGeneration";
+    for (object, shown) in [
+        (ready(), "Healthy: why"),
+        (
+            with(ready(), "/spec/suspend", true.into()),
+            "Suspended: why",
+        ),
+        (stalled("Suspended"), "Suspended: why"),
+        (
+            with(ready(), seen, json!(-1)),
+            "Progressing: not looked at yet",
+        ),
+        (
+            with(ready(), seen, json!(1)),
+            "Progressing: not looked at yet",
+        ),
+        (
+            with(ready(), "/status", Value::Null),
+            "Progressing: not looked at yet",
+        ),
+        (stalled("AccessDenied"), "Degraded: why"),
+        (stalled("DeletionBlocked"), "Degraded: why"),
+        (
+            object(("False", "Timeout"), &[("Reconciling", "Timeout")]),
+            "Progressing: why",
+        ),
+        // What `Observe` only tells.
+        (object(("False", "DriftDetected"), &[]), "Degraded: why"),
+    ] {
+        assert_eq!(health(&object), shown, "{object:#}");
+    }
+}
+
+/// The first command of the guide that begins so, as a shell takes it.
+fn command(page: &str, start: &str) -> String {
+    let page = std::fs::read_to_string(tree::top().join(page)).unwrap();
+    let at = page.find(&format!("$ {start}")).unwrap();
+    page[at + 2..].split_once("\n```").unwrap().0.to_owned()
+}
+
+/// Promise: the guide's command teaches Argo CD both kinds, and leaves the rest of its settings alone.
+#[test]
+fn the_guides_command_teaches_argo_cd() {
+    let parts = Parts::from_env();
+    let namespace = ["create", "namespace", "argocd"];
+    // From an earlier run on the same parts.
+    let _ = parts.kubectl(&namespace);
+    let config = ["configmap", "argocd-cm", "--namespace", "argocd"];
+    let _ = parts.kubectl(&[&["delete"], &config[..]].concat());
+    let other = ["--from-literal", "url=https://argocd.example.com"];
+    parts
+        .kubectl(&[&["create"], &config[..], &other].concat())
+        .unwrap();
+    let ended = Command::new("sh")
+        .args([
+            "-e",
+            "-c",
+            &command("crds/README.md", "kubectl create configmap argocd-cm"),
+        ])
+        .current_dir(tree::top())
+        .env("KUBECONFIG", &parts.kubeconfig)
+        .status();
+    assert!(ended.unwrap().success());
+    let got = parts
+        .kubectl(&[&["get"], &config[..], &["--output", "json"]].concat())
+        .unwrap();
+    let check = std::fs::read_to_string(tree::top().join(HEALTH)).unwrap();
+    let data = serde_json::from_str::<Value>(&got).unwrap()["data"].take();
+    assert_eq!(
+        data,
+        json!({
+            "url": "https://argocd.example.com",
+            "resource.customizations.health.bindery.dev_BitbucketConnection": check,
+            "resource.customizations.health.bindery.dev_ProjectBinding": check,
+        })
+    );
+    parts
+        .kubectl(&["delete", "namespace", "argocd", "--wait=false"])
+        .unwrap();
+}
