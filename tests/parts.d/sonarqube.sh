@@ -115,7 +115,9 @@ launch_sonarqube() {
     free_port && search=$port
     free_port && database=$port
     echo "http://127.0.0.1:$web" >"$state/url"
+    # The launcher of its search engine would leave files in /tmp.
     start "$1" env --ignore-environment --chdir="$home" PATH="$PATH" HOME="$state/temp" LANG=C.UTF-8 \
+        JDK_JAVA_OPTIONS="-Djava.io.tmpdir=$state/temp" ES_TMPDIR="$state/temp" \
         "${as_sonarqube[@]}" "$java" "${quick[@]}" -jar "$home/lib/sonar-application-$2.jar" \
         -Dsonar.path.data="$state/data" -Dsonar.path.logs="$state/logs" -Dsonar.path.temp="$state/temp" \
         -Dsonar.web.host=127.0.0.1 -Dsonar.web.port="$web" -Dsonar.search.port="$search" \

@@ -71,7 +71,7 @@ impl Stage {
                 &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),
             );
         }
-        let directory = std::env::temp_dir().join(format!("bindery-e2e-{}", std::process::id()));
+        let directory = parts.directory.join(format!("e2e-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let bitbucket = bitbucket(version).await;
         let operator = Operator::start(&parts, &directory, arguments);

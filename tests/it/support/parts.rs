@@ -7,6 +7,8 @@ use std::process::Command;
 pub(crate) struct Parts {
     /// Rights of a cluster administrator.
     pub(crate) kubeconfig: PathBuf,
+    /// Where tests may leave what tells of a failure: `tests/parts run` removes it when there was none.
+    pub(crate) directory: PathBuf,
 }
 
 /// A real SonarQube server that `tests/parts` started.
@@ -46,6 +48,7 @@ impl Parts {
     pub(crate) fn from_env() -> Self {
         Self {
             kubeconfig: variable("KUBECONFIG").into(),
+            directory: variable("BINDERY_PARTS").into(),
         }
     }
 
