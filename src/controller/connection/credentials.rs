@@ -1,6 +1,6 @@
 //! What a connection refers to: tokens and CA bundles, read from its own namespace and nowhere else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -27,9 +27,22 @@ pub(super) struct Credentials {
     pub(super) bitbucket_ca: Option<CaBundle>,
 }
 
+impl Credentials {
+    /// The names of the Secrets that hold more than their token.
+    pub(super) fn untidy(&self) -> BTreeSet<String> {
+        [&self.sonarqube, &self.write, &self.import]
+            .into_iter()
+            .filter(|credential| credential.token.was_trimmed())
+            .map(|credential| credential.secret.clone())
+            .collect()
+    }
+}
+
 /// A token, and the Secret that it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Credential {
+    /// The name of the Secret.
+    pub(super) secret: String,
     pub(super) token: Token,
     pub(super) version: SecretVersion,
     /// Where its Secret lets it go.
@@ -109,6 +122,7 @@ impl Reader<'_> {
         })?;
         let hosts = self.hosts(&place, &secret.metadata)?;
         Ok(Credential {
+            secret: reference.name.clone(),
             token,
             version: version(&secret.metadata),
             hosts,

@@ -1,5 +1,6 @@
 //! One pass over one connection, stage by stage.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
@@ -36,6 +37,8 @@ pub(super) struct Pass<'a> {
     pub(super) health: Option<Health>,
     pub(super) kept: Kept,
     pub(super) occurrences: Vec<Occurrence>,
+    /// The Secrets that hold more than their token.
+    pub(super) untidy: BTreeSet<String>,
 }
 
 /// What the spec refers to, read and understood.
@@ -71,6 +74,7 @@ impl<'a> Pass<'a> {
             health: None,
             kept,
             occurrences: Vec::new(),
+            untidy: BTreeSet::new(),
         }
     }
 
@@ -128,6 +132,7 @@ impl<'a> Pass<'a> {
     async fn prepare(&mut self, memory: &mut Memory) -> Result<Prepared, Error> {
         let (connection, context) = (&self.connection, self.context);
         let credentials = credentials::read(connection, context).await?;
+        self.untidy = credentials.untidy();
         self.at = Aspect::ConfigurationSynced;
         let urls = desired::urls(connection)?;
         let desired = desired::desired(connection, &urls)?;

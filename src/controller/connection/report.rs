@@ -13,7 +13,7 @@ use crate::crd::{
 };
 use crate::identity::Uid;
 use crate::plan::Difference;
-use crate::plan::verdict::{Outcome, Verdict, aspects, summary};
+use crate::plan::verdict::{Aspect, Outcome, State, Verdict, aspects, summary};
 
 use super::health::Health;
 use super::pass::Pass;
@@ -41,10 +41,28 @@ impl Pass<'_> {
         let failed = refusal.as_ref().map(|refusal| (self.at, refusal));
         let mut verdicts = summary(&outcome);
         verdicts.extend(aspects(ASPECTS, &self.reached, failed));
+        let valid = |verdict: &&mut Verdict| {
+            verdict.aspect == Aspect::CredentialsValid && verdict.state == State::True
+        };
+        if let Some(verdict) = verdicts.iter_mut().find(valid) {
+            verdict.message = self.advice();
+        }
         // Done is done, whether or not it can be written down.
         event::publish(&self.connection, &self.occurrences, self.context).await;
         write(&self.connection, self.status(&verdicts), api, self.context).await?;
         Ok(next)
+    }
+
+    /// What its owner may want to mend although the tokens work: other readers of the Secret may not be as patient.
+    fn advice(&self) -> String {
+        if self.untidy.is_empty() {
+            return String::new();
+        }
+        let names: Vec<_> = self.untidy.iter().map(String::as_str).collect();
+        format!(
+            "spaces or line breaks around the token are left out; store it without them in: {}",
+            names.join(", ")
+        )
     }
 
     fn status(&self, verdicts: &[Verdict]) -> BitbucketConnectionStatus {

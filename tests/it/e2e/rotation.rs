@@ -8,10 +8,13 @@ use simulators::bitbucket::Permission;
 use super::canary;
 use super::stage::{BITBUCKET_TOKEN, Stage};
 use super::tally::{Done, Tally};
+use super::waiting::condition;
 use crate::support::server::{Server, everywhere, on};
 
 everywhere!(a_rotation_costs_five_calls_and_touches_no_binding);
 on!([simulated_26_9, simulated_25_1] => a_new_sonarqube_token_is_used_at_once);
+
+on!([simulated_26_9] => what_stands_around_a_token_is_left_out_and_told);
 
 const NEW_TOKEN: &str = "canary+second/bitbucket=token-91c2";
 const BAD_TOKEN: &str = "canary+bad/bitbucket=token-55e0";
@@ -71,6 +74,25 @@ async fn a_rotation_costs_five_calls_and_touches_no_binding(server: Server) {
         &stage.sonarqube.token,
     ];
     canary::assert_no_leak(&stage, &tokens);
+}
+
+/// Promise: a token works with a line break behind it, as `echo` leaves one; its owner is told until it is gone.
+async fn what_stands_around_a_token_is_left_out_and_told(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.secret("bitbucket-token", &format!("{BITBUCKET_TOKEN}\r\n"));
+    stage.connection(json!({}));
+    let advice = |connection: &BitbucketConnection| {
+        let valid = condition(connection, "CredentialsValid").unwrap();
+        valid["message"].as_str().unwrap_or_default().to_owned()
+    };
+    let ready = stage.connection_is("bitbucket", ("Ready", "True")).await;
+    assert_eq!(
+        advice(&ready),
+        "spaces or line breaks around the token are left out; store it without them in: bitbucket-token"
+    );
+    stage.secret("bitbucket-token", BITBUCKET_TOKEN);
+    let tidy = |connection: &BitbucketConnection| advice(connection).is_empty();
+    stage.until("platform", "bitbucket", tidy).await;
 }
 
 /// Promise: SonarQube's token is rotated in the same way, and one that was revoked is named as such.
