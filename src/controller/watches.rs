@@ -157,13 +157,21 @@ impl Follower {
         namespace: &str,
     ) {
         let mut events = std::pin::pin!(events.default_backoff());
+        let mut listed = None;
         while let Some(event) = events.next().await {
             let now = match &event {
-                Ok(Event::Apply(object) | Event::InitApply(object)) => {
-                    Some(version(&object.metadata))
-                }
+                Ok(Event::Apply(object)) => Some(version(&object.metadata)),
                 Ok(Event::Delete(_)) => None,
-                Ok(Event::Init | Event::InitDone) => continue,
+                // Of what went while nobody watched a new list tells by leaving it out.
+                Ok(Event::InitDone) => listed.take(),
+                Ok(Event::InitApply(object)) => {
+                    listed = Some(version(&object.metadata));
+                    continue;
+                }
+                Ok(Event::Init) => {
+                    listed = None;
+                    continue;
+                }
                 Err(error) => {
                     // Also while the grant is missing: the connection's condition tells the user.
                     self.metrics.watch_restarted(&K::kind(&()));
@@ -188,4 +196,54 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 
 fn version(metadata: &ObjectMeta) -> Version {
     (metadata.uid.clone(), metadata.resource_version.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::unbounded_channel;
+
+    use super::*;
+
+    fn secret(version: &str) -> PartialObjectMeta<Secret> {
+        PartialObjectMeta {
+            metadata: ObjectMeta {
+                resource_version: Some(version.to_owned()),
+                ..ObjectMeta::default()
+            },
+            ..PartialObjectMeta::default()
+        }
+    }
+
+    /// A watch that was away begins with a list.
+    #[tokio::test]
+    async fn what_changed_or_went_while_nobody_watched_triggers_a_pass() {
+        let (connections, mut asked) = unbounded_channel();
+        let (bindings, _) = unbounded_channel();
+        let shared = Shared {
+            connections: HashSet::from(["bitbucket".to_owned()]),
+            seen: Some(version(&secret("1").metadata)),
+        };
+        let follower = Follower {
+            shared: Arc::new(Mutex::new(shared)),
+            triggers: Triggers {
+                connections,
+                bindings,
+            },
+            metrics: Arc::default(),
+        };
+        let mut passes_after = async |events: Vec<Event<PartialObjectMeta<Secret>>>| {
+            let events = futures::stream::iter(events.into_iter().map(Ok));
+            follower.follow(events, "platform").await;
+            std::iter::from_fn(|| asked.try_recv().ok()).count()
+        };
+        let list = |found: Option<&str>| {
+            let found = found.map(|version| Event::InitApply(secret(version)));
+            let events = [Some(Event::Init), found, Some(Event::InitDone)];
+            events.into_iter().flatten().collect::<Vec<_>>()
+        };
+        assert_eq!(passes_after(list(Some("1"))).await, 0, "as it was read");
+        assert_eq!(passes_after(list(Some("2"))).await, 1, "changed");
+        assert_eq!(passes_after(list(None)).await, 1, "gone");
+        assert_eq!(passes_after(list(None)).await, 0, "still gone");
+    }
 }
