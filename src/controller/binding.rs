@@ -139,8 +139,8 @@ fn view(
         // The connection's first pass in this process triggers this binding again.
         None => Err(None),
         // What is settled stays as it was while its server is away.
-        Some(Session::Closed(_)) if status::is_settled(binding) => Err(None),
-        Some(Session::Closed(why)) => Err(Some(waiting(connection, &why))),
+        Some(Session::Closed { .. }) if status::is_settled(binding) => Err(None),
+        Some(Session::Closed { why, .. }) => Err(Some(waiting(connection, &why))),
     }
 }
 

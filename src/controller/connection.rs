@@ -93,7 +93,13 @@ async fn converge(
     let result = pass.converge(&mut memory).await;
     if let Err(error) = &result {
         memory.health = None;
-        if context.sessions.close(&own, error.refusal()) {
+        let sessions = &context.sessions;
+        let is_news = if error.is_trouble_of_bitbucket() {
+            sessions.close_to_staying(&own, error.refusal())
+        } else {
+            sessions.close(&own, error.refusal())
+        };
+        if is_news {
             binding::trigger::all(&pass.connection, context);
         }
     }

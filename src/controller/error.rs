@@ -31,8 +31,12 @@ pub(crate) enum Error {
     #[error("{}", .0.message)]
     Retry(Refusal),
     /// A token that its own server refuses, confirmed.
-    #[error("{}", .0.message)]
-    Denied(Refusal),
+    #[error("{}", .refusal.message)]
+    Denied {
+        /// The server that the token is for.
+        by: System,
+        refusal: Refusal,
+    },
     /// SonarQube did not do what it was asked.
     #[error("SonarQube at {url} failed")]
     SonarQube {
@@ -63,6 +67,13 @@ pub(crate) enum Error {
     Panicked,
 }
 
+/// A server that takes tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum System {
+    SonarQube,
+    Bitbucket,
+}
+
 impl Error {
     pub(crate) fn refused(reason: Reason, message: impl Into<String>) -> Self {
         Self::Refused(Refusal::new(reason, message))
@@ -91,7 +102,7 @@ impl Error {
             | Self::Unstable { .. } => Class::Transient,
             Self::Refused(_) => Class::Invalid,
             Self::Waiting(_) => Class::Waiting,
-            Self::Denied(_) => Class::Denied,
+            Self::Denied { .. } => Class::Denied,
             Self::SonarQube { source, .. } => sonarqube_class(source),
             Self::Bitbucket { source, .. } => bitbucket_class(source),
             Self::Panicked => Class::Bug,
@@ -108,6 +119,18 @@ impl Error {
             return *retry_after;
         }
         self.failure().and_then(Failure::retry_after)
+    }
+
+    /// Whether Bitbucket is the trouble, and SonarQube is not known to be one.
+    pub(crate) fn is_trouble_of_bitbucket(&self) -> bool {
+        matches!(
+            self,
+            Self::Bitbucket { .. }
+                | Self::Denied {
+                    by: System::Bitbucket,
+                    ..
+                }
+        )
     }
 
     /// Whether a server of the connection, not the object, is the trouble: no other object need find out by itself.
@@ -136,7 +159,7 @@ impl Error {
             | Self::Refused(_)
             | Self::Waiting(_)
             | Self::Retry(_)
-            | Self::Denied(_)
+            | Self::Denied { .. }
             | Self::Deadline { .. }
             | Self::Unstable { .. }
             | Self::Panicked => false,
@@ -147,7 +170,7 @@ impl Error {
     pub(crate) fn refusal(&self) -> Refusal {
         if let Self::Refused(refusal)
         | Self::Waiting(refusal)
-        | Self::Denied(refusal)
+        | Self::Denied { refusal, .. }
         | Self::Retry(refusal) = self
         {
             return refusal.clone();
@@ -176,7 +199,7 @@ impl Error {
         match self {
             Self::Refused(refusal)
             | Self::Waiting(refusal)
-            | Self::Denied(refusal)
+            | Self::Denied { refusal, .. }
             | Self::Retry(refusal) => refusal.reason,
             Self::SonarQube { source, .. } => sonarqube_reason(source),
             Self::Bitbucket { source, .. } => bitbucket_reason(source),

@@ -25,7 +25,12 @@ pub(crate) enum Session {
     /// Work.
     Open(Arc<View>),
     /// Wait: something of the connection is not right.
-    Closed(Refusal),
+    Closed {
+        /// What is not right.
+        why: Refusal,
+        /// The servers as they were, where only Bitbucket is in trouble: what leaves needs SonarQube alone.
+        for_leaving: Option<Arc<View>>,
+    },
 }
 
 /// The servers as the bindings of one connection see them.
@@ -122,14 +127,31 @@ impl Sessions {
         let now = Session::Open(Arc::clone(&view));
         match self.lock().insert(connection.clone(), now) {
             Some(Session::Open(before)) => !before.works_like(&view),
-            Some(Session::Closed(_)) | None => true,
+            Some(Session::Closed { .. }) | None => true,
         }
     }
 
     /// Makes the bindings wait. Returns whether that is news to them.
     pub(crate) fn close(&self, connection: &Uid, why: Refusal) -> bool {
-        let before = self.lock().insert(connection.clone(), Session::Closed(why));
-        !matches!(before, Some(Session::Closed(_)))
+        let closed = Session::Closed {
+            why,
+            for_leaving: None,
+        };
+        let before = self.lock().insert(connection.clone(), closed);
+        !matches!(before, Some(Session::Closed { .. }))
+    }
+
+    /// The same where only Bitbucket is in trouble: those that are to go may still do so.
+    pub(crate) fn close_to_staying(&self, connection: &Uid, why: Refusal) -> bool {
+        let mut sessions = self.lock();
+        let (is_news, for_leaving) = match sessions.remove(connection) {
+            Some(Session::Open(view)) => (true, Some(view)),
+            Some(Session::Closed { for_leaving, .. }) => (false, for_leaving),
+            None => (true, None),
+        };
+        let closed = Session::Closed { why, for_leaving };
+        sessions.insert(connection.clone(), closed);
+        is_news
     }
 
     /// Forgets a connection that is gone.

@@ -45,7 +45,8 @@ pub(super) async fn release(
             let why = Refusal::new(
                 Reason::DeletionBlocked,
                 format!(
-                    "the SonarQube project could not be deleted: {}. Annotate the object with {FORCE_ORPHAN}=true to let it go and leave the project",
+                    "deletionPolicy {:?} could not be carried out: {}. Annotate the object with {FORCE_ORPHAN}=true to let it go and leave the SonarQube project and its binding as they are",
+                    binding.spec.deletion_policy,
                     error.refusal().message
                 ),
             );
@@ -217,8 +218,14 @@ fn policy(binding: &ProjectBinding, connection: Option<&BitbucketConnection>) ->
 /// The servers, even while the connection itself is not quite right.
 fn view(connection: &BitbucketConnection, context: &Context) -> Result<Arc<View>, Error> {
     match context.sessions.of(&uid(connection)) {
-        Some(Session::Open(view)) => Ok(view),
-        Some(Session::Closed(why)) => Err(waiting(connection, &why)),
+        Some(
+            Session::Open(view)
+            | Session::Closed {
+                for_leaving: Some(view),
+                ..
+            },
+        ) => Ok(view),
+        Some(Session::Closed { why, .. }) => Err(waiting(connection, &why)),
         None => Err(Error::Retry(Refusal::new(
             Reason::ConnectionNotReady,
             "the connection was not looked at yet since the operator started",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::bitbucket;
-use crate::controller::error::Error;
+use crate::controller::error::{Error, System};
 use crate::identity::ServerId;
 use crate::plan::binding::Way;
 use crate::plan::capability::{Capabilities, Support};
@@ -159,13 +159,16 @@ pub(super) async fn try_tokens(
 async fn check_token(client: &bitbucket::Client, field: &str) -> Result<(), Error> {
     match client.check_token().await {
         Ok(_) => Ok(()),
-        Err(bitbucket::Error::InvalidToken { .. }) => Err(Error::Denied(Refusal::new(
-            Reason::AuthenticationFailed,
-            format!(
-                "Bitbucket at {} does not accept the token of spec.bitbucket.{field} (wrong, expired or revoked): put a valid one into the Secret. SonarQube keeps the one it has",
-                client.url()
+        Err(bitbucket::Error::InvalidToken { .. }) => Err(Error::Denied {
+            by: System::Bitbucket,
+            refusal: Refusal::new(
+                Reason::AuthenticationFailed,
+                format!(
+                    "Bitbucket at {} does not accept the token of spec.bitbucket.{field} (wrong, expired or revoked): put a valid one into the Secret. SonarQube keeps the one it has",
+                    client.url()
+                ),
             ),
-        ))),
+        }),
         Err(source) => Err(Error::Bitbucket {
             url: client.url().to_string(),
             source,
@@ -237,13 +240,16 @@ async fn confirmed(sonarqube: &sonarqube::Client) -> Error {
             url: sonarqube.url().to_string(),
             phase: "not settled".to_owned(),
         },
-        Ok(_) => Error::Denied(Refusal::new(
-            Reason::AuthenticationFailed,
-            format!(
-                "SonarQube at {} does not accept the token of spec.sonarqube.tokenSecretRef (wrong, expired or revoked): put a valid user token into the Secret",
-                sonarqube.url()
+        Ok(_) => Error::Denied {
+            by: System::SonarQube,
+            refusal: Refusal::new(
+                Reason::AuthenticationFailed,
+                format!(
+                    "SonarQube at {} does not accept the token of spec.sonarqube.tokenSecretRef (wrong, expired or revoked): put a valid user token into the Secret",
+                    sonarqube.url()
+                ),
             ),
-        )),
+        },
     }
 }
 

@@ -4,14 +4,16 @@ use bindery::crd::{BitbucketConnection, FINALIZER, FORCE_ORPHAN, ProjectBinding}
 use kube::ResourceExt as _;
 use kube::api::DeleteParams;
 use serde_json::json;
+use simulators::bitbucket::Fault;
 
 use super::proxy::Proxy;
-use super::stage::Stage;
+use super::stage::{BITBUCKET_TOKEN, Stage};
 use super::waiting::condition;
 use crate::support::server::{Server, everywhere, on, simulated};
 
 everywhere!(a_configuration_goes_only_if_it_is_ours_and_unused);
 on!([simulated_26_9, simulated_25_1] => a_connection_goes_after_the_bindings_that_need_it);
+on!([simulated_26_9_developer] => an_outage_of_bitbucket_holds_up_nobody_who_leaves);
 simulated!(
     an_outage_holds_up_only_who_has_something_to_delete,
     what_stands_still_can_go_and_leaves_everything,
@@ -109,6 +111,30 @@ async fn an_outage_holds_up_only_who_has_something_to_delete(server: Server) {
     assert_eq!(left, ["PAY:checkout", "PAY:forced", "PAY:ledger"]);
     let bound = stage.sonarqube.bound_to("PAY:ledger");
     assert_eq!(bound.as_deref(), Some("PAY/ledger"), "26.9 cannot unbind");
+}
+
+/// Promise: what is to be undone in SonarQube is undone while Bitbucket is away, or takes our token no more.
+async fn an_outage_of_bitbucket_holds_up_nobody_who_leaves(server: Server) {
+    let stage = Stage::set_with(server, DELETING).await;
+    stage.connection(json!({}));
+    stage.ready_binding("checkout", "Unbind").await;
+    stage.ready_binding("ledger", "DeleteProject").await;
+    let unbound = |slug: &str| stage.sonarqube.bound_to(&format!("PAY:{slug}")).is_none();
+
+    stage.bitbucket.fault(Fault::at("/*").answer(503, "{}"));
+    stage.connection_is("bitbucket", ("Ready", "False")).await;
+    stage.delete_binding("payments", "checkout").await;
+    assert!(unbound("checkout"));
+    stage.bitbucket.clear_faults();
+    stage
+        .bitbucket
+        .world(|world| world.revoke_token(BITBUCKET_TOKEN))
+        .unwrap();
+    stage
+        .connection_reason("bitbucket", "AuthenticationFailed")
+        .await;
+    stage.delete_binding("payments", "ledger").await;
+    assert_eq!(stage.sonarqube.project_keys(), ["PAY:checkout"]);
 }
 
 /// Promise: a connection waits for the bindings that need it, and still serves them while it waits: also after a

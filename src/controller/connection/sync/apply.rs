@@ -3,7 +3,7 @@
 use kube::{Api, ResourceExt as _};
 
 use crate::controller::clock;
-use crate::controller::error::Error;
+use crate::controller::error::{Error, System};
 use crate::controller::event::{Occurred, Occurrence};
 use crate::controller::status::{self, Precondition};
 use crate::crd::{AppliedSecrets, BitbucketConnectionStatus, ConfigurationIntent};
@@ -322,7 +322,10 @@ fn invalid(name: &SettingKey, source: sonarqube::Error, sonarqube: &sonarqube::C
             let message = format!(
                 "SonarQube says that the token of configuration {name} is invalid, though Bitbucket takes it from Bindery: check that both reach the same Bitbucket, and that the token may list users"
             );
-            return Error::Denied(Refusal::new(Reason::ValidationFailed, message));
+            return Error::Denied {
+                by: System::Bitbucket,
+                refusal: Refusal::new(Reason::ValidationFailed, message),
+            };
         }
         BitbucketAnswer::Unreachable
         | BitbucketAnswer::NotFoundOrUnreachable
