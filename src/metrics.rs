@@ -289,8 +289,11 @@ impl Metrics {
             Ended::Gone => "gone",
             Ended::Undecodable => "undecodable",
         };
-        self.pass_time
-            .with(&[&controller], |time| time.observe(elapsed.as_secs_f64()));
+        // What cannot be read has no pass that takes time.
+        if ended != Ended::Undecodable {
+            self.pass_time
+                .with(&[&controller], |time| time.observe(elapsed.as_secs_f64()));
+        }
         self.passes.with(&[&controller, result], Counter::inc);
         if matches!(ended, Ended::Failed | Ended::Terminal) {
             self.errors.with(&[&controller], Counter::inc);
