@@ -53,13 +53,16 @@ use objects::{Objects, Seen};
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// Runs both controllers until told to stop, and lets the passes that are under way come to their end.
+///
+/// # Errors
+/// When a part of it ended before it was told to: what is left would look alive, and do half of the work.
 pub async fn run(
     client: Client,
     settings: Settings,
     metrics: Arc<Metrics>,
     readiness: Readiness,
     stop: CancellationToken,
-) {
+) -> Result<(), EndedEarly> {
     let seen = Seen::default();
     let Kinds {
         connections: (connections, connection_changes),
@@ -90,7 +93,6 @@ pub async fn run(
     tasks.spawn(follow_namespaces(namespaces_writer, shared(), stopping()));
     tasks.spawn(follow_notices(noticed, shared(), stopping()));
     tasks.spawn(counts::keep(shared(), stopping()));
-    tasks.spawn(announce(shared(), readiness, stopping()));
     tasks.spawn(work(
         connection_queue,
         asked.connections,
@@ -105,8 +107,15 @@ pub async fn run(
         stopping(),
         binding::reconcile,
     ));
-    drain(tasks, stop).await;
+    let announced = announce(shared(), readiness, stopping());
+    let ((), ended) = tokio::join!(announced, drain(tasks, &stop));
+    ended
 }
+
+/// A part of the operator ended by itself: a defect, which a new process gets over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a part of the operator ended by itself, which is a defect: please report it with the log")]
+pub struct EndedEarly;
 
 /// The watches of both kinds.
 struct Kinds {
@@ -139,8 +148,10 @@ fn watch(client: &Client, metrics: &Arc<Metrics>, seen: &Seen) -> Kinds {
     }
 }
 
-/// Waits for the tasks, and after the word to stop no longer than a pod has.
-async fn drain(mut tasks: JoinSet<()>, stop: CancellationToken) {
+/// Waits for the tasks, and after the word to stop no longer than a pod has. The first that ends without that word has
+/// all others stopped.
+async fn drain(mut tasks: JoinSet<()>, stop: &CancellationToken) -> Result<(), EndedEarly> {
+    let mut result = Ok(());
     let given_up = async {
         stop.cancelled().await;
         tokio::time::sleep(DRAIN).await;
@@ -150,12 +161,17 @@ async fn drain(mut tasks: JoinSet<()>, stop: CancellationToken) {
             if let Err(error) = ended {
                 tracing::error!(%error, "a task of the operator panicked");
             }
+            if !stop.is_cancelled() {
+                result = Err(EndedEarly);
+                stop.cancel();
+            }
         }
     };
     tokio::select! {
         () = ended => {}
         () = given_up => tracing::warn!("some passes did not end in time and are given up: the next operator goes on"),
     }
+    result
 }
 
 /// The queue of one kind.
@@ -287,4 +303,28 @@ fn received<T: Send>(receiver: UnboundedReceiver<T>) -> impl Stream<Item = T> + 
     futures::stream::unfold(receiver, |mut receiver| async move {
         receiver.recv().await.map(|item| (item, receiver))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_ends_by_itself_takes_the_others_along() {
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(stop.clone().cancelled_owned());
+        tasks.spawn(async { panic!("on purpose") });
+        assert_eq!(drain(tasks, &stop).await, Err(EndedEarly));
+        assert!(stop.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn parts_that_end_when_told_to_are_no_failure() {
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        tasks.spawn(stop.clone().cancelled_owned());
+        stop.cancel();
+        assert_eq!(drain(tasks, &stop).await, Ok(()));
+    }
 }

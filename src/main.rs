@@ -39,26 +39,31 @@ async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
         )
     })?;
     let (metrics, readiness) = (Arc::new(Metrics::default()), Readiness::default());
-    let serving = server::serve(
-        listener,
-        Arc::clone(&metrics),
-        readiness.clone(),
-        stop.clone(),
-    );
-    let working = controller::run(
-        client,
-        arguments.settings(),
-        metrics,
-        readiness,
-        stop.clone(),
-    );
+    // Whatever ends first ends the rest: Kubernetes starts anew what is gone, not what is half alive.
+    let serving = async {
+        let ready = readiness.clone();
+        let served = server::serve(listener, Arc::clone(&metrics), ready, stop.clone()).await;
+        stop.cancel();
+        served.context("failed to serve metrics")
+    };
+    let working = async {
+        let (settings, metrics) = (arguments.settings(), Arc::clone(&metrics));
+        let worked = controller::run(client, settings, metrics, readiness.clone(), stop.clone());
+        let worked = worked.await;
+        stop.cancel();
+        worked.context("failed to run on")
+    };
     let stopping = async {
-        tokio::select! { _ = terminated.recv() => {}, _ = interrupted.recv() => {} }
+        tokio::select! {
+            _ = terminated.recv() => {},
+            _ = interrupted.recv() => {},
+            () = stop.cancelled() => return,
+        }
         tracing::info!("stopping: passes that are under way come to their end");
         stop.cancel();
     };
-    let (served, (), ()) = tokio::join!(serving, working, stopping);
-    served.context("failed to serve metrics")
+    let (served, worked, ()) = tokio::join!(serving, working, stopping);
+    served.and(worked)
 }
 
 #[expect(
