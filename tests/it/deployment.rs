@@ -71,6 +71,34 @@ fn the_image_says_by_a_number_that_it_does_not_run_as_root() {
     assert_eq!(pod["securityContext"].get("runAsUser"), None);
 }
 
+/// Promise: what the image is built from holds every file that the code includes.
+#[test]
+fn the_image_is_built_from_all_that_the_code_includes() {
+    let path = tree::top().join("deploy/Dockerfile.dockerignore");
+    let ignored = std::fs::read_to_string(path).unwrap();
+    let sent: Vec<_> = ignored
+        .lines()
+        .filter_map(|line| line.strip_prefix('!'))
+        .collect();
+    let mut included = 0;
+    for file in tree::rust_files() {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let product = file.starts_with(tree::top().join("src"));
+        for rest in text.split("include_str!(\"").skip(1).filter(|_| product) {
+            let path = file.parent().unwrap().join(rest.split('"').next().unwrap());
+            let path = path.canonicalize().unwrap();
+            let path = path.strip_prefix(tree::top()).unwrap();
+            included += 1;
+            assert!(
+                sent.iter().any(|sent| path.starts_with(sent)),
+                "{} is not sent to docker",
+                path.display()
+            );
+        }
+    }
+    assert!(included > 2, "only {included} includes found");
+}
+
 #[test]
 fn the_pod_writes_nothing_to_its_own_image() {
     let base = documents("deploy");

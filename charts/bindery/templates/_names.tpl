@@ -19,22 +19,27 @@
 app.kubernetes.io/name: bindery
 {{- end }}
 
-{{- define "bindery.labels" -}}
-{{- $ours := dict
+{{/* What no value overrides. */}}
+{{- define "bindery.ownLabels" -}}
+{{- dict
   "app.kubernetes.io/name" "bindery"
   "app.kubernetes.io/instance" .Release.Name
   "app.kubernetes.io/version" .Chart.AppVersion
   "app.kubernetes.io/managed-by" .Release.Service
   "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_")
+  | toYaml
 -}}
-{{- merge $ours .Values.labels | toYaml -}}
+{{- end }}
+
+{{- define "bindery.labels" -}}
+{{- merge (include "bindery.ownLabels" . | fromYaml) .Values.labels | toYaml -}}
 {{- end }}
 
 {{/* The operator's account, as grants name it. */}}
 {{- define "bindery.subject" -}}
 kind: ServiceAccount
-name: {{ include "bindery.serviceAccount" . }}
-namespace: {{ .Release.Namespace }}
+name: {{ include "bindery.serviceAccount" . | quote }}
+namespace: {{ .Release.Namespace | quote }}
 {{- end }}
 
 {{/*

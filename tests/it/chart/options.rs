@@ -21,9 +21,10 @@ const CONNECTIONS: Object = (
 const EVERY_SECRET: Object = ("ClusterRole", "bindery-secrets");
 const MONITOR: Object = ("PodMonitor", "bindery");
 const RULE: Object = ("PrometheusRule", "bindery");
+const POLICY: Object = ("NetworkPolicy", "bindery");
 
 /// A value, where in the pod it shows, and as what.
-const IN_THE_POD: [(&str, &str, &str); 12] = [
+const IN_THE_POD: [(&str, &str, &str); 15] = [
     (
         r#"image.repository="registry.example.com/bindery""#,
         "containers/0/image",
@@ -32,6 +33,11 @@ const IN_THE_POD: [(&str, &str, &str); 12] = [
             env!("CARGO_PKG_VERSION"),
             "\""
         ),
+    ),
+    (
+        r#"image.repository="localhost:5000/bindery",image.tag="next""#,
+        "containers/0/image",
+        r#""localhost:5000/bindery:next""#,
     ),
     (
         r#"image.tag="next""#,
@@ -52,6 +58,17 @@ const IN_THE_POD: [(&str, &str, &str); 12] = [
         r#"image.pullSecrets=["registry"]"#,
         "imagePullSecrets",
         r#"[{"name":"registry"}]"#,
+    ),
+    // Some names look like numbers.
+    (
+        r#"image.pullSecrets=["2024"]"#,
+        "imagePullSecrets",
+        r#"[{"name":"2024"}]"#,
+    ),
+    (
+        r#"hostAliases=[{"ip":"10.0.0.7","hostnames":["bitbucket.example.com"]}]"#,
+        "hostAliases",
+        r#"[{"ip":"10.0.0.7","hostnames":["bitbucket.example.com"]}]"#,
     ),
     (
         r#"operator.listen="[::]:9090""#,
@@ -91,7 +108,7 @@ const IN_THE_POD: [(&str, &str, &str); 12] = [
 ];
 
 /// A value, the object that it shows in, where, and as what.
-const IN_OBJECTS: [(&str, Object, &str, &str); 14] = [
+const IN_OBJECTS: [(&str, Object, &str, &str); 20] = [
     (
         r#"labels.team="build""#,
         DEPLOYMENT,
@@ -159,6 +176,42 @@ const IN_OBJECTS: [(&str, Object, &str, &str); 14] = [
         r#""build""#,
     ),
     (
+        r#"labels.team="all",podMonitor={"enabled":true,"labels":{"team":"build"}}"#,
+        MONITOR,
+        "/metadata/labels/team",
+        r#""build""#,
+    ),
+    (
+        r#"labels.team="all",prometheusRule={"enabled":true,"labels":{"team":"build"}}"#,
+        RULE,
+        "/metadata/labels/team",
+        r#""build""#,
+    ),
+    (
+        r#"grants.namespaces={"2024":{"secrets":["1e3"]}}"#,
+        ("Role", "bindery"),
+        "/metadata/namespace",
+        r#""2024""#,
+    ),
+    (
+        "networkPolicy.enabled=true",
+        POLICY,
+        "/spec",
+        r#"{"podSelector":{"matchLabels":{"app.kubernetes.io/name":"bindery"}},"policyTypes":["Ingress"],"ingress":[{"ports":[{"port":"http"}]}]}"#,
+    ),
+    (
+        r#"networkPolicy={"enabled":true,"from":[{"namespaceSelector":{}}]}"#,
+        POLICY,
+        "/spec/ingress/0/from",
+        r#"[{"namespaceSelector":{}}]"#,
+    ),
+    (
+        r#"serviceAccount.name="2024""#,
+        ("ServiceAccount", "2024"),
+        "/metadata/name",
+        r#""2024""#,
+    ),
+    (
         r#"podMonitor={"enabled":true,"interval":"30s"}"#,
         MONITOR,
         "/spec/podMetricsEndpoints",
@@ -223,7 +276,7 @@ fn objects_that_are_not_wanted_are_not_there() {
             "{values}: {kind} {name}"
         );
     }
-    for (kind, name) in [EVERY_SECRET, MONITOR, RULE, ("Role", "bindery")] {
+    for (kind, name) in [EVERY_SECRET, MONITOR, RULE, POLICY, ("Role", "bindery")] {
         assert!(
             object(&default, kind, name).is_none(),
             "{kind} {name} by default"

@@ -4,7 +4,7 @@ use crate::support::chart::{CHART, manifest};
 use crate::support::parts::helm;
 
 /// Values, and what helm says of them.
-const REFUSED: [(&str, &str); 20] = [
+const REFUSED: [(&str, &str); 26] = [
     ("replicas=2", "additional properties 'replicas'"),
     ("operator.alowHttp=true", "additional properties 'alowHttp'"),
     (r#"operator.allowHttp="yes""#, "/operator/allowHttp"),
@@ -26,12 +26,24 @@ const REFUSED: [(&str, &str); 20] = [
     ),
     (r#"operator.listen="8080""#, "/operator/listen"),
     (r#"operator.listen="0.0.0:8080""#, "/operator/listen"),
+    (r#"operator.listen="127.0.0.1:8080""#, "/operator/listen"),
+    (r#"operator.listen="[::1]:8080""#, "/operator/listen"),
     (r#"operator.logFormat="xml""#, "/operator/logFormat"),
+    (
+        r#"image.repository="registry.example.com/bindery:1.0""#,
+        "/image/repository",
+    ),
     (r#"image.digest="0123""#, "/image/digest"),
     (r#"image.pullPolicy="always""#, "/image/pullPolicy"),
     ("serviceAccount.create=false", "/serviceAccount/name"),
     ("labels.team=7", "/labels/team"),
     ("resources.request={}", "additional properties 'request'"),
+    (
+        r#"hostAliases=[{"ip":"10.0.0.7"}]"#,
+        "missing property 'hostnames'",
+    ),
+    ("networkPolicy.from=[{}]", "/networkPolicy/from/0"),
+    (r#"priorityClassName="a: b""#, "/priorityClassName"),
     (
         "grants.namespaces.platform={}",
         "/grants/namespaces/platform",
@@ -77,7 +89,7 @@ fn no_names_grant_nothing() {
         r#"grants.namespaces={"platform":{"secrets":[],"configMaps":[]}}"#,
     ];
     let manifest = helm(&arguments).unwrap();
-    assert!(manifest.contains("namespace: platform"), "{manifest}");
+    assert!(manifest.contains("namespace: \"platform\""), "{manifest}");
     assert!(!manifest.contains("verbs"), "{manifest}");
 }
 
