@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::tree;
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     "CHANGELOG.md",
     "src/README.md",
@@ -13,6 +13,8 @@ const DOCUMENTS: [&str; 9] = [
     "crds/bitbucket-connection.md",
     "crds/project-binding.md",
     "crds/operator.md",
+    "crds/servers.md",
+    "crds/decoration.md",
     "deploy/README.md",
     "charts/bindery/README.md",
 ];

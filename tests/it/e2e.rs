@@ -20,6 +20,7 @@ mod ownership;
 mod process;
 mod proxy;
 mod quiet;
+mod readme;
 mod refused;
 mod resilience;
 mod rotation;

@@ -1,6 +1,7 @@
 //! What tests of several modules need.
 pub(crate) mod chart;
 pub(crate) mod parts;
+pub(crate) mod readme;
 pub(crate) mod server;
 pub(crate) mod sonarqube;
 pub(crate) mod tls;

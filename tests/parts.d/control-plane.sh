@@ -54,7 +54,7 @@ borrow_from_setup_envtest() {
 
 compile_control_plane() {
     local version=k8s.io/component-base/version began=$SECONDS minor=${kubernetes_version#v1.}
-    need go "Go 1.24 or newer, https://go.dev/dl"
+    need go "Go 1.26 or newer, https://go.dev/dl"
     say "building $* of Kubernetes $kubernetes_version (once; about 5 minutes on 2 cores)"
     mkdir -p "$built.new"
     go build -C "$here/control-plane" -modfile="$kubernetes_module" -trimpath -o "$built.new/" -ldflags "-s -w \

@@ -13,10 +13,15 @@ need() { command -v "$1" >/dev/null || fail "$1 is missing: install $2"; }
 
 export_line() { printf 'export %s=%q\n' "$1" "$2"; }
 
+# provide_directory DIR: one in the cache.
+provide_directory() {
+    { mkdir -p "$1" 2>/dev/null && [[ -w $1 ]]; } || fail "$cache cannot be written to: set BINDERY_CACHE to a directory that can"
+}
+
 # Runs a command while nobody else runs one under the same lock.
 locked() {
     local lock
-    mkdir -p "$cache/locks"
+    provide_directory "$cache/locks"
     exec {lock}>"$cache/locks/$1"
     if ! flock --nonblock "$lock"; then
         say "waiting for another build of $1"
@@ -31,7 +36,7 @@ locked() {
 # Below 32768 the kernel gives none of them to an outgoing connection.
 free_port() {
     local lock
-    mkdir -p "$cache/locks/ports"
+    provide_directory "$cache/locks/ports"
     while :; do
         port=$(shuf --input-range=20000-32000 --head-count=1)
         exec {lock}>"$cache/locks/ports/$port"

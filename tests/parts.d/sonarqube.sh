@@ -72,15 +72,19 @@ sonarqube_opens() {
 
 # Prints a java that a version runs on. A full JDK: the search engine of recent versions needs jdk.attach.
 find_java() {
-    local oldest newest candidate release
+    local oldest newest candidate release wanted
     read -r oldest newest < <(sonarqube_java "$1")
     for candidate in "${JAVA_HOME:-/none}"/bin/java /usr/lib/jvm/*/bin/java "$(command -v java)"; do
         release=$("${as_sonarqube[@]}" "$candidate" --list-modules 2>/dev/null |
             sed -n 's/^jdk\.attach@\([0-9]*\).*/\1/p') || continue
         [[ $release ]] && ((release >= oldest && release <= newest)) && echo "$candidate" && return
     done
-    ((oldest == newest)) || fail "SonarQube $1 needs a JDK of version $oldest or newer (not a JRE): install one, or set JAVA_HOME"
-    fail "SonarQube $1 needs a JDK of version $oldest (not a JRE): install one, or set JAVA_HOME"
+    case $newest in
+        "$oldest") wanted=$oldest ;;
+        99) wanted="$oldest or newer" ;;
+        *) wanted="$oldest to $newest" ;;
+    esac
+    fail "SonarQube $1 needs a JDK of version $wanted (not a JRE): install one, or set JAVA_HOME"
 }
 
 # start_sonarqube NAME VERSION: from the template, so that neither database nor users have to be made.

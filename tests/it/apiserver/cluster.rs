@@ -57,6 +57,7 @@ impl Cluster {
                 .unwrap();
         }
         self.await_published_schema().await;
+        self.parts.discover_anew();
     }
 
     /// `kubectl explain` and server-side apply read the `OpenAPI` document, which follows some moments later.

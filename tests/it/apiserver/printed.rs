@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::binding::binding;
 use super::cluster::{Cluster, Sandbox};
 use super::connection::connection;
-use crate::support::tree;
+use crate::support::readme::{lines, shown};
 
 async fn settled(sandbox: &Sandbox<'_>) {
     sandbox.create(&connection()).await;
@@ -219,16 +219,8 @@ async fn the_samples_are_accepted() {
 #[tokio::test]
 async fn the_readme_shows_what_kubectl_explains() {
     let cluster = Cluster::connect().await;
-    let arguments = ["explain", "pbind.spec.mode"];
+    let explain = shown("kubectl explain");
+    let arguments: Vec<_> = explain.arguments.iter().map(String::as_str).collect();
     let told = cluster.parts.kubectl(&arguments).unwrap();
-    let lines = |text: &str| -> Vec<String> {
-        let lines = text.trim().lines();
-        lines.map(|line| line.trim_end().to_owned()).collect()
-    };
-    let readme = std::fs::read_to_string(tree::top().join("README.md")).unwrap();
-    let (_, shown) = readme
-        .split_once("$ kubectl explain pbind.spec.mode\n")
-        .unwrap();
-    let (shown, _) = shown.split_once("```").unwrap();
-    assert_eq!(lines(shown), lines(&told));
+    assert_eq!(lines(&explain.output), lines(&told));
 }

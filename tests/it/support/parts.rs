@@ -54,10 +54,22 @@ impl Parts {
 
     /// What kubectl prints, or what it complains of.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> Result<String, String> {
-        run(
-            Command::new("kubectl").env("KUBECONFIG", &self.kubeconfig),
-            arguments,
-        )
+        let mut kubectl = Command::new("kubectl");
+        kubectl
+            .env("KUBECONFIG", &self.kubeconfig)
+            .env("KUBECACHEDIR", self.discovered());
+        run(&mut kubectl, arguments)
+    }
+
+    /// What kubectl remembers for ten minutes of the kinds that a server has.
+    fn discovered(&self) -> PathBuf {
+        self.directory.join("kubectl-cache")
+    }
+
+    /// Has kubectl look again which kinds there are: it finds no short name of a kind that is newer than its memory.
+    pub(crate) fn discover_anew(&self) {
+        // It is not there before the first call.
+        let _ = std::fs::remove_dir_all(self.discovered());
     }
 
     /// The same of helm, at the top of the tree.
