@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use bindery::cli::{Cli, Command, RunArguments};
-use bindery::metrics::Metrics;
+use bindery::metrics::{KubernetesCalls, Metrics};
 use bindery::server::{self, Readiness};
 use bindery::{controller, generate, telemetry};
 use clap::Parser;
+use kube::client::ClientBuilder;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -31,14 +32,14 @@ async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let mut terminated = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?;
-    let client = client().await?;
+    let (metrics, readiness) = (Arc::new(Metrics::default()), Readiness::default());
+    let client = client(&metrics).await?;
     let listener = TcpListener::bind(arguments.listen).await.with_context(|| {
         format!(
             "failed to listen on {}: choose another --listen",
             arguments.listen
         )
     })?;
-    let (metrics, readiness) = (Arc::new(Metrics::default()), Readiness::default());
     // Whatever ends first ends the rest: Kubernetes starts anew what is gone, not what is half alive.
     let serving = async {
         let ready = readiness.clone();
@@ -66,14 +67,14 @@ async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     served.and(worked)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where the client is built"
-)]
-async fn client() -> anyhow::Result<kube::Client> {
-    kube::Client::try_default()
+async fn client(metrics: &Arc<Metrics>) -> anyhow::Result<kube::Client> {
+    let config = kube::Config::infer()
         .await
-        .context("failed to find the Kubernetes API: run in a cluster, or set KUBECONFIG")
+        .context("failed to find the Kubernetes API: run in a cluster, or set KUBECONFIG")?;
+    let calls = KubernetesCalls::new(Arc::clone(metrics));
+    let client = ClientBuilder::try_from(config)
+        .context("failed to prepare the client of the Kubernetes API")?;
+    Ok(client.with_layer(&calls).build())
 }
 
 fn print_crds() -> anyhow::Result<()> {

@@ -1,39 +1,24 @@
 //! What can be counted from outside. Labels hold kinds, operations and results: never a name, a URL or a text.
 
 mod declared;
+mod kubernetes;
 mod process;
+mod series;
 
 use std::fmt::Write as _;
-use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::{Family, MetricConstructor};
-use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::http::{Operation, Outcome, Recorder};
 
 pub use declared::{ALL, Declared, Kind};
+pub use kubernetes::KubernetesCalls;
 use process::Process;
-
-/// Names and values of one series.
-type Labels = Vec<(&'static str, String)>;
-type Real = Gauge<f64, AtomicU64>;
-
-/// Series of one metric.
-#[derive(Clone, Debug)]
-struct Series<M, C = fn() -> M> {
-    of: Declared,
-    family: Family<Labels, M, C>,
-}
-
-type Counters = Series<Counter>;
-type Gauges = Series<Real>;
-type Times = Series<Histogram, Seconds>;
+use series::{Counters, Gauges, Real, Register, Times};
 
 /// How a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +46,8 @@ pub(crate) struct Census {
     pub(crate) in_backoff: usize,
     /// For each kind, how long its most overdue object waits.
     pub(crate) oldest_due: Vec<(&'static str, Duration)>,
+    /// When the first of the tokens expires of which that is known, in seconds since 1970, and whose it is.
+    pub(crate) token_expiry: Option<(&'static str, f64)>,
 }
 
 type CensusTaker = Box<dyn Fn() -> Census + Send + Sync>;
@@ -87,7 +74,10 @@ pub struct Metrics {
     watch_restarts: Counters,
     requests: Counters,
     request_time: Times,
-    cpu: Counter<f64, AtomicU64>,
+    under_way: Gauges,
+    kubernetes: Counters,
+    token_expiry: Gauges,
+    cpu: Counter<f64, std::sync::atomic::AtomicU64>,
     memory: Real,
     files: Real,
     started: Real,
@@ -99,63 +89,6 @@ pub struct Metrics {
 impl std::fmt::Debug for Metrics {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Metrics")
-    }
-}
-
-/// Builds histograms of seconds: from a look at the inventory to an import that waits for Bitbucket.
-#[derive(Clone, Debug)]
-struct Seconds;
-
-impl MetricConstructor<Histogram> for Seconds {
-    fn new_metric(&self) -> Histogram {
-        Histogram::new([
-            0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0,
-        ])
-    }
-}
-
-impl<M: Clone, C: MetricConstructor<M>> Series<M, C> {
-    /// The series of these values, in the order of the declared labels.
-    fn with<T>(&self, values: &[&str], act: impl FnOnce(&M) -> T) -> T {
-        debug_assert_eq!(values.len(), self.of.labels.len(), "{}", self.of.name);
-        let labels = self.of.labels.iter().zip(values);
-        let labels = labels.map(|(name, value)| (*name, (*value).to_owned()));
-        act(&self.family.get_or_create(&labels.collect()))
-    }
-}
-
-/// Registers each metric under what was declared of it.
-struct Register(Registry);
-
-impl Register {
-    fn add(&mut self, of: Declared, metric: impl prometheus_client::registry::Metric) {
-        // The registry ends each help with a full stop of its own.
-        let help = of.meaning.trim_end_matches('.');
-        self.0.register(of.name, help, metric);
-    }
-
-    fn counters(&mut self, of: Declared) -> Counters {
-        let family = Family::default();
-        self.add(of, family.clone());
-        Series { of, family }
-    }
-
-    fn gauges(&mut self, of: Declared) -> Gauges {
-        let family = Family::default();
-        self.add(of, family.clone());
-        Series { of, family }
-    }
-
-    fn times(&mut self, of: Declared) -> Times {
-        let family = Family::new_with_constructor(Seconds);
-        self.add(of, family.clone());
-        Series { of, family }
-    }
-
-    fn gauge(&mut self, of: Declared) -> Real {
-        let gauge = Real::default();
-        self.add(of, gauge.clone());
-        gauge
     }
 }
 
@@ -186,6 +119,9 @@ impl Default for Metrics {
             watch_restarts: register.counters(declared::WATCH_RESTARTS),
             requests: register.counters(declared::REQUESTS),
             request_time: register.times(declared::REQUEST_TIME),
+            under_way: register.gauges(declared::UNDER_WAY),
+            kubernetes: register.counters(declared::KUBERNETES),
+            token_expiry: register.gauges(declared::TOKEN_EXPIRY),
             memory: register.gauge(declared::MEMORY),
             files: register.gauge(declared::FILES),
             started: register.gauge(declared::STARTED),
@@ -226,6 +162,7 @@ impl Metrics {
             undecodable,
             in_backoff,
             oldest_due,
+            token_expiry,
         } = census;
         self.objects.family.clear();
         for (kind, ready, reason) in objects {
@@ -241,6 +178,11 @@ impl Metrics {
         for (kind, overdue) in oldest_due {
             self.due
                 .with(&[kind], |seconds| seconds.set(overdue.as_secs_f64()));
+        }
+        self.token_expiry.family.clear();
+        if let Some((system, seconds)) = token_expiry {
+            self.token_expiry
+                .with(&[system], |expiry| expiry.set(*seconds));
         }
     }
 
@@ -343,7 +285,23 @@ impl Drop for UnderWay {
     }
 }
 
+impl Metrics {
+    /// Counts a call to the Kubernetes API: by its answer, or by none.
+    pub(crate) fn asked_kubernetes(&self, method: &str, status: Option<u16>) {
+        let code = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+        self.kubernetes.with(&[&code, method], Counter::inc);
+    }
+}
+
 impl Recorder for Metrics {
+    fn begins(&self, system: &'static str) {
+        self.under_way.with(&[system], Real::inc);
+    }
+
+    fn is_over(&self, system: &'static str) {
+        self.under_way.with(&[system], Real::dec);
+    }
+
     fn record(
         &self,
         system: &'static str,

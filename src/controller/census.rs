@@ -23,7 +23,22 @@ pub(crate) fn take(context: &Context) -> Census {
         &mut census,
     );
     count("ProjectBinding", &context.bindings, context, &mut census);
+    let connections = context.connections.state();
+    let days = connections.iter().filter_map(|guarded| {
+        let status = guarded.0.as_ref().ok()?.status.as_ref()?;
+        midnight(status.token_expiry.as_ref()?.sonarqube.as_ref()?)
+    });
+    census.token_expiry = days
+        .min_by(f64::total_cmp)
+        .map(|first| ("sonarqube", first));
     census
+}
+
+/// The beginning of a day (`2026-12-31`), in seconds since 1970.
+fn midnight(day: &str) -> Option<f64> {
+    let day: jiff::civil::Date = day.parse().ok()?;
+    let midnight = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(midnight.timestamp().as_duration().as_secs_f64())
 }
 
 fn count<K>(
@@ -58,4 +73,15 @@ fn ready(object: &impl Conditioned) -> (String, String) {
         || ("Unknown".to_owned(), String::new()),
         |ready| (ready.status.clone(), ready.reason.clone()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_begins_at_its_midnight() {
+        assert_eq!(midnight("2026-12-31"), Some(1_798_675_200.0));
+        assert_eq!(midnight("soon"), None);
+    }
 }

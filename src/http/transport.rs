@@ -14,7 +14,7 @@ use super::ca::CaBundle;
 use super::call::{Body, Call, Field, Verb};
 use super::failure::{Failure, Problem};
 use super::hosts::{HostPolicy, HostRefusal, Resolver};
-use super::record::{Outcome, Recorder, Unrecorded};
+use super::record::{Outcome, Recorder, UnderWay, Unrecorded};
 use super::redact::Redactor;
 use crate::identity::ServerUrl;
 
@@ -119,6 +119,8 @@ impl Transport {
         let inner = &*self.0;
         inner.redactor.remember(call.tokens());
         let operation = call.operation;
+        let options = &inner.options;
+        let _under_way = UnderWay::begin(&*options.recorder, options.system);
         // The semaphore is never closed; were it, the call would go unlimited.
         let _permit = inner.permits.acquire().await.ok();
         let started = Instant::now();
@@ -129,7 +131,6 @@ impl Transport {
             Err(problem) => Outcome::Failed(problem.label()),
         };
         let elapsed = started.elapsed();
-        let options = &inner.options;
         options
             .recorder
             .record(options.system, operation, outcome, elapsed);

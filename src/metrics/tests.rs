@@ -31,6 +31,9 @@ fn told() -> Metrics {
         Outcome::Status(200),
         second,
     );
+    metrics.begins("sonarqube");
+    metrics.asked_kubernetes("GET", Some(200));
+    metrics.asked_kubernetes("PATCH", None);
     metrics.take_census_by(|| Census {
         objects: vec![
             ("ProjectBinding", "True".to_owned(), "Succeeded".to_owned()),
@@ -39,6 +42,7 @@ fn told() -> Metrics {
         undecodable: vec!["ProjectBinding"],
         in_backoff: 3,
         oldest_due: vec![("ProjectBinding", Duration::from_millis(1500))],
+        token_expiry: Some(("sonarqube", 1_798_675_200.0)),
     });
     drop(metrics.pass_begins("ProjectBinding"));
     metrics
@@ -83,6 +87,10 @@ fn what_happened_is_counted_once_each() {
         "bindery_objects_in_backoff 3.0",
         "bindery_oldest_due_seconds{kind=\"ProjectBinding\"} 1.5",
         "bindery_imports_total{result=\"error\"} 1",
+        "bindery_external_inflight{system=\"sonarqube\"} 1.0",
+        "rest_client_requests_total{code=\"200\",method=\"GET\"} 1",
+        "rest_client_requests_total{code=\"none\",method=\"PATCH\"} 1",
+        "bindery_token_expiry_timestamp_seconds{system=\"sonarqube\"} 1798675200.0",
     ] {
         assert!(
             text.lines().any(|told| told == line),
@@ -111,6 +119,15 @@ fn a_series_of_objects_vanishes_with_the_last_of_them() {
     assert!(metrics.text().contains("\nbindery_objects{"));
     left.store(false, std::sync::atomic::Ordering::SeqCst);
     assert!(!metrics.text().contains("\nbindery_objects{"));
+}
+
+#[test]
+fn a_call_that_is_over_is_under_way_no_more() {
+    let metrics = Metrics::default();
+    metrics.begins("sonarqube");
+    metrics.is_over("sonarqube");
+    let over = "bindery_external_inflight{system=\"sonarqube\"} 0.0";
+    assert!(metrics.text().lines().any(|line| line == over));
 }
 
 /// Promise: an alert on an increase sees the first panic.

@@ -35,6 +35,8 @@ async fn what_happens_is_counted_and_nobody_is_named(server: Server) {
     let ready = r#"bindery_objects{kind="ProjectBinding",ready="True",reason="Succeeded"}"#;
     let denied = r#"bindery_objects{kind="ProjectBinding",ready="False",reason="AccessDenied"}"#;
     stage.measures(ready, 2.0).await;
+    let idle = r#"bindery_external_inflight{system="sonarqube"}"#;
+    stage.measures(idle, 0.0).await;
     stage.measures(denied, 1.0).await;
     stage
         .measures(r#"bindery_imports_total{result="success"}"#, 1.0)

@@ -35,7 +35,12 @@ async fn the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it(serve
     for sample in &samples {
         let (name, value) = sample.rsplit_once(' ').unwrap();
         assert!(value.parse::<f64>().is_ok(), "{sample}");
-        let prefixes = ["bindery_", "controller_runtime_", "process_"];
+        let prefixes = [
+            "bindery_",
+            "controller_runtime_",
+            "process_",
+            "rest_client_",
+        ];
         assert!(
             prefixes.iter().any(|prefix| name.starts_with(prefix)),
             "{sample}"
@@ -48,6 +53,8 @@ async fn the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it(serve
         "bindery_status_writes_total{",
         "controller_runtime_reconcile_total{",
         "controller_runtime_reconcile_time_seconds_count{",
+        "rest_client_requests_total{code=\"200\",method=\"GET\"} ",
+        "rest_client_requests_total{code=\"200\",method=\"PATCH\"} ",
     ] {
         assert!(
             samples.iter().any(|sample| sample.starts_with(name)),
