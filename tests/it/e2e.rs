@@ -22,6 +22,7 @@ mod proxy;
 mod quiet;
 mod refused;
 mod resilience;
+mod restored;
 mod rotation;
 mod sharing;
 mod stage;
