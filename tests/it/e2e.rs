@@ -13,6 +13,7 @@ mod drift;
 mod every_bitbucket;
 mod every_server;
 mod first_binding;
+mod lost_answers;
 mod measured;
 mod observe;
 mod operator;
