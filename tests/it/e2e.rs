@@ -29,6 +29,7 @@ mod sharing;
 mod stage;
 mod starting_up;
 mod tally;
+mod token_hosts;
 mod told;
 mod trust;
 mod waiting;
