@@ -34,3 +34,4 @@ mod told;
 mod trust;
 mod waiting;
 mod way_post;
+mod wrong_connection;
