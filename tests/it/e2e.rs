@@ -32,6 +32,7 @@ mod tally;
 mod token_hosts;
 mod told;
 mod trust;
+mod two_tokens;
 mod waiting;
 mod way_post;
 mod wrong_connection;
