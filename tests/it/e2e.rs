@@ -27,6 +27,7 @@ mod restored;
 mod rotation;
 mod sharing;
 mod stage;
+mod standstill;
 mod starting_up;
 mod tally;
 mod token_hosts;
