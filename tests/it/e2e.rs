@@ -10,6 +10,7 @@ mod crash;
 mod decorated;
 mod deletion;
 mod drift;
+mod ending;
 mod every_bitbucket;
 mod every_server;
 mod first_binding;
