@@ -22,7 +22,8 @@ async fn a_binding_tells_whether_its_pull_requests_are_decorated(server: Server)
     stage
         .binding_is("platform", "checkout", ("Ready", "True"))
         .await;
-    told(&stage, "nothing was analysed", "NotChecked").await;
+    let message = told(&stage, "nothing was analysed", "NotChecked").await;
+    assert!(message.contains("no analysed pull request"), "{message}");
 
     assert!(matches!(analyse(&stage, 'a').await, Decoration::Done));
     let message = told(&stage, "one is decorated", "Succeeded").await;

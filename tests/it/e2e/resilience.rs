@@ -10,7 +10,7 @@ use simulators::bitbucket::Fault;
 
 use super::crash;
 use super::proxy::Proxy;
-use super::stage::{Stage, merge};
+use super::stage::{Stage, install, merge};
 use super::waiting::{condition, says};
 use crate::support::parts::Parts;
 use crate::support::server::{Server, on, simulated};
@@ -77,14 +77,7 @@ impl Drop for NewerDefinition {
         ];
         let _ = parts.kubectl(&[&["patch"], &unread[..], &released].concat());
         let unread = [&["delete"], &unread[..], &["--ignore-not-found"]].concat();
-        let restored = [
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--kustomize",
-            "deploy",
-        ];
-        let ended = [parts.kubectl(&unread), parts.kubectl(&restored)];
+        let ended = [parts.kubectl(&unread), install(&parts)];
         if !std::thread::panicking() {
             for ended in ended {
                 ended.unwrap();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bindery::crd::{BitbucketConnection, ProjectBinding};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::wait::await_condition;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use simulators::bitbucket::{Bitbucket, Permission, Profile, Right};
 use tokio::sync::RwLockWriteGuard;
 
-use super::operator::Operator;
+use super::operator::{LOOPBACK, Operator};
 use crate::support::parts::Parts;
 use crate::support::server::{Server, Turn};
 use crate::support::sonarqube::SonarQube;
@@ -26,7 +27,10 @@ pub(super) const BITBUCKET_TOKEN: &str = "canary-bitbucket-write-token-7f3a";
 /// The longest that anything is waited for, unless a test says otherwise: what takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Two namespaces, a Bitbucket with a few repositories, an empty SonarQube, and an operator.
+/// The namespace of the connection, one that it admits, and one that it does not.
+const NAMESPACES: [&str; 3] = ["platform", "payments", "outsiders"];
+
+/// Three namespaces, a Bitbucket with a few repositories, an empty SonarQube, and an operator.
 pub(super) struct Stage {
     pub(super) operator: Operator,
     pub(super) bitbucket: Bitbucket,
@@ -57,15 +61,8 @@ impl Stage {
         sonarqube.clear();
         let client = client(&parts).await;
         sweep(&client).await;
-        let installed = [
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--kustomize",
-            "deploy",
-        ];
-        parts.kubectl(&installed).unwrap();
-        for namespace in ["platform", "payments", "outsiders"] {
+        install(&parts).unwrap();
+        for namespace in NAMESPACES {
             apply(
                 &parts,
                 &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),
@@ -74,7 +71,7 @@ impl Stage {
         let directory = parts.directory.join(format!("e2e-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let bitbucket = bitbucket(version).await;
-        let operator = Operator::start(&parts, &directory, arguments);
+        let operator = Operator::start(&parts, &directory, &[&LOOPBACK, arguments].concat());
         let stage = Self {
             operator,
             bitbucket,
@@ -98,6 +95,11 @@ impl Stage {
 
     /// Ends the operator by SIGKILL and starts another one.
     pub(super) fn restart_operator(&mut self, arguments: &[&str]) {
+        self.restart_strict_operator(&[&LOOPBACK, arguments].concat());
+    }
+
+    /// The same without what lets it reach servers on loopback.
+    pub(super) fn restart_strict_operator(&mut self, arguments: &[&str]) {
         self.operator.kill();
         self.operator = Operator::start(&self.parts, &self.directory, arguments);
     }
@@ -184,6 +186,17 @@ impl Stage {
     }
 }
 
+/// Applies `deploy/`.
+pub(super) fn install(parts: &Parts) -> Result<String, String> {
+    parts.kubectl(&[
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--kustomize",
+        "deploy",
+    ])
+}
+
 async fn client(parts: &Parts) -> Client {
     let kubeconfig = Kubeconfig::read_from(&parts.kubeconfig).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
@@ -196,6 +209,15 @@ async fn client(parts: &Parts) -> Client {
 async fn sweep(client: &Client) {
     sweep_kind::<ProjectBinding>(client).await;
     sweep_kind::<BitbucketConnection>(client).await;
+    for namespace in NAMESPACES {
+        let is_leaving = |found: &Namespace| found.metadata.deletion_timestamp.is_some();
+        let stays = |found: Option<&Namespace>| found.is_none_or(|found| !is_leaving(found));
+        let api: Api<Namespace> = Api::all(client.clone());
+        // Nothing can be made in one that is leaving.
+        let settled = await_condition(api, namespace, stays);
+        let in_time = tokio::time::timeout(2 * PATIENCE, settled).await;
+        in_time.unwrap().unwrap();
+    }
 }
 
 async fn sweep_kind<K>(client: &Client)

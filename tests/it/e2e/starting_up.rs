@@ -98,10 +98,13 @@ fn reasons_of_the_connection(stage: &Stage) -> (Arc<Mutex<Vec<String>>>, JoinSet
     let connections = watcher(stage.api::<BitbucketConnection>("platform"), only).applied_objects();
     let mut watching = JoinSet::new();
     watching.spawn(connections.for_each(move |connection| {
-        let ready = condition(&connection.unwrap(), "Ready");
-        seen.lock()
-            .unwrap()
-            .extend(ready.and_then(|ready| ready["reason"].as_str().map(str::to_owned)));
+        let reason = match connection {
+            Ok(connection) => condition(&connection, "Ready")
+                .and_then(|ready| ready["reason"].as_str().map(str::to_owned)),
+            // What happened meanwhile is not known: among reasons that are all expected, this one is none.
+            Err(error) => Some(format!("the watch failed: {error}")),
+        };
+        seen.lock().unwrap().extend(reason);
         std::future::ready(())
     }));
     (reasons, watching)

@@ -72,6 +72,24 @@ impl Parts {
         let _ = std::fs::remove_dir_all(self.discovered());
     }
 
+    /// Whether the operator's account may do this: `["get", "secret/token", "--namespace=platform"]`. Anything but a yes
+    /// or a no is no answer.
+    pub(crate) fn operator_may(&self, question: &[&str]) -> bool {
+        let output = Command::new("kubectl")
+            .env("KUBECONFIG", &self.kubeconfig)
+            .args(["auth", "can-i"])
+            .args(question)
+            .args(["--as", "system:serviceaccount:bindery-system:bindery"])
+            .output()
+            .unwrap();
+        let answer = String::from_utf8(output.stdout.clone()).unwrap();
+        match (answer.split_whitespace().next(), output.status.success()) {
+            (Some("yes"), true) => true,
+            (Some("no"), false) => false,
+            _ => panic!("{question:?}: {output:?}"),
+        }
+    }
+
     /// The same of helm, at the top of the tree.
     pub(crate) fn helm(&self, arguments: &[&str]) -> Result<String, String> {
         run(
