@@ -1,6 +1,7 @@
 //! All that a SonarQube server holds.
 
 mod analyses;
+mod days;
 mod people;
 mod projects;
 mod settings;
@@ -13,8 +14,9 @@ use super::{
 };
 pub use analyses::AnalysedPullRequest;
 pub(crate) use analyses::Analysis;
+pub(crate) use days::{day_after, is_date};
 pub(crate) use people::Identity;
-pub use people::{GlobalPermission, Token, User};
+pub use people::{GlobalPermission, Token, TokenKind, User};
 pub use projects::{Binding, Branch, NewCode, Project, ProjectPermission, Visibility};
 pub use settings::{Platform, Setting};
 
@@ -36,6 +38,8 @@ pub struct World {
     pub projects: Vec<Project>,
     /// The server's own settings by key.
     pub properties: BTreeMap<String, String>,
+    /// The day on the server's calendar, as `2027-01-15`: by it tokens expire.
+    pub today: String,
     /// Oldest first.
     analyses: Vec<Analysis>,
     /// How long a restart stays in each of its phases.
@@ -58,6 +62,7 @@ impl World {
             settings: Vec::new(),
             projects: Vec::new(),
             properties: BTreeMap::new(),
+            today: "2027-01-15".to_owned(),
             analyses: Vec::new(),
             restart_step: Duration::from_secs(3),
             course: Course::settled(Phase::Up),
@@ -81,6 +86,10 @@ impl World {
         }
         self.token("admin", "parts", admin_token);
         self.token("bindery", "parts", bindery_token);
+    }
+
+    pub(crate) fn profile(&self) -> Profile {
+        self.profile
     }
 
     /// What the server is doing.

@@ -108,6 +108,40 @@ impl Profile {
         self.is_at_least((10, 0))
     }
 
+    /// `projects/search` knows `projectKeys` since 26.3.
+    pub(crate) const fn knows_project_keys(self) -> bool {
+        self.is_at_least((26, 3))
+    }
+
+    /// How too many values of a parameter are told.
+    pub(crate) const fn can_contain(self) -> &'static str {
+        if self.is_at_least((25, 1)) {
+            "can contain"
+        } else {
+            "can contains"
+        }
+    }
+
+    /// Nobody takes Administer from himself: since 10.0, or at some time before 25.1.
+    pub(crate) const fn keeps_own_administer(self) -> bool {
+        self.is_at_least((10, 0))
+    }
+
+    /// History is purged in a background task of its own since 26.1, or at some time after 25.1.
+    pub(crate) const fn purges_history(self) -> bool {
+        self.is_at_least((26, 1))
+    }
+
+    /// `project-bindings` may be asked for by `repositoryUrl` since 25.9.
+    pub(crate) const fn knows_repository_urls(self) -> bool {
+        self.is_at_least((25, 9))
+    }
+
+    /// The import of a Bitbucket repository imports from whatever platform the setting is of since 25.1.
+    pub(crate) const fn imports_by_platform(self) -> bool {
+        self.is_at_least((25, 1))
+    }
+
     /// Unknown projects are `entities` since 10.0.
     pub(crate) const fn speaks_of_entities(self) -> bool {
         self.is_at_least((10, 0))
