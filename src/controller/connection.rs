@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use kube::{Api, ResourceExt as _};
 
-use crate::crd::{BitbucketConnection, BitbucketConnectionStatus, RECONCILE_REQUESTED_AT};
+use crate::crd::{BitbucketConnection, BitbucketConnectionStatus};
 use crate::plan::verdict::{Aspect, Outcome, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
@@ -27,7 +27,7 @@ use super::error::Error;
 use super::event;
 use super::lifecycle::Lifecycle;
 use super::pass::Next;
-use super::status::{self, Precondition};
+use super::status::{self, Precondition, requested};
 use super::{binding, finalizer};
 
 use pass::Pass;
@@ -184,13 +184,6 @@ pub(crate) async fn credentials_gone(
         Err(Error::Refused(refusal)) => Ok(release::is_gone(refusal.reason, connection, context)),
         Err(error) => Err(error),
     }
-}
-
-fn requested(connection: &BitbucketConnection) -> Option<String> {
-    connection
-        .annotations()
-        .get(RECONCILE_REQUESTED_AT)
-        .map(|value| value.chars().take(256).collect())
 }
 
 /// Differences in one line, for a message.

@@ -200,7 +200,7 @@ impl Triggers {
     }
 }
 
-/// Failures in a row: kube's queue keeps no such count.
+/// Failures in a row that may pass by themselves: kube's queue keeps no such count. 0: it failed otherwise.
 pub(crate) type Failures = PerObject<u32>;
 
 impl Failures {
@@ -214,7 +214,11 @@ impl Failures {
     ) -> Duration {
         let mut counts = self.lock();
         let count = counts.entry(uid.clone()).or_default();
-        *count = count.saturating_add(1);
+        *count = match class {
+            Class::Transient | Class::Bug => count.saturating_add(1),
+            // Who waited for something else begins anew where that is there at last.
+            Class::Waiting | Class::Invalid | Class::Denied => 0,
+        };
         delay(class, *count, interval, seed(uid), at_least)
     }
 
@@ -270,6 +274,21 @@ mod tests {
         due.after(&own, five_minutes);
         due.notice(&own);
         assert_eq!(due.overdue(&own), Duration::ZERO);
+    }
+
+    /// Promise: whoever waited for long, or was wrong for long, is tried again soon when what comes next may pass.
+    #[test]
+    fn only_what_may_pass_by_itself_lengthens_the_pause() {
+        let (failures, own) = (Failures::default(), Uid::new("own"));
+        let minute = Duration::from_mins(1);
+        let pause = |class| failures.pause(&own, class, minute, None);
+        let first = pause(Class::Transient);
+        assert!(pause(Class::Transient) > first);
+        for class in [Class::Waiting, Class::Invalid, Class::Denied] {
+            pause(class);
+            assert!(failures.holds(&own));
+            assert_eq!(pause(Class::Transient), first);
+        }
     }
 
     #[test]

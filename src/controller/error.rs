@@ -138,9 +138,11 @@ impl Error {
         match self {
             Self::NotUp { .. } => true,
             Self::SonarQube { source, .. } => match source {
-                sonarqube::Error::Unauthorized { .. } | sonarqube::Error::UnknownUrl { .. } => true,
+                sonarqube::Error::Unauthorized { .. } => true,
                 sonarqube::Error::Transport(failure) => concerns_the_server(failure),
-                sonarqube::Error::Forbidden { .. }
+                // Of a call that one object needs: a server that starts says so when it is asked.
+                sonarqube::Error::UnknownUrl { .. }
+                | sonarqube::Error::Forbidden { .. }
                 | sonarqube::Error::NotFound { .. }
                 | sonarqube::Error::Rejected { .. } => false,
             },

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
 use kube::runtime::events::{Event, EventType};
 
-use crate::plan::verdict::{Aspect, LONGEST_MESSAGE, State};
+use crate::plan::verdict::{Aspect, State, cut};
 use crate::plan::vocabulary;
 
 use super::context::Context;
@@ -105,7 +105,7 @@ where
         let event = Event {
             type_,
             reason: kind.as_str().to_owned(),
-            note: Some(note.chars().take(LONGEST_MESSAGE).collect()),
+            note: Some(cut(note)),
             action: "Reconcile".to_owned(),
             secondary: None,
         };

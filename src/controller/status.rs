@@ -6,7 +6,7 @@ use kube::{Api, Resource, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::crd::{BitbucketConnection, ProjectBinding};
+use crate::crd::{BitbucketConnection, ProjectBinding, RECONCILE_REQUESTED_AT};
 use crate::plan::Reason;
 use crate::plan::verdict::{Aspect, State, Verdict};
 
@@ -64,6 +64,12 @@ pub(crate) fn is_settled(object: &impl Conditioned) -> bool {
 /// Whether an object waits for a person.
 pub(crate) fn is_stalled(object: &impl Conditioned) -> bool {
     holds(object, Aspect::Stalled)
+}
+
+/// The run-now request that an object carries.
+pub(crate) fn requested(object: &impl Resource) -> Option<String> {
+    let value = object.annotations().get(RECONCILE_REQUESTED_AT);
+    value.map(|value| value.chars().take(256).collect())
 }
 
 /// Whether an object says that it waits for this reason.

@@ -32,6 +32,8 @@ pub struct World {
     pub users: Vec<User>,
     /// Global permissions of the group sonar-users, which everybody is in.
     pub everybody: Vec<GlobalPermission>,
+    /// Whether new projects are private, and the default permission template lets nobody browse them.
+    pub hides_new_projects: bool,
     /// DevOps platform settings, in the order in which they were made.
     pub settings: Vec<Setting>,
     /// All projects.
@@ -59,6 +61,7 @@ impl World {
             ),
             users: Vec::new(),
             everybody: vec![GlobalPermission::Provisioning, GlobalPermission::Scan],
+            hides_new_projects: false,
             settings: Vec::new(),
             projects: Vec::new(),
             properties: BTreeMap::new(),
