@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use bindery::cli::{Cli, Command, RunArguments};
@@ -61,14 +62,18 @@ async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     served.context("failed to serve metrics")
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place where the client is built"
-)]
+/// How long the Kubernetes API may be silent while something is read from it, a watch included: longer than a watch that
+/// has nothing to tell. Without it a connection that is half open holds up whoever reads from it for ever.
+const LONGEST_SILENCE: Duration = Duration::from_secs(90);
+
 async fn client() -> anyhow::Result<kube::Client> {
-    kube::Client::try_default()
+    let mut config = kube::Config::infer()
         .await
-        .context("failed to find the Kubernetes API: run in a cluster, or set KUBECONFIG")
+        .context("failed to find the Kubernetes API: run in a cluster, or set KUBECONFIG")?;
+    config.read_timeout = Some(LONGEST_SILENCE);
+    // Counted from when a call is sent, not from when its connection was used last.
+    config.reset_reader_on_write = true;
+    kube::Client::try_from(config).context("failed to prepare calls to the Kubernetes API")
 }
 
 fn print_crds() -> anyhow::Result<()> {
