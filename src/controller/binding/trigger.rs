@@ -10,6 +10,7 @@ use crate::inventory::Changes;
 use crate::plan::Reason;
 
 use super::validate::connection_of;
+use super::{dereference, validate};
 
 /// Every binding of a connection.
 pub(crate) fn all(connection: &BitbucketConnection, context: &Context) {
@@ -42,10 +43,14 @@ pub(crate) fn waiting_for_a_claim(connection: &BitbucketConnection, context: &Co
     });
 }
 
-/// `namespace/name` of the bindings whose own deletion needs the connection.
+/// `namespace/name` of the bindings whose own deletion needs the connection: those that it has accepted, and still admits.
 pub(crate) fn protected(connection: &BitbucketConnection, context: &Context) -> Vec<String> {
     let mut names: Vec<_> = bindings_of(connection, context)
-        .filter(finalizer::is_set)
+        .filter(|binding| {
+            finalizer::is_set(binding)
+                && validate::may_be_accepted_by(binding, connection)
+                && dereference::is_admitted(binding, context)
+        })
         .map(|binding| {
             format!(
                 "{}/{}",
