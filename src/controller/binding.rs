@@ -21,6 +21,7 @@ use crate::plan::binding::{BindingState, Desired, Observed, Plan, Record, Rights
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube;
 
+use super::bulkhead;
 use super::claims::{held_for, uid};
 use super::clock;
 use super::connection::interval;
@@ -84,6 +85,9 @@ pub(crate) async fn reconcile(
             .settled(connection, &view, (&api, &context))
             .await;
     }
+    let Some(_place) = context.bulkheads.enter(&uid(&**connection)) else {
+        return Ok(Next::Later(bulkhead::pause(&uid(&*binding))));
+    };
     // Something is to be done, and the watch may lag behind our own last write: go by the object itself.
     match api.get_opt(&binding.name_any()).await {
         Ok(Some(fresh))

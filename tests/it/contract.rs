@@ -7,6 +7,7 @@ mod scripted;
 mod sonarqube;
 mod sonarqube_answers;
 mod sonarqube_projects;
+mod strangers;
 mod tls;
 mod transport;
 mod twin;

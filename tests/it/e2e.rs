@@ -3,9 +3,11 @@
 
 mod access;
 mod already_there;
+mod bulkhead;
 mod canary;
 mod chart;
 mod chosen_keys;
+mod configurations;
 mod crash;
 mod decorated;
 mod deletion;
@@ -13,6 +15,7 @@ mod drift;
 mod every_bitbucket;
 mod every_server;
 mod first_binding;
+mod leaving;
 mod measured;
 mod observe;
 mod operator;
