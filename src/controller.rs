@@ -4,6 +4,7 @@
 //! what was found on the servers.
 
 mod binding;
+mod bulkhead;
 mod census;
 mod claims;
 mod clock;

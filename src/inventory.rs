@@ -91,6 +91,14 @@ pub enum SweepError {
     Bitbucket(#[source] bitbucket::Error),
 }
 
+impl SweepError {
+    /// Whether a listing changes faster than it can be read.
+    #[must_use]
+    pub fn is_unsteady(&self) -> bool {
+        matches!(self, Self::SonarQube(error) if error.is_unsteady())
+    }
+}
+
 impl Inventory {
     /// Lists everything: one call for 500 projects, one for 500 bindings, one for up to 1,000 repositories, and one count;
     /// where pull requests are analysed one more for up to 1,000 repositories that may be written to. Without a listing of

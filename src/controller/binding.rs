@@ -20,6 +20,7 @@ use crate::plan::binding::{Desired, Plan, plan};
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube;
 
+use super::bulkhead;
 use super::claims::uid;
 use super::context::Context;
 use super::error::Error;
@@ -102,6 +103,9 @@ async fn work(
     if is_at_rest(&report.binding, reference, view) {
         return Ok(Ended::Settled(Arc::clone(view)));
     }
+    let Some(_place) = context.bulkheads.enter(&uid(&*reference.connection)) else {
+        return Ok(Ended::Crowded(bulkhead::pause(&uid(&report.binding))));
+    };
     // Something is to be done, and the watch may lag behind our own last write: go by the object itself.
     match api.get_opt(&report.binding.name_any()).await {
         Ok(Some(fresh))

@@ -9,6 +9,7 @@ mod pass;
 mod release;
 mod remotes;
 mod report;
+mod settings;
 mod sync;
 
 use std::sync::Arc;
@@ -94,7 +95,8 @@ async fn converge(
     if let Err(error) = &result {
         memory.health = None;
         let sessions = &context.sessions;
-        let is_news = if error.is_trouble_of_bitbucket() {
+        // Whatever else is wrong: undoing needs SonarQube alone.
+        let is_news = if pass.has_ground && !error.is_outage_of_sonarqube() {
             sessions.close_to_staying(&own, error.refusal())
         } else {
             sessions.close(&own, error.refusal())
@@ -117,8 +119,11 @@ async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result
     let mut memory = context.memories.take(&own);
     let mut pass = Pass::new(connection.clone(), context);
     let result = pass.serve_on(&mut memory).await;
-    if result.is_err() {
+    if let Err(error) = &result {
         memory.health = None;
+        if context.sessions.close_if_shut(&own, error.refusal()) {
+            binding::trigger::all(connection, context);
+        }
     }
     context.memories.put(&own, memory);
     result
@@ -174,12 +179,12 @@ async fn write(
     Ok(())
 }
 
-/// Whether a Secret that a connection needs is confirmed gone, by a live read.
+/// Whether the Secret without which nothing can be undone, SonarQube's, is confirmed gone, by a live read.
 pub(crate) async fn credentials_gone(
     connection: &BitbucketConnection,
     context: &Context,
 ) -> Result<bool, Error> {
-    match credentials::read(connection, context).await {
+    match credentials::token_of_sonarqube(connection, context).await {
         Ok(_) => Ok(false),
         Err(Error::Refused(refusal)) => Ok(release::is_gone(refusal.reason, connection, context)),
         Err(error) => Err(error),

@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::plan::{Class, delay};
 
 use super::binding::decoration::Outcomes;
+use super::bulkhead::Bulkheads;
 use super::claims::{Claims, uid};
 use super::connection::memory::Memories;
 use super::objects::Seen;
@@ -70,6 +71,7 @@ pub(crate) struct Context {
     /// What became of the latest pull requests.
     pub(crate) decorations: Outcomes,
     pub(crate) claims: Claims,
+    pub(crate) bulkheads: Bulkheads,
     pub(crate) watches: Watches,
     pub(crate) failures: Failures,
     pub(crate) due: Due,
@@ -111,6 +113,7 @@ impl Context {
             controller: "bindery.dev/operator".to_owned(),
             instance: None,
         };
+        let bulkheads = Bulkheads::new(settings.concurrency);
         let context = Self {
             events: Recorder::new(client.clone(), reporter),
             client,
@@ -123,6 +126,7 @@ impl Context {
             memories: Memories::default(),
             decorations: Outcomes::default(),
             claims: Claims::default(),
+            bulkheads,
             watches: Watches::default(),
             failures: Failures::default(),
             due: Due::default(),
@@ -150,6 +154,15 @@ impl Context {
         self.due.keep_only(&present);
         self.decorations.keep_only(&present);
         self.claims.keep_only(&present);
+        self.bulkheads.keep_only(&present);
+        self.sessions.keep_only(&present);
+        self.memories.keep_only(&present);
+        let connections = self.connections.state();
+        let places = connections.iter().map(|connection| {
+            let namespace = connection.namespace().unwrap_or_default();
+            (namespace, connection.name_any())
+        });
+        self.watches.keep_only(&places.collect());
     }
 
     fn notice<K>(&self, store: &Store<DeserializeGuard<K>>, present: &mut HashSet<Uid>)

@@ -29,6 +29,8 @@ vocabulary! {
         Created,
         /// Something that differed was made equal again.
         DriftCorrected,
+        /// Something was changed as a new spec asks for.
+        Changed,
         /// A rotated token was given to SonarQube.
         CredentialsRotated,
         /// A project was deleted.
@@ -115,6 +117,7 @@ where
             Occurred::Imported
             | Occurred::Bound
             | Occurred::Created
+            | Occurred::Changed
             | Occurred::CredentialsRotated
             | Occurred::ProjectDeleted
             | Occurred::Unbound

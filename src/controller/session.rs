@@ -3,7 +3,7 @@
 //! A binding never reads a Secret and never finds out by itself that a server is down: the connection's pass
 //! opens the session, and closes it while something of the connection is not right.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::identity::{ServerId, SettingId, SettingKey, Uid};
@@ -154,9 +154,21 @@ impl Sessions {
         is_news
     }
 
+    /// The same of a connection that is on its way out: what still serves the bindings goes on. Returns whether nothing
+    /// was known of it before.
+    pub(crate) fn close_if_shut(&self, connection: &Uid, why: Refusal) -> bool {
+        let is_open = matches!(self.of(connection), Some(Session::Open(_)));
+        !is_open && self.close_to_staying(connection, why)
+    }
+
     /// Forgets a connection that is gone.
     pub(crate) fn forget(&self, connection: &Uid) {
         self.lock().remove(connection);
+    }
+
+    /// Forgets all connections but these: one that lost its finalizer to somebody else has no last pass.
+    pub(crate) fn keep_only(&self, connections: &HashSet<Uid>) {
+        self.lock().retain(|uid, _| connections.contains(uid));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Uid, Session>> {
@@ -215,5 +227,21 @@ mod tests {
         assert!(sessions.close(&own, closed()));
         assert!(!sessions.close(&own, closed()));
         assert!(sessions.open(&own, view(Way::PutBoundProject, "two")));
+    }
+
+    #[test]
+    fn a_session_of_what_is_deleted_is_closed_only_where_it_serves_nobody() {
+        let (sessions, own) = (Sessions::default(), Uid::new("connection"));
+        let why = |text: &str| Refusal::new(crate::plan::Reason::Timeout, text);
+        let told = || match sessions.of(&own) {
+            Some(Session::Closed { why, .. }) => why.message,
+            Some(Session::Open(_)) | None => String::new(),
+        };
+        assert!(sessions.close_if_shut(&own, why("first")), "news");
+        assert!(!sessions.close_if_shut(&own, why("second")));
+        assert_eq!(told(), "second");
+        sessions.open(&own, view(Way::PutBoundProject, "one"));
+        assert!(!sessions.close_if_shut(&own, why("third")));
+        assert!(matches!(sessions.of(&own), Some(Session::Open(_))));
     }
 }

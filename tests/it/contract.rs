@@ -10,6 +10,7 @@ mod sonarqube_answers;
 mod sonarqube_bindings;
 mod sonarqube_projects;
 mod sonarqube_refusals;
+mod strangers;
 mod tls;
 mod transport;
 mod twin;

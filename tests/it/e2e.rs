@@ -3,9 +3,11 @@
 
 mod access;
 mod already_there;
+mod bulkhead;
 mod canary;
 mod chart;
 mod chosen_keys;
+mod configurations;
 mod crash;
 mod decorated;
 mod deletion;
@@ -15,6 +17,7 @@ mod every_bitbucket;
 mod every_server;
 mod first_binding;
 mod hidden;
+mod leaving;
 mod lost_answers;
 mod measured;
 mod observe;

@@ -84,6 +84,14 @@ pub(crate) fn admits(binding: &ProjectBinding, key: &ProjectKey, context: &Conte
         .is_some_and(|reference| repository.is_ok_and(|path| reference.access.admits(&path, key)))
 }
 
+/// Whether the connection of a binding admits it with the key that it holds or wants.
+pub(crate) fn is_admitted(binding: &ProjectBinding, context: &Context) -> bool {
+    let held = validate::record(binding).accepted;
+    let key = held.map(|accepted| accepted.key);
+    let key = key.or_else(|| validate::wanted_key(binding));
+    key.is_some_and(|key| admits(binding, &key, context))
+}
+
 /// What the connection admits for the binding's namespace; `None`: nothing at all.
 fn access(
     connection: &BitbucketConnection,

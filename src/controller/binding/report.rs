@@ -1,6 +1,7 @@
 //! What a pass over a binding says in its status and its events.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::{Api, ResourceExt as _};
 
@@ -35,6 +36,8 @@ pub(super) enum Ended {
     Suspended,
     /// Nothing is known, and nothing is said: something else triggers the next pass.
     Untold,
+    /// Too many passes of this connection's bindings are under way: this one comes back after the pause.
+    Crowded(Duration),
     /// The object is gone, or about to.
     Gone,
 }
@@ -130,6 +133,7 @@ impl Report {
             Ok(Ended::Settled(view)) => self.settled(&view, api, context).await?,
             Ok(Ended::Suspended) => self.suspended(api, context).await?,
             Ok(Ended::Untold) => {}
+            Ok(Ended::Crowded(pause)) => return Ok(Next::Later(pause)),
             Ok(Ended::Gone) => return Ok(Next::Gone),
             Err(error) => {
                 let own = self.accepted().is_none().then(|| uid(&self.binding));

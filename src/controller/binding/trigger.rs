@@ -13,6 +13,7 @@ use crate::inventory::Changes;
 use crate::plan::Reason;
 
 use super::validate::connection_of;
+use super::{dereference, validate};
 
 /// Every binding of a connection.
 pub(crate) fn all(connection: &BitbucketConnection, context: &Context) {
@@ -45,9 +46,14 @@ pub(crate) fn waiting_for_a_claim(connection: &BitbucketConnection, context: &Co
     });
 }
 
-/// `namespace/name` of the bindings whose own deletion needs the connection.
+/// `namespace/name` of the bindings whose own deletion needs the connection: those that it has accepted, and still admits.
 pub(crate) fn protected(connection: &BitbucketConnection, context: &Context) -> Vec<String> {
-    let mut names: Vec<_> = those(connection, context, finalizer::is_set)
+    let in_need = |binding: &ProjectBinding| {
+        finalizer::is_set(binding)
+            && validate::may_be_accepted_by(binding, connection)
+            && dereference::is_admitted(binding, context)
+    };
+    let mut names: Vec<_> = those(connection, context, in_need)
         .map(|binding| {
             format!(
                 "{}/{}",

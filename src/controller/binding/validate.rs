@@ -83,6 +83,18 @@ pub(super) fn desired(
     })
 }
 
+/// Whether a binding holds a project for all that is known through this very connection: the first pass that came to its
+/// end has written which one it is.
+pub(super) fn may_be_accepted_by(
+    binding: &ProjectBinding,
+    connection: &BitbucketConnection,
+) -> bool {
+    let status = binding.status.as_ref();
+    let holds = status.is_some_and(|status| status.sonarqube_project.is_some());
+    let by = status.and_then(|status| status.connection.as_ref());
+    holds && by.is_none_or(|by| Some(&by.uid) == connection.metadata.uid.as_ref())
+}
+
 /// Whether this very connection has accepted the binding: another one under its name is to accept it anew.
 fn is_accepted_by(binding: &ProjectBinding, connection: &BitbucketConnection) -> bool {
     let by = binding

@@ -1,7 +1,7 @@
 //! What this process remembers of a connection between two passes. Nothing here is needed for correctness:
 //! a restart costs one validation and one sweep.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
@@ -24,6 +24,8 @@ pub(super) struct Memory {
     pub(super) remotes: Option<Remotes>,
     pub(super) health: Option<Health>,
     pub(super) probed: Option<Probed>,
+    /// What was asked for when it was probed last.
+    pub(super) probed_for: Request,
     pub(super) validated: Option<Validated>,
     /// The very tokens that were pushed: equal bytes in a new version of the Secret are not pushed again.
     pub(super) pushed: Pushed,
@@ -71,16 +73,22 @@ impl Memories {
         }
     }
 
-    /// Makes the next pass check both servers.
+    /// Makes the next pass check both servers, and what they can do.
     pub(crate) fn doubt(&self, connection: &Uid) {
         if let Some(memory) = self.lock().get_mut(connection) {
             memory.health = None;
+            memory.probed = None;
         }
     }
 
     /// Forgets a connection that is gone.
     pub(super) fn forget(&self, connection: &Uid) {
         self.lock().remove(connection);
+    }
+
+    /// Forgets all connections but these, and their tokens.
+    pub(crate) fn keep_only(&self, connections: &HashSet<Uid>) {
+        self.lock().retain(|uid, _| connections.contains(uid));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Uid, Memory>> {

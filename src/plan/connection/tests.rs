@@ -65,7 +65,8 @@ fn observed(settings: Vec<Setting>) -> Observed {
         settings,
         several: Support::Missing,
         bound_through_namesake: None,
-        server_base_url: BaseUrl::NotRead,
+        server_base_url: BaseUrl::Unset,
+        base_url_holder: None,
         claimed_by: None,
         token: TokenState::Applied,
         import_token: TokenState::Applied,
@@ -192,6 +193,25 @@ fn a_configuration_of_another_platform_is_never_taken() {
         ..desired()
     };
     assert_eq!(refused(plan(&always, &world)), Reason::AdoptionRefused);
+}
+
+/// Before 10.5 its id is that of the one that was ours: both are made of the key.
+#[test]
+fn a_configuration_of_another_platform_is_not_ours_whatever_its_id() {
+    let mut world = observed(same());
+    world.settings[0].platform = Platform::Other;
+    world.token = TokenState::ToPush;
+    assert_eq!(refused(plan(&keeping(), &world)), Reason::AdoptionRefused);
+    world.several = Support::Offered;
+    let renamed = Desired {
+        name: key("renamed"),
+        ..keeping()
+    };
+    let steps = [
+        Step::RecordIntent(key("renamed")),
+        Step::Create(key("renamed"), url("https://bitbucket.example.com")),
+    ];
+    assert_eq!(plan(&renamed, &world), Plan::Steps(steps.to_vec()));
 }
 
 #[test]
@@ -330,6 +350,49 @@ fn the_base_url_is_kept_when_declared_and_left_alone_when_not() {
 }
 
 #[test]
+fn of_two_base_urls_for_one_server_the_first_is_kept() {
+    let declaring = |management| Desired {
+        server_base_url: Some(url("https://sq.example.com")),
+        management,
+        ..keeping()
+    };
+    let held_as = |held: &str| {
+        let mut world = observed(same());
+        world.base_url_holder = Some(BaseUrlHolder {
+            name: "team/first".to_owned(),
+            url: held.to_owned(),
+        });
+        world
+    };
+    let Plan::Refused(refusal) = plan(
+        &declaring(Management::Full),
+        &held_as("https://other.example.com"),
+    ) else {
+        panic!("it was set")
+    };
+    assert_eq!(refusal.reason, Reason::AlreadyManaged);
+    for word in ["team/first", "spec.sonarqube.serverBaseURL"] {
+        assert!(refusal.message.contains(word), "{}", refusal.message);
+    }
+    assert!(matches!(
+        plan(
+            &declaring(Management::Observe),
+            &held_as("https://other.example.com")
+        ),
+        Plan::Differs(_)
+    ));
+    assert!(matches!(
+        plan(
+            &declaring(Management::Full),
+            &held_as("https://sq.example.com/")
+        ),
+        Plan::Steps(_)
+    ));
+    let silent = plan(&keeping(), &held_as("https://other.example.com"));
+    assert_eq!(silent, Plan::Settled);
+}
+
+#[test]
 fn a_configuration_goes_only_if_we_made_it_and_nothing_is_bound_through_it() {
     let uid = Uid::new(OURS);
     let record = keeping().record;
@@ -341,6 +404,7 @@ fn a_configuration_goes_only_if_we_made_it_and_nothing_is_bound_through_it() {
         server: &server,
         settings: &settings,
         bound,
+        claimed_by_other: false,
     };
     let swapped = ConnectionReleaseFacts {
         server: &other,
@@ -352,6 +416,19 @@ fn a_configuration_goes_only_if_we_made_it_and_nothing_is_bound_through_it() {
         ConnectionRelease::Delete(key("bitbucket"))
     );
     assert_eq!(release(&here(2)), ConnectionRelease::Keep(Kept::InUse(2)));
+    let taken = ConnectionReleaseFacts {
+        claimed_by_other: true,
+        ..here(0)
+    };
+    assert_eq!(release(&taken), ConnectionRelease::Keep(Kept::Taken));
+    let mut others = same();
+    others[0].platform = Platform::Other;
+    let another_platform = ConnectionReleaseFacts {
+        settings: &others,
+        ..here(0)
+    };
+    let kept = ConnectionRelease::Keep(Kept::NotOurs);
+    assert_eq!(release(&another_platform), kept);
     let adopted = record.clone().map(|record| Recorded {
         created_by: None,
         ..record

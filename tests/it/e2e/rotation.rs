@@ -16,6 +16,7 @@ everywhere!(a_rotation_costs_five_calls_and_touches_no_binding);
 on!([simulated_26_9, simulated_25_1] => a_new_sonarqube_token_is_used_at_once);
 
 on!([simulated_26_9] => what_stands_around_a_token_is_left_out_and_told);
+on!([simulated_26_9, real_26_9, simulated_25_1] => a_token_that_was_changed_in_sonarqube_by_hand_is_set_back);
 
 const NEW_TOKEN: &str = "canary+second/bitbucket=token-91c2";
 const BAD_TOKEN: &str = "canary+bad/bitbucket=token-55e0";
@@ -90,6 +91,30 @@ async fn what_stands_around_a_token_is_left_out_and_told(server: Server) {
     stage.secret("bitbucket-token", BITBUCKET_TOKEN);
     let tidy = |connection: &BitbucketConnection| advice(connection).is_empty();
     stage.until("platform", "bitbucket", tidy).await;
+}
+
+/// Promise: nobody can read which token SonarQube has, so it is tried once an interval; one that does not work is set back.
+async fn a_token_that_was_changed_in_sonarqube_by_hand_is_set_back(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let url = stage.sonarqube.settings()[0]["url"].clone();
+    let edit = [
+        ("key", "bitbucket"),
+        ("url", url.as_str().unwrap()),
+        ("personalAccessToken", BAD_TOKEN),
+    ];
+    let edited = stage
+        .sonarqube
+        .post("api/alm_settings/update_bitbucket", &edit);
+    assert_eq!(edited, Value::Null);
+    let is_set_back = || {
+        let key = [("key", "bitbucket")];
+        let validated = stage.sonarqube.get("api/alm_settings/validate", &key);
+        validated == Value::Null
+    };
+    stage.eventually("it works again", is_set_back).await;
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
 }
 
 /// Promise: SonarQube's token is rotated in the same way, and one that was revoked is named as such.

@@ -117,6 +117,15 @@ impl Stage {
         }));
     }
 
+    /// Sees to it that there is no Secret of this name in `platform`.
+    pub(super) fn forget_secret(&self, name: &str) {
+        let delete = ["delete", "secret", name, "-n", "platform"];
+        let always = ["--ignore-not-found"];
+        self.parts
+            .kubectl(&[&delete[..], &always].concat())
+            .unwrap();
+    }
+
     /// Lets the operator read these Secrets of `platform`, and no others.
     pub(super) fn grant(&self, secrets: &[&str]) {
         self.apply(&json!({

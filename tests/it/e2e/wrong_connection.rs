@@ -6,7 +6,7 @@ use std::time::Duration;
 use bindery::crd::BitbucketConnection;
 use kube::ResourceExt as _;
 use serde_json::{Value, json};
-use simulators::bitbucket::{Caller, Effect, Fault, SIGN_ON_PAGE};
+use simulators::bitbucket::{Caller, Effect, Fault, SIGN_ON_PAGE, Scripted};
 use simulators::sonarqube::Phase;
 use tokio::net::TcpListener;
 
@@ -192,11 +192,10 @@ async fn assert_adopts_when_allowed(stage: &Stage) {
 /// A server that says how long to leave it alone is left alone.
 async fn assert_calls_as_rarely_as_asked(stage: &Stage) {
     let busy = Fault::at("application-properties").caller(Caller::Bindery);
-    stage.bitbucket.fault(busy.effect(Effect::Answer {
-        status: 429,
-        body: String::new(),
+    stage.bitbucket.fault(busy.effect(Effect::Answer(Scripted {
         headers: vec![("retry-after".to_owned(), "6".to_owned())],
-    }));
+        ..Scripted::new(429, "")
+    })));
     stage.look_now("busy").await;
     told(stage, "bitbucket", TIME, "RateLimited").await;
     stage.bitbucket.clear_calls();

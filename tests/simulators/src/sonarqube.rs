@@ -140,6 +140,14 @@ impl SonarQube {
         act(&mut self.shared.lock().world)
     }
 
+    /// Makes the server another edition of the same version, as a licence does.
+    pub fn become_edition(&self, edition: Edition) {
+        let mut simulation = self.shared.lock();
+        simulation.profile.edition = edition;
+        let profile = simulation.profile;
+        simulation.world.profile = profile;
+    }
+
     /// Lets requests fail.
     pub fn fault(&self, fault: Fault) {
         self.shared.lock().traffic.faults.add(fault);

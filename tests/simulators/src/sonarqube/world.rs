@@ -47,7 +47,7 @@ pub struct World {
     /// How long a restart stays in each of its phases.
     pub restart_step: Duration,
     course: Course,
-    profile: Profile,
+    pub(super) profile: Profile,
     last_id: u64,
 }
 
