@@ -7,7 +7,7 @@ use simulators::sonarqube::{Effect, Fault, Outcome};
 use super::stage::Stage;
 use crate::support::server::{Server, on};
 
-on!([simulated_9_9, simulated_9_9_developer, simulated_26_9_developer] => no_lost_answer_makes_a_second_project);
+on!([simulated_9_9, simulated_26_9_developer] => no_lost_answer_makes_a_second_project);
 
 /// Promise: whichever call to SonarQube was done and not answered, there is one project, under our key, and remembered
 /// as ours.

@@ -8,9 +8,9 @@ use simulators::bitbucket::{Caller, Credential, Permission};
 
 use super::stage::{BITBUCKET_TOKEN, Stage};
 use super::tally::Tally;
-use crate::support::server::{Server, on};
+use crate::support::server::{Server, simulated};
 
-on!([simulated_26_9, simulated_25_1] => each_of_two_tokens_does_its_own_work_and_is_rotated_alone);
+simulated!(each_of_two_tokens_does_its_own_work_and_is_rotated_alone);
 
 const READ_TOKEN: &str = "canary-bitbucket-read-token-2b8e";
 const SECOND_READ_TOKEN: &str = "canary-bitbucket-read-token-c41d";
