@@ -173,8 +173,8 @@ async fn write(
         bindings: None,
         ..after
     };
-    status::write(api, connection, &written, Precondition::None).await?;
-    context.metrics.status_written("BitbucketConnection");
+    let place = (api, &*context.metrics);
+    status::write(place, connection, &written, Precondition::None).await?;
     event::publish(connection, transition.as_slice(), context).await;
     Ok(())
 }

@@ -24,6 +24,7 @@ fn told() -> Metrics {
     metrics.adopted("ProjectBinding");
     metrics.corrected("BitbucketConnection");
     metrics.status_written("ProjectBinding");
+    metrics.became_ready("ProjectBinding", second);
     metrics.watch_restarted("ProjectBinding");
     metrics.record(
         "sonarqube",

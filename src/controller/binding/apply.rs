@@ -143,9 +143,9 @@ impl Work<'_> {
             (project.id, project.created_by, project.bound_by) = (None, None, None);
         }
         // The report goes on from what is stored now: a withdrawn intent is to be seen to differ.
+        let place = (self.api, &*self.context.metrics);
         self.report.binding =
-            status::write(self.api, binding, &status, Precondition::Unchanged).await?;
-        self.context.metrics.status_written("ProjectBinding");
+            status::write(place, binding, &status, Precondition::Unchanged).await?;
         self.report.intent = Some(intent);
         Ok(())
     }

@@ -267,8 +267,8 @@ impl Report {
         event::publish(&self.binding, &self.occurrences, context).await;
         let before = self.binding.status.clone().unwrap_or_default();
         if status != before {
-            status::write(api, &self.binding, &status, self.precondition).await?;
-            context.metrics.status_written("ProjectBinding");
+            let place = (api, &*context.metrics);
+            status::write(place, &self.binding, &status, self.precondition).await?;
         }
         let transition = event::transition(&before.conditions, &status.conditions);
         event::publish(&self.binding, transition.as_slice(), context).await;

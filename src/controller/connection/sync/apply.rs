@@ -101,9 +101,9 @@ impl Sync<'_> {
         };
         let namespace = self.connection.namespace().unwrap_or_default();
         let api = Api::namespaced(self.context.client.clone(), &namespace);
+        let place = (&api, &*self.context.metrics);
         let written =
-            status::write(&api, &*self.connection, &status, Precondition::Unchanged).await?;
-        self.context.metrics.status_written("BitbucketConnection");
+            status::write(place, &*self.connection, &status, Precondition::Unchanged).await?;
         *self.connection = written;
         self.record.intent = intent;
         Ok(())
