@@ -63,7 +63,13 @@ async fn nothing_is_believed_while_sonarqube_starts(server: Server) {
     let reasons = reasons.lock().unwrap().clone();
     assert!(reasons.contains(&"ServerNotUp".to_owned()), "{reasons:?}");
     for reason in &reasons {
-        let expected = ["Succeeded", "ServerNotUp", "ConnectionUnavailable"];
+        // The last where the machine is busy: it listens long before it answers.
+        let expected = [
+            "Succeeded",
+            "ServerNotUp",
+            "ConnectionUnavailable",
+            "Timeout",
+        ];
         assert!(expected.contains(&reason.as_str()), "{reasons:?}");
     }
     let told = told_of(&stage, &settled).await;
