@@ -137,9 +137,15 @@ async fn undo(
     if !dereference::admits(binding, &key, context) {
         return ended("its BitbucketConnection does not admit it any more");
     }
+    let is_going = connection.metadata.deletion_timestamp.is_some();
     let view = match view(connection, context) {
-        Ok(Some(view)) => view,
-        Ok(None) => return Ok(Undone::NotYet),
+        // A connection that goes itself closes no session when it fails, and would trigger nobody.
+        Ok(None) if !is_going => return Ok(Undone::NotYet),
+        Ok(view) => view.ok_or_else(not_looked_at),
+        Err(error) => Err(error),
+    };
+    let view = match view {
+        Ok(view) => view,
         Err(error) if credentials_gone(connection, context).await? => {
             tracing::debug!(%error, "the session is closed for good");
             return ended("the Secret with the token is gone");
@@ -289,6 +295,13 @@ fn view(connection: &BitbucketConnection, context: &Context) -> Result<Option<Ar
         Some(Session::Closed { why, .. }) => Err(waiting(connection, &why)),
         None => Ok(None),
     }
+}
+
+fn not_looked_at() -> Error {
+    Error::Retry(Refusal::new(
+        Reason::ConnectionNotReady,
+        "the connection was not looked at yet since the operator started",
+    ))
 }
 
 fn orphaned(why: &str) -> Occurrence {
