@@ -1,6 +1,8 @@
 //! One test a row of what may be found in SonarQube.
 
+mod base_url;
 mod observe;
+mod released;
 
 use super::*;
 use crate::identity::{ServerId, ServerUrl, SettingId, SettingKey, Uid};
@@ -330,112 +332,4 @@ fn a_deleted_configuration_is_created_again_and_a_swapped_database_is_not_ours()
     assert!(
         matches!(plan(&keeping(), &elsewhere), Plan::Steps(steps) if matches!(steps[0], Step::Adopt(_)))
     );
-}
-
-#[test]
-fn the_base_url_is_kept_when_declared_and_left_alone_when_not() {
-    let mut world = observed(same());
-    world.server_base_url = BaseUrl::Unset;
-    assert_eq!(plan(&keeping(), &world), Plan::Settled);
-    let declared = Desired {
-        server_base_url: Some(url("https://sq.example.com")),
-        ..keeping()
-    };
-    assert_eq!(
-        plan(&declared, &world),
-        Plan::Steps(vec![Step::SetServerBaseUrl(url("https://sq.example.com"))])
-    );
-    world.server_base_url = BaseUrl::Set("https://sq.example.com/".to_owned());
-    assert_eq!(plan(&declared, &world), Plan::Settled);
-}
-
-#[test]
-fn of_two_base_urls_for_one_server_the_first_is_kept() {
-    let declaring = |management| Desired {
-        server_base_url: Some(url("https://sq.example.com")),
-        management,
-        ..keeping()
-    };
-    let held_as = |held: &str| {
-        let mut world = observed(same());
-        world.base_url_holder = Some(BaseUrlHolder {
-            name: "team/first".to_owned(),
-            url: held.to_owned(),
-        });
-        world
-    };
-    let Plan::Refused(refusal) = plan(
-        &declaring(Management::Full),
-        &held_as("https://other.example.com"),
-    ) else {
-        panic!("it was set")
-    };
-    assert_eq!(refusal.reason, Reason::AlreadyManaged);
-    for word in ["team/first", "spec.sonarqube.serverBaseURL"] {
-        assert!(refusal.message.contains(word), "{}", refusal.message);
-    }
-    assert!(matches!(
-        plan(
-            &declaring(Management::Observe),
-            &held_as("https://other.example.com")
-        ),
-        Plan::Differs(_)
-    ));
-    assert!(matches!(
-        plan(
-            &declaring(Management::Full),
-            &held_as("https://sq.example.com/")
-        ),
-        Plan::Steps(_)
-    ));
-    let silent = plan(&keeping(), &held_as("https://other.example.com"));
-    assert_eq!(silent, Plan::Settled);
-}
-
-#[test]
-fn a_configuration_goes_only_if_we_made_it_and_nothing_is_bound_through_it() {
-    let uid = Uid::new(OURS);
-    let record = keeping().record;
-    let (server, other) = (ServerId::new("server"), ServerId::new("another database"));
-    let settings = same();
-    let here = |bound| ConnectionReleaseFacts {
-        uid: &uid,
-        record: record.as_ref(),
-        server: &server,
-        settings: &settings,
-        bound,
-        claimed_by_other: false,
-    };
-    let swapped = ConnectionReleaseFacts {
-        server: &other,
-        ..here(0)
-    };
-    assert_eq!(release(&swapped), ConnectionRelease::Keep(Kept::NotOurs));
-    assert_eq!(
-        release(&here(0)),
-        ConnectionRelease::Delete(key("bitbucket"))
-    );
-    assert_eq!(release(&here(2)), ConnectionRelease::Keep(Kept::InUse(2)));
-    let taken = ConnectionReleaseFacts {
-        claimed_by_other: true,
-        ..here(0)
-    };
-    assert_eq!(release(&taken), ConnectionRelease::Keep(Kept::Taken));
-    let mut others = same();
-    others[0].platform = Platform::Other;
-    let another_platform = ConnectionReleaseFacts {
-        settings: &others,
-        ..here(0)
-    };
-    let kept = ConnectionRelease::Keep(Kept::NotOurs);
-    assert_eq!(release(&another_platform), kept);
-    let adopted = record.clone().map(|record| Recorded {
-        created_by: None,
-        ..record
-    });
-    let foreign = ConnectionReleaseFacts {
-        record: adopted.as_ref(),
-        ..here(0)
-    };
-    assert_eq!(release(&foreign), ConnectionRelease::Keep(Kept::NotOurs));
 }
