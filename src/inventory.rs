@@ -4,12 +4,16 @@
 //! does not look right. What a pass reads afresh is put back here, own writes included, so the next look is
 //! no older than the last one. Being out of date is harmless: it sends a pass to the servers, no more.
 
+mod sweep_error;
+
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::bitbucket::{self, Access};
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, SettingId, SettingKey};
 use crate::sonarqube::{self, ProjectBindingRow};
+
+pub use sweep_error::SweepError;
 
 /// What the listings hold.
 #[derive(Clone, Debug, Default)]
@@ -78,25 +82,6 @@ pub struct Changes {
     pub projects: HashSet<String>,
     /// Folded paths of repositories.
     pub repositories: HashSet<String>,
-}
-
-/// Why a sweep brought nothing. A listing that failed half-way is none: what it lacks is not absent.
-#[derive(Debug, thiserror::Error)]
-pub enum SweepError {
-    /// SonarQube could not be listed.
-    #[error("failed to list SonarQube's projects and bindings")]
-    SonarQube(#[source] sonarqube::Error),
-    /// Bitbucket could not be listed.
-    #[error("failed to list Bitbucket's repositories")]
-    Bitbucket(#[source] bitbucket::Error),
-}
-
-impl SweepError {
-    /// Whether a listing changes faster than it can be read.
-    #[must_use]
-    pub fn is_unsteady(&self) -> bool {
-        matches!(self, Self::SonarQube(error) if error.is_unsteady())
-    }
 }
 
 impl Inventory {

@@ -1,5 +1,7 @@
 //! Why a pass stopped, and what follows from it. The one place that sorts failures.
 
+mod aspect;
+
 use std::error::Error as _;
 use std::time::Duration;
 
@@ -7,7 +9,6 @@ use crate::bitbucket;
 use crate::http::{Failure, Problem};
 use crate::identity::ServerUrl;
 use crate::inventory::SweepError;
-use crate::plan::verdict::Aspect;
 use crate::plan::{Class, Reason, Refusal};
 use crate::sonarqube::{self, BitbucketAnswer};
 
@@ -130,52 +131,14 @@ impl Error {
         matches!(self, Self::NotUp { .. } | Self::SonarQube { .. }) && self.is_outage()
     }
 
-    /// What of a connection a failure is about: `at` is what the pass was finding out when it failed. Whoever does not
-    /// answer says nothing about a token.
-    pub(crate) fn aspect(&self, at: Aspect) -> Aspect {
-        match self {
-            Self::NotUp { .. } => Aspect::SonarQubeReachable,
-            Self::SonarQube { source, .. } => match source {
-                sonarqube::Error::Transport(_) => Aspect::SonarQubeReachable,
-                sonarqube::Error::Unauthorized { .. } | sonarqube::Error::Forbidden { .. } => {
-                    Aspect::CredentialsValid
-                }
-                sonarqube::Error::UnknownUrl { .. }
-                | sonarqube::Error::NotFound { .. }
-                | sonarqube::Error::Rejected { .. } => at,
-            },
-            Self::Bitbucket { source, .. } => match source {
-                bitbucket::Error::InvalidToken { .. }
-                | bitbucket::Error::PermissionDenied { .. }
-                | bitbucket::Error::Unlicensed { .. }
-                | bitbucket::Error::Captcha { .. } => Aspect::CredentialsValid,
-                bitbucket::Error::WrongRoute { .. }
-                | bitbucket::Error::RateLimited { .. }
-                | bitbucket::Error::NotFound { .. }
-                | bitbucket::Error::Rejected { .. }
-                | bitbucket::Error::Transport(_) => Aspect::BitbucketReachable,
-            },
-            Self::Kubernetes { .. }
-            | Self::Refused(_)
-            | Self::Waiting(_)
-            | Self::Retry(_)
-            | Self::Denied { .. }
-            | Self::Deadline { .. }
-            | Self::Unstable { .. }
-            | Self::Panicked => at,
-        }
-    }
-
     /// Whether a server of the connection, not the object, is the trouble: no other object need find out by itself.
     pub(crate) fn is_outage(&self) -> bool {
         match self {
             Self::NotUp { .. } => true,
             Self::SonarQube { source, .. } => match source {
-                sonarqube::Error::Unauthorized { .. } => true,
+                sonarqube::Error::Unauthorized { .. } | sonarqube::Error::UnknownUrl { .. } => true,
                 sonarqube::Error::Transport(failure) => concerns_the_server(failure),
-                // Of a call that one object needs: a server that starts says so when it is asked.
-                sonarqube::Error::UnknownUrl { .. }
-                | sonarqube::Error::Forbidden { .. }
+                sonarqube::Error::Forbidden { .. }
                 | sonarqube::Error::NotFound { .. }
                 | sonarqube::Error::Rejected { .. } => false,
             },
@@ -359,6 +322,3 @@ fn failure_reason(failure: &Failure) -> Reason {
         | Problem::InconsistentPages => Reason::UnexpectedResponse,
     }
 }
-
-#[cfg(test)]
-mod tests;

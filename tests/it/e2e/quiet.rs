@@ -111,6 +111,12 @@ fn without_probes(done: &Done) -> BTreeMap<String, u64> {
         assert!(!is_probe || *count == 1, "{call} was probed {count} times");
         !is_probe
     });
+    // Some versions serve the page of no rows that is asked for to see whether there is a listing.
+    if let Some(pages) = calls.get_mut(LISTINGS[0])
+        && *pages == 2
+    {
+        *pages = 1;
+    }
     calls
 }
 

@@ -1,4 +1,4 @@
-//! What a deleted connection leaves behind.
+//! What may go with a connection.
 
 use super::*;
 
