@@ -187,7 +187,7 @@ impl Work<'_> {
                 self.desired.repository
             ),
         };
-        self.tell(kind, note);
+        self.acceptance = Some(Occurrence::new(kind, note));
         let bound_by_us = made.clone().filter(|_| repository.is_some());
         self.hold(Accepted {
             server: self.view.server.clone(),
@@ -212,7 +212,9 @@ impl Work<'_> {
         self.desired.record.accepted = Some(accepted);
     }
 
+    /// Something was written: what was accepted before is told before it.
     fn tell(&mut self, kind: Occurred, note: String) {
+        self.report.occurrences.extend(self.acceptance.take());
         self.report.occurrences.push(Occurrence::new(kind, note));
     }
 }

@@ -7,6 +7,7 @@ use crate::controller::claims::held_for;
 use crate::controller::clock;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
+use crate::controller::event::Occurrence;
 use crate::controller::session::View;
 use crate::crd::{ProjectBinding, RepositoryStatus};
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, Uid};
@@ -35,6 +36,8 @@ pub(super) struct Work<'a> {
     pub(super) report: &'a mut Report,
     pub(super) rights: Rights,
     pub(super) attempt: Attempt,
+    /// What is worth telling of an acceptance, once it is more than that: who tries again would tell it again.
+    pub(super) acceptance: Option<Occurrence>,
     /// The repository as the last look found it.
     looked_at: Option<RepositoryStatus>,
 }
@@ -58,6 +61,7 @@ impl<'a> Work<'a> {
             report,
             rights: Rights::Assumed,
             attempt: Attempt::First,
+            acceptance: None,
             looked_at: None,
         };
         work.run().await?;
@@ -161,6 +165,7 @@ impl<'a> Work<'a> {
     /// What was written to SonarQube is remembered, however the pass ends: a mere acceptance is not.
     pub(super) fn commit(&mut self) {
         self.report.remember(&self.desired.record);
+        self.report.occurrences.extend(self.acceptance.take());
     }
 
     async fn turn(&self) -> OwnedMutexGuard<()> {

@@ -63,7 +63,11 @@ async fn a_context_path_belongs_to_the_url_and_without_it_nothing_is_missing() {
         for path in ["", "/quality", "/sonarqube", "/quality/sonarqubes"] {
             let wrong = under(path);
             let error = wrong.status().await.unwrap_err();
-            assert!(matches!(error, Error::UnknownUrl { .. }), "{error:?}");
+            let Error::Transport(failure) = &error else {
+                panic!("{error:?}")
+            };
+            let is_wrong = matches!(failure.problem, Problem::WrongRoute);
+            assert!(is_wrong, "{error:?}");
             let error = wrong.project(&project).await.unwrap_err();
             assert!(matches!(error, Error::UnknownUrl { .. }), "{error:?}");
             let error = wrong.binding(&project).await.unwrap_err();
