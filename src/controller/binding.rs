@@ -16,7 +16,8 @@ use std::time::Duration;
 use kube::{Api, ResourceExt as _};
 
 use crate::crd::{BindingDeletionPolicy, BitbucketConnection, ManagementPolicy, ProjectBinding};
-use crate::plan::binding::{Desired, Plan, plan};
+use crate::identity::ProjectKey;
+use crate::plan::binding::{Desired, Plan, admitted, plan};
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube;
 
@@ -99,13 +100,19 @@ async fn work(
     view: &Arc<View>,
     (api, context): (&Api<ProjectBinding>, &Context),
 ) -> Result<Ended, Error> {
-    take_turn(&report.binding, view, context).await?;
-    if is_at_rest(&report.binding, reference, view) {
+    let is_turn = is_its_turn(&report.binding, reference, view);
+    if !is_turn && is_at_rest(&report.binding, reference, view) {
         return Ok(Ended::Settled(Arc::clone(view)));
     }
     let Some(_place) = context.bulkheads.enter(&uid(&*reference.connection)) else {
         return Ok(Ended::Crowded(bulkhead::pause(&uid(&report.binding))));
     };
+    if is_turn {
+        take_turn(&report.binding, view, context).await?;
+        if is_at_rest(&report.binding, reference, view) {
+            return Ok(Ended::Settled(Arc::clone(view)));
+        }
+    }
     // Something is to be done, and the watch may lag behind our own last write: go by the object itself.
     match api.get_opt(&report.binding.name_any()).await {
         Ok(Some(fresh))
@@ -154,7 +161,17 @@ async fn confirmed(error: Error, report: &Report, view: &View, context: &Context
     ))
 }
 
-/// Reads what no listing has, where it is the turn of the project that a binding holds, or somebody asks for it.
+/// Whether something is to be read that no listing has: it is the turn of the project that a binding holds, or somebody
+/// asks for it. Of what is not admitted nothing is read.
+fn is_its_turn(binding: &ProjectBinding, reference: &Reference, view: &View) -> bool {
+    let holds = |key: &ProjectKey| is_asked(binding) || observe::is_due(key, view);
+    desired(binding, reference, view).is_ok_and(|desired| {
+        let accepted = desired.record.accepted.as_ref();
+        admitted(&desired).is_ok() && accepted.is_some_and(|accepted| holds(&accepted.key))
+    })
+}
+
+/// Reads that.
 async fn take_turn(binding: &ProjectBinding, view: &View, context: &Context) -> Result<(), Error> {
     let record = validate::record(binding);
     let Some(accepted) = &record.accepted else {

@@ -96,10 +96,10 @@ async fn converge(
         memory.health = None;
         let sessions = &context.sessions;
         // Whatever else is wrong: undoing needs SonarQube alone.
-        let is_news = if pass.has_ground && !error.is_outage_of_sonarqube() {
-            sessions.close_to_staying(&own, error.refusal())
-        } else {
-            sessions.close(&own, error.refusal())
+        let ground = pass.ground.as_ref();
+        let is_news = match ground.filter(|_| !error.is_outage_of_sonarqube()) {
+            Some(ground) => sessions.close_to_staying(&own, error.refusal(), Some(ground)),
+            None => sessions.close(&own, error.refusal()),
         };
         if is_news {
             binding::trigger::all(&pass.connection, context);
@@ -121,7 +121,8 @@ async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result
     let result = pass.serve_on(&mut memory).await;
     if let Err(error) = &result {
         memory.health = None;
-        if context.sessions.close_if_shut(&own, error.refusal()) {
+        let sessions = &context.sessions;
+        if sessions.close_if_shut(&own, error.refusal(), pass.ground.as_ref()) {
             binding::trigger::all(connection, context);
         }
     }

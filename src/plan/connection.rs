@@ -50,7 +50,12 @@ fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
         Some(setting) => keep(desired, observed, setting)?,
         None => acquire(desired, observed)?,
     };
-    steps.extend(base_url(desired, observed)?);
+    match base_url(desired, observed) {
+        Ok(more) => steps.extend(more),
+        // What else is to be done does not wait for people to agree.
+        Err(refusal) if steps.is_empty() => return Err(refusal),
+        Err(_) => {}
+    }
     Ok(steps)
 }
 

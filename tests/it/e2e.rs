@@ -19,6 +19,7 @@ mod first_binding;
 mod hidden;
 mod leaving;
 mod lost_answers;
+mod manifests;
 mod measured;
 mod observe;
 mod operator;

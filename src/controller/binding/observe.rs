@@ -41,6 +41,11 @@ pub(super) fn remembered(desired: &Desired, view: &View) -> Option<Observed> {
     })
 }
 
+/// Whether it is the turn of a project.
+pub(super) fn is_due(key: &ProjectKey, view: &View) -> bool {
+    view.inventory().project(key).is_some_and(|row| row.is_due)
+}
+
 /// Reads what no listing has, where it is the project's turn: one call. Returns whether it was.
 pub(super) async fn read_what_is_due(key: &ProjectKey, view: &View) -> Result<bool, Error> {
     let due = view.inventory().project(key).cloned();

@@ -137,10 +137,12 @@ async fn undo(
     if !dereference::admits(binding, &key, context) {
         return ended("its BitbucketConnection does not admit it any more");
     }
-    let is_going = connection.metadata.deletion_timestamp.is_some();
+    // Nor does one whose passes end before they come to that.
+    let is_silent = connection.metadata.deletion_timestamp.is_some()
+        || context.failures.holds(&uid(connection));
     let view = match view(connection, context) {
         // A connection that goes itself closes no session when it fails, and would trigger nobody.
-        Ok(None) if !is_going => return Ok(Undone::NotYet),
+        Ok(None) if !is_silent => return Ok(Undone::NotYet),
         Ok(view) => view.ok_or_else(not_looked_at),
         Err(error) => Err(error),
     };

@@ -180,7 +180,11 @@ impl Report {
             return self.kept(api, context).await;
         }
         let refusal = error.refusal();
+        let connection = self.connection.as_deref();
+        let by_this_one = self.accepted_by.is_some()
+            || connection.is_none_or(|it| validate::is_accepted_by(&self.binding, it));
         let still_accepted = self.accepted().is_some()
+            && by_this_one
             && !matches!(
                 refusal.reason,
                 Reason::ConnectionNotFound | Reason::AccessDenied | Reason::AlreadyManaged

@@ -83,20 +83,21 @@ pub(super) fn desired(
     })
 }
 
-/// Whether a binding holds a project for all that is known through this very connection: the first pass that came to its
-/// end has written which one it is.
+/// Whether a binding holds a project, or is about to, for all that is known through this very connection: the first pass
+/// that came to its end has written which one it is.
 pub(super) fn may_be_accepted_by(
     binding: &ProjectBinding,
     connection: &BitbucketConnection,
 ) -> bool {
     let status = binding.status.as_ref();
-    let holds = status.is_some_and(|status| status.sonarqube_project.is_some());
+    let holds =
+        status.is_some_and(|status| status.sonarqube_project.is_some() || status.intent.is_some());
     let by = status.and_then(|status| status.connection.as_ref());
     holds && by.is_none_or(|by| Some(&by.uid) == connection.metadata.uid.as_ref())
 }
 
 /// Whether this very connection has accepted the binding: another one under its name is to accept it anew.
-fn is_accepted_by(binding: &ProjectBinding, connection: &BitbucketConnection) -> bool {
+pub(super) fn is_accepted_by(binding: &ProjectBinding, connection: &BitbucketConnection) -> bool {
     let by = binding
         .status
         .as_ref()
@@ -231,12 +232,52 @@ mod tests {
     fn a_key_is_remembered_as_sonarqube_spelt_it() {
         let old = "payments checkout";
         assert!(ProjectKey::parse(old).is_err());
-        let binding = serde_json::from_value(serde_json::json!({
+        let held =
+            serde_json::json!({"sonarqubeProject": {"key": old, "serverId": "server", "url": ""}});
+        let record = remembered(&binding(&held), &ServerId::new("server"));
+        assert_eq!(record.accepted.unwrap().key, ProjectKey::reported(old));
+    }
+
+    fn binding(status: &serde_json::Value) -> ProjectBinding {
+        serde_json::from_value(serde_json::json!({
             "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBinding", "metadata": {"name": "checkout"},
             "spec": {"connectionRef": {"name": "bitbucket"}, "repository": {"project": "PAY", "slug": "checkout"}},
-            "status": {"sonarqubeProject": {"key": old, "serverId": "server", "url": ""}},
-        }));
-        let record = remembered(&binding.unwrap(), &ServerId::new("server"));
-        assert_eq!(record.accepted.unwrap().key, ProjectKey::reported(old));
+            "status": status,
+        }))
+        .unwrap()
+    }
+
+    /// Promise: a connection does not go while an import through it may still have to be undone.
+    #[test]
+    fn who_holds_a_project_or_is_about_to_needs_the_connection() {
+        let connection: BitbucketConnection = serde_json::from_value(serde_json::json!({
+            "apiVersion": "bindery.dev/v1alpha1", "kind": "BitbucketConnection",
+            "metadata": {"name": "bitbucket", "uid": "this"},
+            "spec": {
+                "bitbucket": {"url": "https://bitbucket.example.com", "tokenSecretRef": {"name": "token"}},
+                "sonarqube": {"url": "https://sonarqube.example.com", "tokenSecretRef": {"name": "token"}},
+            },
+        }))
+        .unwrap();
+        let intent = serde_json::json!({"serverId": "server", "projectKey": "PAY:checkout", "way": "PutBoundProject", "since": "2026-01-01T00:00:00Z"});
+        let by = |uid: &str| serde_json::json!({"namespace": "platform", "name": "bitbucket", "uid": uid});
+        for (status, needs) in [
+            (serde_json::json!({}), false),
+            (serde_json::json!({"intent": intent}), true),
+            (
+                serde_json::json!({"intent": intent, "connection": by("this")}),
+                true,
+            ),
+            (
+                serde_json::json!({"intent": intent, "connection": by("another")}),
+                false,
+            ),
+        ] {
+            assert_eq!(
+                may_be_accepted_by(&binding(&status), &connection),
+                needs,
+                "{status}"
+            );
+        }
     }
 }

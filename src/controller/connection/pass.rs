@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
@@ -11,13 +12,14 @@ use crate::controller::claims::uid;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::event::Occurrence;
-use crate::controller::session::{View, ViewParts};
+use crate::controller::session::{self, View, ViewParts};
 use crate::crd::BitbucketConnection;
 use crate::identity::{SettingId, SettingKey};
 use crate::inventory::{Changes, Inventory, Sources};
 use crate::plan::connection::{Desired, Setting};
 use crate::plan::verdict::Aspect;
 use crate::plan::{Difference, Reason, Refusal};
+use crate::sonarqube;
 
 use super::credentials::{self, Credentials, SonarQubeCredentials};
 use super::desired;
@@ -39,8 +41,8 @@ pub(super) struct Pass<'a> {
     pub(super) occurrences: Vec<Occurrence>,
     /// The Secrets that hold more than their token.
     pub(super) untidy: BTreeSet<String>,
-    /// Whether SonarQube was found up, and taking its token: whoever leaves needs nothing else.
-    pub(super) has_ground: bool,
+    /// SonarQube, once it was found up, and taking its token: whoever leaves needs nothing else.
+    pub(super) ground: Option<session::Ground>,
 }
 
 /// What the spec refers to, read and understood.
@@ -75,7 +77,7 @@ impl<'a> Pass<'a> {
             kept,
             occurrences: Vec::new(),
             untidy: BTreeSet::new(),
-            has_ground: false,
+            ground: None,
         }
     }
 
@@ -143,12 +145,15 @@ impl<'a> Pass<'a> {
         let before = memory.health.take();
         let before =
             before.filter(|health| asked == Asked::ByTheClock && !health.is_due(interval, &own));
-        let ground = match &before {
-            Some(health) => health.ground.clone(),
+        let (ground, sonarqube) = match &before {
+            Some(health) => (health.ground.clone(), None),
             None => self.ground(&own, memory).await?,
         };
         self.reached = vec![Aspect::SonarQubeReachable];
-        self.has_ground = true;
+        self.ground = Some(session::Ground {
+            server: ground.server.clone(),
+            sonarqube,
+        });
         self.at = Aspect::CredentialsValid;
         let prepared = self.prepare(own, memory).await?;
         let (remotes, credentials) = (&prepared.remotes, &prepared.credentials);
@@ -173,7 +178,7 @@ impl<'a> Pass<'a> {
         &mut self,
         own: &SonarQubeCredentials,
         memory: &mut Memory,
-    ) -> Result<Ground, Error> {
+    ) -> Result<(Ground, Option<sonarqube::Client>), Error> {
         self.at = Aspect::ConfigurationSynced;
         let url = desired::sonarqube_url(&self.connection)?;
         self.at = Aspect::CredentialsValid;
@@ -194,7 +199,7 @@ impl<'a> Pass<'a> {
             // The token that SonarQube has may have been changed by hand: `validate` alone tells.
             memory.validated = None;
         }
-        Ok(ground)
+        Ok((ground, Some(sonarqube)))
     }
 
     /// What the spec refers to beside SonarQube.
@@ -282,7 +287,7 @@ impl<'a> Pass<'a> {
         let changes = if is_fresh {
             None
         } else {
-            sweep(&setting, ground, &remotes, memory).await?
+            sweep(&setting, ground, &remotes, (memory, interval)).await?
         };
         let setting = (setting.id, setting.key);
         if self.open(setting, ground, &remotes, memory) {
@@ -333,12 +338,12 @@ impl<'a> Pass<'a> {
 }
 
 /// Reads the inventory afresh, and tells what is new in it. What the last sweep saw serves on where SonarQube's lists
-/// change faster than they can be read, as they do while many projects are imported.
+/// change faster than they can be read, as they do while many projects are imported; not for ever: drift would stay.
 async fn sweep(
     setting: &Setting,
     ground: &Ground,
     remotes: &Remotes,
-    memory: &mut Memory,
+    (memory, interval): (&mut Memory, Duration),
 ) -> Result<Option<Changes>, Error> {
     let Remotes {
         sonarqube,
@@ -356,7 +361,8 @@ async fn sweep(
             .then_some((&setting.id, &setting.key)),
     })
     .await;
-    let before = memory.swept.as_ref().filter(|(_, id)| *id == setting.id);
+    let before = memory.swept.as_ref();
+    let before = before.filter(|(at, id)| *id == setting.id && at.elapsed() < interval * 6);
     let swept = match swept {
         Err(error) if error.is_unsteady() && before.is_some() => {
             tracing::info!(%error, "SonarQube's lists change while they are read: the last ones serve on");

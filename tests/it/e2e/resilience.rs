@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use simulators::bitbucket::Fault;
 
 use super::crash;
+use super::manifests::merge;
 use super::proxy::Proxy;
-use super::stage::{Stage, install, merge};
+use super::stage::{Stage, install};
 use super::waiting::{condition, says};
 use crate::support::parts::Parts;
 use crate::support::server::{Server, on, simulated};

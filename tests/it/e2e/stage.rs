@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use simulators::bitbucket::{Bitbucket, Permission, Profile, Right};
 use tokio::sync::RwLockWriteGuard;
 
+use super::manifests::{self, merge};
 use super::operator::{LOOPBACK, Operator};
 use crate::support::parts::Parts;
 use crate::support::server::{Server, Turn};
@@ -23,6 +24,14 @@ use crate::support::turn;
 
 /// The token that SonarQube is given at first. Found anywhere but in a Secret, it is a leak.
 pub(super) const BITBUCKET_TOKEN: &str = "canary-bitbucket-write-token-7f3a";
+
+/// The Secrets of `platform` that the operator may read, whether or not they are there.
+const LENT: [&str; 4] = [
+    "bitbucket-token",
+    "sonarqube-token",
+    "bitbucket-read-token",
+    "second-token",
+];
 
 /// The longest that anything is waited for, unless a test says otherwise: what takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -62,17 +71,21 @@ impl Stage {
         let client = client(&parts).await;
         sweep(&client).await;
         install(&parts).unwrap();
-        for namespace in NAMESPACES {
-            apply(
-                &parts,
-                &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),
-            );
-        }
+        // All at once: a call of kubectl takes its time, and this is done for every test.
+        let namespaces = NAMESPACES.map(manifests::namespace);
+        let secrets = [
+            ("bitbucket-token", BITBUCKET_TOKEN),
+            ("sonarqube-token", &sonarqube.token),
+        ];
+        let secrets = secrets.map(|(name, token)| manifests::secret(name, token));
+        let grant = manifests::grant(&LENT);
+        let all = [&namespaces[..], &secrets, &grant].concat();
+        apply(&parts, &manifests::list(&all));
         let directory = parts.directory.join(format!("e2e-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let bitbucket = bitbucket(version).await;
         let operator = Operator::start(&parts, &directory, &[&LOOPBACK, arguments].concat());
-        let stage = Self {
+        Self {
             operator,
             bitbucket,
             sonarqube,
@@ -81,16 +94,7 @@ impl Stage {
             directory,
             patience: PATIENCE,
             _turns: turns,
-        };
-        stage.secret("bitbucket-token", BITBUCKET_TOKEN);
-        stage.secret("sonarqube-token", &stage.sonarqube.token);
-        stage.grant(&[
-            "bitbucket-token",
-            "sonarqube-token",
-            "bitbucket-read-token",
-            "second-token",
-        ]);
-        stage
+        }
     }
 
     /// Ends the operator by SIGKILL and starts another one.
@@ -111,10 +115,7 @@ impl Stage {
 
     /// Makes or changes a Secret in `platform`.
     pub(super) fn secret(&self, name: &str, token: &str) {
-        self.apply(&json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "platform"},
-            "stringData": {"token": token},
-        }));
+        self.apply(&manifests::secret(name, token));
     }
 
     /// Sees to it that there is no Secret of this name in `platform`.
@@ -124,21 +125,6 @@ impl Stage {
         self.parts
             .kubectl(&[&delete[..], &always].concat())
             .unwrap();
-    }
-
-    /// Lets the operator read these Secrets of `platform`, and no others.
-    pub(super) fn grant(&self, secrets: &[&str]) {
-        self.apply(&json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-            "metadata": {"name": "bindery-tokens", "namespace": "platform"},
-            "rules": [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": secrets, "verbs": ["get", "list", "watch"]}],
-        }));
-        self.apply(&json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-            "metadata": {"name": "bindery-tokens", "namespace": "platform"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "bindery-tokens"},
-            "subjects": [{"kind": "ServiceAccount", "name": "bindery", "namespace": "bindery-system"}],
-        }));
     }
 
     /// Applies the connection `bitbucket` in `platform`, with these fields of its spec changed or added.
@@ -303,20 +289,4 @@ fn tempfile(directory: &Path, object: &Value) -> PathBuf {
     let path = directory.join(name);
     std::fs::write(&path, object.to_string()).unwrap();
     path
-}
-
-/// Lays `change` over `base`: objects are merged, everything else is replaced, null removes.
-pub(super) fn merge(base: &mut Value, change: Value) {
-    match (base, change) {
-        (Value::Object(base), Value::Object(change)) => {
-            for (key, value) in change {
-                if value.is_null() {
-                    base.remove(&key);
-                } else {
-                    merge(base.entry(key).or_insert(Value::Null), value);
-                }
-            }
-        }
-        (base, change) => *base = change,
-    }
 }

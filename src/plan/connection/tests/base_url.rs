@@ -61,3 +61,25 @@ fn of_two_base_urls_for_one_server_the_first_is_kept() {
     let silent = plan(&keeping(), &held_as("https://other.example.com"));
     assert_eq!(silent, Plan::Settled);
 }
+
+/// Promise: a rotation does not wait until people agree on a URL.
+#[test]
+fn what_else_is_to_be_done_goes_before_the_refusal() {
+    let declaring = Desired {
+        server_base_url: Some(url("https://sq.example.com")),
+        ..keeping()
+    };
+    let mut world = observed(same());
+    world.base_url_holder = Some(BaseUrlHolder {
+        name: "team/first".to_owned(),
+        url: "https://other.example.com".to_owned(),
+    });
+    world.token = TokenState::ToPush;
+    let planned = plan(&declaring, &world);
+    assert!(
+        matches!(&planned, Plan::Steps(steps) if !steps.is_empty()),
+        "{planned:?}"
+    );
+    world.token = TokenState::Applied;
+    assert!(matches!(plan(&declaring, &world), Plan::Refused(_)));
+}
