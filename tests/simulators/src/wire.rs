@@ -136,7 +136,8 @@ impl Request {
     /// The headers that tell programs apart.
     pub(crate) fn telling_headers(&self) -> BTreeMap<&'static str, String> {
         let told = |name: &'static str| {
-            let value = self.headers.get(name)?;
+            // Who wants anything need not say so, and some clients always do.
+            let value = self.headers.get(name).filter(|value| *value != "*/*")?;
             Some((name, String::from_utf8_lossy(value.as_bytes()).into_owned()))
         };
         let names = ["accept", "user-agent", "x-atlassian-token"];

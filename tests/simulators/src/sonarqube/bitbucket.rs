@@ -66,11 +66,10 @@ impl Asker {
         let base = base.strip_suffix('/').unwrap_or(base);
         // A malformed URL is a defect of the server.
         let url = reqwest::Url::parse(&format!("{base}{path}")).map_err(|_| Refusal::Internal)?;
-        let mut request = self
-            .client
-            .get(url)
-            .header("x-atlassian-token", "no-check")
-            .header("accept", "application/json");
+        let mut request = self.client.get(url).header("x-atlassian-token", "no-check");
+        if self.profile.asks_for_json() {
+            request = request.header("accept", "application/json");
+        }
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }

@@ -222,6 +222,9 @@ fn demand_bitbucket(visit: &Visit<'_>, setting: &Setting, slug: &str) -> Result<
 
 fn import_project(visit: &mut Visit<'_>) -> Answer {
     visit.demand(GlobalPermission::Provisioning)?;
+    if !visit.profile.guesses_setting() {
+        visit.bounded("almSetting", 200)?;
+    }
     let place = Place {
         project: visit.bounded("projectKey", 200)?,
         slug: visit.bounded("repositorySlug", 200)?,

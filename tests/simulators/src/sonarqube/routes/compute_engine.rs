@@ -26,8 +26,10 @@ const KINDS_SINCE_HISTORY: [&str; 5] = [
 fn activity(visit: &mut Visit<'_>) -> Answer {
     let kinds: &[&str] = if visit.profile.purges_history() {
         &KINDS_SINCE_HISTORY
-    } else {
+    } else if visit.profile.pages_tasks() {
         &KINDS
+    } else {
+        &KINDS[..2]
     };
     let kind = visit.one_of("type", kinds)?;
     // Too much is told before the caller is looked at, and too little after that.
@@ -60,9 +62,11 @@ fn activity(visit: &mut Visit<'_>) -> Answer {
     let tasks: Vec<_> = first
         .map(|(project, analysis)| shown(visit.profile, project, analysis, fills_warnings))
         .collect();
-    ok(&json!({
-        "tasks": tasks, "paging": {"pageIndex": 1, "pageSize": size, "total": fitting.len()},
-    }))
+    let mut listed = json!({"tasks": tasks});
+    if visit.profile.pages_tasks() {
+        listed["paging"] = json!({"pageIndex": 1, "pageSize": size, "total": fitting.len()});
+    }
+    ok(&listed)
 }
 
 fn shown(profile: Profile, project: &Project, analysis: &Analysis, fills_warnings: bool) -> Value {

@@ -45,8 +45,13 @@ fn number(visit: &Visit<'_>, name: &str, default: i64) -> Result<i64, Refusal> {
         return Ok(default);
     };
     text.parse().map_err(|_| {
+        let cause = if visit.profile.shows_v2_errors_of_its_container() {
+            "nested exception is java.lang.NumberFormatException: "
+        } else {
+            ""
+        };
         let error = format!(
-            "Failed to convert value of type 'java.lang.String' to required type 'java.lang.Integer'; For input string: \"{text}\""
+            "Failed to convert value of type 'java.lang.String' to required type 'java.lang.Integer'; {cause}For input string: \"{text}\""
         );
         Refusal::bad(rejected(name, &text, &error))
     })
