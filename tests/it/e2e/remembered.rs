@@ -110,7 +110,8 @@ async fn a_binding_that_could_not_be_pointed_elsewhere_remembers_where_it_is(ser
     assert_eq!(stage.sonarqube.bound_to("PAY:checkout"), None);
 }
 
-/// Promise: a server that is up and lost a call is no server that is away: what cannot be mended is told.
+/// Promise: a server that is up and lost a call is no server that is away: that is told, and what it still offers is
+/// found out and used.
 async fn a_call_that_sonarqube_does_not_know_any_more_is_no_outage(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({"interval": "1h"}));
@@ -124,12 +125,10 @@ async fn a_call_that_sonarqube_does_not_know_any_more_is_no_outage(server: Serve
     let unknown = format!(r#"{{"errors": [{{"msg": "Unknown url : {call}"}}]}}"#);
     let unknown = Fault::at(&format!("POST {call}")).answer(404, &unknown);
     sonarqube.simulated().fault(unknown);
-    stage.look_now("after the edit").await;
-    let message = stage
-        .binding_reason("platform", "checkout", "UnsupportedVersion")
-        .await;
+    let told = stage.binding_reason("platform", "checkout", "UnsupportedVersion");
+    let asked = stage.look_at("platform", "checkout", "after the edit");
+    let (message, ()) = futures::join!(told, asked);
     assert!(message.contains("is up and does not know"), "{message}");
-    sonarqube.simulated().clear_faults();
     stage
         .binding_is("platform", "checkout", ("Ready", "True"))
         .await;
