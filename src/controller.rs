@@ -4,6 +4,7 @@
 //! what was found on the servers.
 
 mod binding;
+mod bulkhead;
 mod census;
 mod claims;
 mod clock;
@@ -29,10 +30,10 @@ use std::time::Duration;
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta};
-use kube::runtime::WatchStreamExt as _;
 use kube::runtime::controller::{self, Controller};
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{Event, watcher};
+use kube::runtime::{PredicateConfig, WatchStreamExt as _, predicates};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -268,7 +269,9 @@ async fn follow_namespaces(
                 seen.cancel();
             }
         })
-        .applied_objects();
+        .applied_objects()
+        // Whatever else changes would only cut short the pauses of bindings that failed.
+        .predicate_filter(predicates::labels, PredicateConfig::default());
     let mut namespaces = std::pin::pin!(namespaces.take_until(stop.cancelled_owned()));
     while let Some(namespace) = namespaces.next().await {
         match namespace {

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use bindery::cli::{Cli, Command, RunArguments};
@@ -67,10 +68,17 @@ async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     served.and(worked)
 }
 
+/// How long the Kubernetes API may be silent while something is read from it, a watch included: longer than a watch that
+/// has nothing to tell. Without it a connection that is half open holds up whoever reads from it for ever.
+const LONGEST_SILENCE: Duration = Duration::from_secs(90);
+
 async fn client(metrics: &Arc<Metrics>) -> anyhow::Result<kube::Client> {
-    let config = kube::Config::infer()
+    let mut config = kube::Config::infer()
         .await
         .context("failed to find the Kubernetes API: run in a cluster, or set KUBECONFIG")?;
+    config.read_timeout = Some(LONGEST_SILENCE);
+    // Counted from when a call is sent, not from when its connection was used last.
+    config.reset_reader_on_write = true;
     let calls = KubernetesCalls::new(Arc::clone(metrics));
     let client = ClientBuilder::try_from(config)
         .context("failed to prepare the client of the Kubernetes API")?;

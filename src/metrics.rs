@@ -71,6 +71,7 @@ pub struct Metrics {
     adoptions: Counters,
     corrected: Counters,
     status_writes: Counters,
+    time_to_ready: Times,
     watch_restarts: Counters,
     requests: Counters,
     request_time: Times,
@@ -116,6 +117,7 @@ impl Default for Metrics {
             adoptions: register.counters(declared::ADOPTIONS),
             corrected: register.counters(declared::CORRECTED),
             status_writes: register.counters(declared::STATUS_WRITES),
+            time_to_ready: register.times(declared::TIME_TO_READY),
             watch_restarts: register.counters(declared::WATCH_RESTARTS),
             requests: register.counters(declared::REQUESTS),
             request_time: register.times(declared::REQUEST_TIME),
@@ -268,6 +270,12 @@ impl Metrics {
 
     pub(crate) fn status_written(&self, kind: &str) {
         self.status_writes.with(&[kind], Counter::inc);
+    }
+
+    /// An object became ready, after so long.
+    pub(crate) fn became_ready(&self, kind: &str, after: Duration) {
+        self.time_to_ready
+            .with(&[kind], |time| time.observe(after.as_secs_f64()));
     }
 
     pub(crate) fn watch_restarted(&self, kind: &str) {

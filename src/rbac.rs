@@ -37,7 +37,7 @@ pub fn operator_role() -> ClusterRole {
             rule(crd::GROUP, &KINDS, &READ),
             // Finalizers are metadata, which only the main resource takes.
             rule(crd::GROUP, &KINDS, &["patch"]),
-            rule(crd::GROUP, &STATUSES, &["patch", "update"]),
+            rule(crd::GROUP, &STATUSES, &["patch"]),
             // `access` selects namespaces by label.
             rule("", &["namespaces"], &READ),
             rule("events.k8s.io", &["events"], &["create", "patch"]),

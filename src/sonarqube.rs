@@ -21,7 +21,7 @@ use std::time::Duration;
 pub use alm_settings::{Binding, Definition, Definitions, ForeignDefinition};
 pub use dop_translation::{BoundProject, DopSetting, NewBinding, ProjectBindingRow};
 pub use error::{BitbucketAnswer, Error};
-pub use new_code_periods::{NewCode, NewCodePeriod};
+pub use new_code_periods::NewCode;
 pub use permissions::Permission;
 pub use projects::{NewProject, Project, Visibility};
 pub use pull_requests::AnalysedPullRequest;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::{Client, Error};
-use crate::http::{BodyKind, Call, Operation, Problem};
+use crate::http::{Answer, BodyKind, Call, Operation, Problem};
 
 const PROPERTIES: Operation = Operation::get("rest/api/1.0/application-properties");
 
@@ -79,7 +79,7 @@ impl Client {
         let body = if answer.is_success() {
             answer.json().map_err(Error::Transport)
         } else {
-            Err(Error::of(&answer))
+            Err(stranger(&answer))
         };
         let body: PropertiesBody = match body {
             // For a path that it does not know SonarQube serves its web page, or says so.
@@ -93,6 +93,19 @@ impl Client {
             version: version.ok_or_else(|| unexpected(BodyKind::OtherJson))?,
             display_name: body.display_name.unwrap_or_default(),
         })
+    }
+}
+
+/// An answer of whoever it is: nobody knows yet whose words these would be, and no token was sent that could be refused.
+fn stranger(answer: &Answer) -> Error {
+    let operation = answer.operation();
+    match answer.status() {
+        404 => Error::WrongRoute { operation },
+        429 => Error::RateLimited {
+            operation,
+            retry_after: answer.unwanted().retry_after(),
+        },
+        _ => Error::Transport(answer.unwanted()),
     }
 }
 

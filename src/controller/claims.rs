@@ -5,15 +5,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
+use kube::{Resource, ResourceExt as _};
 use tokio::sync::OwnedMutexGuard;
 
-use crate::crd::{BitbucketConnection, ManagementPolicy, ProjectBinding};
+use crate::crd::{BitbucketConnection, ConfigurationStatus, ManagementPolicy, ProjectBinding};
 use crate::identity::{
     ProjectId, ProjectKey, RepositoryPath, ServerId, SettingId, SettingKey, Uid,
 };
+use crate::plan::connection::BaseUrlHolder;
 use crate::plan::{Contender, contest};
 
 use super::binding::{dereference, validate};
@@ -109,6 +110,7 @@ impl Claims {
         connections: &Store<DeserializeGuard<BitbucketConnection>>,
     ) -> Option<Contender> {
         let all = connections.state();
+        let has_moved = |connection| self.has_moved(server, name.as_str(), connection);
         let claimants = all
             .iter()
             .filter_map(|guarded| guarded.0.as_ref().ok())
@@ -117,18 +119,64 @@ impl Claims {
                     .status
                     .as_ref()
                     .and_then(|status| status.configuration.as_ref());
+                let is_named = |configuration: &ConfigurationStatus| {
+                    configuration.name.eq_ignore_ascii_case(name.as_str()) && !has_moved(connection)
+                };
                 Claimant {
                     metadata: &connection.metadata,
                     management: connection.spec.management_policy,
                     holds: held.is_some_and(|configuration| {
                         configuration.server_id == server.as_str()
-                            && (configuration.name.eq_ignore_ascii_case(name.as_str())
-                                || id.is_some_and(|id| configuration.id == id.as_str()))
+                            && (id.is_some_and(|id| configuration.id == id.as_str())
+                                || is_named(configuration))
                     }),
                     wants: false,
                 }
             });
-        self.rival(server, name.as_str(), &uid(own), claimants)
+        // What is fresh is locked while it is looked at, so all have been asked before.
+        let claimants: Vec<_> = claimants.collect();
+        self.rival(server, name.as_str(), &uid(own), claimants.into_iter())
+    }
+
+    /// The other connection that decides about the server's base URL: of those that declare one, the older.
+    pub(crate) fn on_base_url(
+        &self,
+        server: &ServerId,
+        own: &BitbucketConnection,
+        connections: &Store<DeserializeGuard<BitbucketConnection>>,
+    ) -> Option<BaseUrlHolder> {
+        let all = connections.state();
+        let declaring = || {
+            let readable = all.iter().filter_map(|guarded| guarded.0.as_ref().ok());
+            readable.filter_map(|connection| {
+                let url = connection.spec.sonarqube.server_base_url.as_ref()?;
+                let status = connection.status.as_ref();
+                let known = status.and_then(|status| status.sonarqube.as_ref());
+                let is_of_it = known.is_some_and(|known| known.id == server.as_str());
+                (is_of_it || connection.uid() == own.uid()).then_some((connection, url))
+            })
+        };
+        let claimants = declaring().map(|(connection, _)| Claimant {
+            metadata: &connection.metadata,
+            management: connection.spec.management_policy,
+            holds: false,
+            wants: true,
+        });
+        // No fresh acceptance bears this name.
+        let winner = self.rival(server, "", &uid(own), claimants)?;
+        let (_, url) = declaring().find(|(connection, _)| uid(*connection) == winner.uid)?;
+        Some(BaseUrlHolder {
+            name: winner.name,
+            url: url.clone(),
+        })
+    }
+
+    /// Whether a connection has renamed its configuration to something else, which the watch has not shown yet.
+    fn has_moved(&self, server: &ServerId, name: &str, connection: &BitbucketConnection) -> bool {
+        let fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = uid(connection);
+        let mut held = fresh.iter().filter(|(_, holder)| **holder == own);
+        held.any(|((on, thing), _)| on == server && *thing != name.to_lowercase())
     }
 
     fn rival<'a>(

@@ -9,6 +9,7 @@ mod pass;
 mod release;
 mod remotes;
 mod report;
+mod settings;
 mod sync;
 
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use kube::{Api, ResourceExt as _};
 
-use crate::crd::{BitbucketConnection, BitbucketConnectionStatus, RECONCILE_REQUESTED_AT};
+use crate::crd::{BitbucketConnection, BitbucketConnectionStatus};
 use crate::plan::verdict::{Aspect, Outcome, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
@@ -27,7 +28,7 @@ use super::error::Error;
 use super::event;
 use super::lifecycle::Lifecycle;
 use super::pass::Next;
-use super::status::{self, Precondition};
+use super::status::{self, Precondition, requested};
 use super::{binding, finalizer};
 
 use pass::Pass;
@@ -94,10 +95,11 @@ async fn converge(
     if let Err(error) = &result {
         memory.health = None;
         let sessions = &context.sessions;
-        let is_news = if error.is_trouble_of_bitbucket() {
-            sessions.close_to_staying(&own, error.refusal())
-        } else {
-            sessions.close(&own, error.refusal())
+        // Whatever else is wrong: undoing needs SonarQube alone.
+        let ground = pass.ground.as_ref();
+        let is_news = match ground.filter(|_| !error.is_outage_of_sonarqube()) {
+            Some(ground) => sessions.close_to_staying(&own, error.refusal(), Some(ground)),
+            None => sessions.close(&own, error.refusal()),
         };
         if is_news {
             binding::trigger::all(&pass.connection, context);
@@ -117,8 +119,12 @@ async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result
     let mut memory = context.memories.take(&own);
     let mut pass = Pass::new(connection.clone(), context);
     let result = pass.serve_on(&mut memory).await;
-    if result.is_err() {
+    if let Err(error) = &result {
         memory.health = None;
+        let sessions = &context.sessions;
+        if sessions.close_if_shut(&own, error.refusal(), pass.ground.as_ref()) {
+            binding::trigger::all(connection, context);
+        }
     }
     context.memories.put(&own, memory);
     result
@@ -168,29 +174,22 @@ async fn write(
         bindings: None,
         ..after
     };
-    status::write(api, connection, &written, Precondition::None).await?;
-    context.metrics.status_written("BitbucketConnection");
+    let place = (api, &*context.metrics);
+    status::write(place, connection, &written, Precondition::None).await?;
     event::publish(connection, transition.as_slice(), context).await;
     Ok(())
 }
 
-/// Whether a Secret that a connection needs is confirmed gone, by a live read.
+/// Whether the Secret without which nothing can be undone, SonarQube's, is confirmed gone, by a live read.
 pub(crate) async fn credentials_gone(
     connection: &BitbucketConnection,
     context: &Context,
 ) -> Result<bool, Error> {
-    match credentials::read(connection, context).await {
+    match credentials::token_of_sonarqube(connection, context).await {
         Ok(_) => Ok(false),
         Err(Error::Refused(refusal)) => Ok(release::is_gone(refusal.reason, connection, context)),
         Err(error) => Err(error),
     }
-}
-
-fn requested(connection: &BitbucketConnection) -> Option<String> {
-    connection
-        .annotations()
-        .get(RECONCILE_REQUESTED_AT)
-        .map(|value| value.chars().take(256).collect())
 }
 
 /// Differences in one line, for a message.

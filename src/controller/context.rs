@@ -20,6 +20,7 @@ use crate::metrics::Metrics;
 use crate::plan::{Class, delay};
 
 use super::binding::decoration::Outcomes;
+use super::bulkhead::Bulkheads;
 use super::claims::{Claims, uid};
 use super::connection::memory::Memories;
 use super::objects::Seen;
@@ -70,6 +71,7 @@ pub(crate) struct Context {
     /// What became of the latest pull requests.
     pub(crate) decorations: Outcomes,
     pub(crate) claims: Claims,
+    pub(crate) bulkheads: Bulkheads,
     pub(crate) watches: Watches,
     pub(crate) failures: Failures,
     pub(crate) due: Due,
@@ -111,6 +113,7 @@ impl Context {
             controller: "bindery.dev/operator".to_owned(),
             instance: None,
         };
+        let bulkheads = Bulkheads::new(settings.concurrency);
         let context = Self {
             events: Recorder::new(client.clone(), reporter),
             client,
@@ -123,6 +126,7 @@ impl Context {
             memories: Memories::default(),
             decorations: Outcomes::default(),
             claims: Claims::default(),
+            bulkheads,
             watches: Watches::default(),
             failures: Failures::default(),
             due: Due::default(),
@@ -150,6 +154,15 @@ impl Context {
         self.due.keep_only(&present);
         self.decorations.keep_only(&present);
         self.claims.keep_only(&present);
+        self.bulkheads.keep_only(&present);
+        self.sessions.keep_only(&present);
+        self.memories.keep_only(&present);
+        let connections = self.connections.state();
+        let places = connections.iter().map(|connection| {
+            let namespace = connection.namespace().unwrap_or_default();
+            (namespace, connection.name_any())
+        });
+        self.watches.keep_only(&places.collect());
     }
 
     fn notice<K>(&self, store: &Store<DeserializeGuard<K>>, present: &mut HashSet<Uid>)
@@ -200,7 +213,7 @@ impl Triggers {
     }
 }
 
-/// Failures in a row: kube's queue keeps no such count.
+/// Failures in a row that may pass by themselves: kube's queue keeps no such count. 0: it failed otherwise.
 pub(crate) type Failures = PerObject<u32>;
 
 impl Failures {
@@ -214,7 +227,11 @@ impl Failures {
     ) -> Duration {
         let mut counts = self.lock();
         let count = counts.entry(uid.clone()).or_default();
-        *count = count.saturating_add(1);
+        *count = match class {
+            Class::Transient | Class::Bug => count.saturating_add(1),
+            // Who waited for something else begins anew where that is there at last.
+            Class::Waiting | Class::Invalid | Class::Denied => 0,
+        };
         delay(class, *count, interval, seed(uid), at_least)
     }
 
@@ -270,6 +287,21 @@ mod tests {
         due.after(&own, five_minutes);
         due.notice(&own);
         assert_eq!(due.overdue(&own), Duration::ZERO);
+    }
+
+    /// Promise: whoever waited for long, or was wrong for long, is tried again soon when what comes next may pass.
+    #[test]
+    fn only_what_may_pass_by_itself_lengthens_the_pause() {
+        let (failures, own) = (Failures::default(), Uid::new("own"));
+        let minute = Duration::from_mins(1);
+        let pause = |class| failures.pause(&own, class, minute, None);
+        let first = pause(Class::Transient);
+        assert!(pause(Class::Transient) > first);
+        for class in [Class::Waiting, Class::Invalid, Class::Denied] {
+            pause(class);
+            assert!(failures.holds(&own));
+            assert_eq!(pause(Class::Transient), first);
+        }
     }
 
     #[test]

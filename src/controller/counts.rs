@@ -48,7 +48,9 @@ pub(crate) async fn keep(context: Arc<Context>, stop: CancellationToken) {
 fn count(context: &Context) -> Counts {
     let mut counts = Counts::new();
     for guarded in context.bindings.state() {
-        if let Ok(binding) = &guarded.0 {
+        if let Ok(binding) = &guarded.0
+            && binding::dereference::is_admitted(binding, context)
+        {
             let (total, ready) = counts
                 .entry(binding::validate::connection_of(binding))
                 .or_default();

@@ -1,5 +1,7 @@
 //! Why a pass stopped, and what follows from it. The one place that sorts failures.
 
+mod aspect;
+
 use std::error::Error as _;
 use std::time::Duration;
 
@@ -121,16 +123,12 @@ impl Error {
         self.failure().and_then(Failure::retry_after)
     }
 
-    /// Whether Bitbucket is the trouble, and SonarQube is not known to be one.
-    pub(crate) fn is_trouble_of_bitbucket(&self) -> bool {
-        matches!(
-            self,
-            Self::Bitbucket { .. }
-                | Self::Denied {
-                    by: System::Bitbucket,
-                    ..
-                }
-        )
+    /// Whether SonarQube is the trouble: nothing can be undone meanwhile.
+    pub(crate) fn is_outage_of_sonarqube(&self) -> bool {
+        if let Self::Denied { by, .. } = self {
+            return *by == System::SonarQube;
+        }
+        matches!(self, Self::NotUp { .. } | Self::SonarQube { .. }) && self.is_outage()
     }
 
     /// Whether a server of the connection, not the object, is the trouble: no other object need find out by itself.
@@ -318,8 +316,9 @@ fn failure_reason(failure: &Failure) -> Reason {
         Problem::Status { .. } | Problem::Connect { .. } | Problem::Interrupted => {
             Reason::ConnectionUnavailable
         }
-        Problem::UnexpectedBody { .. } | Problem::BodyTooLarge | Problem::InconsistentPages => {
-            Reason::UnexpectedResponse
-        }
+        Problem::WrongRoute
+        | Problem::UnexpectedBody { .. }
+        | Problem::BodyTooLarge
+        | Problem::InconsistentPages => Reason::UnexpectedResponse,
     }
 }

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
 use kube::runtime::events::{Event, EventType};
 
-use crate::plan::verdict::{Aspect, LONGEST_MESSAGE, State};
+use crate::plan::verdict::{Aspect, State, cut};
 use crate::plan::vocabulary;
 
 use super::context::Context;
@@ -29,6 +29,8 @@ vocabulary! {
         Created,
         /// Something that differed was made equal again.
         DriftCorrected,
+        /// Something was changed as a new spec asks for.
+        Changed,
         /// A rotated token was given to SonarQube.
         CredentialsRotated,
         /// A project was deleted.
@@ -105,7 +107,7 @@ where
         let event = Event {
             type_,
             reason: kind.as_str().to_owned(),
-            note: Some(note.chars().take(LONGEST_MESSAGE).collect()),
+            note: Some(cut(note)),
             action: "Reconcile".to_owned(),
             secondary: None,
         };
@@ -115,6 +117,7 @@ where
             Occurred::Imported
             | Occurred::Bound
             | Occurred::Created
+            | Occurred::Changed
             | Occurred::CredentialsRotated
             | Occurred::ProjectDeleted
             | Occurred::Unbound

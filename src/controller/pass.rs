@@ -32,6 +32,8 @@ use super::finalizer;
 pub(crate) enum Next {
     /// Nothing is left to do: at the interval.
     Settled(Duration),
+    /// Nothing was done so far: after this pause.
+    Later(Duration),
     /// Something stopped the pass, and its status says so: as the class of the error wants it.
     Failed { error: Error, interval: Duration },
     /// Never: the object is gone.
@@ -160,6 +162,11 @@ fn schedule(
             // Spread over a twentieth, so that objects of one age do not come back together.
             let jitter = interval.mul_f64(f64::from(seed(own)) / 20_000.0);
             let pause = interval + jitter;
+            context.due.after(own, pause);
+            Action::requeue(pause)
+        }
+        Next::Later(pause) => {
+            context.metrics.pass_ended(kind, Ended::Well, elapsed);
             context.due.after(own, pause);
             Action::requeue(pause)
         }

@@ -3,7 +3,7 @@
 //! A binding never reads a Secret and never finds out by itself that a server is down: the connection's pass
 //! opens the session, and closes it while something of the connection is not right.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::identity::{ServerId, SettingId, SettingKey, Uid};
@@ -28,12 +28,21 @@ pub(crate) enum Session {
     Closed {
         /// What is not right.
         why: Refusal,
-        /// The servers as they were, where only Bitbucket is in trouble: what leaves needs SonarQube alone.
+        /// The servers, where SonarQube is well whatever else is not: what leaves needs it alone.
         for_leaving: Option<Arc<View>>,
     },
 }
 
+/// The SonarQube that a pass found well before something else stopped it.
+#[derive(Clone)]
+pub(crate) struct Ground {
+    pub(crate) server: ServerId,
+    /// Its client, if it is another one than that of the pass before: with a new token, for example.
+    pub(crate) sonarqube: Option<sonarqube::Client>,
+}
+
 /// The servers as the bindings of one connection see them.
+#[derive(Clone)]
 pub(crate) struct View {
     pub(crate) sonarqube: sonarqube::Client,
     /// With the import token: what it cannot see cannot be imported.
@@ -78,6 +87,16 @@ impl View {
         self.server == other.server
             && self.setting == other.setting
             && self.capabilities == other.capabilities
+    }
+
+    /// The same on this ground; none on another server, of which nothing is known that this view holds.
+    fn on(&self, ground: &Ground) -> Option<Arc<Self>> {
+        let sonarqube = ground.sonarqube.as_ref().unwrap_or(&self.sonarqube).clone();
+        let view = Self {
+            sonarqube,
+            ..self.clone()
+        };
+        (self.server == ground.server).then(|| Arc::new(view))
     }
 
     /// A call to SonarQube that failed, with the server it went to.
@@ -141,22 +160,51 @@ impl Sessions {
         !matches!(before, Some(Session::Closed { .. }))
     }
 
-    /// The same where only Bitbucket is in trouble: those that are to go may still do so.
-    pub(crate) fn close_to_staying(&self, connection: &Uid, why: Refusal) -> bool {
+    /// The same where SonarQube was found well, or is not known to be anything else: those that are to go may still do so.
+    pub(crate) fn close_to_staying(
+        &self,
+        connection: &Uid,
+        why: Refusal,
+        ground: Option<&Ground>,
+    ) -> bool {
         let mut sessions = self.lock();
         let (is_news, for_leaving) = match sessions.remove(connection) {
             Some(Session::Open(view)) => (true, Some(view)),
             Some(Session::Closed { for_leaving, .. }) => (false, for_leaving),
             None => (true, None),
         };
+        let for_leaving = match ground {
+            Some(ground) => for_leaving.and_then(|view| view.on(ground)),
+            None => for_leaving,
+        };
         let closed = Session::Closed { why, for_leaving };
         sessions.insert(connection.clone(), closed);
         is_news
     }
 
+    /// The same of a connection that is on its way out: what still serves the bindings goes on. Returns whether nothing
+    /// was known of it before.
+    pub(crate) fn close_if_shut(
+        &self,
+        connection: &Uid,
+        why: Refusal,
+        ground: Option<&Ground>,
+    ) -> bool {
+        let serves = |view: &View| ground.is_none_or(|ground| view.server == ground.server);
+        match self.of(connection) {
+            Some(Session::Open(view)) if serves(&view) => false,
+            Some(_) | None => self.close_to_staying(connection, why, ground),
+        }
+    }
+
     /// Forgets a connection that is gone.
     pub(crate) fn forget(&self, connection: &Uid) {
         self.lock().remove(connection);
+    }
+
+    /// Forgets all connections but these: one that lost its finalizer to somebody else has no last pass.
+    pub(crate) fn keep_only(&self, connections: &HashSet<Uid>) {
+        self.lock().retain(|uid, _| connections.contains(uid));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Uid, Session>> {
@@ -215,5 +263,52 @@ mod tests {
         assert!(sessions.close(&own, closed()));
         assert!(!sessions.close(&own, closed()));
         assert!(sessions.open(&own, view(Way::PutBoundProject, "two")));
+    }
+
+    #[test]
+    fn a_session_of_what_is_deleted_is_closed_only_where_it_serves_nobody() {
+        let (sessions, own) = (Sessions::default(), Uid::new("connection"));
+        let why = |text: &str| Refusal::new(crate::plan::Reason::Timeout, text);
+        let told = || match sessions.of(&own) {
+            Some(Session::Closed { why, .. }) => why.message,
+            Some(Session::Open(_)) | None => String::new(),
+        };
+        let found = |server: &str| Ground {
+            server: ServerId::new(server),
+            sonarqube: None,
+        };
+        assert!(sessions.close_if_shut(&own, why("first"), None), "news");
+        assert!(!sessions.close_if_shut(&own, why("second"), None));
+        assert_eq!(told(), "second");
+        sessions.open(&own, view(Way::PutBoundProject, "one"));
+        for ground in [None, Some(found("server"))] {
+            assert!(!sessions.close_if_shut(&own, why("third"), ground.as_ref()));
+            assert!(matches!(sessions.of(&own), Some(Session::Open(_))));
+        }
+        let swapped = found("another");
+        assert!(sessions.close_if_shut(&own, why("swapped"), Some(&swapped)));
+        assert_eq!(told(), "swapped");
+    }
+
+    /// Promise: who leaves does so by the SonarQube that was found in this very pass, and on no other server.
+    #[test]
+    fn what_leaves_does_so_on_the_ground_that_was_found() {
+        let (sessions, own) = (Sessions::default(), Uid::new("connection"));
+        let why = || Refusal::new(crate::plan::Reason::Timeout, "no answer");
+        let new = view(Way::PutBoundProject, "one").sonarqube;
+        let leaves_on = |server: &str| {
+            sessions.open(&own, view(Way::PutBoundProject, "one"));
+            let ground = Ground {
+                server: ServerId::new(server),
+                sonarqube: Some(new.clone()),
+            };
+            assert!(sessions.close_to_staying(&own, why(), Some(&ground)));
+            match sessions.of(&own) {
+                Some(Session::Closed { for_leaving, .. }) => for_leaving,
+                Some(Session::Open(_)) | None => None,
+            }
+        };
+        assert!(leaves_on("server").is_some());
+        assert!(leaves_on("another").is_none(), "another database");
     }
 }

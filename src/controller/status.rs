@@ -6,10 +6,12 @@ use kube::{Api, Resource, ResourceExt as _};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::crd::{BitbucketConnection, ProjectBinding};
+use crate::crd::{BitbucketConnection, ProjectBinding, RECONCILE_REQUESTED_AT};
+use crate::metrics::Metrics;
 use crate::plan::Reason;
 use crate::plan::verdict::{Aspect, State, Verdict};
 
+use super::clock;
 use super::error::Error;
 
 /// The field manager of everything that the operator writes.
@@ -64,6 +66,12 @@ pub(crate) fn is_settled(object: &impl Conditioned) -> bool {
 /// Whether an object waits for a person.
 pub(crate) fn is_stalled(object: &impl Conditioned) -> bool {
     holds(object, Aspect::Stalled)
+}
+
+/// The run-now request that an object carries.
+pub(crate) fn requested(object: &impl Resource) -> Option<String> {
+    let value = object.annotations().get(RECONCILE_REQUESTED_AT);
+    value.map(|value| value.chars().take(256).collect())
 }
 
 /// Whether an object says that it waits for this reason.
@@ -125,13 +133,13 @@ pub(crate) enum Precondition {
 
 /// Writes a whole status by server-side apply, and returns the object as it is then.
 pub(crate) async fn write<K>(
-    api: &Api<K>,
+    (api, metrics): (&Api<K>, &Metrics),
     object: &K,
     status: &impl Serialize,
     precondition: Precondition,
 ) -> Result<K, Error>
 where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
+    K: Conditioned + Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
 {
     let mut patch = serde_json::json!({
         "apiVersion": K::api_version(&()),
@@ -143,12 +151,28 @@ where
         patch["metadata"]["resourceVersion"] = object.resource_version().into();
     }
     let parameters = PatchParams::apply(MANAGER).force();
-    api.patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))
+    let written = api
+        .patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))
         .await
         .map_err(|source| Error::Kubernetes {
             doing: "write the status",
             source,
-        })
+        })?;
+    metrics.status_written(&K::kind(&()));
+    if let (Some(since), None) = (unready_since(object), unready_since(&written)) {
+        metrics.became_ready(&K::kind(&()), clock::since(since));
+    }
+    Ok(written)
+}
+
+/// Since when an object is not ready; from its creation, where nothing was told of it yet.
+fn unready_since(object: &impl Conditioned) -> Option<&Time> {
+    let mut conditions = object.conditions().iter();
+    match conditions.find(|condition| condition.type_ == Aspect::Ready.as_str()) {
+        Some(ready) if ready.status == State::True.as_str() => None,
+        Some(ready) => Some(&ready.last_transition_time),
+        None => object.meta().creation_timestamp.as_ref(),
+    }
 }
 
 #[cfg(test)]
@@ -158,6 +182,23 @@ mod tests {
 
     fn at(second: i64) -> Time {
         Time(k8s_openapi::jiff::Timestamp::from_second(second).unwrap())
+    }
+
+    #[test]
+    fn an_object_is_unready_from_its_creation_until_it_says_otherwise() {
+        let mut binding: ProjectBinding = serde_json::from_value(serde_json::json!({
+            "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBinding",
+            "metadata": {"name": "checkout", "creationTimestamp": "1970-01-01T00:00:05Z"},
+            "spec": {"connectionRef": {"name": "bitbucket"}, "repository": {"project": "PAY", "slug": "checkout"}},
+        }))
+        .unwrap();
+        assert_eq!(unready_since(&binding), Some(&at(5)));
+        for (state, since) in [(State::False, Some(at(10))), (State::True, None)] {
+            let ready = [Verdict::new(Aspect::Ready, state, Reason::Timeout, "")];
+            let status = binding.status.get_or_insert_default();
+            status.conditions = conditions(&[], &ready, Some(1), &at(10));
+            assert_eq!(unready_since(&binding), since.as_ref());
+        }
     }
 
     #[test]

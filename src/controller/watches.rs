@@ -46,18 +46,16 @@ struct Watch {
     task: AbortHandle,
 }
 
-#[derive(Default)]
-struct Shared {
-    connections: HashSet<String>,
-    /// The version that the last pass read: its own echo is no reason for another one.
-    seen: Option<Version>,
-}
+/// The connections of a watch by name, each with the version that its last pass read: the echo of that is no reason for
+/// another one.
+type Shared = HashMap<String, Option<Version>>;
 
 impl Watches {
     /// Makes a connection follow exactly these objects.
     pub(crate) fn follow(&self, connection: &str, references: &[Watched], context: &Context) {
         let mut open = self.lock();
         let Open { watches, tasks } = &mut *open;
+        while tasks.try_join_next().is_some() {}
         for watched in references {
             let watch = watches.entry(watched.clone()).or_insert_with(|| {
                 let shared = Arc::default();
@@ -73,8 +71,8 @@ impl Watches {
                 Watch { shared, task }
             });
             lock(&watch.shared)
-                .connections
-                .insert(connection.to_owned());
+                .entry(connection.to_owned())
+                .or_default();
         }
         let namespace = references.first().map(|watched| watched.namespace.clone());
         watches.retain(|watched, watch| {
@@ -91,10 +89,23 @@ impl Watches {
         });
     }
 
-    /// Remembers which version a pass has read.
-    pub(crate) fn seen(&self, watched: &Watched, metadata: &ObjectMeta) {
-        if let Some(watch) = self.lock().watches.get(watched) {
-            lock(&watch.shared).seen = Some(version(metadata));
+    /// Ends what was watched for any connection but these, by namespace and name.
+    pub(crate) fn keep_only(&self, connections: &HashSet<(String, String)>) {
+        self.lock().watches.retain(|watched, watch| {
+            let is_there = |name: &String| {
+                let place = (watched.namespace.clone(), name.clone());
+                connections.contains(&place)
+            };
+            watch.keep(is_there)
+        });
+    }
+
+    /// Remembers which version a pass over a connection has read.
+    pub(crate) fn seen(&self, connection: &str, watched: &Watched, metadata: &ObjectMeta) {
+        if let Some(watch) = self.lock().watches.get(watched)
+            && let Some(seen) = lock(&watch.shared).get_mut(connection)
+        {
+            *seen = Some(version(metadata));
         }
     }
 
@@ -106,9 +117,14 @@ impl Watches {
 impl Watch {
     /// Returns whether another connection still needs the watch.
     fn drop_connection(&self, connection: &str) -> bool {
+        self.keep(|name| name != connection)
+    }
+
+    /// Drops all connections but these. Returns whether one still needs the watch.
+    fn keep(&self, wanted: impl Fn(&String) -> bool) -> bool {
         let mut shared = lock(&self.shared);
-        shared.connections.remove(connection);
-        let needed = !shared.connections.is_empty();
+        shared.retain(|name, _| wanted(name));
+        let needed = !shared.is_empty();
         if !needed {
             self.task.abort();
         }
@@ -179,10 +195,9 @@ impl Follower {
                     continue;
                 }
             };
-            let mut shared = lock(&self.shared);
-            if shared.seen != now {
-                shared.seen = now;
-                for connection in &shared.connections {
+            for (connection, seen) in &mut *lock(&self.shared) {
+                if *seen != now {
+                    seen.clone_from(&now);
                     self.triggers.connection(namespace, connection);
                 }
             }
@@ -219,10 +234,11 @@ mod tests {
     async fn what_changed_or_went_while_nobody_watched_triggers_a_pass() {
         let (connections, mut asked) = unbounded_channel();
         let (bindings, _) = unbounded_channel();
-        let shared = Shared {
-            connections: HashSet::from(["bitbucket".to_owned()]),
-            seen: Some(version(&secret("1").metadata)),
+        let read = |name: &str, as_of: &str| {
+            let seen = Some(version(&secret(as_of).metadata));
+            (name.to_owned(), seen)
         };
+        let shared = Shared::from([read("bitbucket", "1"), read("late", "0")]);
         let follower = Follower {
             shared: Arc::new(Mutex::new(shared)),
             triggers: Triggers {
@@ -241,9 +257,10 @@ mod tests {
             let events = [Some(Event::Init), found, Some(Event::InitDone)];
             events.into_iter().flatten().collect::<Vec<_>>()
         };
-        assert_eq!(passes_after(list(Some("1"))).await, 0, "as it was read");
-        assert_eq!(passes_after(list(Some("2"))).await, 1, "changed");
-        assert_eq!(passes_after(list(None)).await, 1, "gone");
+        assert_eq!(passes_after(list(Some("1"))).await, 1, "as one has read it");
+        assert_eq!(passes_after(list(Some("1"))).await, 0, "as both know it");
+        assert_eq!(passes_after(list(Some("2"))).await, 2, "changed");
+        assert_eq!(passes_after(list(None)).await, 2, "gone");
         assert_eq!(passes_after(list(None)).await, 0, "still gone");
     }
 }

@@ -240,8 +240,8 @@ pub struct ConfigurationStatus {
     /// Its key.
     #[schemars(length(max = 200))]
     pub name: String,
-    /// Its uuid: survives a rename.
-    #[schemars(length(max = 64))]
+    /// Its uuid: survives a rename. Before SonarQube 10.5, which tells none, `key:` and its key.
+    #[schemars(length(max = 204))]
     pub id: String,
     /// The id of the SonarQube server that holds it.
     #[schemars(length(max = 64))]
@@ -314,8 +314,8 @@ pub struct AppliedSecrets {
     /// The SonarQube server that was given them.
     #[schemars(length(max = 64))]
     pub server_id: String,
-    /// The uuid of the configuration that was given them.
-    #[schemars(length(max = 64))]
+    /// The id of the configuration that was given them.
+    #[schemars(length(max = 204))]
     pub configuration_id: String,
     /// The SonarQube user for whom the import token was stored: the operator's own, from its token.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -68,6 +68,9 @@ pub enum Problem {
         /// When the server wants to be asked again; at most 15 minutes.
         retry_after: Option<Duration>,
     },
+    /// 404 of what every server of the kind has.
+    #[error("answered 404; check the URL and its context path")]
+    WrongRoute,
     /// More than a sensible answer holds.
     #[error("the answer is larger than 8 MiB")]
     BodyTooLarge,
@@ -133,6 +136,8 @@ impl Failure {
             | Problem::Connect { .. }
             | Problem::Timeout { .. }
             | Problem::Interrupted
+            // So does a proxy answer while what is behind it starts.
+            | Problem::WrongRoute
             | Problem::InconsistentPages => true,
             // A server that starts answers so, or the proxy before it.
             Problem::UnexpectedBody { found } => match found {
@@ -161,6 +166,7 @@ impl Failure {
             | Problem::Timeout { .. }
             | Problem::Interrupted
             | Problem::Redirected { .. }
+            | Problem::WrongRoute
             | Problem::BodyTooLarge
             | Problem::UnexpectedBody { .. }
             | Problem::InconsistentPages => None,
@@ -179,7 +185,7 @@ impl Problem {
             Self::Timeout { .. } => "timeout",
             Self::Interrupted => "interrupted",
             Self::Redirected { .. } => "redirected",
-            Self::Status { .. } => "status",
+            Self::Status { .. } | Self::WrongRoute => "status",
             Self::BodyTooLarge => "body_too_large",
             Self::UnexpectedBody { .. } => "unexpected_body",
             Self::InconsistentPages => "inconsistent_pages",
@@ -206,7 +212,10 @@ impl Problem {
                 None => cause.source(),
             };
         }
-        if error.is_timeout() {
+        if error.is_timeout() && error.is_connect() {
+            let cause = "timed out".to_owned();
+            Self::Connect { cause }
+        } else if error.is_timeout() {
             Self::Timeout { after: deadline }
         } else if error.is_dns() {
             Self::Dns

@@ -99,19 +99,6 @@ impl HostPolicy {
         }
     }
 
-    /// Whether a server may be called, for a URL that another system will call in our name: resolves its
-    /// host now, and wants every address admitted.
-    ///
-    /// # Errors
-    /// When it may not be called, or its name does not resolve.
-    pub async fn check(&self, url: &ServerUrl) -> Result<(), HostCheckError> {
-        self.check_name(url).map_err(HostCheckError::Refused)?;
-        if literal(url.host()).is_none() {
-            self.resolve(url.host(), url.port()).await?;
-        }
-        Ok(())
-    }
-
     /// What can be told without asking DNS: an address is judged, a name must at least be possible.
     pub(super) fn check_name(&self, url: &ServerUrl) -> Result<(), HostRefusal> {
         let (host, port) = (url.host(), url.port());

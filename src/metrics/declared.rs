@@ -79,6 +79,7 @@ declare! {
     IMPORTS = Counter("bindery_imports", ["result"], "Attempts to create a project from a repository: `success`, `error`.");
     ADOPTIONS = Counter("bindery_adoptions", ["kind"], "Projects and configurations that were there and were taken over.");
     CORRECTED = Counter("bindery_drift_corrected", ["kind"], "Things that differed and were made equal again.");
+    TIME_TO_READY = Histogram("bindery_time_to_ready_seconds", ["kind"], "How long objects were not ready that became so: since they were created, or since they were ready last. To the second.");
     STATUS_WRITES = Counter("bindery_status_writes", ["kind"], "Statuses written to Kubernetes. None while nothing changes.");
     WATCH_RESTARTS = Counter("bindery_watch_restarts", ["kind"], "Watches that failed and were begun again; those of Secrets and ConfigMaps also while they may not be read.");
     REQUESTS = Counter("bindery_external_requests", ["system", "operation", "code"], "Calls to SonarQube and Bitbucket, by their answer.");

@@ -16,13 +16,15 @@ mod world;
 use crate::identity::ProjectKey;
 
 use super::{Access, Management, Reason, Refusal};
-use difference::{differences, may_know};
+use difference::differences;
+pub use difference::may_know;
 pub use model::{
     Acceptance, BindingState, Bound, Branches, Desired, Mode, Moved, NewCode, Observed, Origin,
     Plan, Project, Repository, RepositoryState, Rights, Step, Visibility,
 };
 pub use record::{Accepted, Intent, Record, SeenRepository};
 pub use release::{Leave, Release, ReleaseFacts, ReleasePolicy, Seen, release};
+pub use repository::repository_to_bind;
 pub use way::Way;
 
 /// What to do about a binding, given what was read.
@@ -62,9 +64,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
 
 /// The steps that are missing, whatever the management policy.
 fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
-    if !desired.access.admits(&desired.repository, &desired.key) {
-        return Err(not_admitted(desired));
-    }
+    admitted(desired)?;
     if let Some(other) = &observed.claimed_by {
         return Err(Refusal::new(
             Reason::AlreadyManaged,
@@ -75,7 +75,7 @@ fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
             ),
         ));
     }
-    let repository = repository::found(desired, &observed.repository)?;
+    let repository = repository_to_bind(desired, &observed.repository)?;
     match &observed.project {
         Some(project) => keep(desired, observed, repository, project),
         // What we may not see may be there.
@@ -172,12 +172,19 @@ fn rival_name(desired: &Desired, name: &str) -> String {
     }
 }
 
-fn not_admitted(desired: &Desired) -> Refusal {
-    Refusal::new(
+/// Whether the connection admits the repository under the key: found out before anything is asked about either.
+///
+/// # Errors
+/// With whom to ask where it does not.
+pub fn admitted(desired: &Desired) -> Result<(), Refusal> {
+    if desired.access.admits(&desired.repository, &desired.key) {
+        return Ok(());
+    }
+    Err(Refusal::new(
         Reason::AccessDenied,
         format!(
             "the connection admits this namespace, but no entry of its spec.access admits repository {} with SonarQube project key {}: ask the owner of the connection to add both to one entry",
             desired.repository, desired.key
         ),
-    )
+    ))
 }

@@ -10,8 +10,8 @@ mod tests;
 use super::capability::Support;
 use super::{Difference, Management, Reason, Refusal};
 pub use model::{
-    Adoption, BaseUrl, Desired, Intent, Observed, Plan, Platform, Recorded, Setting, Step,
-    TokenInUpdate, TokenState, Validation,
+    Adoption, BaseUrl, BaseUrlHolder, Desired, Intent, Observed, Plan, Platform, Recorded, Setting,
+    Step, TokenInUpdate, TokenState, Validation,
 };
 pub use release::{ConnectionRelease, ConnectionReleaseFacts, Kept, release};
 
@@ -50,7 +50,12 @@ fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
         Some(setting) => keep(desired, observed, setting)?,
         None => acquire(desired, observed)?,
     };
-    steps.extend(base_url(desired, observed));
+    match base_url(desired, observed) {
+        Ok(more) => steps.extend(more),
+        // What else is to be done does not wait for people to agree.
+        Err(refusal) if steps.is_empty() => return Err(refusal),
+        Err(_) => {}
+    }
     Ok(steps)
 }
 
@@ -73,17 +78,19 @@ fn keep(desired: &Desired, observed: &Observed, setting: &Setting) -> Result<Vec
 
 /// The configuration that is ours already. `Observe` takes none over: it compares with the namesake as it is.
 fn kept<'a>(desired: &Desired, observed: &'a Observed) -> Option<&'a Setting> {
-    let settings = &observed.settings;
+    // Before 10.5 an id is made of the key, whatever the platform.
+    let settings = || {
+        let all = observed.settings.iter();
+        all.filter(|setting| setting.platform == Platform::Bitbucket)
+    };
     let recorded = desired
         .record
         .as_ref()
         .filter(|recorded| recorded.server == observed.server)
-        .and_then(|recorded| settings.iter().find(|setting| setting.id == recorded.id));
+        .and_then(|recorded| settings().find(|setting| setting.id == recorded.id));
     recorded.or_else(|| {
-        settings.iter().find(|setting| {
-            desired.management == Management::Observe
-                && setting.platform == Platform::Bitbucket
-                && setting.key == desired.name
+        settings().find(|setting| {
+            desired.management == Management::Observe && setting.key == desired.name
         })
     })
 }
@@ -213,13 +220,27 @@ fn update(
     }))
 }
 
-fn base_url(desired: &Desired, observed: &Observed) -> Option<Step> {
-    let wanted = desired.server_base_url.as_ref()?;
-    match &observed.server_base_url {
-        BaseUrl::Set(found) if wanted.same(found) => None,
-        BaseUrl::NotRead => None,
-        BaseUrl::Set(_) | BaseUrl::Unset => Some(Step::SetServerBaseUrl(wanted.clone())),
+/// A server has one base URL, whichever connection declares it.
+fn base_url(desired: &Desired, observed: &Observed) -> Result<Option<Step>, Refusal> {
+    let Some(wanted) = &desired.server_base_url else {
+        return Ok(None);
+    };
+    let holder = observed.base_url_holder.as_ref();
+    if let Some(other) = holder.filter(|other| !wanted.same(&other.url))
+        && desired.management == Management::Full
+    {
+        return Err(Refusal::new(
+            Reason::AlreadyManaged,
+            format!(
+                "SonarQube's server base URL is managed by another BitbucketConnection, {}, as {}: leave out spec.sonarqube.serverBaseURL here, or declare the same",
+                other.name, other.url
+            ),
+        ));
     }
+    Ok(match &observed.server_base_url {
+        BaseUrl::Set(found) if wanted.same(found) => None,
+        BaseUrl::Set(_) | BaseUrl::Unset => Some(Step::SetServerBaseUrl(wanted.clone())),
+    })
 }
 
 /// A step as what it would change; `None` for bookkeeping, and for tokens, which cannot be compared.
@@ -253,7 +274,7 @@ fn difference(desired: &Desired, observed: &Observed, step: &Step) -> Option<Dif
             desired: url.to_string(),
             observed: match &observed.server_base_url {
                 BaseUrl::Set(found) => found.clone(),
-                BaseUrl::Unset | BaseUrl::NotRead => "unset".to_owned(),
+                BaseUrl::Unset => "unset".to_owned(),
             },
         }),
         Step::RecordIntent(_)

@@ -9,7 +9,7 @@ pub enum Class {
     Transient,
     /// It waits for another object, whose change triggers a pass; the retry is a safety net.
     Waiting,
-    /// A person must change the object, a Secret or a server; looked at again at the interval.
+    /// A person must change the object, a Secret or a server; looked at again at the interval, or in ten minutes.
     Invalid,
     /// The server refuses the token. Tried rarely: hammering may lock the account.
     Denied,
@@ -17,6 +17,8 @@ pub enum Class {
     Bug,
 }
 
+/// Often enough for a person who waits for what was mended, and too seldom to lock an account.
+const RARELY: Duration = Duration::from_mins(10);
 const FIRST: Duration = Duration::from_millis(750);
 /// A server that came back is noticed no later.
 const LONGEST: Duration = Duration::from_mins(5);
@@ -39,8 +41,10 @@ pub fn delay(
         Class::Transient | Class::Bug => FIRST
             .saturating_mul(1 << failures.saturating_sub(1).min(16))
             .min(LONGEST),
-        Class::Waiting | Class::Invalid => interval,
-        Class::Denied => interval.max(Duration::from_mins(10)),
+        Class::Waiting => interval,
+        // What was mended at a server is told by nobody.
+        Class::Invalid => interval.min(RARELY),
+        Class::Denied => RARELY,
     };
     let wish = at_least.unwrap_or_default().min(LONGEST_WISH);
     let pause = pause.max(wish);
@@ -90,8 +94,16 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_token_is_not_tried_more_often_than_every_ten_minutes() {
-        let short = Duration::from_secs(10);
-        assert!(delay(Class::Denied, 1, short, 0, None) >= Duration::from_mins(10));
+    fn a_refused_token_is_tried_every_ten_minutes_whatever_the_interval() {
+        for interval in [Duration::from_secs(10), Duration::from_hours(24)] {
+            assert_eq!(delay(Class::Denied, 1, interval, 0, None), RARELY);
+        }
+    }
+
+    #[test]
+    fn what_a_person_mends_is_noticed_within_ten_minutes_whatever_the_interval() {
+        let after = |interval| delay(Class::Invalid, 1, interval, 0, None);
+        assert_eq!(after(Duration::from_hours(24)), RARELY);
+        assert_eq!(after(Duration::from_mins(1)), Duration::from_mins(1));
     }
 }

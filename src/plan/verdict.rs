@@ -61,25 +61,28 @@ pub struct Verdict {
     pub state: State,
     /// Its reason.
     pub reason: Reason,
-    /// Its message: at most [`LONGEST_MESSAGE`] characters.
+    /// Its message, [`cut`].
     pub message: String,
 }
 
-/// The longest message of a condition or an event, in characters: an event takes 1024 bytes of note.
-pub const LONGEST_MESSAGE: usize = 1000;
+/// The longest message of a condition or an event, in bytes: an event takes 1024 of note.
+const LONGEST_MESSAGE: usize = 1000;
+
+/// A message, cut between two characters where it is too long for a condition or an event.
+pub fn cut(message: impl Into<String>) -> String {
+    let mut message: String = message.into();
+    message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+    message
+}
 
 impl Verdict {
     /// A condition; a longer message is cut.
     pub fn new(aspect: Aspect, state: State, reason: Reason, message: impl Into<String>) -> Self {
-        let mut message: String = message.into();
-        if let Some((end, _)) = message.char_indices().nth(LONGEST_MESSAGE) {
-            message.truncate(end);
-        }
         Self {
             aspect,
             state,
             reason,
-            message,
+            message: cut(message),
         }
     }
 }
@@ -226,8 +229,10 @@ mod tests {
             Aspect::Ready,
             State::False,
             Reason::Timeout,
-            "ä".repeat(2000),
+            format!("-{}", "ä".repeat(2000)),
         );
-        assert_eq!(verdict.message.chars().count(), LONGEST_MESSAGE);
+        assert_eq!(verdict.message.len(), LONGEST_MESSAGE - 1);
+        assert!(verdict.message.ends_with('ä'));
+        assert_eq!(cut("short"), "short");
     }
 }

@@ -7,8 +7,6 @@ use crate::http::{Call, Operation, Token};
 use crate::identity::{ProjectKey, RepositoryPath, SettingKey};
 
 const SET_PAT: Operation = Operation::post("api/alm_integrations/set_pat");
-const CHECK_PAT: Operation = Operation::get("api/alm_integrations/check_pat");
-
 const SEARCH: Operation = Operation::get("api/alm_integrations/search_bitbucketserver_repos");
 const GET_IMPORT: Operation = Operation::get("api/alm_integrations/import_bitbucketserver_project");
 const IMPORT: Operation = Operation::post("api/alm_integrations/import_bitbucketserver_project");
@@ -45,17 +43,6 @@ impl Client {
         let call = Call::new(SET_PAT)
             .field("almSetting", setting.as_str())
             .secret("pat", token);
-        self.call(call).await.map(drop)
-    }
-
-    /// Lets SonarQube try the stored token on Bitbucket; takes up to 200 s.
-    ///
-    /// # Errors
-    /// `bitbucket_answer` tells what Bitbucket said, or that no token is stored.
-    pub async fn check_pat(&self, setting: &SettingKey) -> Result<(), Error> {
-        let call = Call::new(CHECK_PAT)
-            .query("almSetting", setting.as_str())
-            .within(WHILE_SONARQUBE_CALLS_BITBUCKET);
         self.call(call).await.map(drop)
     }
 

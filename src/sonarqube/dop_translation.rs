@@ -172,7 +172,7 @@ impl Client {
     /// Every binding of a setting; from 26.8 on only of projects that this user may browse.
     ///
     /// # Errors
-    /// `Problem::InconsistentPages` when the list changed while it was read.
+    /// `is_unsteady` when the list changed while it was read, several times over.
     pub async fn project_bindings(
         &self,
         setting: &SettingId,

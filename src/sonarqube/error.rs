@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::http::{Answer, Failure, Operation};
+use crate::http::{Answer, Failure, Operation, Problem};
 
 /// A call to SonarQube that did not succeed. Messages are SonarQube's own: cut to 300 characters, without tokens.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,20 @@ pub enum BitbucketAnswer {
     IncompleteConfiguration,
     /// The setting's URL is none.
     MalformedUrl,
+}
+
+impl BitbucketAnswer {
+    /// Whether Bitbucket, or what stands before it, said so, and not SonarQube of what it holds itself.
+    #[must_use]
+    pub fn is_of_bitbucket(self) -> bool {
+        match self {
+            Self::InvalidToken
+            | Self::NotFoundOrUnreachable
+            | Self::Unreachable
+            | Self::Unexpected => true,
+            Self::TokenMissing | Self::IncompleteConfiguration | Self::MalformedUrl => false,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -151,6 +165,24 @@ impl Error {
     pub fn is_configuration_limit(&self) -> bool {
         self.is_rejected_with("A BITBUCKET setting is already defined")
             || self.is_rejected_with("A BITBUCKET_CLOUD setting is already defined")
+    }
+
+    /// A list changed while it was read, as often as it was read.
+    #[must_use]
+    pub fn is_unsteady(&self) -> bool {
+        let Self::Transport(failure) = self else {
+            return false;
+        };
+        matches!(failure.problem, Problem::InconsistentPages)
+    }
+
+    /// SonarQube answered, and with an error of its own.
+    #[must_use]
+    pub fn is_servers_error(&self) -> bool {
+        let Self::Transport(failure) = self else {
+            return false;
+        };
+        matches!(failure.problem, Problem::Status { status: 500.., .. })
     }
 
     /// What Bitbucket answered, if this is about Bitbucket.

@@ -1,13 +1,10 @@
 //! What counts as new code. Source: `api/new_code_periods`.
 
-use serde::Deserialize;
-
 use super::{Client, Error};
 use crate::http::{Call, Operation};
 use crate::identity::ProjectKey;
 
 const SET: Operation = Operation::post("api/new_code_periods/set");
-const LIST: Operation = Operation::get("api/new_code_periods/list");
 
 /// A new code definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,35 +15,6 @@ pub enum NewCode {
     Days(u16),
     /// What differs from another branch.
     ReferenceBranch(String),
-}
-
-/// The new code definition of a branch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewCodePeriod {
-    /// The branch.
-    pub branch: String,
-    /// SonarQube's word, for example `NUMBER_OF_DAYS`.
-    pub kind: String,
-    /// What the word needs, for example a number of days.
-    pub value: Option<String>,
-    /// Whether it is the project's or the server's, not the branch's own.
-    pub inherited: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ListBody {
-    new_code_periods: Vec<PeriodBody>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PeriodBody {
-    branch_key: String,
-    r#type: String,
-    value: Option<String>,
-    #[serde(default)]
-    inherited: bool,
 }
 
 impl NewCode {
@@ -92,24 +60,5 @@ impl Client {
             call = call.field("value", value);
         }
         self.call(call).await.map(drop)
-    }
-
-    /// The new code definitions of a project's branches.
-    ///
-    /// # Errors
-    /// `NotFound` when there is no such project.
-    pub async fn new_code_periods(
-        &self,
-        project: &ProjectKey,
-    ) -> Result<Vec<NewCodePeriod>, Error> {
-        let call = Call::new(LIST).query("project", project.as_str());
-        let body: ListBody = self.read(call).await?;
-        let period = |row: PeriodBody| NewCodePeriod {
-            branch: row.branch_key,
-            kind: row.r#type,
-            value: row.value,
-            inherited: row.inherited,
-        };
-        Ok(body.new_code_periods.into_iter().map(period).collect())
     }
 }

@@ -99,7 +99,7 @@ impl Client {
     /// Every project. Wants Administer System, as the other searches do.
     ///
     /// # Errors
-    /// `Problem::InconsistentPages` when the list changed while it was read.
+    /// `is_unsteady` when the list changed while it was read, several times over.
     pub async fn projects(&self) -> Result<Vec<Project>, Error> {
         self.search(None).await
     }

@@ -81,7 +81,11 @@ impl Client {
             ));
         }
         if !answer.is_success() {
-            return Err(Error::of(&answer));
+            // Nobody knows yet whose words these would be, and no token was sent that could be refused.
+            return Err(Error::Transport(match answer.status() {
+                404 => answer.fail(Problem::WrongRoute),
+                _ => answer.unwanted(),
+            }));
         }
         let body: StatusBody = answer.json().map_err(Error::Transport)?;
         let version = body.version.and_then(|text| Version::parse(&text).ok());

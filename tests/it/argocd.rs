@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::parts::{Parts, lua};
-use crate::support::tree;
+use crate::support::{tree, turn};
 
 const HEALTH: &str = "deploy/argocd/health.lua";
 
@@ -113,15 +113,42 @@ fn command(page: &str, start: &str) -> String {
     page[at + 2..].split_once("\n```").unwrap().0.to_owned()
 }
 
+/// The namespace of Argo CD. Dropped, also by a panic, it is gone.
+struct Namespace<'a> {
+    parts: &'a Parts,
+}
+
+impl<'a> Namespace<'a> {
+    fn create(parts: &'a Parts) -> Self {
+        let of_argo_cd = Self { parts };
+        // From a run on the same parts that was killed.
+        of_argo_cd.delete("--wait=true").unwrap();
+        parts.kubectl(&["create", "namespace", "argocd"]).unwrap();
+        of_argo_cd
+    }
+
+    fn delete(&self, wait: &str) -> Result<String, String> {
+        let namespace = ["namespace", "argocd", "--ignore-not-found"];
+        self.parts
+            .kubectl(&[&["delete"], &namespace[..], &[wait]].concat())
+    }
+}
+
+impl Drop for Namespace<'_> {
+    fn drop(&mut self) {
+        if let Err(complaint) = self.delete("--wait=false") {
+            eprintln!("the namespace argocd stays: {complaint}");
+        }
+    }
+}
+
 /// Promise: the guide's command teaches Argo CD both kinds, and leaves the rest of its settings alone.
-#[test]
-fn the_guides_command_teaches_argo_cd() {
+#[tokio::test]
+async fn the_guides_command_teaches_argo_cd() {
+    let _turn = turn::shared().await;
     let parts = Parts::from_env();
-    let namespace = ["create", "namespace", "argocd"];
-    // From an earlier run on the same parts.
-    let _ = parts.kubectl(&namespace);
+    let _namespace = Namespace::create(&parts);
     let config = ["configmap", "argocd-cm", "--namespace", "argocd"];
-    let _ = parts.kubectl(&[&["delete"], &config[..]].concat());
     let other = ["--from-literal", "url=https://argocd.example.com"];
     parts
         .kubectl(&[&["create"], &config[..], &other].concat())
@@ -149,7 +176,4 @@ fn the_guides_command_teaches_argo_cd() {
             "resource.customizations.health.bindery.dev_ProjectBinding": check,
         })
     );
-    parts
-        .kubectl(&["delete", "namespace", "argocd", "--wait=false"])
-        .unwrap();
 }

@@ -3,10 +3,14 @@
 
 mod bench;
 mod bitbucket;
+mod repositories;
 mod scripted;
 mod sonarqube;
 mod sonarqube_answers;
+mod sonarqube_bindings;
 mod sonarqube_projects;
+mod sonarqube_refusals;
+mod strangers;
 mod tls;
 mod transport;
 mod twin;

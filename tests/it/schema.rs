@@ -19,7 +19,7 @@ fn walk(path: &str, schema: &JSONSchemaProps, visit: &mut impl FnMut(&str, &JSON
     }
 }
 
-fn fields_where(is_wrong: impl Fn(&str, &JSONSchemaProps) -> bool) -> Vec<String> {
+fn fields_where(mut is_wrong: impl FnMut(&str, &JSONSchemaProps) -> bool) -> Vec<String> {
     let mut seen = 0;
     let mut wrong = Vec::new();
     for definition in crd::definitions() {
@@ -85,6 +85,19 @@ fn every_list_says_how_it_merges() {
         ours && schema.type_.as_deref() == Some("array") && schema.x_kubernetes_list_type.is_none()
     });
     assert!(silent.is_empty(), "{silent:#?}");
+}
+
+/// Before SonarQube 10.5 it is `key:` and the name.
+#[test]
+fn the_id_of_a_configuration_may_be_as_long_as_its_name_makes_it() {
+    let mut found = 0;
+    let too_short = fields_where(|path, schema| {
+        let is_id = path.ends_with("status.configuration.id") || path.ends_with(".configurationId");
+        found += usize::from(is_id);
+        is_id && schema.max_length < Some(204)
+    });
+    assert!(too_short.is_empty(), "{too_short:?}");
+    assert_eq!(found, 2);
 }
 
 #[test]

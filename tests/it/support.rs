@@ -4,6 +4,7 @@ pub(crate) mod parts;
 pub(crate) mod readme;
 pub(crate) mod server;
 pub(crate) mod sonarqube;
+pub(crate) mod starting;
 pub(crate) mod tls;
 pub(crate) mod tree;
 pub(crate) mod turn;

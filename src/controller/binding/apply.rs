@@ -13,10 +13,12 @@ use crate::plan::binding::{
 };
 use crate::sonarqube::{self, Permission};
 
-use super::{View, Work, validate};
+use super::validate;
+use super::work::Work;
+use crate::controller::session::View;
 pub(super) use project::Attempt;
 
-impl Work<'_, '_> {
+impl Work<'_> {
     pub(super) async fn apply(&mut self, step: Step) -> Result<(), Error> {
         let sonarqube = &self.view.sonarqube;
         let fail = |source| self.view.failed(source);
@@ -50,14 +52,8 @@ impl Work<'_, '_> {
             }
             Step::GrantSelf(key) => self.grant_self(&key).await,
             Step::SetVisibility(key, visibility) => {
-                let wanted = match visibility {
-                    Visibility::Private => sonarqube::Visibility::Private,
-                    Visibility::Public => sonarqube::Visibility::Public,
-                };
-                sonarqube
-                    .update_visibility(&key, wanted)
-                    .await
-                    .map_err(fail)?;
+                let answer = sonarqube.update_visibility(&key, spelt(visibility)).await;
+                answer.map_err(fail)?;
                 // While it is being imported nothing has drifted.
                 if self.desired.record.intent.is_none() {
                     let note = format!("made SonarQube project {key} {}", visibility.as_str());
@@ -140,14 +136,16 @@ impl Work<'_, '_> {
     }
 
     async fn write_intent(&mut self, intent: Intent) -> Result<(), Error> {
-        let mut status = self.binding.status.clone().unwrap_or_default();
+        let binding = &self.report.binding;
+        let mut status = binding.status.clone().unwrap_or_default();
         status.intent = Some(intent.clone());
         if let Some(project) = &mut status.sonarqube_project {
             (project.id, project.created_by, project.bound_by) = (None, None, None);
         }
-        self.binding =
-            status::write(self.api, &self.binding, &status, Precondition::Unchanged).await?;
-        self.context.metrics.status_written("ProjectBinding");
+        // The report goes on from what is stored now: a withdrawn intent is to be seen to differ.
+        let place = (self.api, &*self.context.metrics);
+        self.report.binding =
+            status::write(place, binding, &status, Precondition::Unchanged).await?;
         self.report.intent = Some(intent);
         Ok(())
     }
@@ -175,9 +173,11 @@ impl Work<'_, '_> {
             }
         };
         // Accepted by an earlier connection of this name: who made the project is still known.
-        let former = validate::record(&self.binding).accepted.filter(|former| {
-            former.server == self.view.server && former.id.is_some() && former.id == id
-        });
+        let former = validate::record(&self.report.binding)
+            .accepted
+            .filter(|former| {
+                former.server == self.view.server && former.id.is_some() && former.id == id
+            });
         let note = match &repository {
             Some(repository) => {
                 format!("SonarQube project {key} is bound to repository {repository}")
@@ -187,7 +187,7 @@ impl Work<'_, '_> {
                 self.desired.repository
             ),
         };
-        self.tell(kind, note);
+        self.acceptance = Some(Occurrence::new(kind, note));
         let bound_by_us = made.clone().filter(|_| repository.is_some());
         self.hold(Accepted {
             server: self.view.server.clone(),
@@ -205,15 +205,23 @@ impl Work<'_, '_> {
         self.context
             .claims
             .remember(&accepted.server, accepted.key.as_str(), self.own());
+        if accepted.repository.is_some() {
+            self.see();
+        }
         self.desired.key = accepted.key.clone();
         self.desired.record.accepted = Some(accepted);
     }
 
-    fn commit(&mut self) {
-        self.committed = self.desired.record.clone();
-    }
-
+    /// Something was written: what was accepted before is told before it.
     fn tell(&mut self, kind: Occurred, note: String) {
+        self.report.occurrences.extend(self.acceptance.take());
         self.report.occurrences.push(Occurrence::new(kind, note));
+    }
+}
+
+fn spelt(visibility: Visibility) -> sonarqube::Visibility {
+    match visibility {
+        Visibility::Private => sonarqube::Visibility::Private,
+        Visibility::Public => sonarqube::Visibility::Public,
     }
 }

@@ -1,26 +1,82 @@
 //! Looks whether the latest pull requests of a repository were decorated: some calls, for one binding in its turn.
 
+use crate::controller::claims::uid;
+use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::per_object::PerObject;
 use crate::controller::session::View;
+use crate::controller::status;
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
-use crate::plan::decoration::{Outcome, PullRequest, Server, outcome};
+use crate::plan::Reason;
+use crate::plan::decoration::{self, Outcome, PullRequest, Repository, Server, outcome};
+use crate::plan::verdict::{Aspect, State, Verdict};
 use crate::sonarqube::AnalysedPullRequest;
+
+use super::report::Report;
 
 /// The pull requests that are looked at: at most so many, at two calls each and one for warnings.
 const LATEST: usize = 3;
 
 /// What was found in this process, by the uid of the binding.
-pub(crate) type Outcomes = PerObject<Outcome>;
+pub(crate) type Outcomes = PerObject<Found>;
+
+/// What was found, and of which repository, analysed as which project.
+pub(crate) struct Found {
+    project: ProjectKey,
+    repository: RepositoryPath,
+    outcome: Outcome,
+}
 
 impl Outcomes {
-    pub(super) fn of(&self, binding: &Uid) -> Option<Outcome> {
-        self.lock().get(binding).cloned()
+    /// What was found of this very repository: a binding may be pointed at another one.
+    fn of(
+        &self,
+        binding: &Uid,
+        project: &ProjectKey,
+        repository: &RepositoryPath,
+    ) -> Option<Outcome> {
+        let outcomes = self.lock();
+        let found = outcomes.get(binding);
+        let same =
+            found.filter(|found| found.project.same(project) && found.repository.same(repository));
+        same.map(|found| found.outcome.clone())
     }
+}
 
-    fn put(&self, binding: &Uid, outcome: Outcome) {
-        self.lock().insert(binding.clone(), outcome);
-    }
+/// Whether pull requests of the repository are decorated, as far as the last sweep and the latest look tell.
+pub(super) fn verdict(report: &Report, view: &View, context: &Context) -> Verdict {
+    let shown = report.repository.as_ref();
+    let path = shown.and_then(|shown| RepositoryPath::parse(&shown.project, &shown.slug).ok());
+    let known = {
+        let inventory = view.inventory();
+        let row = path.as_ref().and_then(|path| inventory.repository(path));
+        row.map(|row| Repository {
+            archived: row.archived,
+            writable: inventory.writable(row.id),
+        })
+    };
+    let binding = &report.binding;
+    let outcome = report.accepted().zip(path).and_then(|(accepted, path)| {
+        let outcomes = &context.decorations;
+        outcomes.of(&uid(binding), &accepted.key, &path)
+    });
+    decoration::verdict(view.decoration, known, outcome.as_ref())
+        .or_else(|| {
+            let before = binding.status.as_ref()?.repository.as_ref()?;
+            let is_same = shown.is_some_and(|shown| shown.id == before.id);
+            is_same.then(|| status::decoration_told_before(binding))?
+        })
+        .unwrap_or_else(unknown)
+}
+
+/// Nobody has looked.
+pub(super) fn unknown() -> Verdict {
+    Verdict::new(
+        Aspect::DecorationReady,
+        State::Unknown,
+        Reason::NotChecked,
+        "not looked at in this pass",
+    )
 }
 
 /// Looks, where the server can decorate at all.
@@ -51,7 +107,12 @@ pub(super) async fn look(
         let told = sonarqube.task_warnings(project, id).await;
         *warnings = told.unwrap_or_default();
     }
-    outcomes.put(binding, found);
+    let found = Found {
+        project: project.clone(),
+        repository: repository.clone(),
+        outcome: found,
+    };
+    outcomes.lock().insert(binding.clone(), found);
     Ok(())
 }
 

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt as _;
+use kube::core::error_boundary::InvalidObject;
 use kube::core::{PartialObjectMeta, Selector, SelectorExt as _};
 use kube::runtime::reflector::ObjectRef;
 
 use crate::controller::context::Context;
 use crate::controller::error::Error;
+use crate::controller::status;
 use crate::crd::{AccessEntry, BitbucketConnection, ProjectBinding};
 use crate::identity::ProjectKey;
 use crate::plan::{Access, AccessRule, Reason, Refusal};
@@ -24,17 +26,28 @@ pub(super) struct Reference {
 }
 
 /// Finds the connection. One answer for "does not exist" and "does not admit you": a tenant learns nothing
-/// of other namespaces.
-pub(super) fn reference(binding: &ProjectBinding, context: &Context) -> Result<Reference, Error> {
+/// of other namespaces. `None`: it cannot be read, and nothing is said of what is settled.
+pub(super) fn reference(
+    binding: &ProjectBinding,
+    context: &Context,
+) -> Result<Option<Reference>, Error> {
     let (namespace, name) = connection_of(binding);
     let key = ObjectRef::new(&name).within(&namespace);
     let guarded = context.connections.get(&key);
-    let connection = guarded.and_then(|guarded| guarded.0.as_ref().ok().cloned().map(Arc::new));
+    let connection = match guarded.as_ref().map(|guarded| &guarded.0) {
+        Some(Ok(connection)) => Some(Arc::new(connection.clone())),
+        Some(Err(_)) if status::is_settled(binding) => return Ok(None),
+        Some(Err(unread)) if is_known(unread, binding) => {
+            return Err(unreadable(&namespace, &name));
+        }
+        // Nobody can tell whom it admits.
+        Some(Err(_)) | None => None,
+    };
     let admitted = connection.and_then(|connection| {
         let access = access(&connection, binding, context)?;
         Some(Reference { connection, access })
     });
-    admitted.ok_or_else(|| {
+    admitted.map(Some).ok_or_else(|| {
         Error::Waiting(Refusal::new(
             Reason::ConnectionNotFound,
             format!(
@@ -45,11 +58,38 @@ pub(super) fn reference(binding: &ProjectBinding, context: &Context) -> Result<R
     })
 }
 
+/// Whether a binding may know that this connection is there: a neighbour, or one that it has accepted.
+fn is_known(connection: &InvalidObject, binding: &ProjectBinding) -> bool {
+    let status = binding.status.as_ref();
+    let accepted_by = status.and_then(|status| status.connection.as_ref());
+    connection.metadata.namespace == binding.namespace()
+        || accepted_by.is_some_and(|by| Some(&by.uid) == connection.metadata.uid.as_ref())
+}
+
+/// A connection of which no more than the metadata can be read: its words may be none of the reader's business.
+pub(super) fn unreadable(namespace: &str, name: &str) -> Error {
+    Error::Waiting(Refusal::new(
+        Reason::ConnectionNotReady,
+        format!(
+            "BitbucketConnection {namespace}/{name} cannot be read by this version of the operator, as after a rollback: a newer one can"
+        ),
+    ))
+}
+
 /// Whether the connection of a binding admits it with this key.
 pub(crate) fn admits(binding: &ProjectBinding, key: &ProjectKey, context: &Context) -> bool {
     let repository = validate::repository(&binding.spec);
-    reference(binding, context)
-        .is_ok_and(|reference| repository.is_ok_and(|path| reference.access.admits(&path, key)))
+    let reference = reference(binding, context).ok().flatten();
+    reference
+        .is_some_and(|reference| repository.is_ok_and(|path| reference.access.admits(&path, key)))
+}
+
+/// Whether the connection of a binding admits it with the key that it holds or wants.
+pub(crate) fn is_admitted(binding: &ProjectBinding, context: &Context) -> bool {
+    let held = validate::record(binding).accepted;
+    let key = held.map(|accepted| accepted.key);
+    let key = key.or_else(|| validate::wanted_key(binding));
+    key.is_some_and(|key| admits(binding, &key, context))
 }
 
 /// What the connection admits for the binding's namespace; `None`: nothing at all.

@@ -9,7 +9,7 @@ use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::inventory::{self, Inventory};
 use crate::plan::binding::{
     BindingState, Bound, Desired, Moved, Observed, Project, Repository, RepositoryState, Rights,
-    Visibility,
+    Visibility, repository_to_bind,
 };
 use crate::plan::{Contender, Reason};
 use crate::sonarqube;
@@ -27,7 +27,6 @@ pub(super) fn remembered(desired: &Desired, view: &View) -> Option<Observed> {
         None => BindingState::Unbound,
     };
     Some(Observed {
-        server: view.server.clone(),
         repository,
         project: Some(described(project, binding)),
         bound_to_repository: Vec::new(),
@@ -40,6 +39,11 @@ pub(super) fn remembered(desired: &Desired, view: &View) -> Option<Observed> {
         imported: None,
         import_at_work: false,
     })
+}
+
+/// Whether it is the turn of a project.
+pub(super) fn is_due(key: &ProjectKey, view: &View) -> bool {
+    view.inventory().project(key).is_some_and(|row| row.is_due)
 }
 
 /// Reads what no listing has, where it is the project's turn: one call. Returns whether it was.
@@ -140,17 +144,17 @@ pub(super) async fn live(
     } = circumstances;
     let (repository, mut shown) = repository::look(desired, view).await?;
     let project = project(&desired.key, Some(&desired.repository), view).await?;
-    let there = match &repository {
-        RepositoryState::Found(there) => Some(there),
-        RepositoryState::Moved(moved) => moved.repository.as_ref(),
-        RepositoryState::Missing => None,
-    };
+    // Nothing more is asked, or told, of one that is not to be bound.
+    let there = repository_to_bind(desired, &repository).ok();
     let bound_to_repository = match there {
         Some(there) => residents(there, (desired, project.as_ref()), view, held_for).await?,
         None => Vec::new(),
     };
     let branches = match (there, &project) {
-        (Some(there), Some(project)) if desired.record.intent.is_some() => {
+        // What may not be seen has to be granted first.
+        (Some(there), Some(project))
+            if desired.record.intent.is_some() && project.binding != BindingState::Hidden =>
+        {
             repository::branches(&there.path, &project.key, view).await?
         }
         _ => None,
@@ -160,7 +164,6 @@ pub(super) async fn live(
         shown.default_branch.clone_from(&branches.default);
     }
     let observed = Observed {
-        server: view.server.clone(),
         repository,
         project,
         bound_to_repository,

@@ -16,9 +16,9 @@ use crate::controller::session::{Session, View};
 use crate::crd::{
     BindingDeletionPolicy, BitbucketConnection, FORCE_ORPHAN, ManagementPolicy, ProjectBinding,
 };
-use crate::identity::ProjectKey;
+use crate::identity::{ProjectKey, RepositoryPath, Uid};
 use crate::plan::binding::{
-    Leave, Release, ReleaseFacts, ReleasePolicy, Seen, Way, release as decide,
+    Leave, Record, Release, ReleaseFacts, ReleasePolicy, Seen, Way, release as decide,
 };
 use crate::plan::verdict::Outcome;
 use crate::plan::{Reason, Refusal};
@@ -38,9 +38,20 @@ pub(super) async fn release(
     let Some(binding) = &finalizer::unreleased(api, binding).await? else {
         return Ok(Next::Gone);
     };
-    let connection = connection(binding, context).await?;
-    let occurrence = match undo(binding, connection.as_ref(), context).await {
-        Ok(occurrence) => occurrence,
+    let (connection, read) = match connection(binding, context).await {
+        Ok(connection) => (connection, Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    let interval = connection
+        .as_ref()
+        .map_or(WITHOUT_CONNECTION, |connection| {
+            interval(connection, context)
+        });
+    let read = read.map(|()| connection.as_ref());
+    let occurrence = match undo(binding, read, context).await {
+        Ok(Undone::Ended(occurrence)) => occurrence,
+        // The connection's first pass in this process triggers this binding again.
+        Ok(Undone::NotYet) => return Ok(Next::Settled(interval)),
         Err(error) => {
             let why = Refusal::new(
                 Reason::DeletionBlocked,
@@ -50,12 +61,9 @@ pub(super) async fn release(
                     error.refusal().message
                 ),
             );
-            Report::of(binding)
+            Report::of(binding.clone())
                 .leaving(&Outcome::DeletionBlocked(why), api, context)
                 .await?;
-            let interval = connection.map_or(WITHOUT_CONNECTION, |connection| {
-                interval(&connection, context)
-            });
             return Ok(Next::Failed { error, interval });
         }
     };
@@ -87,76 +95,136 @@ async fn connection(
 ) -> Result<Option<BitbucketConnection>, Error> {
     let (namespace, name) = validate::connection_of(binding);
     let api: Api<BitbucketConnection> = Api::namespaced(context.client.clone(), &namespace);
-    api.get_opt(&name)
-        .await
-        .map_err(|source| Error::Kubernetes {
+    match api.get_opt(&name).await {
+        // Its words are none of the tenant's business.
+        Err(kube::Error::SerdeError(_)) => Err(dereference::unreadable(&namespace, &name)),
+        answer => answer.map_err(|source| Error::Kubernetes {
             doing: "read the connection",
             source,
-        })
+        }),
+    }
 }
 
+/// What came of undoing.
+enum Undone {
+    /// The object may go, and this is to be told.
+    Ended(Option<Occurrence>),
+    /// Nothing is known of the servers yet.
+    NotYet,
+}
+
+/// Undoes what is to be undone. A connection that could not be read is in the way only where it is needed.
 async fn undo(
     binding: &ProjectBinding,
-    connection: Option<&BitbucketConnection>,
+    connection: Result<Option<&BitbucketConnection>, Error>,
     context: &Context,
-) -> Result<Option<Occurrence>, Error> {
+) -> Result<Undone, Error> {
+    let ended = |why: &str| Ok(Undone::Ended(Some(orphaned(why))));
     if binding.annotations().contains_key(FORCE_ORPHAN) {
-        return Ok(Some(orphaned("as the annotation asked for")));
+        return ended("as the annotation asked for");
     }
-    let own = uid(binding);
-    let record = validate::record(binding);
-    let policy = policy(binding, connection);
-    let unbinds = connection.is_some_and(was_seen_to_unbind);
-    let facts = |seen, claimed_by_other, unbinds| ReleaseFacts {
-        uid: &own,
-        record: &record,
-        seen,
-        claimed_by_other,
-        deletion_allowed: context.settings.allow_project_deletion,
-        unbinds,
-    };
-    let key = match decide(policy, &facts(Seen::NotYet, false, unbinds)) {
-        Release::Leave(leave) => return Ok(told(leave)),
+    let leaving = Leaving::of(binding, context);
+    let known = connection.as_ref().ok().copied().flatten();
+    let policy = policy(binding, known);
+    let unbinds = connection.is_err() || known.is_some_and(was_seen_to_unbind);
+    let key = match decide(policy, &leaving.facts(Seen::NotYet, false, unbinds)) {
+        Release::Leave(leave) => return Ok(Undone::Ended(told(leave))),
         Release::Look(key) | Release::DeleteProject(key) | Release::Unbind(key, _) => key,
     };
-    let Some(connection) = connection else {
-        return Ok(Some(orphaned("its BitbucketConnection is gone")));
+    let Some(connection) = connection? else {
+        return ended("its BitbucketConnection is gone");
     };
     if !dereference::admits(binding, &key, context) {
-        return Ok(Some(orphaned(
-            "its BitbucketConnection does not admit it any more",
-        )));
+        return ended("its BitbucketConnection does not admit it any more");
     }
+    // Nor does one whose passes end before they come to that.
+    let is_silent = connection.metadata.deletion_timestamp.is_some()
+        || context.failures.holds(&uid(connection));
     let view = match view(connection, context) {
+        // A connection that goes itself closes no session when it fails, and would trigger nobody.
+        Ok(None) if !is_silent => return Ok(Undone::NotYet),
+        Ok(view) => view.ok_or_else(not_looked_at),
+        Err(error) => Err(error),
+    };
+    let view = match view {
         Ok(view) => view,
         Err(error) if credentials_gone(connection, context).await? => {
             tracing::debug!(%error, "the session is closed for good");
-            return Ok(Some(orphaned("the Secret with the token is gone")));
+            return ended("the Secret with the token is gone");
         }
         Err(error) => return Err(error),
     };
-    if record
-        .accepted
-        .as_ref()
-        .is_some_and(|accepted| accepted.server != view.server)
-    {
-        return Ok(told(Leave::NotOurs));
+    let occurrence = leaving.undo(policy, &key, (&view, context)).await?;
+    Ok(Undone::Ended(occurrence))
+}
+
+/// A binding on its way out.
+struct Leaving<'a> {
+    binding: &'a ProjectBinding,
+    uid: Uid,
+    record: Record,
+    repository: Option<RepositoryPath>,
+    deletion_allowed: bool,
+}
+
+impl<'a> Leaving<'a> {
+    fn of(binding: &'a ProjectBinding, context: &Context) -> Self {
+        Self {
+            binding,
+            uid: uid(binding),
+            record: validate::record(binding),
+            repository: validate::repository(&binding.spec).ok(),
+            deletion_allowed: context.settings.allow_project_deletion,
+        }
     }
-    let _turn = context.claims.turn(&view.server, key.as_str()).await;
-    let written = record.accepted.as_ref();
-    let written = written.and_then(|accepted| accepted.repository.as_ref());
-    let project = observe::project(&key, written, &view).await?;
-    let seen = project.as_ref().map_or(Seen::Gone, Seen::There);
-    let rival = context
-        .claims
-        .on_project(&view.server, &key, binding, context);
-    let claimed_by_other = rival.is_some_and(|rival| rival.accepted);
-    let unbinds = view.capabilities.way.unbinds();
-    match decide(policy, &facts(seen, claimed_by_other, unbinds)) {
-        Release::DeleteProject(key) => delete(&key, &view).await.map(Some),
-        Release::Unbind(key, policy) => unbind(&key, policy, &view).await.map(Some),
-        Release::Leave(leave) => Ok(told(leave)),
-        Release::Look(_) => Ok(None),
+
+    fn facts<'f>(
+        &'f self,
+        seen: Seen<'f>,
+        claimed_by_other: bool,
+        unbinds: bool,
+    ) -> ReleaseFacts<'f> {
+        let intent = self.binding.status.as_ref();
+        let intent = intent.and_then(|status| status.intent.as_ref());
+        ReleaseFacts {
+            uid: &self.uid,
+            record: &self.record,
+            repository: self.repository.as_ref(),
+            seen,
+            claimed_by_other,
+            deletion_allowed: self.deletion_allowed,
+            unbinds,
+            importing_by: intent.and_then(|intent| Way::named(&intent.way)),
+        }
+    }
+
+    /// Looks, and undoes what is provably ours.
+    async fn undo(
+        mut self,
+        policy: ReleasePolicy,
+        key: &ProjectKey,
+        (view, context): (&View, &Context),
+    ) -> Result<Option<Occurrence>, Error> {
+        self.record = validate::remembered(self.binding, &view.server);
+        if self.record == Record::default() {
+            // All of it was on another server.
+            return Ok(told(Leave::NotOurs));
+        }
+        let _turn = context.claims.turn(&view.server, key.as_str()).await;
+        let written = self.record.accepted.as_ref();
+        let written = written.and_then(|accepted| accepted.repository.as_ref());
+        let project = observe::project(key, written, view).await?;
+        let seen = project.as_ref().map_or(Seen::Gone, Seen::There);
+        let claims = &context.claims;
+        let rival = claims.on_project(&view.server, key, self.binding, context);
+        let claimed_by_other = rival.is_some_and(|rival| rival.accepted);
+        let unbinds = view.capabilities.way.unbinds();
+        match decide(policy, &self.facts(seen, claimed_by_other, unbinds)) {
+            Release::DeleteProject(key) => delete(&key, view).await.map(Some),
+            Release::Unbind(key, policy) => unbind(&key, policy, view).await.map(Some),
+            Release::Leave(leave) => Ok(told(leave)),
+            Release::Look(_) => Ok(None),
+        }
     }
 }
 
@@ -215,8 +283,9 @@ fn policy(binding: &ProjectBinding, connection: Option<&BitbucketConnection>) ->
     }
 }
 
-/// The servers, even while the connection itself is not quite right.
-fn view(connection: &BitbucketConnection, context: &Context) -> Result<Arc<View>, Error> {
+/// The servers, even while the connection itself is not quite right. `None`: it was not looked at yet since the operator
+/// started.
+fn view(connection: &BitbucketConnection, context: &Context) -> Result<Option<Arc<View>>, Error> {
     match context.sessions.of(&uid(connection)) {
         Some(
             Session::Open(view)
@@ -224,13 +293,17 @@ fn view(connection: &BitbucketConnection, context: &Context) -> Result<Arc<View>
                 for_leaving: Some(view),
                 ..
             },
-        ) => Ok(view),
+        ) => Ok(Some(view)),
         Some(Session::Closed { why, .. }) => Err(waiting(connection, &why)),
-        None => Err(Error::Retry(Refusal::new(
-            Reason::ConnectionNotReady,
-            "the connection was not looked at yet since the operator started",
-        ))),
+        None => Ok(None),
     }
+}
+
+fn not_looked_at() -> Error {
+    Error::Retry(Refusal::new(
+        Reason::ConnectionNotReady,
+        "the connection was not looked at yet since the operator started",
+    ))
 }
 
 fn orphaned(why: &str) -> Occurrence {
@@ -247,6 +320,14 @@ fn told(leave: Leave) -> Option<Occurrence> {
         Leave::DeletionNotAllowed => "this operator runs without --allow-project-deletion",
         Leave::CannotUnbind => {
             "this SonarQube cannot remove a single binding; Developer Edition and later, or the community branch plugin, can"
+        }
+        Leave::Unanswered(key) => {
+            return Some(Occurrence::new(
+                Occurred::Orphaned,
+                format!(
+                    "the import of SonarQube project {key} was under way, and its answer never came: if that project is there, it is left as it is"
+                ),
+            ));
         }
     };
     Some(orphaned(why))

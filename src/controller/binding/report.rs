@@ -1,5 +1,8 @@
 //! What a pass over a binding says in its status and its events.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use kube::{Api, ResourceExt as _};
 
 use crate::controller::claims::uid;
@@ -13,22 +16,44 @@ use crate::controller::session::View;
 use crate::controller::status::{self, Precondition};
 use crate::crd::{
     self, BitbucketConnection, ConnectionStatus, Intent, ProjectBinding, ProjectBindingStatus,
-    RECONCILE_REQUESTED_AT, RepositoryStatus, SonarQubeProjectStatus,
+    RepositoryStatus, SonarQubeProjectStatus,
 };
-use crate::identity::{ProjectId, RepositoryPath, Uid};
+use crate::identity::{ProjectId, ServerId, Uid};
 use crate::plan::binding::{Accepted, Record};
-use crate::plan::verdict::{Aspect, Outcome, State, Verdict, aspects, summary};
-use crate::plan::{Difference, Reason, Refusal, decoration};
+use crate::plan::verdict::{Aspect, Outcome, Verdict, aspects, summary};
+use crate::plan::{Difference, Reason, Refusal};
 
-use super::{WITHOUT_CONNECTION, dereference, validate};
+use super::{WITHOUT_CONNECTION, decoration, validate};
 
 /// The own conditions of the kind, but for `DecorationReady`.
 const ASPECTS: &[Aspect] = &[Aspect::Accepted, Aspect::Synced];
 
+/// What a pass came to that did not fail.
+pub(super) enum Ended {
+    /// Everything that may be written is as declared.
+    Settled(Arc<View>),
+    /// Nothing is done while it is suspended.
+    Suspended,
+    /// Nothing is known, and nothing is said: something else triggers the next pass.
+    Untold,
+    /// Too many passes of this connection's bindings are under way: this one comes back after the pause.
+    Crowded(Duration),
+    /// The object is gone, or about to.
+    Gone,
+}
+
 /// What a pass has found out so far.
-pub(super) struct Report<'a> {
-    binding: &'a ProjectBinding,
-    pub(super) record: Record,
+pub(super) struct Report {
+    /// The object as it was read, or stored by this pass, last.
+    pub(super) binding: ProjectBinding,
+    /// What a status must find that goes by what the watch has shown: it may lag behind our own last write.
+    precondition: Precondition,
+    /// The connection, once it was found.
+    pub(super) connection: Option<Arc<BitbucketConnection>>,
+    /// What is to be remembered, if the pass ended now.
+    record: Record,
+    /// The connection under which that was brought about, where it was in this pass.
+    accepted_by: Option<ConnectionStatus>,
     pub(super) intent: Option<Intent>,
     pub(super) repository: Option<RepositoryStatus>,
     /// What is not as declared, and is not mended.
@@ -36,18 +61,51 @@ pub(super) struct Report<'a> {
     pub(super) occurrences: Vec<Occurrence>,
 }
 
-impl<'a> Report<'a> {
-    /// Begins with what the status says.
-    pub(super) fn of(binding: &'a ProjectBinding) -> Self {
+impl Report {
+    /// Begins with what the status says, as the watch has shown it.
+    pub(super) fn of(binding: ProjectBinding) -> Self {
         let status = binding.status.as_ref();
         Self {
-            binding,
-            record: validate::record(binding),
+            precondition: Precondition::Unchanged,
+            connection: None,
+            record: validate::record(&binding),
+            accepted_by: None,
             intent: status.and_then(|status| status.intent.clone()),
             repository: status.and_then(|status| status.repository.clone()),
             differences: Vec::new(),
             occurrences: Vec::new(),
+            binding,
         }
+    }
+
+    /// Begins anew with the object as Kubernetes has it now: what is done from here on is on record, whatever happens to
+    /// the object meanwhile.
+    pub(super) fn begin_anew(&mut self, fresh: ProjectBinding) {
+        let connection = self.connection.take();
+        *self = Self {
+            precondition: Precondition::None,
+            connection,
+            ..Self::of(fresh)
+        };
+    }
+
+    /// What of the stored record still holds on this server stays, if the pass does nothing.
+    pub(super) fn stay_on(&mut self, server: &ServerId) {
+        self.record = validate::remembered(&self.binding, server);
+    }
+
+    /// Replaces what is to be remembered.
+    pub(super) fn remember(&mut self, record: &Record) {
+        self.record = record.clone();
+        let connection = self.connection.as_deref();
+        self.accepted_by = connection
+            .filter(|_| record.accepted.is_some())
+            .map(accepts);
+    }
+
+    /// The project whose claim is to be remembered.
+    pub(super) fn accepted(&self) -> Option<&Accepted> {
+        self.record.accepted.as_ref()
     }
 
     /// Remembers where the repository is; its default branch is read during an import only.
@@ -60,14 +118,41 @@ impl<'a> Report<'a> {
         self.repository = Some(now);
     }
 
-    /// Everything that may be written is as declared.
-    pub(super) async fn settled(
-        self,
-        connection: &BitbucketConnection,
-        view: &View,
-        (api, context): (&Api<ProjectBinding>, &Context),
+    /// Says what a pass came to.
+    pub(super) async fn tell(
+        &mut self,
+        ended: Result<Ended, Error>,
+        api: &Api<ProjectBinding>,
+        context: &Context,
     ) -> Result<Next, Error> {
-        let next = Next::Settled(interval(connection, context));
+        let connection = self.connection.as_deref();
+        let interval = connection.map_or(WITHOUT_CONNECTION, |connection| {
+            interval(connection, context)
+        });
+        match ended {
+            Ok(Ended::Settled(view)) => self.settled(&view, api, context).await?,
+            Ok(Ended::Suspended) => self.suspended(api, context).await?,
+            Ok(Ended::Untold) => {}
+            Ok(Ended::Crowded(pause)) => return Ok(Next::Later(pause)),
+            Ok(Ended::Gone) => return Ok(Next::Gone),
+            Err(error) => {
+                let own = self.accepted().is_none().then(|| uid(&self.binding));
+                self.failed(&error, api, context).await?;
+                if let Some(own) = own {
+                    context.claims.forget(&own);
+                }
+                return Ok(Next::Failed { error, interval });
+            }
+        }
+        Ok(Next::Settled(interval))
+    }
+
+    async fn settled(
+        &mut self,
+        view: &View,
+        api: &Api<ProjectBinding>,
+        context: &Context,
+    ) -> Result<(), Error> {
         let message = told(&self.differences);
         let drift = Refusal::new(Reason::DriftDetected, message.clone());
         let (outcome, failed) = if self.differences.is_empty() {
@@ -77,42 +162,29 @@ impl<'a> Report<'a> {
         };
         let mut verdicts = summary(&outcome);
         verdicts.extend(aspects(ASPECTS, ASPECTS, failed));
-        verdicts.push(decoration(
-            self.binding,
-            self.repository.as_ref(),
-            (view, context),
-        ));
-        let accepted_by = ConnectionStatus {
-            namespace: connection.namespace().unwrap_or_default(),
-            name: connection.name_any(),
-            uid: uid(connection).to_string(),
-        };
-        let status = ProjectBindingStatus {
-            connection: Some(accepted_by),
-            ..self.status(&verdicts, Some(view))
-        };
-        self.write(status, api, context).await?;
-        Ok(next)
+        verdicts.push(decoration::verdict(self, view, context));
+        self.accepted_by = self.connection.as_deref().map(accepts);
+        let status = self.status(&verdicts, Some(view));
+        self.write(status, api, context).await
     }
 
     /// Something stopped the pass.
-    pub(super) async fn failed(
-        self,
-        error: Error,
+    async fn failed(
+        &self,
+        error: &Error,
         api: &Api<ProjectBinding>,
         context: &Context,
-    ) -> Result<Next, Error> {
-        let connection = dereference::reference(self.binding, context).ok();
-        let interval = connection.map_or(WITHOUT_CONNECTION, |reference| {
-            interval(&reference.connection, context)
-        });
-        if error.is_outage() && status::is_settled(self.binding) {
-            self.kept(api, context).await?;
-            return Ok(Next::Failed { error, interval });
+    ) -> Result<(), Error> {
+        let is_of_others = error.is_outage() || matches!(error, Error::Kubernetes { .. });
+        if is_of_others && status::is_settled(&self.binding) {
+            return self.kept(api, context).await;
         }
         let refusal = error.refusal();
-        let was_accepted = self.record.accepted.is_some();
-        let still_accepted = was_accepted
+        let connection = self.connection.as_deref();
+        let by_this_one = self.accepted_by.is_some()
+            || connection.is_none_or(|it| validate::is_accepted_by(&self.binding, it));
+        let still_accepted = self.accepted().is_some()
+            && by_this_one
             && !matches!(
                 refusal.reason,
                 Reason::ConnectionNotFound | Reason::AccessDenied | Reason::AlreadyManaged
@@ -127,20 +199,21 @@ impl<'a> Report<'a> {
         } else {
             &[]
         };
-        let mut verdicts = summary(&pass::outcome(&error));
+        let mut verdicts = summary(&pass::outcome(error));
         verdicts.extend(aspects(ASPECTS, reached, Some((at, &refusal))));
-        verdicts.push(unknown_decoration());
+        verdicts.push(decoration::unknown());
         let status = self.status(&verdicts, None);
-        self.write(status, api, context).await?;
-        Ok(Next::Failed { error, interval })
+        self.write(status, api, context).await
     }
 
     /// What is said of the object stays; what was done to its project before the outage is remembered, and told.
-    async fn kept(self, api: &Api<ProjectBinding>, context: &Context) -> Result<(), Error> {
+    async fn kept(&self, api: &Api<ProjectBinding>, context: &Context) -> Result<(), Error> {
         let before = self.binding.status.clone().unwrap_or_default();
         let now = self.status(&[], None);
         let status = ProjectBindingStatus {
+            connection: now.connection,
             sonarqube_project: now.sonarqube_project,
+            repository: now.repository,
             intent: now.intent,
             ..before
         };
@@ -148,25 +221,20 @@ impl<'a> Report<'a> {
     }
 
     /// Stays as it was for the generation it was; says so for a new one.
-    pub(super) async fn suspended(
-        self,
-        connection: &BitbucketConnection,
-        api: &Api<ProjectBinding>,
-        context: &Context,
-    ) -> Result<Next, Error> {
-        if !status::is_settled(self.binding) {
-            let mut verdicts = summary(&Outcome::Suspended);
-            verdicts.extend(aspects(ASPECTS, &[], None));
-            verdicts.push(unknown_decoration());
-            let status = self.status(&verdicts, None);
-            self.write(status, api, context).await?;
+    async fn suspended(&self, api: &Api<ProjectBinding>, context: &Context) -> Result<(), Error> {
+        if status::is_settled(&self.binding) {
+            return Ok(());
         }
-        Ok(Next::Settled(interval(connection, context)))
+        let mut verdicts = summary(&Outcome::Suspended);
+        verdicts.extend(aspects(ASPECTS, &[], None));
+        verdicts.push(decoration::unknown());
+        let status = self.status(&verdicts, None);
+        self.write(status, api, context).await
     }
 
     /// Says that the object is on its way out.
     pub(super) async fn leaving(
-        self,
+        &self,
         outcome: &Outcome,
         api: &Api<ProjectBinding>,
         context: &Context,
@@ -183,31 +251,40 @@ impl<'a> Report<'a> {
         ProjectBindingStatus {
             observed_generation: generation,
             conditions: status::conditions(&before.conditions, verdicts, generation, &clock::now()),
-            connection: before.connection,
-            sonarqube_project: self.record.accepted.as_ref().map(kept),
+            connection: self.accepted_by.clone().or(before.connection),
+            sonarqube_project: self.accepted().map(kept),
             repository: self.repository.clone(),
             intent: self.intent.clone().filter(|_| self.record.intent.is_some()),
             difference: self.differences.iter().map(difference).collect(),
-            last_handled_reconcile_at: requested(self.binding),
+            last_handled_reconcile_at: status::requested(&self.binding),
         }
     }
 
+    /// Writes the status, if it is another one than what was stored last, by whomever.
     async fn write(
-        self,
+        &self,
         status: ProjectBindingStatus,
         api: &Api<ProjectBinding>,
         context: &Context,
     ) -> Result<(), Error> {
         // Done is done, whether or not it can be written down.
-        event::publish(self.binding, &self.occurrences, context).await;
+        event::publish(&self.binding, &self.occurrences, context).await;
         let before = self.binding.status.clone().unwrap_or_default();
         if status != before {
-            status::write(api, self.binding, &status, Precondition::None).await?;
-            context.metrics.status_written("ProjectBinding");
+            let place = (api, &*context.metrics);
+            status::write(place, &self.binding, &status, self.precondition).await?;
         }
         let transition = event::transition(&before.conditions, &status.conditions);
-        event::publish(self.binding, transition.as_slice(), context).await;
+        event::publish(&self.binding, transition.as_slice(), context).await;
         Ok(())
+    }
+}
+
+fn accepts(connection: &BitbucketConnection) -> ConnectionStatus {
+    ConnectionStatus {
+        namespace: connection.namespace().unwrap_or_default(),
+        name: connection.name_any(),
+        uid: uid(connection).to_string(),
     }
 }
 
@@ -235,36 +312,6 @@ fn remembered(
     }
 }
 
-/// Whether pull requests of the repository are decorated, as far as the last sweep and the latest look tell.
-fn decoration(
-    binding: &ProjectBinding,
-    repository: Option<&RepositoryStatus>,
-    (view, context): (&View, &Context),
-) -> Verdict {
-    let path = repository.and_then(|shown| RepositoryPath::parse(&shown.project, &shown.slug).ok());
-    let known = {
-        let inventory = view.inventory();
-        let row = path.and_then(|path| inventory.repository(&path));
-        row.map(|row| decoration::Repository {
-            archived: row.archived,
-            writable: inventory.writable(row.id),
-        })
-    };
-    let outcome = context.decorations.of(&uid(binding));
-    decoration::verdict(view.decoration, known, outcome.as_ref())
-        .or_else(|| status::decoration_told_before(binding))
-        .unwrap_or_else(unknown_decoration)
-}
-
-fn unknown_decoration() -> Verdict {
-    Verdict::new(
-        Aspect::DecorationReady,
-        State::Unknown,
-        Reason::NotChecked,
-        "not looked at in this pass",
-    )
-}
-
 fn difference(difference: &Difference) -> crd::Difference {
     let Difference {
         field,
@@ -277,11 +324,4 @@ fn difference(difference: &Difference) -> crd::Difference {
         desired: cut(desired),
         observed: cut(observed),
     }
-}
-
-pub(super) fn requested(binding: &ProjectBinding) -> Option<String> {
-    binding
-        .annotations()
-        .get(RECONCILE_REQUESTED_AT)
-        .map(|value| value.chars().take(256).collect())
 }

@@ -1,6 +1,9 @@
 //! Which bindings to look at when something of their connection changed.
 
+use std::sync::Arc;
+
 use kube::ResourceExt as _;
+use kube::core::DeserializeGuard;
 
 use crate::controller::context::Context;
 use crate::controller::finalizer;
@@ -10,6 +13,7 @@ use crate::inventory::Changes;
 use crate::plan::Reason;
 
 use super::validate::connection_of;
+use super::{dereference, validate};
 
 /// Every binding of a connection.
 pub(crate) fn all(connection: &BitbucketConnection, context: &Context) {
@@ -42,10 +46,14 @@ pub(crate) fn waiting_for_a_claim(connection: &BitbucketConnection, context: &Co
     });
 }
 
-/// `namespace/name` of the bindings whose own deletion needs the connection.
+/// `namespace/name` of the bindings whose own deletion needs the connection: those that it has accepted, and still admits.
 pub(crate) fn protected(connection: &BitbucketConnection, context: &Context) -> Vec<String> {
-    let mut names: Vec<_> = bindings_of(connection, context)
-        .filter(finalizer::is_set)
+    let in_need = |binding: &ProjectBinding| {
+        finalizer::is_set(binding)
+            && validate::may_be_accepted_by(binding, connection)
+            && dereference::is_admitted(binding, context)
+    };
+    let mut names: Vec<_> = those(connection, context, in_need)
         .map(|binding| {
             format!(
                 "{}/{}",
@@ -63,7 +71,7 @@ fn each(
     context: &Context,
     wanted: impl Fn(&ProjectBinding) -> bool,
 ) {
-    for binding in bindings_of(connection, context).filter(wanted) {
+    for binding in those(connection, context, wanted) {
         context.triggers.binding(
             &binding.namespace().unwrap_or_default(),
             &binding.name_any(),
@@ -71,18 +79,19 @@ fn each(
     }
 }
 
-fn bindings_of(
+/// The bindings of a connection that are wanted, as far as they can be read.
+fn those(
     connection: &BitbucketConnection,
     context: &Context,
-) -> impl Iterator<Item = ProjectBinding> {
+    wanted: impl Fn(&ProjectBinding) -> bool,
+) -> impl Iterator<Item = Arc<DeserializeGuard<ProjectBinding>>> {
     let reference = (
         connection.namespace().unwrap_or_default(),
         connection.name_any(),
     );
-    context
-        .bindings
-        .state()
-        .into_iter()
-        .filter_map(|guarded| guarded.0.as_ref().ok().cloned())
-        .filter(move |binding| connection_of(binding) == reference)
+    let all = context.bindings.state().into_iter();
+    all.filter(move |guarded| {
+        let binding = guarded.0.as_ref();
+        binding.is_ok_and(|binding| connection_of(binding) == reference && wanted(binding))
+    })
 }

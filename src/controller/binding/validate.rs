@@ -42,17 +42,11 @@ pub(super) fn desired(
 ) -> Result<Desired, Error> {
     let spec = &binding.spec;
     let repository = repository(spec)?;
-    let mut record = record(binding).on(server);
+    let mut record = remembered(binding, server);
     if !is_accepted_by(binding, connection) {
         // Another Bitbucket, perhaps, with ids of its own.
         (record.accepted, record.repository) = (None, None);
     }
-    let intended_here = binding
-        .status
-        .as_ref()
-        .and_then(|status| status.intent.as_ref())
-        .is_some_and(|intent| intent.server_id == server.as_str());
-    record.intent = record.intent.filter(|_| intended_here);
     let given = given_key(spec)
         .map(|key| ProjectKey::parse(key).map_err(|error| invalid(&error)))
         .transpose()?;
@@ -89,8 +83,21 @@ pub(super) fn desired(
     })
 }
 
+/// Whether a binding holds a project, or is about to, for all that is known through this very connection: the first pass
+/// that came to its end has written which one it is.
+pub(super) fn may_be_accepted_by(
+    binding: &ProjectBinding,
+    connection: &BitbucketConnection,
+) -> bool {
+    let status = binding.status.as_ref();
+    let holds =
+        status.is_some_and(|status| status.sonarqube_project.is_some() || status.intent.is_some());
+    let by = status.and_then(|status| status.connection.as_ref());
+    holds && by.is_none_or(|by| Some(&by.uid) == connection.metadata.uid.as_ref())
+}
+
 /// Whether this very connection has accepted the binding: another one under its name is to accept it anew.
-fn is_accepted_by(binding: &ProjectBinding, connection: &BitbucketConnection) -> bool {
+pub(super) fn is_accepted_by(binding: &ProjectBinding, connection: &BitbucketConnection) -> bool {
     let by = binding
         .status
         .as_ref()
@@ -98,7 +105,19 @@ fn is_accepted_by(binding: &ProjectBinding, connection: &BitbucketConnection) ->
     by.is_some_and(|by| Some(&by.uid) == connection.metadata.uid.as_ref())
 }
 
-/// What the status remembers.
+/// What the status remembers of this server.
+pub(super) fn remembered(binding: &ProjectBinding, server: &ServerId) -> Record {
+    let record = record(binding).on(server);
+    let intent = binding.status.as_ref();
+    let intent = intent.and_then(|status| status.intent.as_ref());
+    let intended_here = intent.is_some_and(|intent| intent.server_id == server.as_str());
+    Record {
+        intent: record.intent.filter(|_| intended_here),
+        ..record
+    }
+}
+
+/// What the status remembers, keys as SonarQube spelt them.
 pub(super) fn record(binding: &ProjectBinding) -> Record {
     let Some(status) = &binding.status else {
         return Record::default();
@@ -107,25 +126,23 @@ pub(super) fn record(binding: &ProjectBinding) -> Record {
         .repository
         .as_ref()
         .and_then(|repository| RepositoryPath::parse(&repository.project, &repository.slug).ok());
-    let accepted = status.sonarqube_project.as_ref().and_then(|project| {
-        Some(Accepted {
-            server: ServerId::new(&*project.server_id),
-            key: ProjectKey::parse(&project.key).ok()?,
-            id: project.id.as_deref().map(ProjectId::new),
-            created_by: project.created_by.as_deref().map(Uid::new),
-            bound_by: project.bound_by.as_deref().map(Uid::new),
-            repository: path,
-            new_code: project
-                .new_code_definition
-                .as_ref()
-                .and_then(|written| new_code(written).ok()),
-        })
+    let accepted = status.sonarqube_project.as_ref();
+    let accepted = accepted.map(|project| Accepted {
+        server: ServerId::new(&*project.server_id),
+        key: ProjectKey::reported(&*project.key),
+        id: project.id.as_deref().map(ProjectId::new),
+        created_by: project.created_by.as_deref().map(Uid::new),
+        bound_by: project.bound_by.as_deref().map(Uid::new),
+        repository: path,
+        new_code: project
+            .new_code_definition
+            .as_ref()
+            .and_then(|written| new_code(written).ok()),
     });
-    let intent = status.intent.as_ref().and_then(|intent| {
-        Some(Intent {
-            key: ProjectKey::parse(&intent.project_key).ok()?,
-            imported_as: intent.imported_as.as_deref().map(ProjectKey::reported),
-        })
+    let intent = status.intent.as_ref();
+    let intent = intent.map(|intent| Intent {
+        key: ProjectKey::reported(&*intent.project_key),
+        imported_as: intent.imported_as.as_deref().map(ProjectKey::reported),
     });
     let held = status.repository.as_ref().filter(|_| accepted.is_some());
     let repository = held.and_then(|repository| {
@@ -204,4 +221,63 @@ fn new_code(definition: &NewCodeDefinition) -> Result<NewCode, Error> {
 
 fn invalid(error: &NameError) -> Error {
     Error::refused(Reason::InvalidSpec, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Promise: what was adopted stays adopted, also under a key that today's grammar refuses.
+    #[test]
+    fn a_key_is_remembered_as_sonarqube_spelt_it() {
+        let old = "payments checkout";
+        assert!(ProjectKey::parse(old).is_err());
+        let held =
+            serde_json::json!({"sonarqubeProject": {"key": old, "serverId": "server", "url": ""}});
+        let record = remembered(&binding(&held), &ServerId::new("server"));
+        assert_eq!(record.accepted.unwrap().key, ProjectKey::reported(old));
+    }
+
+    fn binding(status: &serde_json::Value) -> ProjectBinding {
+        serde_json::from_value(serde_json::json!({
+            "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBinding", "metadata": {"name": "checkout"},
+            "spec": {"connectionRef": {"name": "bitbucket"}, "repository": {"project": "PAY", "slug": "checkout"}},
+            "status": status,
+        }))
+        .unwrap()
+    }
+
+    /// Promise: a connection does not go while an import through it may still have to be undone.
+    #[test]
+    fn who_holds_a_project_or_is_about_to_needs_the_connection() {
+        let connection: BitbucketConnection = serde_json::from_value(serde_json::json!({
+            "apiVersion": "bindery.dev/v1alpha1", "kind": "BitbucketConnection",
+            "metadata": {"name": "bitbucket", "uid": "this"},
+            "spec": {
+                "bitbucket": {"url": "https://bitbucket.example.com", "tokenSecretRef": {"name": "token"}},
+                "sonarqube": {"url": "https://sonarqube.example.com", "tokenSecretRef": {"name": "token"}},
+            },
+        }))
+        .unwrap();
+        let intent = serde_json::json!({"serverId": "server", "projectKey": "PAY:checkout", "way": "PutBoundProject", "since": "2026-01-01T00:00:00Z"});
+        let by = |uid: &str| serde_json::json!({"namespace": "platform", "name": "bitbucket", "uid": uid});
+        for (status, needs) in [
+            (serde_json::json!({}), false),
+            (serde_json::json!({"intent": intent}), true),
+            (
+                serde_json::json!({"intent": intent, "connection": by("this")}),
+                true,
+            ),
+            (
+                serde_json::json!({"intent": intent, "connection": by("another")}),
+                false,
+            ),
+        ] {
+            assert_eq!(
+                may_be_accepted_by(&binding(&status), &connection),
+                needs,
+                "{status}"
+            );
+        }
+    }
 }

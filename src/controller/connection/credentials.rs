@@ -20,17 +20,23 @@ use crate::plan::Reason;
 /// Everything that a connection refers to, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Credentials {
-    pub(super) sonarqube: Credential,
+    pub(super) sonarqube: SonarQubeCredentials,
     pub(super) write: Credential,
     pub(super) import: Credential,
-    pub(super) sonarqube_ca: Option<CaBundle>,
     pub(super) bitbucket_ca: Option<CaBundle>,
+}
+
+/// What leads to SonarQube: all that undoing needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SonarQubeCredentials {
+    pub(super) own: Credential,
+    pub(super) ca: Option<CaBundle>,
 }
 
 impl Credentials {
     /// The names of the Secrets that hold more than their token.
     pub(super) fn untidy(&self) -> BTreeSet<String> {
-        [&self.sonarqube, &self.write, &self.import]
+        [&self.sonarqube.own, &self.write, &self.import]
             .into_iter()
             .filter(|credential| credential.token.was_trimmed())
             .map(|credential| credential.secret.clone())
@@ -49,33 +55,54 @@ pub(super) struct Credential {
     pub(super) hosts: Option<HostPolicy>,
 }
 
-/// Reads what the connection refers to, and sees to it that a change of it triggers a pass.
-pub(super) async fn read(
+/// Sees to it that a change of what the connection refers to triggers a pass. Before anything is read: what is missing,
+/// or may not be read yet, is noticed when it comes.
+pub(super) fn follow(connection: &BitbucketConnection, context: &Context) {
+    let namespace = connection.namespace().unwrap_or_default();
+    let references = references(connection, &namespace);
+    let name = connection.name_any();
+    context.watches.follow(&name, &references, context);
+}
+
+/// Reads what leads to SonarQube.
+pub(super) async fn of_sonarqube(
+    connection: &BitbucketConnection,
+    context: &Context,
+) -> Result<SonarQubeCredentials, Error> {
+    let sonarqube = &connection.spec.sonarqube;
+    let reader = Reader::of(connection, context);
+    Ok(SonarQubeCredentials {
+        own: reader.token(&sonarqube.token_secret_ref).await?,
+        ca: reader.bundle(sonarqube.ca_bundle_ref.as_ref()).await?,
+    })
+}
+
+/// Reads the token that is all of SonarQube's that cannot be done without: a bundle can.
+pub(super) async fn token_of_sonarqube(
+    connection: &BitbucketConnection,
+    context: &Context,
+) -> Result<Credential, Error> {
+    let reference = &connection.spec.sonarqube.token_secret_ref;
+    Reader::of(connection, context).token(reference).await
+}
+
+/// Reads the rest of what the connection refers to.
+pub(super) async fn with_bitbucket(
+    sonarqube: SonarQubeCredentials,
     connection: &BitbucketConnection,
     context: &Context,
 ) -> Result<Credentials, Error> {
-    let namespace = connection.namespace().unwrap_or_default();
-    // Before anything is read: what is missing, or may not be read yet, is noticed when it comes.
-    let references = references(connection, &namespace);
-    context
-        .watches
-        .follow(&connection.name_any(), &references, context);
-    let reader = Reader { namespace, context };
-    let BitbucketConnectionSpec {
-        bitbucket,
-        sonarqube,
-        ..
-    } = &connection.spec;
+    let reader = Reader::of(connection, context);
+    let bitbucket = &connection.spec.bitbucket;
     let write = reader.token(&bitbucket.token_secret_ref).await?;
     let import = match &bitbucket.import_token_secret_ref {
         Some(reference) => reader.token(reference).await?,
         None => write.clone(),
     };
     Ok(Credentials {
-        sonarqube: reader.token(&sonarqube.token_secret_ref).await?,
+        sonarqube,
         write,
         import,
-        sonarqube_ca: reader.bundle(sonarqube.ca_bundle_ref.as_ref()).await?,
         bitbucket_ca: reader.bundle(bitbucket.ca_bundle_ref.as_ref()).await?,
     })
 }
@@ -105,10 +132,20 @@ fn references(connection: &BitbucketConnection, namespace: &str) -> Vec<Watched>
 
 struct Reader<'a> {
     namespace: String,
+    /// The name of the connection that is read for.
+    connection: String,
     context: &'a Context,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn of(connection: &BitbucketConnection, context: &'a Context) -> Self {
+        Self {
+            namespace: connection.namespace().unwrap_or_default(),
+            connection: connection.name_any(),
+            context,
+        }
+    }
+
     async fn token(&self, reference: &SecretKeyReference) -> Result<Credential, Error> {
         let secret = self.secret(&reference.name).await?;
         let place = format!("Secret {}/{}", self.namespace, reference.name);
@@ -200,7 +237,9 @@ impl Reader<'_> {
             namespace: self.namespace.clone(),
             name: name.to_owned(),
         };
-        self.context.watches.seen(&watched, metadata);
+        self.context
+            .watches
+            .seen(&self.connection, &watched, metadata);
     }
 
     fn found<T>(

@@ -18,9 +18,14 @@ pub(super) struct Urls {
 /// Parses the servers' URLs: CEL takes some that are none.
 pub(super) fn urls(connection: &BitbucketConnection) -> Result<Urls, Error> {
     Ok(Urls {
-        sonarqube: parsed("sonarqube.url", &connection.spec.sonarqube.url)?,
+        sonarqube: sonarqube_url(connection)?,
         bitbucket: parsed("bitbucket.url", &connection.spec.bitbucket.url)?,
     })
+}
+
+/// Parses the URL of SonarQube.
+pub(super) fn sonarqube_url(connection: &BitbucketConnection) -> Result<ServerUrl, Error> {
+    parsed("sonarqube.url", &connection.spec.sonarqube.url)
 }
 
 /// What the connection declares.
@@ -61,6 +66,12 @@ pub(super) fn recorded(connection: &BitbucketConnection) -> Option<Recorded> {
         id: SettingId::new(&*configuration.id),
         created_by: configuration.created_by.as_deref().map(Uid::new),
     })
+}
+
+/// The name under which the status remembers it.
+pub(super) fn recorded_name(connection: &BitbucketConnection) -> Option<SettingKey> {
+    let configuration = connection.status.as_ref()?.configuration.as_ref()?;
+    SettingKey::parse(&configuration.name).ok()
 }
 
 /// The configuration that was announced.

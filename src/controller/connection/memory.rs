@@ -1,7 +1,7 @@
 //! What this process remembers of a connection between two passes. Nothing here is needed for correctness:
 //! a restart costs one validation and one sweep.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
@@ -16,7 +16,11 @@ use super::remotes::Remotes;
 
 /// The memories of all connections, by uid.
 #[derive(Default)]
-pub(crate) struct Memories(Mutex<HashMap<Uid, Memory>>);
+pub(crate) struct Memories {
+    kept: Mutex<HashMap<Uid, Memory>>,
+    /// Those that were doubted while a pass had their memory.
+    doubted: Mutex<HashSet<Uid>>,
+}
 
 /// What is remembered of one connection.
 #[derive(Default)]
@@ -24,6 +28,8 @@ pub(super) struct Memory {
     pub(super) remotes: Option<Remotes>,
     pub(super) health: Option<Health>,
     pub(super) probed: Option<Probed>,
+    /// What was asked for when it was probed last.
+    pub(super) probed_for: Request,
     pub(super) validated: Option<Validated>,
     /// The very tokens that were pushed: equal bytes in a new version of the Secret are not pushed again.
     pub(super) pushed: Pushed,
@@ -54,13 +60,24 @@ pub(super) struct Pushed {
     pub(super) import: Option<(SettingId, Token)>,
 }
 
+impl Memory {
+    /// Has both servers checked, and what they can do, before anything else.
+    fn doubt(&mut self) {
+        self.health = None;
+        self.probed = None;
+    }
+}
+
 impl Memories {
     /// Takes a memory out for a pass. A pass that panics does not bring it back, and the next starts anew.
     pub(super) fn take(&self, connection: &Uid) -> Memory {
         self.lock().remove(connection).unwrap_or_default()
     }
 
-    pub(super) fn put(&self, connection: &Uid, memory: Memory) {
+    pub(super) fn put(&self, connection: &Uid, mut memory: Memory) {
+        if self.doubted().remove(connection) {
+            memory.doubt();
+        }
         self.lock().insert(connection.clone(), memory);
     }
 
@@ -71,10 +88,14 @@ impl Memories {
         }
     }
 
-    /// Makes the next pass check both servers.
+    /// Makes the next pass check both servers, and what they can do.
     pub(crate) fn doubt(&self, connection: &Uid) {
-        if let Some(memory) = self.lock().get_mut(connection) {
-            memory.health = None;
+        match self.lock().get_mut(connection) {
+            Some(memory) => memory.doubt(),
+            // A pass has it: it is doubted when it comes back.
+            None => {
+                self.doubted().insert(connection.clone());
+            }
         }
     }
 
@@ -83,7 +104,17 @@ impl Memories {
         self.lock().remove(connection);
     }
 
+    /// Forgets all connections but these, and their tokens.
+    pub(crate) fn keep_only(&self, connections: &HashSet<Uid>) {
+        self.lock().retain(|uid, _| connections.contains(uid));
+        self.doubted().retain(|uid| connections.contains(uid));
+    }
+
+    fn doubted(&self) -> std::sync::MutexGuard<'_, HashSet<Uid>> {
+        self.doubted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Uid, Memory>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

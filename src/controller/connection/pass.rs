@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
@@ -11,19 +12,20 @@ use crate::controller::claims::uid;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::event::Occurrence;
-use crate::controller::session::{View, ViewParts};
+use crate::controller::session::{self, View, ViewParts};
 use crate::crd::BitbucketConnection;
 use crate::identity::{SettingId, SettingKey};
-use crate::inventory::{Inventory, Sources};
+use crate::inventory::{Changes, Inventory, Sources};
 use crate::plan::connection::{Desired, Setting};
 use crate::plan::verdict::Aspect;
 use crate::plan::{Difference, Reason, Refusal};
+use crate::sonarqube;
 
-use super::credentials::{self, Credentials};
+use super::credentials::{self, Credentials, SonarQubeCredentials};
 use super::desired;
-use super::health::{self, Health};
+use super::health::{self, Ground, Health};
 use super::memory::{Memory, Request};
-use super::remotes::Remotes;
+use super::remotes::{self, Remotes};
 use super::sync::{Kept, Sync};
 use super::{interval, requested};
 
@@ -39,6 +41,8 @@ pub(super) struct Pass<'a> {
     pub(super) occurrences: Vec<Occurrence>,
     /// The Secrets that hold more than their token.
     pub(super) untidy: BTreeSet<String>,
+    /// SonarQube, once it was found up, and taking its token: whoever leaves needs nothing else.
+    pub(super) ground: Option<session::Ground>,
 }
 
 /// What the spec refers to, read and understood.
@@ -58,9 +62,7 @@ enum Asked {
 impl<'a> Pass<'a> {
     pub(super) fn new(connection: BitbucketConnection, context: &'a Context) -> Self {
         let status = connection.status.as_ref();
-        let name = status
-            .and_then(|status| status.configuration.as_ref())
-            .and_then(|configuration| SettingKey::parse(&configuration.name).ok());
+        let name = desired::recorded_name(&connection);
         let kept = Kept {
             configuration: desired::recorded(&connection).zip(name),
             intent: status.and_then(|status| status.intent.clone()),
@@ -75,17 +77,17 @@ impl<'a> Pass<'a> {
             kept,
             occurrences: Vec::new(),
             untidy: BTreeSet::new(),
+            ground: None,
         }
     }
 
     /// Brings the connection to its desired state. The differences are those that `Observe` does not mend.
     pub(super) async fn converge(&mut self, memory: &mut Memory) -> Result<Vec<Difference>, Error> {
         let (request, asked) = self.asked(memory);
-        let prepared = self.prepare(memory).await?;
-        let mut health = self.check(&prepared, asked, memory).await?;
-        let (setting, differences) = self.sync(prepared, &mut health, memory).await?;
+        let (prepared, mut health) = self.ready(asked, memory).await?;
+        let (setting, differences) = self.sync(prepared, &mut health.ground, memory).await?;
         match setting {
-            Some(setting) => self.serve(setting, &health, asked, memory).await?,
+            Some(setting) => self.serve(setting, &health.ground, asked, memory).await?,
             None => self.shut(),
         }
         self.health = Some(health.clone());
@@ -99,14 +101,13 @@ impl<'a> Pass<'a> {
     pub(super) async fn serve_on(&mut self, memory: &mut Memory) -> Result<(), Error> {
         let (request, asked) = self.asked(memory);
         let before = memory.remotes.clone();
-        let prepared = self.prepare(memory).await?;
-        let health = self.check(&prepared, asked, memory).await?;
+        let (prepared, health) = self.ready(asked, memory).await?;
         let remembered = self.kept.configuration.clone();
         let setting = match remembered {
             Some((recorded, name)) => (recorded.id, name),
             None => (SettingId::new(""), prepared.desired.name),
         };
-        let is_news = self.open(setting, &health, &prepared.remotes, memory);
+        let is_news = self.open(setting, &health.ground, &prepared.remotes, memory);
         // Whoever waits for a mended Secret need not wait any longer.
         if is_news || before.as_ref() != Some(&prepared.remotes) {
             binding::trigger::all(&self.connection, self.context);
@@ -117,10 +118,7 @@ impl<'a> Pass<'a> {
     }
 
     fn asked(&self, memory: &Memory) -> (Request, Asked) {
-        let request = (
-            self.connection.metadata.generation,
-            requested(&self.connection),
-        );
+        let request = self.request();
         let asked = if memory.asked == request {
             Asked::ByTheClock
         } else {
@@ -129,9 +127,89 @@ impl<'a> Pass<'a> {
         (request, asked)
     }
 
-    async fn prepare(&mut self, memory: &mut Memory) -> Result<Prepared, Error> {
+    fn request(&self) -> Request {
+        let connection = &self.connection;
+        (connection.metadata.generation, requested(connection))
+    }
+
+    /// Both servers are what they should be, and take the tokens. SonarQube comes first: whoever leaves needs nothing
+    /// else, whatever else is wrong.
+    async fn ready(
+        &mut self,
+        asked: Asked,
+        memory: &mut Memory,
+    ) -> Result<(Prepared, Health), Error> {
+        let interval = interval(&self.connection, self.context);
+        credentials::follow(&self.connection, self.context);
+        let own = credentials::of_sonarqube(&self.connection, self.context).await?;
+        let before = memory.health.take();
+        let before =
+            before.filter(|health| asked == Asked::ByTheClock && !health.is_due(interval, &own));
+        let (ground, sonarqube) = match &before {
+            Some(health) => (health.ground.clone(), None),
+            None => self.ground(&own, memory).await?,
+        };
+        self.reached = vec![Aspect::SonarQubeReachable];
+        self.ground = Some(session::Ground {
+            server: ground.server.clone(),
+            sonarqube,
+        });
+        self.at = Aspect::CredentialsValid;
+        let prepared = self.prepare(own, memory).await?;
+        let (remotes, credentials) = (&prepared.remotes, &prepared.credentials);
+        let health = if let Some(health) = before {
+            self.reached.push(Aspect::BitbucketReachable);
+            health::try_tokens(remotes, credentials, Some(&health.tried)).await?;
+            Health {
+                tried: credentials.clone(),
+                ..health
+            }
+        } else {
+            let stage = (&mut self.at, &mut self.reached);
+            Health::check(ground, remotes, credentials, stage).await?
+        };
+        self.reached.push(Aspect::CredentialsValid);
+        self.health = Some(health.clone());
+        Ok((prepared, health))
+    }
+
+    /// Asks SonarQube everything, and has it look again at what nobody can read.
+    async fn ground(
+        &mut self,
+        own: &SonarQubeCredentials,
+        memory: &mut Memory,
+    ) -> Result<(Ground, Option<sonarqube::Client>), Error> {
+        self.at = Aspect::ConfigurationSynced;
+        let url = desired::sonarqube_url(&self.connection)?;
+        self.at = Aspect::CredentialsValid;
+        let known = memory.remotes.as_ref();
+        let sonarqube = match known.and_then(|remotes| remotes.to_sonarqube(&url, own)) {
+            Some(sonarqube) => sonarqube,
+            None => remotes::sonarqube_alone(&url, own, self.context)?,
+        };
+        let request = self.request();
+        if memory.probed_for != request {
+            // Whoever changed the server, and wants that to be seen, asks.
+            memory.probed = None;
+            memory.probed_for = request;
+        }
+        let stage = (&mut self.at, &mut self.reached);
+        let ground = Ground::check(&sonarqube, &own.own.token, &mut memory.probed, stage).await?;
+        if ground.validates() {
+            // The token that SonarQube has may have been changed by hand: `validate` alone tells.
+            memory.validated = None;
+        }
+        Ok((ground, Some(sonarqube)))
+    }
+
+    /// What the spec refers to beside SonarQube.
+    async fn prepare(
+        &mut self,
+        own: SonarQubeCredentials,
+        memory: &mut Memory,
+    ) -> Result<Prepared, Error> {
         let (connection, context) = (&self.connection, self.context);
-        let credentials = credentials::read(connection, context).await?;
+        let credentials = credentials::with_bitbucket(own, connection, context).await?;
         self.untidy = credentials.untidy();
         self.at = Aspect::ConfigurationSynced;
         let urls = desired::urls(connection)?;
@@ -146,54 +224,11 @@ impl<'a> Pass<'a> {
         })
     }
 
-    /// Both servers are what they should be, and take the tokens.
-    async fn check(
-        &mut self,
-        prepared: &Prepared,
-        asked: Asked,
-        memory: &mut Memory,
-    ) -> Result<Health, Error> {
-        let Prepared {
-            credentials,
-            remotes,
-            ..
-        } = prepared;
-        let interval = interval(&self.connection, self.context);
-        let health = match memory.health.take() {
-            Some(health) if asked == Asked::ByTheClock && !health.is_due(interval, credentials) => {
-                self.at = Aspect::CredentialsValid;
-                health::try_tokens(remotes, credentials, Some(&health.tried)).await?;
-                Health {
-                    tried: credentials.clone(),
-                    ..health
-                }
-            }
-            Some(_) | None => {
-                let probed = &mut memory.probed;
-                Health::check(
-                    remotes,
-                    credentials,
-                    probed,
-                    &mut self.at,
-                    &mut self.reached,
-                )
-                .await?
-            }
-        };
-        self.reached = vec![
-            Aspect::SonarQubeReachable,
-            Aspect::BitbucketReachable,
-            Aspect::CredentialsValid,
-        ];
-        self.health = Some(health.clone());
-        Ok(health)
-    }
-
     /// SonarQube's configuration is as declared.
     async fn sync(
         &mut self,
         prepared: Prepared,
-        health: &mut Health,
+        ground: &mut Ground,
         memory: &mut Memory,
     ) -> Result<(Option<Setting>, Vec<Difference>), Error> {
         self.at = Aspect::ConfigurationSynced;
@@ -203,14 +238,14 @@ impl<'a> Pass<'a> {
             remotes,
         } = prepared;
         let claims = &self.context.claims;
-        let _turn: OwnedMutexGuard<()> = claims.turn(&health.server, desired.name.as_str()).await;
+        let _turn: OwnedMutexGuard<()> = claims.turn(&ground.server, desired.name.as_str()).await;
         let mut sync = Sync {
             connection: &mut self.connection,
             context: self.context,
             desired,
             credentials: &credentials,
             remotes: &remotes,
-            health,
+            ground,
             memory,
             record: self.kept.clone(),
             occurrences: Vec::new(),
@@ -224,16 +259,18 @@ impl<'a> Pass<'a> {
             ..
         } = sync;
         (self.kept, self.occurrences) = (record, occurrences);
-        let synced = result?;
-        self.reached.push(Aspect::ConfigurationSynced);
-        Ok(synced)
+        let (setting, differences) = result?;
+        if differences.is_empty() {
+            self.reached.push(Aspect::ConfigurationSynced);
+        }
+        Ok((setting, differences))
     }
 
     /// Lets the bindings work, on an inventory that is no older than the interval.
     async fn serve(
         &self,
         setting: Setting,
-        health: &Health,
+        ground: &Ground,
         asked: Asked,
         memory: &mut Memory,
     ) -> Result<(), Error> {
@@ -241,43 +278,19 @@ impl<'a> Pass<'a> {
         let Some(remotes) = memory.remotes.clone() else {
             return Ok(());
         };
-        let Remotes {
-            sonarqube,
-            importer,
-            writer,
-            ..
-        } = &remotes;
         let interval = interval(connection, context);
         let is_fresh = asked == Asked::ByTheClock
             && memory
                 .swept
                 .as_ref()
                 .is_some_and(|(at, id)| *id == setting.id && at.elapsed() < interval.mul_f64(0.9));
-        let mut changes = None;
-        if !is_fresh {
-            let capabilities = health.capabilities;
-            let swept = Inventory::sweep(Sources {
-                sonarqube,
-                importer,
-                writer: capabilities.pull_requests.then_some(writer),
-                setting: capabilities
-                    .lists_bindings
-                    .then_some((&setting.id, &setting.key)),
-            })
-            .await;
-            let swept =
-                swept.map_err(|error| Error::sweep(error, sonarqube.url(), importer.url()))?;
-            let mut inventory = memory
-                .inventory
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            let swept = swept.after(&inventory);
-            changes = Some(swept.changes_since(&inventory));
-            *inventory = swept;
-            memory.swept = Some((Instant::now(), setting.id.clone()));
-        }
+        let changes = if is_fresh {
+            None
+        } else {
+            sweep(&setting, ground, &remotes, (memory, interval)).await?
+        };
         let setting = (setting.id, setting.key);
-        if self.open(setting, health, &remotes, memory) {
+        if self.open(setting, ground, &remotes, memory) {
             binding::trigger::all(connection, context);
         } else if let Some(changes) = changes {
             binding::trigger::changed(connection, &changes, context);
@@ -289,7 +302,7 @@ impl<'a> Pass<'a> {
     fn open(
         &self,
         setting: (SettingId, SettingKey),
-        health: &Health,
+        ground: &Ground,
         remotes: &Remotes,
         memory: &Memory,
     ) -> bool {
@@ -301,11 +314,11 @@ impl<'a> Pass<'a> {
         let parts = ViewParts {
             sonarqube: sonarqube.clone(),
             bitbucket: importer.clone(),
-            server: health.server.clone(),
+            server: ground.server.clone(),
             setting,
-            login: health.login.clone(),
-            capabilities: health.capabilities,
-            decoration: health.decoration(),
+            login: ground.login.clone(),
+            capabilities: ground.capabilities,
+            decoration: ground.decoration(),
         };
         let view = View::new(parts, Arc::clone(&memory.inventory));
         self.context.sessions.open(&uid(&self.connection), view)
@@ -322,4 +335,48 @@ impl<'a> Pass<'a> {
             binding::trigger::all(connection, context);
         }
     }
+}
+
+/// Reads the inventory afresh, and tells what is new in it. What the last sweep saw serves on where SonarQube's lists
+/// change faster than they can be read, as they do while many projects are imported; not for ever: drift would stay.
+async fn sweep(
+    setting: &Setting,
+    ground: &Ground,
+    remotes: &Remotes,
+    (memory, interval): (&mut Memory, Duration),
+) -> Result<Option<Changes>, Error> {
+    let Remotes {
+        sonarqube,
+        importer,
+        writer,
+        ..
+    } = remotes;
+    let capabilities = ground.capabilities;
+    let swept = Inventory::sweep(Sources {
+        sonarqube,
+        importer,
+        writer: capabilities.pull_requests.then_some(writer),
+        setting: capabilities
+            .lists_bindings
+            .then_some((&setting.id, &setting.key)),
+    })
+    .await;
+    let before = memory.swept.as_ref();
+    let before = before.filter(|(at, id)| *id == setting.id && at.elapsed() < interval * 6);
+    let swept = match swept {
+        Err(error) if error.is_unsteady() && before.is_some() => {
+            tracing::info!(%error, "SonarQube's lists change while they are read: the last ones serve on");
+            return Ok(None);
+        }
+        swept => swept.map_err(|error| Error::sweep(error, sonarqube.url(), importer.url()))?,
+    };
+    let mut inventory = memory
+        .inventory
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let swept = swept.after(&inventory);
+    let changes = swept.changes_since(&inventory);
+    *inventory = swept;
+    memory.swept = Some((Instant::now(), setting.id.clone()));
+    Ok(Some(changes))
 }

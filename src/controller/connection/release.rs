@@ -16,15 +16,12 @@ use crate::crd::{
     BitbucketConnection, BitbucketConnectionStatus, ConnectionDeletionPolicy, FORCE_ORPHAN,
     ManagementPolicy,
 };
-use crate::plan::connection::{
-    ConnectionRelease, ConnectionReleaseFacts, Kept, Platform, Setting, release as decide,
-};
+use crate::plan::connection::{ConnectionRelease, ConnectionReleaseFacts, Kept, release as decide};
 use crate::plan::verdict::{Outcome, summary};
 use crate::plan::{Reason, Refusal};
 
 use super::health::failed;
-use super::remotes::Remotes;
-use super::{credentials, desired, interval};
+use super::{credentials, credentials_gone, desired, interval, remotes, settings};
 
 /// Lets a deleted connection go, as soon as it may.
 pub(super) async fn release(
@@ -41,50 +38,66 @@ pub(super) async fn release(
     let forced = connection.annotations().contains_key(FORCE_ORPHAN);
     let needed_by = binding::trigger::protected(connection, context);
     if !needed_by.is_empty() && !forced {
-        let served = super::serve_on(connection, context).await;
-        let next = blocked(connection, api, context, in_use(&needed_by)).await?;
-        return Ok(served.err().map_or(next, |error| Next::Failed {
+        let unserved = super::serve_on(connection, context).await.err();
+        let why = in_use(&needed_by, unserved.as_ref());
+        let next = blocked(connection, api, context, why).await?;
+        return Ok(unserved.map_or(next, |error| Next::Failed {
             error,
             interval: interval(connection, context),
         }));
     }
-    let wants_deletion = connection.spec.deletion_policy == ConnectionDeletionPolicy::Delete
-        && connection.spec.management_policy == ManagementPolicy::Full
-        && !connection.spec.suspend
-        && !forced;
-    let occurrences = if wants_deletion {
-        match delete(connection, context).await {
-            Ok(occurrence) => vec![occurrence],
-            // What is gone cannot be used any more; what merely failed may be back.
-            Err(Error::Refused(refusal)) if is_gone(refusal.reason, connection, context) => {
-                vec![Occurrence::new(
-                    Occurred::Orphaned,
-                    format!("left SonarQube's configuration: {}", refusal.message),
-                )]
-            }
-            Err(error) => {
-                let why = Refusal::new(
-                    Reason::DeletionBlocked,
-                    format!(
-                        "SonarQube's configuration could not be deleted: {}. Annotate the object with {FORCE_ORPHAN}=true to let it go as it is",
-                        error.refusal().message
-                    ),
-                );
-                blocked(connection, api, context, why).await?;
-                return Ok(Next::Failed {
-                    error,
-                    interval: interval(connection, context),
-                });
-            }
+    let occurrence = match undo(connection, forced, context).await {
+        Ok(occurrence) => occurrence,
+        Err(error) => {
+            let why = Refusal::new(
+                Reason::DeletionBlocked,
+                format!(
+                    "SonarQube's configuration could not be deleted: {}. Annotate the object with {FORCE_ORPHAN}=true to let it go as it is",
+                    error.refusal().message
+                ),
+            );
+            blocked(connection, api, context, why).await?;
+            return Ok(Next::Failed {
+                error,
+                interval: interval(connection, context),
+            });
         }
-    } else {
-        Vec::new()
     };
-    event::publish(connection, &occurrences, context).await;
+    event::publish(connection, occurrence.as_slice(), context).await;
     finalizer::remove(api, connection).await?;
     forget(connection, context);
     wake_waiting(context);
     Ok(Next::Gone)
+}
+
+/// Does what is to be done in SonarQube, and tells what became of its configuration.
+async fn undo(
+    connection: &BitbucketConnection,
+    forced: bool,
+    context: &Context,
+) -> Result<Option<Occurrence>, Error> {
+    let left = |why: &str| {
+        let note = format!("left SonarQube's configuration: {why}");
+        Ok(Some(Occurrence::new(Occurred::Orphaned, note)))
+    };
+    if forced {
+        return left("as the annotation asked for");
+    }
+    let spec = &connection.spec;
+    let wants_deletion = spec.deletion_policy == ConnectionDeletionPolicy::Delete
+        && spec.management_policy == ManagementPolicy::Full
+        && !spec.suspend;
+    if !wants_deletion {
+        return Ok(None);
+    }
+    match delete(connection, context).await {
+        Ok(occurrence) => Ok(Some(occurrence)),
+        // What is gone cannot be used any more; what merely failed may be back.
+        Err(error) if matches!(credentials_gone(connection, context).await, Ok(true)) => {
+            left(&error.refusal().message)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn forget(connection: &BitbucketConnection, context: &Context) {
@@ -99,7 +112,7 @@ fn forget(connection: &BitbucketConnection, context: &Context) {
 }
 
 /// Has the connections looked at that wait for what one gave up: its claim, or the only configuration that there may be.
-fn wake_waiting(context: &Context) {
+pub(super) fn wake_waiting(context: &Context) {
     for guarded in context.connections.state() {
         let Ok(other) = &guarded.0 else { continue };
         let waits = |reason| status::waits_for(other, reason);
@@ -111,39 +124,37 @@ fn wake_waiting(context: &Context) {
 }
 
 async fn delete(connection: &BitbucketConnection, context: &Context) -> Result<Occurrence, Error> {
-    let urls = desired::urls(connection)?;
-    let credentials = credentials::read(connection, context).await?;
-    let remotes = Remotes::build(&urls, &credentials, None, context)?;
-    let sonarqube = &remotes.sonarqube;
+    let url = desired::sonarqube_url(connection)?;
+    let credentials = credentials::of_sonarqube(connection, context).await?;
+    let sonarqube = &remotes::sonarqube_alone(&url, &credentials, context)?;
     let fail = |source| failed(sonarqube, source);
     let server = super::health::up(sonarqube).await?.id;
-    let rows = sonarqube.dop_settings().await.map_err(fail)?;
-    let settings: Vec<_> = rows
-        .into_iter()
-        .filter(|row| row.platform == "bitbucket")
-        .map(|row| Setting {
-            id: row.id,
-            key: row.key,
-            platform: Platform::Bitbucket,
-            url: row.url.unwrap_or_default(),
-        })
-        .collect();
-    let record = desired::recorded(connection);
-    let ours = record
-        .as_ref()
-        .and_then(|record| settings.iter().find(|setting| setting.id == record.id));
+    super::health::authenticated(sonarqube).await?;
+    let Some((record, name)) =
+        desired::recorded(connection).zip(desired::recorded_name(connection))
+    else {
+        return Ok(left(Kept::NotOurs));
+    };
+    // Whoever is about to adopt it goes first, or comes too late.
+    let _turn = context.claims.turn(&server, name.as_str()).await;
+    let settings = settings::read(sonarqube).await?;
+    let ours = settings.iter().find(|setting| setting.id == record.id);
     // Read last: whatever is bound until now counts.
     let bound = match ours {
         Some(setting) => sonarqube.count_binding(&setting.key).await.map_err(fail)?,
         None => 0,
     };
     let own = uid(connection);
+    let place = (&name, Some(&record.id));
+    let claims = &context.claims;
+    let rival = claims.on_configuration(&server, place, connection, &context.connections);
     let facts = ConnectionReleaseFacts {
         uid: &own,
-        record: record.as_ref(),
+        record: Some(&record),
         server: &server,
         settings: &settings,
         bound,
+        claimed_by_other: rival.is_some(),
     };
     match decide(&facts) {
         ConnectionRelease::Delete(key) => {
@@ -153,17 +164,22 @@ async fn delete(connection: &BitbucketConnection, context: &Context) -> Result<O
                 format!("deleted configuration {key} of SonarQube"),
             ))
         }
-        ConnectionRelease::Keep(Kept::NotOurs) => Ok(Occurrence::new(
-            Occurred::Orphaned,
-            "left SonarQube's configuration: Bindery did not create it for this object, or it is gone",
-        )),
-        ConnectionRelease::Keep(Kept::InUse(count)) => Ok(Occurrence::new(
-            Occurred::Orphaned,
-            format!(
-                "left SonarQube's configuration: {count} project(s) are bound through it, and deleting it would unbind them"
-            ),
-        )),
+        ConnectionRelease::Keep(why) => Ok(left(why)),
     }
+}
+
+fn left(why: Kept) -> Occurrence {
+    let why = match why {
+        Kept::NotOurs => "Bindery did not create it for this object, or it is gone".to_owned(),
+        Kept::Taken => "another BitbucketConnection manages it by now".to_owned(),
+        Kept::InUse(count) => {
+            format!("{count} project(s) are bound through it, and deleting it would unbind them")
+        }
+    };
+    Occurrence::new(
+        Occurred::Orphaned,
+        format!("left SonarQube's configuration: {why}"),
+    )
 }
 
 /// Whether a refusal says that something is confirmed gone, by an answer of the API server. A terminating
@@ -178,7 +194,7 @@ pub(super) fn is_gone(reason: Reason, connection: &BitbucketConnection, context:
         || (reason == Reason::SecretForbidden && is_terminating())
 }
 
-fn in_use(bindings: &[String]) -> Refusal {
+fn in_use(bindings: &[String], unserved: Option<&Error>) -> Refusal {
     let shown: Vec<_> = bindings.iter().take(5).map(String::as_str).collect();
     let more = bindings.len().saturating_sub(shown.len());
     let others = if more > 0 {
@@ -186,10 +202,16 @@ fn in_use(bindings: &[String]) -> Refusal {
     } else {
         String::new()
     };
+    let trouble = unserved.map_or_else(String::new, |error| {
+        format!(
+            ". It cannot serve them at the moment: {}",
+            error.refusal().message
+        )
+    });
     Refusal::new(
         Reason::InUse,
         format!(
-            "{} ProjectBinding(s) need this connection for their own deletion: {}{others}; delete them, or annotate this object with {FORCE_ORPHAN}=true",
+            "{} ProjectBinding(s) need this connection for their own deletion: {}{others}; delete them, or annotate this object with {FORCE_ORPHAN}=true{trouble}",
             bindings.len(),
             shown.join(", ")
         ),

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::http::{HostPolicy, Options, Recorder, Refusal, Transport};
+use crate::http::{CaBundle, HostPolicy, Options, Recorder, Refusal, Transport};
 use crate::identity::ServerUrl;
 use crate::plan::Reason;
 use crate::{bitbucket, sonarqube};
 
-use super::credentials::Credentials;
+use super::credentials::{Credentials, SonarQubeCredentials};
 use super::desired::Urls;
 
 /// The servers of a connection.
@@ -51,40 +51,87 @@ impl Remotes {
             ));
         }
         let Credentials {
-            sonarqube: own,
+            sonarqube: SonarQubeCredentials { own, ca },
             write,
             import,
-            sonarqube_ca,
             bitbucket_ca,
         } = credentials;
+        let hosts: Vec<_> = write.hosts.iter().chain(&import.hosts).cloned().collect();
         // Bitbucket's tokens reach SonarQube as well.
-        let bitbucket_hosts: Vec<_> = [&context.settings.hosts]
-            .into_iter()
-            .chain(&write.hosts)
-            .chain(&import.hosts)
-            .cloned()
-            .collect();
-        let sonarqube_hosts = bitbucket_hosts.iter().chain(&own.hosts).cloned().collect();
-        let transport = |system, url: &ServerUrl, ca_bundle: &Option<_>, hosts: Vec<HostPolicy>| {
-            let options = Options {
-                system,
-                ca_bundle: ca_bundle.clone(),
-                hosts: HostPolicy::all(hosts),
-                allow_http: context.settings.allow_http,
-                timeout: Duration::from_secs(30),
-                recorder: Arc::clone(&context.metrics) as Arc<dyn Recorder>,
-                ..Options::default()
-            };
-            Transport::new(url.clone(), options).map_err(|refusal| refused(url, &refusal))
+        let sonarqube_hosts = hosts.iter().chain(&own.hosts).cloned().collect();
+        let to_sonarqube = Route {
+            system: "sonarqube",
+            url: sonarqube,
+            ca: ca.as_ref(),
+            hosts: sonarqube_hosts,
         };
-        let to_sonarqube = transport("sonarqube", sonarqube, sonarqube_ca, sonarqube_hosts)?;
-        let to_bitbucket = transport("bitbucket", bitbucket, bitbucket_ca, bitbucket_hosts)?;
+        let to_bitbucket = Route {
+            system: "bitbucket",
+            url: bitbucket,
+            ca: bitbucket_ca.as_ref(),
+            hosts,
+        };
+        let to_bitbucket = to_bitbucket.transport(context)?;
         Ok(Self {
-            sonarqube: sonarqube::Client::new(to_sonarqube, own.token.clone()),
+            sonarqube: sonarqube::Client::new(to_sonarqube.transport(context)?, own.token.clone()),
             writer: bitbucket::Client::new(to_bitbucket.clone(), write.token.clone()),
             importer: bitbucket::Client::new(to_bitbucket, import.token.clone()),
             built_from,
         })
+    }
+
+    /// The client of SonarQube, if it was built from these.
+    pub(super) fn to_sonarqube(
+        &self,
+        url: &ServerUrl,
+        credentials: &SonarQubeCredentials,
+    ) -> Option<sonarqube::Client> {
+        let (built_for, _, built_from) = &self.built_from;
+        let same = built_for == url && built_from.sonarqube == *credentials;
+        same.then(|| self.sonarqube.clone())
+    }
+}
+
+/// A client of SonarQube alone, for calls that carry no token of Bitbucket's.
+pub(super) fn sonarqube_alone(
+    url: &ServerUrl,
+    credentials: &SonarQubeCredentials,
+    context: &Context,
+) -> Result<sonarqube::Client, Error> {
+    let SonarQubeCredentials { own, ca } = credentials;
+    let route = Route {
+        system: "sonarqube",
+        url,
+        ca: ca.as_ref(),
+        hosts: own.hosts.iter().cloned().collect(),
+    };
+    Ok(sonarqube::Client::new(
+        route.transport(context)?,
+        own.token.clone(),
+    ))
+}
+
+/// The way to a server, and where it may lead beside what the operator's own list says.
+struct Route<'a> {
+    system: &'static str,
+    url: &'a ServerUrl,
+    ca: Option<&'a CaBundle>,
+    hosts: Vec<HostPolicy>,
+}
+
+impl Route<'_> {
+    fn transport(self, context: &Context) -> Result<Transport, Error> {
+        let hosts = [context.settings.hosts.clone()];
+        let options = Options {
+            system: self.system,
+            ca_bundle: self.ca.cloned(),
+            hosts: HostPolicy::all(hosts.into_iter().chain(self.hosts)),
+            allow_http: context.settings.allow_http,
+            timeout: Duration::from_secs(30),
+            recorder: Arc::clone(&context.metrics) as Arc<dyn Recorder>,
+            ..Options::default()
+        };
+        Transport::new(self.url.clone(), options).map_err(|refusal| refused(self.url, &refusal))
     }
 }
 

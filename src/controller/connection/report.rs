@@ -12,10 +12,10 @@ use crate::crd::{
     SonarQubeServerStatus, TokenExpiry,
 };
 use crate::identity::Uid;
-use crate::plan::Difference;
 use crate::plan::verdict::{Aspect, Outcome, State, Verdict, aspects, summary};
+use crate::plan::{Difference, Reason, Refusal};
 
-use super::health::Health;
+use super::health::Ground;
 use super::pass::Pass;
 use super::{ASPECTS, interval, requested, told, write};
 
@@ -27,18 +27,26 @@ impl Pass<'_> {
         result: Result<Vec<Difference>, Error>,
     ) -> Result<Next, Error> {
         let interval = interval(&self.connection, self.context);
-        let refusal = result.as_ref().err().map(Error::refusal);
-        let (outcome, next) = match result {
+        let (outcome, failed, next) = match result {
             Ok(differences) if differences.is_empty() => {
-                (Outcome::Settled, Next::Settled(interval))
+                (Outcome::Settled, None, Next::Settled(interval))
             }
-            Ok(differences) => (
-                Outcome::Differing(told(&differences)),
-                Next::Settled(interval),
-            ),
-            Err(error) => (pass::outcome(&error), Next::Failed { error, interval }),
+            Ok(differences) => {
+                let message = told(&differences);
+                let drift = Refusal::new(Reason::DriftDetected, message.clone());
+                let failed = Some((Aspect::ConfigurationSynced, drift));
+                (Outcome::Differing(message), failed, Next::Settled(interval))
+            }
+            Err(error) => {
+                let failed = Some((error.aspect(self.at), error.refusal()));
+                (
+                    pass::outcome(&error),
+                    failed,
+                    Next::Failed { error, interval },
+                )
+            }
         };
-        let failed = refusal.as_ref().map(|refusal| (self.at, refusal));
+        let failed = failed.as_ref().map(|(aspect, why)| (*aspect, why));
         let mut verdicts = summary(&outcome);
         verdicts.extend(aspects(ASPECTS, &self.reached, failed));
         let valid = |verdict: &&mut Verdict| {
@@ -83,7 +91,7 @@ impl Pass<'_> {
             version: health.bitbucket_version.clone(),
         });
         let expiry = health
-            .and_then(|health| health.token_expiry.clone())
+            .and_then(|health| health.ground.token_expiry.clone())
             .map(|day| TokenExpiry {
                 sonarqube: Some(day),
             });
@@ -93,7 +101,9 @@ impl Pass<'_> {
             configuration,
             intent: self.kept.intent.clone(),
             // Where nobody could look, what was last seen stays.
-            sonarqube: health.map(sonarqube_status).or(before.sonarqube),
+            sonarqube: health
+                .map(|health| sonarqube_status(&health.ground))
+                .or(before.sonarqube),
             bitbucket: bitbucket.or(before.bitbucket),
             applied_secrets: self.kept.applied.clone(),
             bindings: before.bindings,
@@ -107,11 +117,11 @@ impl Pass<'_> {
     }
 }
 
-fn sonarqube_status(health: &Health) -> SonarQubeServerStatus {
+fn sonarqube_status(ground: &Ground) -> SonarQubeServerStatus {
     SonarQubeServerStatus {
-        id: health.server.to_string(),
-        version: health.version.to_string(),
-        edition: health.edition.clone(),
-        capabilities: super::health::names(health.capabilities),
+        id: ground.server.to_string(),
+        version: ground.version.to_string(),
+        edition: ground.edition.clone(),
+        capabilities: super::health::names(ground.capabilities),
     }
 }

@@ -14,9 +14,10 @@ use crate::plan::connection::{
 
 use super::credentials::{Credential, Credentials};
 use super::desired;
-use super::health::{Health, failed};
+use super::health::{Ground, failed};
 use super::memory::Memory;
 use super::remotes::Remotes;
+use super::settings;
 
 /// More rounds than any plan needs: adopt or create, update, and one to see that nothing is left.
 const ROUNDS: u32 = 6;
@@ -29,7 +30,7 @@ pub(super) struct Sync<'a> {
     pub(super) desired: Desired,
     pub(super) credentials: &'a Credentials,
     pub(super) remotes: &'a Remotes,
-    pub(super) health: &'a mut Health,
+    pub(super) ground: &'a mut Ground,
     pub(super) memory: &'a mut Memory,
     /// What the status will remember; kept even if the pass fails.
     pub(super) record: Kept,
@@ -67,7 +68,8 @@ pub(super) struct Kept {
 impl Sync<'_> {
     /// Works until nothing is left to do. The differences are those that `Observe` does not mend.
     pub(super) async fn run(&mut self) -> Result<(Option<Setting>, Vec<Difference>), Error> {
-        let mut settings = self.settings().await?;
+        let sonarqube = &self.remotes.sonarqube;
+        let mut settings = settings::read(sonarqube).await?;
         for _ in 0..ROUNDS {
             self.learn_ids(&settings);
             self.desired.record = self
@@ -89,7 +91,7 @@ impl Sync<'_> {
                         self.apply(step, &observed).await?;
                     }
                     if listing_changes {
-                        settings = self.settings().await?;
+                        settings = settings::read(sonarqube).await?;
                     }
                 }
             }
@@ -118,7 +120,10 @@ impl Sync<'_> {
         let Some((recorded, _)) = &mut self.record.configuration else {
             return;
         };
-        let same = |setting: &&Setting| SettingId::of_key(&setting.key) == recorded.id;
+        let same = |setting: &&Setting| {
+            setting.platform == Platform::Bitbucket
+                && SettingId::of_key(&setting.key) == recorded.id
+        };
         let Some(setting) = settings.iter().find(same) else {
             return;
         };
@@ -128,33 +133,12 @@ impl Sync<'_> {
         }
     }
 
-    async fn settings(&self) -> Result<Vec<Setting>, Error> {
-        let sonarqube = &self.remotes.sonarqube;
-        let rows = sonarqube
-            .dop_settings()
-            .await
-            .map_err(|source| failed(sonarqube, source))?;
-        Ok(rows
-            .into_iter()
-            .map(|row| Setting {
-                id: row.id,
-                key: row.key,
-                platform: match row.platform.as_str() {
-                    "bitbucket" => Platform::Bitbucket,
-                    "bitbucketcloud" | "bitbucket_cloud" => Platform::BitbucketCloud,
-                    _ => Platform::Other,
-                },
-                url: row.url.unwrap_or_default(),
-            })
-            .collect())
-    }
-
     async fn observe(&mut self, settings: Vec<Setting>) -> Result<Observed, Error> {
         let Self {
             connection,
             context,
             desired,
-            health,
+            ground,
             ..
         } = self;
         let name = &desired.name;
@@ -171,20 +155,28 @@ impl Sync<'_> {
             _ => None,
         };
         let claimed_by = context.claims.on_configuration(
-            &health.server,
+            &ground.server,
             (name, id.as_ref()),
             connection,
             &context.connections,
         );
-        let base_url = health.base_url.clone().map_or(BaseUrl::Unset, BaseUrl::Set);
-        let server = health.server.clone();
-        let several = health.capabilities.several;
-        let kept = id.filter(|id| settings.iter().any(|setting| setting.id == *id));
+        let base_url_holder =
+            context
+                .claims
+                .on_base_url(&ground.server, connection, &context.connections);
+        let base_url = ground.base_url.clone().map_or(BaseUrl::Unset, BaseUrl::Set);
+        let server = ground.server.clone();
+        let several = ground.capabilities.several;
+        let kept = id.filter(|id| {
+            let is_kept = |one: &Setting| one.id == *id && one.platform == Platform::Bitbucket;
+            settings.iter().any(is_kept)
+        });
         Ok(Observed {
             server,
             several,
             bound_through_namesake,
             server_base_url: base_url,
+            base_url_holder,
             claimed_by,
             token: self.token_state(kept.as_ref(), Which::Write),
             import_token: self.token_state(kept.as_ref(), Which::Import),
@@ -198,10 +190,10 @@ impl Sync<'_> {
         let (Some(setting), Some(applied)) = (setting, &self.record.applied) else {
             return TokenState::ToPush;
         };
-        let same_place = applied.server_id == self.health.server.as_str()
+        let same_place = applied.server_id == self.ground.server.as_str()
             && applied.configuration_id == setting.as_str()
             && (which == Which::Write
-                || applied.sonarqube_user.as_deref() == Some(&*self.health.login));
+                || applied.sonarqube_user.as_deref() == Some(&*self.ground.login));
         if !same_place || (which == Which::Import && self.memory.import_lost) {
             return TokenState::ToPush;
         }

@@ -6,7 +6,8 @@ use crate::plan::{Access, Difference};
 use super::{BindingState, Desired, Observed, Step};
 
 /// Whether a tenant may read the name of a repository, given as `PROJECT/slug`.
-pub(super) fn may_know(desired: &Desired, place: &str) -> bool {
+#[must_use]
+pub fn may_know(desired: &Desired, place: &str) -> bool {
     let path = place
         .split_once('/')
         .and_then(|(project, slug)| RepositoryPath::parse(project, slug).ok());
@@ -72,7 +73,7 @@ fn difference(step: &Step, desired: &Desired, observed: &Observed) -> Option<Dif
         ),
         Step::SetNewCode(_, wanted) => (
             "sonarqubeProject.newCodeDefinition",
-            format!("{wanted:?}"),
+            wanted.to_string(),
             "not written".to_owned(),
         ),
         Step::RenameMainBranch(_, wanted) => (

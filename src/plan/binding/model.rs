@@ -1,6 +1,8 @@
 //! What the core is told of a binding, and what it answers.
 
-use crate::identity::{ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
+use std::fmt;
+
+use crate::identity::{ProjectId, ProjectKey, RepositoryPath, Uid};
 use crate::plan::capability::Capabilities;
 use crate::plan::{Access, Contender, Difference, Management, Refusal};
 
@@ -81,11 +83,20 @@ pub enum NewCode {
     ReferenceBranch(String),
 }
 
+impl fmt::Display for NewCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PreviousVersion => formatter.write_str("previous version"),
+            Self::NumberOfDays(1) => formatter.write_str("1 day"),
+            Self::NumberOfDays(days) => write!(formatter, "{days} days"),
+            Self::ReferenceBranch(branch) => write!(formatter, "reference branch {branch}"),
+        }
+    }
+}
+
 /// What was read for one binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
-    /// The SonarQube server.
-    pub server: ServerId,
     /// The repository in Bitbucket.
     pub repository: RepositoryState,
     /// The project under the effective key.

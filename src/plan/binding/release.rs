@@ -1,8 +1,8 @@
 //! What to undo when a binding is deleted: as little as asked for, and only what is provably ours.
 
-use crate::identity::{ProjectKey, Uid};
+use crate::identity::{ProjectKey, RepositoryPath, Uid};
 
-use super::{BindingState, Project, Record};
+use super::{Accepted, BindingState, Intent, Project, Record, Way};
 
 /// What is to happen in SonarQube.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct ReleaseFacts<'a> {
     pub uid: &'a Uid,
     /// What its status remembers, as far as it speaks of this server.
     pub record: &'a Record,
+    /// The repository that its spec names.
+    pub repository: Option<&'a RepositoryPath>,
     /// The project in SonarQube.
     pub seen: Seen<'a>,
     /// Whether another accepted object has the claim on the project.
@@ -30,6 +32,14 @@ pub struct ReleaseFacts<'a> {
     pub deletion_allowed: bool,
     /// Whether the server removes single bindings; as far as is known, where nobody has looked yet.
     pub unbinds: bool,
+    /// The way of the import that was under way, if one was.
+    pub importing_by: Option<Way>,
+}
+
+impl ReleaseFacts<'_> {
+    fn deletes(&self, policy: ReleasePolicy) -> bool {
+        policy == ReleasePolicy::DeleteProject && self.deletion_allowed
+    }
 }
 
 /// The project of a deleted binding.
@@ -57,7 +67,7 @@ pub enum Release {
 }
 
 /// Why nothing is undone: told in one event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Leave {
     /// That is the policy, or there is nothing to undo.
     AsAsked,
@@ -67,24 +77,97 @@ pub enum Leave {
     DeletionNotAllowed,
     /// This server cannot remove a single binding.
     CannotUnbind,
+    /// A project of this key was about to be created, and nothing proves whether what is there is that one.
+    Unanswered(ProjectKey),
 }
 
 /// What to do in SonarQube before a deleted binding may go.
 #[must_use]
 pub fn release(policy: ReleasePolicy, facts: &ReleaseFacts<'_>) -> Release {
-    let Some(accepted) = &facts.record.accepted else {
+    if policy == ReleasePolicy::Orphan {
         return Release::Leave(Leave::AsAsked);
-    };
-    let by_us = |uid: &Option<Uid>| uid.as_ref() == Some(facts.uid);
-    let ours = match policy {
-        ReleasePolicy::Orphan => return Release::Leave(Leave::AsAsked),
-        ReleasePolicy::Unbind => by_us(&accepted.bound_by),
-        ReleasePolicy::DeleteProject => by_us(&accepted.created_by),
-    };
-    if !ours {
-        return Release::Leave(Leave::NotOurs);
     }
-    let deletes = policy == ReleasePolicy::DeleteProject && facts.deletion_allowed;
+    let Record {
+        accepted, intent, ..
+    } = facts.record;
+    match (accepted, intent) {
+        (_, Some(intent)) if facts.record.is_importing(&intent.key) => {
+            intended(policy, intent, facts)
+        }
+        (Some(accepted), _) => accepted_before(policy, accepted, facts),
+        (None, _) => Release::Leave(Leave::AsAsked),
+    }
+}
+
+/// The answer to our own import never came. What is there under its key, bound to its repository, is taken for ours, as a
+/// pass would have done.
+fn intended(policy: ReleasePolicy, intent: &Intent, facts: &ReleaseFacts<'_>) -> Release {
+    let key = intent.imported_as.as_ref().unwrap_or(&intent.key);
+    let unanswered = Release::Leave(Leave::Unanswered(key.clone()));
+    let chosen_by_sonarqube =
+        intent.imported_as.is_none() && facts.importing_by.is_some_and(Way::chooses_keys);
+    if chosen_by_sonarqube || !facts.deletes(policy) && !facts.unbinds {
+        return unanswered;
+    }
+    let is_imported = |project: &Project| {
+        matches!(
+            (&project.binding, facts.repository),
+            (BindingState::Bound { repository, .. }, Some(wanted)) if repository.same(wanted)
+        )
+    };
+    match facts.seen {
+        Seen::There(project) if !is_imported(project) => return unanswered,
+        Seen::NotYet | Seen::Gone | Seen::There(_) => {}
+    }
+    let ours = Ours {
+        key,
+        is_proven: true,
+        repository: facts.repository,
+    };
+    undo(policy, &ours, facts)
+}
+
+fn accepted_before(
+    policy: ReleasePolicy,
+    accepted: &Accepted,
+    facts: &ReleaseFacts<'_>,
+) -> Release {
+    let by_us = |uid: &Option<Uid>| uid.as_ref() == Some(facts.uid);
+    let policy = match policy {
+        ReleasePolicy::DeleteProject if by_us(&accepted.created_by) => policy,
+        // What was only bound is at most unbound.
+        ReleasePolicy::DeleteProject | ReleasePolicy::Unbind | ReleasePolicy::Orphan
+            if by_us(&accepted.bound_by) =>
+        {
+            ReleasePolicy::Unbind
+        }
+        ReleasePolicy::DeleteProject | ReleasePolicy::Unbind | ReleasePolicy::Orphan => {
+            return Release::Leave(Leave::NotOurs);
+        }
+    };
+    let is_proven = match facts.seen {
+        Seen::There(project) => facts.record.holding(project).is_some() && accepted.proves(project),
+        Seen::NotYet | Seen::Gone => true,
+    };
+    let ours = Ours {
+        key: &accepted.key,
+        is_proven,
+        repository: accepted.repository.as_ref(),
+    };
+    undo(policy, &ours, facts)
+}
+
+/// What Bindery made for this object.
+struct Ours<'a> {
+    key: &'a ProjectKey,
+    /// Whether what is there by now is that.
+    is_proven: bool,
+    /// What its binding was written to.
+    repository: Option<&'a RepositoryPath>,
+}
+
+fn undo(policy: ReleasePolicy, ours: &Ours<'_>, facts: &ReleaseFacts<'_>) -> Release {
+    let deletes = facts.deletes(policy);
     if !deletes && !facts.unbinds {
         return Release::Leave(match policy {
             ReleasePolicy::DeleteProject => Leave::DeletionNotAllowed,
@@ -92,12 +175,11 @@ pub fn release(policy: ReleasePolicy, facts: &ReleaseFacts<'_>) -> Release {
         });
     }
     let project = match facts.seen {
-        Seen::NotYet => return Release::Look(accepted.key.clone()),
+        Seen::NotYet => return Release::Look(ours.key.clone()),
         Seen::Gone => return Release::Leave(Leave::AsAsked),
         Seen::There(project) => project,
     };
-    let held = facts.record.holding(project).is_some() && accepted.proves(project);
-    if !held || facts.claimed_by_other {
+    if !ours.is_proven || facts.claimed_by_other {
         return Release::Leave(Leave::NotOurs);
     }
     if deletes {
@@ -106,9 +188,8 @@ pub fn release(policy: ReleasePolicy, facts: &ReleaseFacts<'_>) -> Release {
     match &project.binding {
         BindingState::Unbound => Release::Leave(Leave::AsAsked),
         BindingState::Bound { repository, .. }
-            if accepted
+            if ours
                 .repository
-                .as_ref()
                 .is_some_and(|written| written.same(repository)) =>
         {
             Release::Unbind(project.key.clone(), policy)

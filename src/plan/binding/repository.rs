@@ -5,7 +5,10 @@ use crate::plan::{Reason, Refusal};
 use super::{Desired, Moved, Repository, RepositoryState, may_know};
 
 /// The repository to bind, or why there is none.
-pub(super) fn found<'a>(
+///
+/// # Errors
+/// With what stands in the way, and the way out.
+pub fn repository_to_bind<'a>(
     desired: &Desired,
     state: &'a RepositoryState,
 ) -> Result<&'a Repository, Refusal> {

@@ -106,7 +106,6 @@ fn project(binding: BindingState) -> Project {
 /// A server where the project is bound so, and the repository to the projects of these keys.
 fn observed(binding: impl Into<Option<BindingState>>, keys: &[&str]) -> Observed {
     Observed {
-        server: ServerId::new("server"),
         repository: RepositoryState::Found(Repository {
             id: 7,
             path: path("PAY/checkout"),

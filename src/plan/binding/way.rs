@@ -41,6 +41,12 @@ impl Way {
         }
     }
 
+    /// The way of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|way| way.name() == name)
+    }
+
     /// SonarQube's call.
     #[must_use]
     pub fn call(self) -> &'static str {
@@ -76,7 +82,8 @@ impl Way {
     }
 
     /// Whether SonarQube chooses the key of what it imports, and a second import makes a second project (9.9).
-    pub(super) fn chooses_keys(self) -> bool {
+    #[must_use]
+    pub fn chooses_keys(self) -> bool {
         self == Self::ImportRepository
     }
 }

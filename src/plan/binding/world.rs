@@ -107,6 +107,8 @@ pub(super) enum Fault {
     CrashBefore,
     /// The server does it, and its answer never comes: the pass fails, the status is written without it.
     AnswerLost,
+    /// The server says no: the pass fails, and what was about to be created is so no more.
+    Refused,
 }
 
 /// How a pass ended.
@@ -203,7 +205,6 @@ impl World {
             .iter()
             .find(|place| place.path.same(&member.repository));
         let observed = Observed {
-            server: self.server.clone(),
             repository: repository.map_or(RepositoryState::Missing, |place| {
                 RepositoryState::Found(Repository {
                     id: place.id,
@@ -285,6 +286,13 @@ impl World {
             return Outcome::Interrupted;
         }
         let before = record.clone();
+        if fault == Some(Fault::Refused) && is_call(step) {
+            if matches!(step, Step::Import { .. } | Step::Create { .. }) {
+                record.intent = None;
+            }
+            self.members[index].record = record.clone();
+            return Outcome::Interrupted;
+        }
         self.apply(index, record, step);
         match fault {
             None => return Outcome::Rests(Plan::Settled),
@@ -292,7 +300,7 @@ impl World {
             Some(Fault::AnswerLost) if !matches!(step, Step::RecordIntent(_)) => {
                 self.members[index].record = before;
             }
-            Some(Fault::AnswerLost | Fault::CrashAfter | Fault::CrashBefore) => {}
+            Some(Fault::AnswerLost | Fault::CrashAfter | Fault::CrashBefore | Fault::Refused) => {}
         }
         Outcome::Interrupted
     }
@@ -308,5 +316,20 @@ impl World {
                 }
             })
             .collect()
+    }
+}
+
+/// Whether a step asks SonarQube for something.
+fn is_call(step: &Step) -> bool {
+    match step {
+        Step::RecordIntent(_) | Step::Accept(_) => false,
+        Step::Create { .. }
+        | Step::Rekey { .. }
+        | Step::Import { .. }
+        | Step::Bind { .. }
+        | Step::GrantSelf(_)
+        | Step::SetVisibility(..)
+        | Step::SetNewCode(..)
+        | Step::RenameMainBranch(..) => true,
     }
 }

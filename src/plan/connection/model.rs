@@ -67,8 +67,10 @@ pub struct Observed {
     pub several: Support,
     /// How many projects are bound through the configuration of the wanted name; read only where its URL differs.
     pub bound_through_namesake: Option<u64>,
-    /// `sonar.core.serverBaseURL`, where it was read.
+    /// `sonar.core.serverBaseURL`.
     pub server_base_url: BaseUrl,
+    /// The connection to this server that declares it and was first, if it is another one.
+    pub base_url_holder: Option<BaseUrlHolder>,
     /// The connection that has the claim on the configuration of the wanted name, if it is another one.
     pub claimed_by: Option<Contender>,
     /// Whether SonarQube holds the configuration's token as the Secret has it.
@@ -82,12 +84,19 @@ pub struct Observed {
 /// SonarQube's Server base URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BaseUrl {
-    /// Not read in this pass.
-    NotRead,
     /// Not set.
     Unset,
     /// Set.
     Set(String),
+}
+
+/// A connection that decides about SonarQube's Server base URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrlHolder {
+    /// `namespace/name`, for the message.
+    pub name: String,
+    /// What it declares.
+    pub url: String,
 }
 
 /// A DevOps platform configuration (ALM setting).

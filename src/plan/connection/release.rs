@@ -2,7 +2,7 @@
 
 use crate::identity::{ServerId, SettingKey, Uid};
 
-use super::{Recorded, Setting};
+use super::{Platform, Recorded, Setting};
 
 /// What is known when a connection with `deletionPolicy: Delete` is deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct ConnectionReleaseFacts<'a> {
     pub settings: &'a [Setting],
     /// How many projects are bound through the remembered one, read just before.
     pub bound: u64,
+    /// Whether another connection has accepted it by now.
+    pub claimed_by_other: bool,
 }
 
 /// What to do before the connection may go.
@@ -33,6 +35,8 @@ pub enum ConnectionRelease {
 pub enum Kept {
     /// It is gone already, or never was ours.
     NotOurs,
+    /// Another connection manages it by now.
+    Taken,
     /// So many projects are bound through it.
     InUse(u64),
 }
@@ -47,10 +51,11 @@ pub fn release(facts: &ConnectionReleaseFacts<'_>) -> ConnectionRelease {
         facts
             .settings
             .iter()
-            .find(|setting| setting.id == record.id)
+            .find(|setting| setting.id == record.id && setting.platform == Platform::Bitbucket)
     });
     match setting {
         None => ConnectionRelease::Keep(Kept::NotOurs),
+        Some(_) if facts.claimed_by_other => ConnectionRelease::Keep(Kept::Taken),
         Some(_) if facts.bound > 0 => ConnectionRelease::Keep(Kept::InUse(facts.bound)),
         Some(setting) => ConnectionRelease::Delete(setting.key.clone()),
     }

@@ -1,6 +1,8 @@
 //! One test a row of what may be found in SonarQube.
 
+mod base_url;
 mod observe;
+mod released;
 
 use super::*;
 use crate::identity::{ServerId, ServerUrl, SettingId, SettingKey, Uid};
@@ -65,7 +67,8 @@ fn observed(settings: Vec<Setting>) -> Observed {
         settings,
         several: Support::Missing,
         bound_through_namesake: None,
-        server_base_url: BaseUrl::NotRead,
+        server_base_url: BaseUrl::Unset,
+        base_url_holder: None,
         claimed_by: None,
         token: TokenState::Applied,
         import_token: TokenState::Applied,
@@ -194,6 +197,25 @@ fn a_configuration_of_another_platform_is_never_taken() {
     assert_eq!(refused(plan(&always, &world)), Reason::AdoptionRefused);
 }
 
+/// Before 10.5 its id is that of the one that was ours: both are made of the key.
+#[test]
+fn a_configuration_of_another_platform_is_not_ours_whatever_its_id() {
+    let mut world = observed(same());
+    world.settings[0].platform = Platform::Other;
+    world.token = TokenState::ToPush;
+    assert_eq!(refused(plan(&keeping(), &world)), Reason::AdoptionRefused);
+    world.several = Support::Offered;
+    let renamed = Desired {
+        name: key("renamed"),
+        ..keeping()
+    };
+    let steps = [
+        Step::RecordIntent(key("renamed")),
+        Step::Create(key("renamed"), url("https://bitbucket.example.com")),
+    ];
+    assert_eq!(plan(&renamed, &world), Plan::Steps(steps.to_vec()));
+}
+
 #[test]
 fn a_second_configuration_is_refused_where_one_is_allowed_and_the_one_in_the_way_is_named() {
     let mut world = observed(vec![setting(
@@ -310,55 +332,4 @@ fn a_deleted_configuration_is_created_again_and_a_swapped_database_is_not_ours()
     assert!(
         matches!(plan(&keeping(), &elsewhere), Plan::Steps(steps) if matches!(steps[0], Step::Adopt(_)))
     );
-}
-
-#[test]
-fn the_base_url_is_kept_when_declared_and_left_alone_when_not() {
-    let mut world = observed(same());
-    world.server_base_url = BaseUrl::Unset;
-    assert_eq!(plan(&keeping(), &world), Plan::Settled);
-    let declared = Desired {
-        server_base_url: Some(url("https://sq.example.com")),
-        ..keeping()
-    };
-    assert_eq!(
-        plan(&declared, &world),
-        Plan::Steps(vec![Step::SetServerBaseUrl(url("https://sq.example.com"))])
-    );
-    world.server_base_url = BaseUrl::Set("https://sq.example.com/".to_owned());
-    assert_eq!(plan(&declared, &world), Plan::Settled);
-}
-
-#[test]
-fn a_configuration_goes_only_if_we_made_it_and_nothing_is_bound_through_it() {
-    let uid = Uid::new(OURS);
-    let record = keeping().record;
-    let (server, other) = (ServerId::new("server"), ServerId::new("another database"));
-    let settings = same();
-    let here = |bound| ConnectionReleaseFacts {
-        uid: &uid,
-        record: record.as_ref(),
-        server: &server,
-        settings: &settings,
-        bound,
-    };
-    let swapped = ConnectionReleaseFacts {
-        server: &other,
-        ..here(0)
-    };
-    assert_eq!(release(&swapped), ConnectionRelease::Keep(Kept::NotOurs));
-    assert_eq!(
-        release(&here(0)),
-        ConnectionRelease::Delete(key("bitbucket"))
-    );
-    assert_eq!(release(&here(2)), ConnectionRelease::Keep(Kept::InUse(2)));
-    let adopted = record.clone().map(|record| Recorded {
-        created_by: None,
-        ..record
-    });
-    let foreign = ConnectionReleaseFacts {
-        record: adopted.as_ref(),
-        ..here(0)
-    };
-    assert_eq!(release(&foreign), ConnectionRelease::Keep(Kept::NotOurs));
 }

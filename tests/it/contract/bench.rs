@@ -1,10 +1,12 @@
 //! A server for one test of the SonarQube client, real or simulated.
 
 use bindery::http::{Token, Transport};
-use bindery::identity::{ProjectKey, ServerUrl, SettingKey};
+use bindery::identity::{ProjectKey, ServerUrl, SettingId, SettingKey};
 use bindery::sonarqube::Client;
+use simulators::bitbucket::Bitbucket;
 use tokio::sync::MutexGuard;
 
+use super::repositories;
 use super::scripted::loopback;
 use crate::support::server::{Server, Turn};
 use crate::support::sonarqube::SonarQube;
@@ -36,7 +38,7 @@ pub(super) fn transport(url: &str) -> Transport {
 }
 
 pub(super) fn token() -> Token {
-    Token::parse(b"a-token-of-bitbucket").unwrap()
+    Token::parse(repositories::TOKEN.as_bytes()).unwrap()
 }
 
 pub(super) fn key(text: &str) -> ProjectKey {
@@ -48,16 +50,65 @@ pub(super) async fn with_setting(
     bench: &Bench,
     name: &str,
 ) -> (SettingKey, ServerUrl, Option<MutexGuard<'static, ()>>) {
+    let url = ServerUrl::parse("http://127.0.0.1:1").unwrap();
+    let (setting, turn) = with_setting_at(bench, name, &url).await;
+    (setting, url, turn)
+}
+
+/// The same with the URL of a Bitbucket.
+pub(super) async fn with_setting_at(
+    bench: &Bench,
+    name: &str,
+    url: &ServerUrl,
+) -> (SettingKey, Option<MutexGuard<'static, ()>>) {
     let turn = bench.server.one_setting().await;
     let client = &bench.client;
     for left in client.definitions().await.unwrap().bitbucket {
         client.delete_setting(&left.key).await.unwrap();
     }
     let setting = SettingKey::parse(name).unwrap();
-    let url = ServerUrl::parse("http://127.0.0.1:1").unwrap();
     client
-        .create_bitbucket(&setting, &url, &token())
+        .create_bitbucket(&setting, url, &token())
         .await
         .unwrap();
-    (setting, url, turn)
+    (setting, turn)
+}
+
+/// A SonarQube with a setting for a Bitbucket that is there.
+pub(super) struct Site {
+    pub(super) bench: Bench,
+    pub(super) bitbucket: Bitbucket,
+    pub(super) setting: SettingKey,
+    _turn: Option<MutexGuard<'static, ()>>,
+}
+
+impl Site {
+    pub(super) async fn at(server: Server, setting: &str) -> Self {
+        let bench = Bench::at(server).await;
+        let bitbucket = repositories::bitbucket().await;
+        let url = ServerUrl::parse(bitbucket.url().as_str()).unwrap();
+        let (setting, turn) = with_setting_at(&bench, setting, &url).await;
+        Self {
+            bench,
+            bitbucket,
+            setting,
+            _turn: turn,
+        }
+    }
+
+    /// The same, when SonarQube has a token to import with.
+    pub(super) async fn with_token(server: Server, setting: &str) -> Self {
+        let site = Self::at(server, setting).await;
+        let client = &site.bench.client;
+        client.set_pat(&site.setting, &token()).await.unwrap();
+        site
+    }
+
+    /// The id of the setting, which stands for its key on servers that tell none.
+    pub(super) async fn setting_id(&self) -> SettingId {
+        let settings = self.bench.client.dop_settings().await.unwrap();
+        let mut settings = settings.into_iter();
+        let ours = settings.find(|setting| setting.key == self.setting);
+        ours.unwrap().id
+    }
 }

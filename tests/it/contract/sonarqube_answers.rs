@@ -1,9 +1,11 @@
 //! SonarQube's answers that a healthy server does not give, word for word as 8.9 to 26.9 gave them.
 
-use bindery::http::{BodyKind, Problem};
-use bindery::identity::{ProjectKey, RepositoryPath, SettingId, SettingKey};
-use bindery::sonarqube::{BitbucketAnswer, Client, Error, NewBinding, Phase};
+use bindery::http::{BodyKind, Problem, Token};
+use bindery::identity::{ProjectKey, SettingId, SettingKey};
+use bindery::sonarqube::{BitbucketAnswer, Client, Error, Phase};
+use simulators::sonarqube::{Profile, SonarQube, Version};
 
+use super::bench::transport;
 use super::scripted::{CANARY, Scripted, answer, canary};
 
 fn saying(status: &str, body: &str) -> (Scripted, Client) {
@@ -35,53 +37,51 @@ async fn a_starting_server_has_no_calls_yet_and_that_is_no_missing_thing() {
     }
 }
 
+/// With a wrong context path everything is 404, and nothing is gone.
 #[tokio::test]
-async fn an_unbound_project_and_no_project_differ_by_words_alone() {
+async fn a_context_path_belongs_to_the_url_and_without_it_nothing_is_missing() {
     let project = ProjectKey::parse("PAY:a").unwrap();
-    for words in ["to any DevOps Platform", "to any ALM"] {
-        let body = format!(r#"{{"errors":[{{"msg":"Project 'PAY:a' is not bound {words}"}}]}}"#);
-        let (_server, client) = saying("404 Not Found", &body);
-        assert_eq!(client.binding(&project).await.unwrap(), None);
+    for version in Version::ALL {
+        let profile = Profile {
+            version,
+            ..Profile::default()
+        };
+        let server = SonarQube::start_under(profile, "/quality/sonarqube").await;
+        let server = server.unwrap();
+        server.world(|world| world.set_up("squ_admin", "squ_bindery"));
+        let under = |path: &str| {
+            let mut url = server.url();
+            url.set_path(path);
+            let token = Token::parse(b"squ_bindery").unwrap();
+            Client::new(transport(url.as_str()), token)
+        };
+        let right = under("/quality/sonarqube");
+        assert_eq!(right.status().await.unwrap().phase, Phase::Up);
+        assert_eq!(right.current_user().await.unwrap().login, "bindery");
+        assert_eq!(right.project(&project).await.unwrap(), None);
+        assert!(right.has_import_repository().await.unwrap());
+        for path in ["", "/quality", "/sonarqube", "/quality/sonarqubes"] {
+            let wrong = under(path);
+            let error = wrong.status().await.unwrap_err();
+            let Error::Transport(failure) = &error else {
+                panic!("{error:?}")
+            };
+            let is_wrong = matches!(failure.problem, Problem::WrongRoute);
+            assert!(is_wrong, "{error:?}");
+            let error = wrong.project(&project).await.unwrap_err();
+            assert!(matches!(error, Error::UnknownUrl { .. }), "{error:?}");
+            let error = wrong.binding(&project).await.unwrap_err();
+            assert!(matches!(error, Error::UnknownUrl { .. }), "{error:?}");
+        }
     }
-    let (_server, client) = saying(
-        "404 Not Found",
-        r#"{"errors":[{"msg":"Project 'PAY:a' not found"}]}"#,
-    );
-    let error = client.binding(&project).await.unwrap_err();
-    assert_eq!(error.message(), Some("Project 'PAY:a' not found"));
-    assert!(matches!(error, Error::NotFound { .. }));
 }
 
 #[tokio::test]
-async fn what_bitbucket_answered_sonarqube_is_known_by_its_words() {
-    use BitbucketAnswer as B;
+async fn a_configuration_without_its_parts_is_known_by_its_words() {
     for (text, expected) in [
-        ("Invalid personal access token", Some(B::InvalidToken)),
-        (
-            "Error 404. The requested Bitbucket server is unreachable.",
-            Some(B::NotFoundOrUnreachable),
-        ),
-        ("Unable to contact Bitbucket server", Some(B::Unreachable)),
-        (
-            "Unexpected response from Bitbucket server",
-            Some(B::Unexpected),
-        ),
-        (
-            "Unable to contact Bitbucket server, got an unexpected response",
-            Some(B::Unexpected),
-        ),
-        (
-            "personal access token for 'bitbucket' is missing",
-            Some(B::TokenMissing),
-        ),
-        ("No personal access token found", Some(B::TokenMissing)),
         (
             "Your global Bitbucket Server configuration is incomplete.",
-            Some(B::IncompleteConfiguration),
-        ),
-        (
-            "url must start with http:// or https://",
-            Some(B::MalformedUrl),
+            Some(BitbucketAnswer::IncompleteConfiguration),
         ),
         ("Something new", None),
     ] {
@@ -182,96 +182,5 @@ async fn a_list_is_never_short() {
             is_unexpected(&error, BodyKind::OtherJson),
             "{body}: {error:?}"
         );
-    }
-}
-
-#[tokio::test]
-async fn the_day_on_which_the_token_expires_is_remembered() {
-    let header = "SonarQube-Authentication-Token-Expiration: 2026-12-31T00:00:00+0000\r\n";
-    let server = Scripted::saying(&[answer("200 OK", header, r#"{"valid":true}"#)]);
-    let client = Client::new(server.transport(), canary());
-    assert_eq!(client.token_expiration(), None);
-    assert!(client.validate_token().await.unwrap());
-    assert_eq!(client.token_expiration().as_deref(), Some("2026-12-31"));
-}
-
-#[tokio::test]
-async fn before_25_12_putting_a_bound_project_is_not_offered() {
-    for (status, body) in [
-        (
-            "405 Method Not Allowed",
-            r#"{"message":"Method not supported."}"#,
-        ),
-        (
-            "404 Not Found",
-            r#"{"errors":[{"msg":"Unknown url : /api/v2/x"}]}"#,
-        ),
-        (
-            "400 Bad Request",
-            r#"{"message":"An error occurred while processing the request."}"#,
-        ),
-    ] {
-        let (_server, client) = saying(status, body);
-        assert!(!client.has_put_bound_project().await.unwrap(), "{status}");
-    }
-}
-
-/// Promise: nobody has to create anything to find out.
-#[tokio::test]
-async fn whether_a_bound_project_may_be_posted_is_known_without_posting() {
-    for (status, body, expected) in [
-        (
-            "405 Method Not Allowed",
-            r#"{"message":"Method not supported."}"#,
-            true,
-        ),
-        (
-            "400 Bad Request",
-            r#"{"message":"An error occurred while processing the request."}"#,
-            true,
-        ),
-        (
-            "404 Not Found",
-            r#"{"errors":[{"msg":"Unknown url : /api/v2/x"}]}"#,
-            false,
-        ),
-        ("404 Not Found", "<html>404</html>", false),
-    ] {
-        let (server, client) = saying(status, body);
-        assert_eq!(
-            client.has_post_bound_project().await.unwrap(),
-            expected,
-            "{status}"
-        );
-        assert!(server.requests()[0].starts_with("GET "));
-    }
-    let (_server, client) = saying("401 Unauthorized", "");
-    assert!(client.has_post_bound_project().await.is_err());
-}
-
-#[tokio::test]
-async fn a_setting_that_is_gone_is_known_by_the_words_of_old_and_new_servers() {
-    let setting = SettingId::new("s");
-    let project = ProjectKey::parse("PAY:a").unwrap();
-    let repository = RepositoryPath::parse("PAY", "a").unwrap();
-    let binding = NewBinding {
-        project: &project,
-        name: "a",
-        setting: &setting,
-        repository: &repository,
-        monorepo: false,
-        new_code: None,
-    };
-    for (text, expected) in [
-        ("ALM setting not found", true),
-        (
-            "devOpsPlatformSettingId value not found, must be the ID of the DevOps Platform configuration",
-            true,
-        ),
-        ("Invalid type: FOO", false),
-    ] {
-        let (_server, client) = saying("400 Bad Request", &format!(r#"{{"message":"{text}"}}"#));
-        let error = client.post_bound_project(&binding).await.unwrap_err();
-        assert_eq!(error.is_setting_unknown(), expected, "{text}");
     }
 }

@@ -5,21 +5,26 @@
     reason = "a conversation is a list of questions, with nothing to take apart"
 )]
 
+mod bindings;
 mod bound_projects;
 mod conversation;
+mod hidden;
 mod imports;
 mod people;
 mod projects;
 mod protocol;
+mod rights;
 mod settings;
+mod tokens;
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use conversation::Conversation;
 
 use crate::support::server::{
-    Server, real_8_9, real_9_9, real_10_7, real_25_1, real_25_12, real_26_9, simulated_8_9,
-    simulated_9_9, simulated_10_7, simulated_25_1, simulated_25_12, simulated_26_9,
+    Kind, Server, on, real_8_9, real_9_9, real_10_7, real_25_1, real_25_12, real_26_9,
+    simulated_8_9, simulated_9_9, simulated_10_7, simulated_25_1, simulated_25_12, simulated_26_9,
 };
 
 /// Holds a conversation with both servers of each version: `a_conversation::twins_26_9` and so on.
@@ -61,6 +66,17 @@ macro_rules! twins {
                 $part::$name
             );)+
         }
+
+        /// Everything that is asked in these conversations: methods and paths as the simulator's routes name them.
+        async fn asked(server: Server) -> BTreeSet<(String, &'static str)> {
+            let mut asked = BTreeSet::new();
+            $(
+                let mut talk = Conversation::with(server).await;
+                Box::pin($part::$name(&mut talk)).await;
+                asked.extend(talk.operations());
+            )+
+            asked
+        }
     };
 }
 
@@ -72,15 +88,62 @@ twins!(
     imports::a_token_is_kept,
     imports::bitbucket_answers_badly,
     imports::a_repository_is_imported,
+    imports::a_setting_is_guessed,
+    imports::a_repository_has_several_projects,
     bound_projects::a_project_is_bound,
     bound_projects::a_binding_is_refused,
+    bindings::a_binding_meets_a_bad_bitbucket,
+    bindings::a_binding_brings_new_code,
+    bindings::bindings_come_in_pages,
     projects::a_project_lives,
     projects::a_project_is_refused,
     projects::branches_and_new_code,
     people::who_may_what,
     people::a_project_is_hidden,
-    people::tokens_come_and_go,
+    tokens::tokens_come_and_go,
+    tokens::a_token_is_of_a_kind,
+    tokens::nothing_was_analysed,
+    rights::what_takes_a_right,
 );
+
+on!(
+    [simulated_26_9, simulated_25_12, simulated_25_1, simulated_10_7, simulated_9_9, simulated_8_9]
+    => every_call_that_is_simulated_is_asked_in_some_conversation
+);
+
+/// What no conversation asks for, and why.
+const ASKED_ELSEWHERE: [(&str, &str, &str); 2] = [
+    (
+        "POST",
+        "/api/system/restart",
+        "a conversation with a server that restarts is held in `e2e::starting_up`",
+    ),
+    (
+        "GET",
+        "/api/plugins/installed",
+        "the real answer lists what every version brings; of the simulated one only the plugin's own row is used",
+    ),
+];
+
+async fn every_call_that_is_simulated_is_asked_in_some_conversation(server: Server) {
+    let Kind::Simulated(profile) = server.kind else {
+        panic!("real servers have more calls than anybody asks for")
+    };
+    let asked = asked(server).await;
+    let known = simulators::sonarqube::operations(profile);
+    assert!(known.len() > 30, "{known:?}");
+    let elsewhere = |(method, path): &(&str, &str)| {
+        ASKED_ELSEWHERE
+            .iter()
+            .any(|(other, place, _)| (other, place) == (method, path))
+    };
+    let missing: Vec<_> = known
+        .into_iter()
+        .filter(|(method, path)| !asked.contains(&((*method).to_owned(), *path)))
+        .filter(|call| !elsewhere(call))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
 
 async fn compare(
     name: &str,

@@ -1,10 +1,11 @@
 //! Who may use a connection for what, and who comes first.
 
 use serde_json::json;
+use simulators::bitbucket::Right;
 
 use super::stage::Stage;
 use super::waiting::says;
-use crate::support::server::{Server, simulated};
+use crate::support::server::{Server, on, simulated};
 
 simulated!(
     a_connection_that_admits_nobody_else_looks_like_one_that_is_not_there,
@@ -12,6 +13,8 @@ simulated!(
     a_binding_whose_access_is_withdrawn_stops_and_leaves_everything,
     of_two_bindings_for_one_project_the_older_wins_until_it_goes,
 );
+
+on!([simulated_26_9, simulated_9_9] => a_repository_that_moved_out_of_the_access_is_not_told_where_it_went);
 
 /// Promise: a namespace that is not admitted learns nothing, not even that the connection is there.
 async fn a_connection_that_admits_nobody_else_looks_like_one_that_is_not_there(server: Server) {
@@ -62,12 +65,54 @@ async fn what_the_access_does_not_admit_is_denied_and_nothing_is_created(server:
     stage.binding("payments", "foreign-repository", "OPS/deploy", json!({}));
     stage.binding("payments", "foreign-key", "PAY/checkout", foreign_key);
     stage.binding("payments", "foreign-project", "PAY/ledger", json!({}));
-    for name in ["foreign-repository", "foreign-key", "foreign-project"] {
+    // One that is there, and one that is not, are told alike.
+    stage.binding("payments", "no-repository", "OPS/nothing", json!({}));
+    for name in [
+        "foreign-repository",
+        "foreign-key",
+        "foreign-project",
+        "no-repository",
+    ] {
         let message = stage.binding_reason("payments", name, "AccessDenied").await;
         assert!(message.contains("owner of the connection"), "{message}");
         assert!(!message.contains("secret-ledger"), "{message}");
     }
     assert_eq!(sonarqube.everything(), before);
+    for name in ["foreign-repository", "no-repository"] {
+        let binding = stage
+            .binding_is("payments", name, ("Stalled", "True"))
+            .await;
+        let status = binding.status.unwrap();
+        assert_eq!(status.repository, None, "an oracle of what is there");
+    }
+    let asked = stage.bitbucket.calls().into_iter();
+    let asked: Vec<_> = asked
+        .filter(|call| call.target.contains("/OPS/repos/"))
+        .collect();
+    assert!(asked.is_empty(), "{asked:?}");
+}
+
+/// Promise: where a repository went is told to nobody who may not know that place.
+async fn a_repository_that_moved_out_of_the_access_is_not_told_where_it_went(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage.bitbucket.world(|world| {
+        world.project("HR");
+        world.grant_project("bindery", "HR", Right::Write);
+        world.move_repository("PAY", "checkout", "HR").unwrap();
+    });
+    let follows = json!({"followRepository": true});
+    stage.binding("payments", "checkout", "PAY/checkout", follows);
+    let message = stage
+        .binding_reason("payments", "checkout", "RepositoryMoved")
+        .await;
+    assert!(message.contains("outside your access"), "{message}");
+    let binding = stage
+        .binding_is("payments", "checkout", ("Stalled", "True"))
+        .await;
+    let told = serde_json::to_string(&binding.status).unwrap();
+    assert!(!told.contains("HR"), "{told}");
 }
 
 /// Promise: access withdrawn stops a binding, and leaves SonarQube as it is, not even drift being mended.

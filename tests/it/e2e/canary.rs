@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
-use simulators::bitbucket::{Caller, Fault};
+use simulators::bitbucket::{Caller, Fault, Outcome};
 use url::form_urlencoded;
 
 use super::stage::{BITBUCKET_TOKEN, Stage};
@@ -22,17 +22,21 @@ async fn no_token_is_told_to_anybody_whatever_goes_wrong(server: Server) {
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;
 
-    let broken = Fault::at("repositories").caller(Caller::Bindery);
-    stage
-        .bitbucket
-        .fault(broken.answer(500, &format!("{{\"echo\": \"{BITBUCKET_TOKEN}\"}}")));
+    let echo = format!("{{\"echo\": \"{BITBUCKET_TOKEN}\"}}");
     let refused = Fault::at("repository").caller(Caller::SonarQube);
     stage.bitbucket.fault(refused.answer(500, BITBUCKET_TOKEN));
     stage.binding("payments", "ledger", "PAY/ledger", json!({}));
     stage
-        .binding_is("payments", "ledger", ("Ready", "False"))
+        .binding_reason("payments", "ledger", "ConnectionUnavailable")
         .await;
+    assert_echoed(&stage, Caller::SonarQube, "repository");
+    let broken = Fault::at("repositories").caller(Caller::Bindery);
+    stage.bitbucket.fault(broken.answer(500, &echo));
     stage.look_now("broken").await;
+    stage
+        .connection_reason("bitbucket", "ConnectionUnavailable")
+        .await;
+    assert_echoed(&stage, Caller::Bindery, "repositories");
     stage.bitbucket.clear_faults();
 
     stage.secret("bitbucket-token", BAD_TOKEN);
@@ -59,6 +63,15 @@ async fn no_token_is_told_to_anybody_whatever_goes_wrong(server: Server) {
     assert!(traces("hyper"), "the log is at trace");
     let tokens = [BITBUCKET_TOKEN, BAD_TOKEN, &stage.sonarqube.token];
     assert_no_leak(&stage, &tokens);
+}
+
+/// That Bitbucket answered 500, and the token with it, to this program.
+fn assert_echoed(stage: &Stage, caller: Caller, operation: &str) {
+    let calls = stage.bitbucket.calls();
+    let echoed = calls.iter().any(|call| {
+        (call.caller, call.operation, call.outcome) == (caller, operation, Outcome::Status(500))
+    });
+    assert!(echoed, "no echo to {caller:?} at {operation}: {calls:#?}");
 }
 
 /// Looks for tokens wherever the operator, or the servers that it talked to, could have put them.
@@ -94,6 +107,9 @@ pub(super) fn assert_no_leak(stage: &Stage, tokens: &[&str]) {
     }
 }
 
+/// How the simulated servers show a token that they know, where it stood in a URL.
+const MASKED: &str = "<token ";
+
 /// The spellings of tokens that stand in a text.
 fn leaks(text: &str, tokens: &[&str]) -> Vec<String> {
     let spellings = tokens.iter().flat_map(|token| {
@@ -109,6 +125,7 @@ fn leaks(text: &str, tokens: &[&str]) -> Vec<String> {
         ]
     });
     spellings
+        .chain([MASKED.to_owned()])
         .filter(|spelling| text.contains(spelling))
         .collect()
 }
@@ -120,6 +137,7 @@ fn a_planted_token_is_found_in_every_spelling() {
         "?token=a%2Btoken%2Fx%3D&",
         "YSt0b2tlbi94PQ==",
         "Basic YSt0b2tlbi94PTo=",
+        "?token=<token bindery/parts>&",
     ] {
         assert_ne!(
             leaks(planted, &["a+token/x="]),

@@ -3,7 +3,7 @@
 use bindery::crd::BitbucketConnection;
 use serde_json::json;
 
-use super::stage::Stage;
+use super::stage::{self, Stage};
 use crate::support::chart::{CHART, manifest};
 use crate::support::parts::Parts;
 use crate::support::server::{Server, simulated};
@@ -74,15 +74,8 @@ impl Replaced {
 
 impl Drop for Replaced {
     fn drop(&mut self) {
-        let base = [
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--kustomize",
-            "deploy",
-        ];
         let restored = GRANTS.map(|objects| self.delete(objects));
-        for outcome in restored.into_iter().chain([self.parts.kubectl(&base)]) {
+        for outcome in restored.into_iter().chain([stage::install(&self.parts)]) {
             if let Err(complaint) = outcome {
                 eprintln!("later tests may fail: {complaint}");
             }
@@ -106,20 +99,9 @@ fn install(stage: &Stage, values: &str) {
 }
 
 fn may_read(stage: &Stage, secret: &str) -> bool {
-    let account = "--as=system:serviceaccount:bindery-system:bindery";
     let secret = format!("secret/{secret}");
-    let question = [
-        "auth",
-        "can-i",
-        "get",
-        &secret,
-        "--namespace=platform",
-        account,
-    ];
-    stage
-        .parts
-        .kubectl(&question)
-        .is_ok_and(|answer| answer.trim() == "yes")
+    let question = ["get", &secret, "--namespace=platform"];
+    stage.parts.operator_may(&question)
 }
 
 async fn is_bound(stage: &Stage) {
@@ -168,6 +150,27 @@ async fn the_chart_lends_every_secret_when_it_is_told_to(server: Server) {
     assert!(may_read(&stage, "another-token"));
 }
 
+/// Helm's release `bindery`. Dropped, also by a panic, it is gone.
+struct Release<'a> {
+    parts: &'a Parts,
+}
+
+impl Release<'_> {
+    fn uninstall(&self) -> Result<String, String> {
+        let release = ["bindery", "--namespace", "bindery-system"];
+        self.parts
+            .helm(&[&["uninstall", "--ignore-not-found"], &release[..]].concat())
+    }
+}
+
+impl Drop for Release<'_> {
+    fn drop(&mut self) {
+        if let Err(complaint) = self.uninstall() {
+            eprintln!("later tests may fail: {complaint}");
+        }
+    }
+}
+
 /// A copy of the chart whose connections have another short name, as an older version might.
 fn older_chart(stage: &Stage) -> String {
     let copy = stage.directory.join("older-chart");
@@ -202,6 +205,9 @@ async fn a_release_upgrades_both_kinds_and_leaves_them(server: Server) {
         stage.parts.helm(&[arguments, &namespace].concat())
     };
 
+    let release = Release {
+        parts: &stage.parts,
+    };
     let older = older_chart(&stage);
     let install = ["upgrade", "--install", "bindery", &older];
     let refusal = helm(&install).unwrap_err();
@@ -218,7 +224,7 @@ async fn a_release_upgrades_both_kinds_and_leaves_them(server: Server) {
         "{second}"
     );
 
-    helm(&["uninstall", "bindery"]).unwrap();
+    release.uninstall().unwrap();
     stage
         .parts
         .kubectl(&["get", "deployment/bindery", "--namespace=bindery-system"])

@@ -16,6 +16,8 @@ use crate::support::server::{Server, everywhere, on};
 everywhere!(an_import_whose_answer_is_lost_is_adopted_as_our_own);
 on!([simulated_26_9, real_26_9, simulated_25_1] => no_import_is_made_twice_or_forgotten_however_often_the_operator_is_killed);
 
+on!([simulated_26_9, real_26_9] => an_import_under_way_goes_with_the_object_that_wanted_it);
+
 const ARGUMENTS: &[&str] = &["--minimum-interval", "10"];
 
 /// Makes so many repositories in `PAY`, and returns their slugs: `service-00` and so on.
@@ -124,4 +126,39 @@ async fn an_import_whose_answer_is_lost_is_adopted_as_our_own(server: Server) {
     let mut keys = stage.sonarqube.project_keys();
     keys.sort();
     assert_eq!(keys, ["PAY:checkout", "PAY:ledger", "PAY:payments-api"]);
+}
+
+/// Promise: an object that is deleted while its import is under way leaves nothing behind that it asked to be deleted, and
+/// an operator that starts meanwhile alarms nobody about what it has not looked at yet.
+async fn an_import_under_way_goes_with_the_object_that_wanted_it(server: Server) {
+    let deleting = ["--minimum-interval", "10", "--allow-project-deletion"];
+    let mut stage = Stage::set_with(server, &deleting).await;
+    let proxy = Proxy::start(&stage.sonarqube.url).await;
+    stage.connection(json!({"sonarqube": {"url": proxy.url}}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    proxy.lose_the_answer_of_import(1);
+    let doomed = json!({"deletionPolicy": "DeleteProject"});
+    stage.binding("payments", "checkout", "PAY/checkout", doomed);
+    stage
+        .eventually("the answer is lost", || proxy.lost() == 1)
+        .await;
+    stage.operator.kill();
+    let api = stage.api::<ProjectBinding>("payments");
+    let interrupted = api.get("checkout").await.unwrap();
+    assert!(intends(&interrupted), "{interrupted:?}");
+    assert!(stage.sonarqube.project("PAY:checkout").is_some());
+    let object = ["pbind/checkout", "--namespace", "payments"];
+    stage.kubectl(&[&["delete", "--wait=false"], &object[..]].concat());
+    stage.restart_operator(&deleting);
+    stage.gone::<ProjectBinding>("payments", "checkout").await;
+    assert_eq!(stage.sonarqube.project("PAY:checkout"), None);
+    assert_eq!(
+        stage.reasons(&interrupted).last().unwrap(),
+        "ProjectDeleted"
+    );
+    let told = stage.told(&interrupted);
+    let alarmed = told.iter().any(|told| {
+        told.note.contains("DeletionBlocked") || told.note.contains("could not be carried out")
+    });
+    assert!(!alarmed, "{told:?}");
 }

@@ -11,6 +11,7 @@ use crate::support::server::{Server, on};
 
 on!([simulated_26_9_enterprise, simulated_26_9_developer, simulated_26_9_branch_plugin] =>
     a_binding_tells_whether_its_pull_requests_are_decorated,
+    a_binding_that_was_pointed_at_another_repository_tells_nothing_of_the_former,
 );
 
 /// Promise: a report on the latest commit is seen; a missing one is told, with the way out; and Ready is never held back.
@@ -22,7 +23,8 @@ async fn a_binding_tells_whether_its_pull_requests_are_decorated(server: Server)
     stage
         .binding_is("platform", "checkout", ("Ready", "True"))
         .await;
-    told(&stage, "nothing was analysed", "NotChecked").await;
+    let message = told(&stage, "nothing was analysed", "NotChecked").await;
+    assert!(message.contains("no analysed pull request"), "{message}");
 
     assert!(matches!(analyse(&stage, 'a').await, Decoration::Done));
     let message = told(&stage, "one is decorated", "Succeeded").await;
@@ -44,6 +46,27 @@ async fn a_binding_tells_whether_its_pull_requests_are_decorated(server: Server)
     stage
         .binding_is("platform", "checkout", ("Ready", "True"))
         .await;
+}
+
+/// Promise: what is told of pull requests is told of the repository that stands beside it.
+async fn a_binding_that_was_pointed_at_another_repository_tells_nothing_of_the_former(
+    server: Server,
+) {
+    let stage = Stage::set(server).await;
+    let able = json!({"sonarqube": {"serverBaseURL": "https://sonarqube.example.com"}});
+    stage.connection(able);
+    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
+    stage
+        .binding_is("platform", "checkout", ("Ready", "True"))
+        .await;
+    assert!(matches!(analyse(&stage, 'a').await, Decoration::Done));
+    told(&stage, "one is decorated", "Succeeded").await;
+    stage.binding("platform", "checkout", "PAY/ledger", json!({}));
+    let binding = stage
+        .binding_is("platform", "checkout", ("Ready", "True"))
+        .await;
+    let condition = condition(&binding, "DecorationReady").unwrap();
+    assert_eq!(condition["reason"], "NotChecked", "{condition}");
 }
 
 /// Opens a pull request, and has it analysed.

@@ -295,7 +295,7 @@ async fn a_namespace_terminates_whatever_goes_first(server: Server) {
         "delete",
         "namespace/platform",
         "--timeout",
-        "60s",
+        "180s",
     ]);
     assert!(stage.sonarqube.project("PAY:checkout").is_some());
 }

@@ -35,6 +35,8 @@ async fn what_happens_is_counted_and_nobody_is_named(server: Server) {
     let ready = r#"bindery_objects{kind="ProjectBinding",ready="True",reason="Succeeded"}"#;
     let denied = r#"bindery_objects{kind="ProjectBinding",ready="False",reason="AccessDenied"}"#;
     stage.measures(ready, 2.0).await;
+    let became_ready = r#"bindery_time_to_ready_seconds_count{kind="ProjectBinding"}"#;
+    stage.measures(became_ready, 2.0).await;
     let idle = r#"bindery_external_inflight{system="sonarqube"}"#;
     stage.measures(idle, 0.0).await;
     stage.measures(denied, 1.0).await;

@@ -119,9 +119,7 @@ async fn a_look_that_was_asked_for_is_made_at_once_and_acknowledged(server: Serv
     let stage = Stage::set(server).await;
     stage.connection(json!({"interval": "1h"}));
     stage.binding("payments", "checkout", "PAY/checkout", json!({}));
-    stage
-        .binding_is("payments", "checkout", ("Ready", "True"))
-        .await;
+    stage.counted(1).await;
     let setting = stage.setting_id();
     stage
         .sonarqube

@@ -1,11 +1,18 @@
 //! The built operator as a process, under its own service account.
 
 use std::fs::File;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::support::parts::Parts;
+
+/// What an operator needs to reach servers on loopback.
+pub(super) const LOOPBACK: [&str; 3] = ["--allow-http", "--allowed-hosts", "127.0.0.0/8"];
+
+/// More than Kubernetes gives a pod to end.
+const LONGEST_STOP: Duration = Duration::from_secs(40);
 
 /// A running operator. Killed when dropped.
 pub(super) struct Operator {
@@ -15,7 +22,7 @@ pub(super) struct Operator {
 }
 
 impl Operator {
-    /// Starts the operator with these arguments beside those that loopback needs.
+    /// Starts the operator with these arguments.
     pub(super) fn start(parts: &Parts, directory: &std::path::Path, arguments: &[&str]) -> Self {
         let address = free_address();
         let log = directory.join(format!(
@@ -23,14 +30,7 @@ impl Operator {
             address.rsplit(':').next().unwrap()
         ));
         let child = Command::new(env!("CARGO_BIN_EXE_bindery"))
-            .args([
-                "run",
-                "--allow-http",
-                "--allowed-hosts",
-                "127.0.0.0/8",
-                "--listen",
-                &address,
-            ])
+            .args(["run", "--listen", &address])
             .args(["--log", "trace,h2=info", "--log-format", "json"])
             .args(arguments)
             // What stands in the environment of the tests is none of its business.
@@ -54,8 +54,8 @@ impl Operator {
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM, and the exit status.
-    pub(super) fn stop(&mut self) -> std::process::ExitStatus {
+    /// SIGTERM, and the exit status. It must come.
+    pub(super) fn stop(&mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
         assert!(
             Command::new("kill")
@@ -64,7 +64,14 @@ impl Operator {
                 .unwrap()
                 .success()
         );
-        self.child.wait().unwrap()
+        let asked = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(asked.elapsed() < LONGEST_STOP, "it does not end");
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// What any user of the machine can read of the process: its arguments, and what was put into its environment.
@@ -172,10 +179,11 @@ fn service_account(parts: &Parts, directory: &std::path::Path) -> PathBuf {
     path
 }
 
+/// A free port at a loopback address that only this process uses: at 127.0.0.1 somebody else could take the port before
+/// the operator does.
 fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .to_string()
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    let own = Ipv4Addr::new(127, 64 | high, middle, low);
+    let listener = TcpListener::bind((own, 0)).unwrap();
+    listener.local_addr().unwrap().to_string()
 }

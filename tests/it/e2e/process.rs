@@ -1,8 +1,10 @@
 //! The operator as Kubernetes runs it: probes, metrics, and an orderly end.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use super::stage::Stage;
+use super::stage::{Stage, install};
 use crate::support::server::{Server, simulated};
 
 simulated!(the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it);
@@ -10,17 +12,7 @@ simulated!(the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it);
 /// Promise: ready once it knows what there is, alive all the time, measured by name, and gone when asked to.
 async fn the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it(server: Server) {
     let mut stage = Stage::set(server).await;
-    let mut seen = Vec::new();
-    let ready = || {
-        seen.push(stage.operator.get("readyz").0);
-        seen.ends_with(&[200])
-    };
-    stage.eventually("ready", ready).await;
-    assert!(
-        seen.iter().all(|status| [0, 200, 503].contains(status)),
-        "{seen:?}"
-    );
-    assert_eq!(stage.operator.get("healthz").0, 200);
+    assert_ready_when_it_may_look(&mut stage).await;
     assert_eq!(stage.operator.get("elsewhere").0, 404);
 
     stage.connection(json!({}));
@@ -62,4 +54,30 @@ async fn the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it(serve
         );
     }
     assert_eq!(stage.operator.stop().code(), Some(0));
+}
+
+/// An operator that may not list its objects is alive and not ready, and becomes ready without a restart.
+async fn assert_ready_when_it_may_look(stage: &mut Stage) {
+    let role = ["clusterrolebinding", "bindery"];
+    stage.kubectl(&[&["delete"], &role[..]].concat());
+    let list = ["list", "projectbindings.bindery.dev", "--all-namespaces"];
+    let parts = &stage.parts;
+    stage
+        .eventually("the right is gone", || !parts.operator_may(&list))
+        .await;
+    stage.restart_operator(&["--minimum-interval", "10"]);
+    let operator = &stage.operator;
+    stage
+        .eventually("it listens", || operator.get("healthz").0 == 200)
+        .await;
+    // Long enough for a first list, had it been allowed.
+    for _ in 0..10 {
+        assert_eq!(operator.get("readyz").0, 503);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    install(&stage.parts).unwrap();
+    stage
+        .eventually("it is ready", || operator.get("readyz").0 == 200)
+        .await;
+    assert_eq!(operator.get("healthz").0, 200);
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use bindery::crd::BitbucketConnection;
 use serde_json::json;
-use simulators::bitbucket::Right;
+use simulators::bitbucket::{Caller, Fault, Right};
 
 use super::stage::{BITBUCKET_TOKEN, Stage};
 use crate::support::server::{Server, on, simulated};
@@ -14,6 +14,8 @@ on!([simulated_26_9, simulated_25_1] =>
     a_configuration_in_the_way_is_named_and_can_be_adopted,
 );
 simulated!(
+    who_does_not_answer_says_nothing_about_a_token,
+    a_list_that_changes_faster_than_it_can_be_read_stops_nobody,
     a_missing_repository_is_bound_when_it_appears,
     a_wrong_token_of_bitbucket_is_said_and_not_pushed,
     a_secret_is_missing_then_lacks_its_key_then_serves,
@@ -86,6 +88,9 @@ async fn a_wrong_token_of_sonarqube_and_a_weak_one_are_told_apart(server: Server
     for word in ["SonarQube", "spec.sonarqube.tokenSecretRef", "Secret"] {
         assert!(message.contains(word), "no {word} in {message}");
     }
+    stage
+        .connection_is("bitbucket", ("SonarQubeReachable", "True"))
+        .await;
 
     let weak = stage.sonarqube.user_with("weak", &["provisioning"]);
     stage.secret("sonarqube-token", &weak);
@@ -98,6 +103,74 @@ async fn a_wrong_token_of_sonarqube_and_a_weak_one_are_told_apart(server: Server
 
     stage.secret("sonarqube-token", &stage.sonarqube.token);
     stage.connection_is("bitbucket", ("Ready", "True")).await;
+}
+
+/// Promise: the condition that is false is that of what is wrong, wherever in a pass it shows.
+async fn who_does_not_answer_says_nothing_about_a_token(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let says = async |kinds: [(&str, &str); 4]| {
+        let says_all = |connection: &BitbucketConnection| {
+            let mut kinds = kinds.iter();
+            kinds.all(|kind| super::waiting::says(connection, *kind))
+        };
+        stage.until("platform", "bitbucket", says_all).await;
+    };
+    let names = [
+        "SonarQubeReachable",
+        "BitbucketReachable",
+        "CredentialsValid",
+        "ConfigurationSynced",
+    ];
+    let states = |states: [&'static str; 4]| {
+        let mut states = states.into_iter();
+        names.map(|name| (name, states.next().unwrap()))
+    };
+    let simulated = stage.sonarqube.simulated();
+    simulated.fault(Fault::at("/api/users/current").answer(503, "{}"));
+    says(states(["False", "Unknown", "Unknown", "Unknown"])).await;
+    simulated.clear_faults();
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+
+    let listing = Fault::at("/rest/api/1.0/repos");
+    let ours = listing.clone().caller(Caller::Bindery);
+    stage.bitbucket.fault(ours.answer(503, "{}"));
+    says(states(["True", "False", "True", "True"])).await;
+    stage.bitbucket.clear_faults();
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+
+    // SonarQube makes an error of its own of it.
+    let theirs = listing.caller(Caller::SonarQube);
+    stage.bitbucket.fault(theirs.answer(503, "{}"));
+    says(states(["True", "True", "True", "False"])).await;
+    stage.bitbucket.clear_faults();
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+
+    let base_url = json!({"serverBaseURL": "https://sonarqube.example.com"});
+    stage.connection(json!({"managementPolicy": "Observe", "sonarqube": base_url}));
+    stage.connection_reason("bitbucket", "DriftDetected").await;
+    says(states(["True", "True", "True", "False"])).await;
+}
+
+/// Promise: while SonarQube's list of projects changes as it is read, what was read last serves on.
+async fn a_list_that_changes_faster_than_it_can_be_read_stops_nobody(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let page = r#"{"paging":{"pageIndex":1,"pageSize":500,"total":7},"components":[]}"#;
+    let simulated = stage.sonarqube.simulated();
+    simulated.clear_calls();
+    simulated.fault(Fault::at("GET /api/projects/search").answer(200, page));
+    stage.look_now("while projects are imported").await;
+    let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let told = stage.reasons(&connection);
+    assert!(!told.contains(&"NotReady".to_owned()), "{told:?}");
+    let calls = simulated.calls();
+    let listed = calls
+        .iter()
+        .filter(|call| call.target.contains("projects/search"));
+    assert!(listed.count() >= 4, "read again");
 }
 
 /// Promise: what is wrong with a Secret is said by name, and noticed when it is mended.

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use simulators::bitbucket::Fault;
 
 use super::crash;
+use super::manifests::merge;
 use super::proxy::Proxy;
-use super::stage::{Stage, merge};
+use super::stage::{Stage, install};
 use super::waiting::{condition, says};
 use crate::support::parts::Parts;
 use crate::support::server::{Server, on, simulated};
@@ -77,14 +78,7 @@ impl Drop for NewerDefinition {
         ];
         let _ = parts.kubectl(&[&["patch"], &unread[..], &released].concat());
         let unread = [&["delete"], &unread[..], &["--ignore-not-found"]].concat();
-        let restored = [
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--kustomize",
-            "deploy",
-        ];
-        let ended = [parts.kubectl(&unread), parts.kubectl(&restored)];
+        let ended = [parts.kubectl(&unread), install(&parts)];
         if !std::thread::panicking() {
             for ended in ended {
                 ended.unwrap();

@@ -9,7 +9,7 @@ use super::stage::Stage;
 use crate::support::server::{Server, on};
 
 on!([simulated_26_9, simulated_26_9_developer] => a_connection_takes_over_when_the_one_in_the_way_goes);
-on!([simulated_26_9, simulated_26_9_enterprise] => a_monorepo_flag_that_was_changed_is_set_back);
+on!([simulated_26_9, simulated_26_9_enterprise] => a_monorepo_flag_that_was_changed_is_set_back, a_monorepo_flag_in_the_spec_is_written_though_no_listing_shows_it);
 
 /// Promise: of two configurations where one is allowed the second says which is in the way, and follows when it is gone.
 async fn a_connection_takes_over_when_the_one_in_the_way_goes(server: Server) {
@@ -63,4 +63,26 @@ async fn a_monorepo_flag_that_was_changed_is_set_back(server: Server) {
         .eventually("the flag is set back", || flag("first") == true)
         .await;
     assert_eq!(flag("second"), true);
+}
+
+/// Promise: what is declared is written before it is called ready, also by an operator that has read no flag yet.
+async fn a_monorepo_flag_in_the_spec_is_written_though_no_listing_shows_it(server: Server) {
+    let mut stage = Stage::set(server).await;
+    stage.connection(json!({"interval": "1h"}));
+    let project = |monorepo| json!({"monorepo": monorepo, "sonarqubeProject": {"key": "first"}});
+    stage.binding("platform", "first", "PAY/checkout", project(false));
+    stage
+        .binding_is("platform", "first", ("Ready", "True"))
+        .await;
+    stage.restart_operator(&["--minimum-interval", "10"]);
+    stage.look_now("after the restart").await;
+    stage.binding("platform", "first", "PAY/checkout", project(true));
+    stage
+        .binding_is("platform", "first", ("Ready", "True"))
+        .await;
+    let binding = [("project", "first")];
+    let binding = stage
+        .sonarqube
+        .get("api/alm_settings/get_binding", &binding);
+    assert_eq!(binding["monorepo"], true, "{binding}");
 }

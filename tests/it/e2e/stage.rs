@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bindery::crd::{BitbucketConnection, ProjectBinding};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::wait::await_condition;
@@ -14,7 +15,8 @@ use serde_json::{Value, json};
 use simulators::bitbucket::{Bitbucket, Permission, Profile, Right};
 use tokio::sync::RwLockWriteGuard;
 
-use super::operator::Operator;
+use super::manifests::{self, merge};
+use super::operator::{LOOPBACK, Operator};
 use crate::support::parts::Parts;
 use crate::support::server::{Server, Turn};
 use crate::support::sonarqube::SonarQube;
@@ -23,10 +25,21 @@ use crate::support::turn;
 /// The token that SonarQube is given at first. Found anywhere but in a Secret, it is a leak.
 pub(super) const BITBUCKET_TOKEN: &str = "canary-bitbucket-write-token-7f3a";
 
+/// The Secrets of `platform` that the operator may read, whether or not they are there.
+const LENT: [&str; 4] = [
+    "bitbucket-token",
+    "sonarqube-token",
+    "bitbucket-read-token",
+    "second-token",
+];
+
 /// The longest that anything is waited for, unless a test says otherwise: what takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// Two namespaces, a Bitbucket with a few repositories, an empty SonarQube, and an operator.
+/// The namespace of the connection, one that it admits, and one that it does not.
+const NAMESPACES: [&str; 3] = ["platform", "payments", "outsiders"];
+
+/// Three namespaces, a Bitbucket with a few repositories, an empty SonarQube, and an operator.
 pub(super) struct Stage {
     pub(super) operator: Operator,
     pub(super) bitbucket: Bitbucket,
@@ -57,25 +70,22 @@ impl Stage {
         sonarqube.clear();
         let client = client(&parts).await;
         sweep(&client).await;
-        let installed = [
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--kustomize",
-            "deploy",
+        install(&parts).unwrap();
+        // All at once: a call of kubectl takes its time, and this is done for every test.
+        let namespaces = NAMESPACES.map(manifests::namespace);
+        let secrets = [
+            ("bitbucket-token", BITBUCKET_TOKEN),
+            ("sonarqube-token", &sonarqube.token),
         ];
-        parts.kubectl(&installed).unwrap();
-        for namespace in ["platform", "payments", "outsiders"] {
-            apply(
-                &parts,
-                &json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}),
-            );
-        }
+        let secrets = secrets.map(|(name, token)| manifests::secret(name, token));
+        let grant = manifests::grant(&LENT);
+        let all = [&namespaces[..], &secrets, &grant].concat();
+        apply(&parts, &manifests::list(&all));
         let directory = parts.directory.join(format!("e2e-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let bitbucket = bitbucket(version).await;
-        let operator = Operator::start(&parts, &directory, arguments);
-        let stage = Self {
+        let operator = Operator::start(&parts, &directory, &[&LOOPBACK, arguments].concat());
+        Self {
             operator,
             bitbucket,
             sonarqube,
@@ -84,20 +94,16 @@ impl Stage {
             directory,
             patience: PATIENCE,
             _turns: turns,
-        };
-        stage.secret("bitbucket-token", BITBUCKET_TOKEN);
-        stage.secret("sonarqube-token", &stage.sonarqube.token);
-        stage.grant(&[
-            "bitbucket-token",
-            "sonarqube-token",
-            "bitbucket-read-token",
-            "second-token",
-        ]);
-        stage
+        }
     }
 
     /// Ends the operator by SIGKILL and starts another one.
     pub(super) fn restart_operator(&mut self, arguments: &[&str]) {
+        self.restart_strict_operator(&[&LOOPBACK, arguments].concat());
+    }
+
+    /// The same without what lets it reach servers on loopback.
+    pub(super) fn restart_strict_operator(&mut self, arguments: &[&str]) {
         self.operator.kill();
         self.operator = Operator::start(&self.parts, &self.directory, arguments);
     }
@@ -109,25 +115,16 @@ impl Stage {
 
     /// Makes or changes a Secret in `platform`.
     pub(super) fn secret(&self, name: &str, token: &str) {
-        self.apply(&json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "platform"},
-            "stringData": {"token": token},
-        }));
+        self.apply(&manifests::secret(name, token));
     }
 
-    /// Lets the operator read these Secrets of `platform`, and no others.
-    pub(super) fn grant(&self, secrets: &[&str]) {
-        self.apply(&json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-            "metadata": {"name": "bindery-tokens", "namespace": "platform"},
-            "rules": [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": secrets, "verbs": ["get", "list", "watch"]}],
-        }));
-        self.apply(&json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-            "metadata": {"name": "bindery-tokens", "namespace": "platform"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "bindery-tokens"},
-            "subjects": [{"kind": "ServiceAccount", "name": "bindery", "namespace": "bindery-system"}],
-        }));
+    /// Sees to it that there is no Secret of this name in `platform`.
+    pub(super) fn forget_secret(&self, name: &str) {
+        let delete = ["delete", "secret", name, "-n", "platform"];
+        let always = ["--ignore-not-found"];
+        self.parts
+            .kubectl(&[&delete[..], &always].concat())
+            .unwrap();
     }
 
     /// Applies the connection `bitbucket` in `platform`, with these fields of its spec changed or added.
@@ -184,6 +181,17 @@ impl Stage {
     }
 }
 
+/// Applies `deploy/`.
+pub(super) fn install(parts: &Parts) -> Result<String, String> {
+    parts.kubectl(&[
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--kustomize",
+        "deploy",
+    ])
+}
+
 async fn client(parts: &Parts) -> Client {
     let kubeconfig = Kubeconfig::read_from(&parts.kubeconfig).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
@@ -196,6 +204,15 @@ async fn client(parts: &Parts) -> Client {
 async fn sweep(client: &Client) {
     sweep_kind::<ProjectBinding>(client).await;
     sweep_kind::<BitbucketConnection>(client).await;
+    for namespace in NAMESPACES {
+        let is_leaving = |found: &Namespace| found.metadata.deletion_timestamp.is_some();
+        let stays = |found: Option<&Namespace>| found.is_none_or(|found| !is_leaving(found));
+        let api: Api<Namespace> = Api::all(client.clone());
+        // Nothing can be made in one that is leaving.
+        let settled = await_condition(api, namespace, stays);
+        let in_time = tokio::time::timeout(2 * PATIENCE, settled).await;
+        in_time.unwrap().unwrap();
+    }
 }
 
 async fn sweep_kind<K>(client: &Client)
@@ -272,20 +289,4 @@ fn tempfile(directory: &Path, object: &Value) -> PathBuf {
     let path = directory.join(name);
     std::fs::write(&path, object.to_string()).unwrap();
     path
-}
-
-/// Lays `change` over `base`: objects are merged, everything else is replaced, null removes.
-pub(super) fn merge(base: &mut Value, change: Value) {
-    match (base, change) {
-        (Value::Object(base), Value::Object(change)) => {
-            for (key, value) in change {
-                if value.is_null() {
-                    base.remove(&key);
-                } else {
-                    merge(base.entry(key).or_insert(Value::Null), value);
-                }
-            }
-        }
-        (base, change) => *base = change,
-    }
 }

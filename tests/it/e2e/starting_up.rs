@@ -1,5 +1,6 @@
 //! A server that starts up says many things that are not so.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use tokio::task::JoinSet;
 use super::stage::Stage;
 use super::waiting::condition;
 use crate::support::server::{Server, on};
+use crate::support::starting::{Listening, answers_of_the_twin};
 
 on!([simulated_26_9, real_26_9, simulated_25_1] => nothing_is_believed_while_sonarqube_starts);
 
@@ -36,6 +38,8 @@ async fn nothing_is_believed_while_sonarqube_starts(server: Server) {
     let before = stage.sonarqube.everything();
     let (reasons, _watching) = reasons_of_the_connection(&stage);
 
+    let (url, token) = (&stage.sonarqube.url, &stage.sonarqube.token);
+    let listening = Listening::to(url, token);
     stage.sonarqube.post("api/system/restart", &[]);
     stage
         .eventually("SonarQube goes down", || stage.sonarqube.phase().is_none())
@@ -46,6 +50,8 @@ async fn nothing_is_believed_while_sonarqube_starts(server: Server) {
         .binding_reason("platform", "deploy", "ConnectionUnavailable")
         .await;
     look_all_the_time_until_it_is_up(&stage).await;
+    its_twin_says_the_same(server, &listening.heard()).await;
+    drop(listening);
     stage.look_now("once it is up").await;
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     stage
@@ -63,7 +69,13 @@ async fn nothing_is_believed_while_sonarqube_starts(server: Server) {
     let reasons = reasons.lock().unwrap().clone();
     assert!(reasons.contains(&"ServerNotUp".to_owned()), "{reasons:?}");
     for reason in &reasons {
-        let expected = ["Succeeded", "ServerNotUp", "ConnectionUnavailable"];
+        // A server that starts takes connections before it answers them, for many seconds where much else runs.
+        let expected = [
+            "Succeeded",
+            "ServerNotUp",
+            "ConnectionUnavailable",
+            "Timeout",
+        ];
         assert!(expected.contains(&reason.as_str()), "{reasons:?}");
     }
     let told = told_of(&stage, &settled).await;
@@ -73,6 +85,22 @@ async fn nothing_is_believed_while_sonarqube_starts(server: Server) {
         .sonarqube
         .post("api/projects/delete", &[("project", "OPS:deploy")]);
     assert_eq!(stage.sonarqube.everything(), before);
+}
+
+/// Whatever a real server says while it restarts, the simulated one says in one of its phases.
+async fn its_twin_says_the_same(server: Server, heard: &BTreeSet<String>) {
+    let known = answers_of_the_twin(server.version.parse().unwrap()).await;
+    let unknown: Vec<_> = heard.difference(&known).collect();
+    assert!(unknown.is_empty(), "{unknown:#?}");
+    for answer in [
+        r#"nobody: GET api/system/status -> 200 "STARTING""#,
+        "user: GET api/users/current -> nothing",
+        r#"user: GET api/users/current -> 404 {"errors":[{"msg":"Unknown url : /api/users/current"}]}"#,
+        r#"user: GET api/users/current -> 401 {"errors":[{"msg":"User is not authenticated"}]}"#,
+        r#"user: GET api/v2/dop-translation/dop-settings -> 401 {"message":"User is not authenticated"}"#,
+    ] {
+        assert!(heard.contains(answer), "{answer} was not heard: {heard:#?}");
+    }
 }
 
 /// Each look triggers the connection and all of its bindings: whatever SonarQube answers while it starts, they meet it.
@@ -98,10 +126,13 @@ fn reasons_of_the_connection(stage: &Stage) -> (Arc<Mutex<Vec<String>>>, JoinSet
     let connections = watcher(stage.api::<BitbucketConnection>("platform"), only).applied_objects();
     let mut watching = JoinSet::new();
     watching.spawn(connections.for_each(move |connection| {
-        let ready = condition(&connection.unwrap(), "Ready");
-        seen.lock()
-            .unwrap()
-            .extend(ready.and_then(|ready| ready["reason"].as_str().map(str::to_owned)));
+        let reason = match connection {
+            Ok(connection) => condition(&connection, "Ready")
+                .and_then(|ready| ready["reason"].as_str().map(str::to_owned)),
+            // What happened meanwhile is not known: among reasons that are all expected, this one is none.
+            Err(error) => Some(format!("the watch failed: {error}")),
+        };
+        seen.lock().unwrap().extend(reason);
         std::future::ready(())
     }));
     (reasons, watching)

@@ -92,12 +92,13 @@ impl Done {
         self.calls.values().sum()
     }
 
-    /// How many calls changed something.
+    /// How many calls changed something. What is refused changes nothing: that is how a server is asked what it can do.
     pub(super) fn writes(&self) -> u64 {
-        let writes = self
-            .calls
-            .iter()
-            .filter(|(call, _)| !call.contains(" GET "));
+        let is_write = |call: &str| {
+            let code = call.rsplit(' ').next().unwrap_or_default();
+            !call.contains(" GET ") && !code.starts_with('4')
+        };
+        let writes = self.calls.iter().filter(|(call, _)| is_write(call));
         writes.map(|(_, count)| count).sum()
     }
 }

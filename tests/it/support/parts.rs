@@ -54,11 +54,15 @@ impl Parts {
 
     /// What kubectl prints, or what it complains of.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> Result<String, String> {
+        run(&mut self.kubectl_command(), arguments)
+    }
+
+    fn kubectl_command(&self) -> Command {
         let mut kubectl = Command::new("kubectl");
         kubectl
             .env("KUBECONFIG", &self.kubeconfig)
             .env("KUBECACHEDIR", self.discovered());
-        run(&mut kubectl, arguments)
+        kubectl
     }
 
     /// What kubectl remembers for ten minutes of the kinds that a server has.
@@ -70,6 +74,24 @@ impl Parts {
     pub(crate) fn discover_anew(&self) {
         // It is not there before the first call.
         let _ = std::fs::remove_dir_all(self.discovered());
+    }
+
+    /// Whether the operator's account may do this: `["get", "secret/token", "--namespace=platform"]`. Anything but a yes
+    /// or a no is no answer.
+    pub(crate) fn operator_may(&self, question: &[&str]) -> bool {
+        let output = self
+            .kubectl_command()
+            .args(["auth", "can-i"])
+            .args(question)
+            .args(["--as", "system:serviceaccount:bindery-system:bindery"])
+            .output()
+            .unwrap();
+        let answer = String::from_utf8(output.stdout.clone()).unwrap();
+        match (answer.split_whitespace().next(), output.status.success()) {
+            (Some("yes"), true) => true,
+            (Some("no"), false) => false,
+            _ => panic!("{question:?}: {output:?}"),
+        }
     }
 
     /// The same of helm, at the top of the tree.

@@ -125,25 +125,35 @@ impl SonarQube {
 
     /// The keys of all projects.
     pub(crate) fn project_keys(&self) -> Vec<String> {
-        let answer = self.get("api/projects/search", &[("ps", "500")]);
-        let rows = answer["components"].as_array().cloned().unwrap_or_default();
+        let rows = self.projects(&[("ps", "500")]);
         rows.iter().map(|row| text(&row["key"])).collect()
     }
 
     /// One project as `api/projects/search` shows it.
     pub(crate) fn project(&self, key: &str) -> Option<Value> {
-        let answer = self.get("api/projects/search", &[("projects", key)]);
-        answer["components"].as_array()?.first().cloned()
+        self.projects(&[("projects", key)]).first().cloned()
     }
 
-    /// `PROJECT/slug` that a project is bound to.
+    /// What `api/projects/search` finds. A server that refuses to tell has not told that there is nothing.
+    fn projects(&self, parameters: &[(&str, &str)]) -> Vec<Value> {
+        let answer = self.get("api/projects/search", parameters);
+        let found = answer["components"].as_array().cloned();
+        found.unwrap_or_else(|| panic!("projects are not told: {answer}"))
+    }
+
+    /// `PROJECT/slug` that a project is bound to; none where SonarQube says in words that it is bound to nothing, or
+    /// is not there.
     pub(crate) fn bound_to(&self, key: &str) -> Option<String> {
         let answer = self.get("api/alm_settings/get_binding", &[("project", key)]);
-        Some(format!(
-            "{}/{}",
-            answer["repository"].as_str()?,
-            answer["slug"].as_str()?
-        ))
+        if let (Some(project), Some(slug)) =
+            (answer["repository"].as_str(), answer["slug"].as_str())
+        {
+            return Some(format!("{project}/{slug}"));
+        }
+        let told = answer["errors"][0]["msg"].as_str().unwrap_or_default();
+        let is_unbound = told.contains("not bound") || told.contains("not found");
+        assert!(is_unbound, "the binding of {key} is not told: {answer}");
+        None
     }
 
     /// Points a project at a repository behind the operator's back, creating it where it is not there (the only thing
@@ -300,7 +310,12 @@ impl SonarQube {
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        serde_json::from_slice(&output.stdout).unwrap_or(Value::Null)
+        if output.stdout.is_empty() {
+            return Value::Null;
+        }
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {
+            panic!("{error} in {:?}", String::from_utf8_lossy(&output.stdout))
+        })
     }
 }
 

@@ -16,12 +16,11 @@
 //! ```
 
 mod auth;
-mod control;
 mod errors;
+mod exceptions;
 mod paging;
 mod profile;
 mod routes;
-mod serve;
 mod simulation;
 #[cfg(test)]
 mod tests;
@@ -34,7 +33,7 @@ use url::Url;
 
 pub use crate::{
     calls::{Call, Caller, Credential, Outcome},
-    fault::{Effect, Fault, SIGN_ON_PAGE},
+    fault::{Effect, Fault, SIGN_ON_PAGE, Scripted},
     wire::StartError,
 };
 pub use profile::{Profile, UnknownProfile};
@@ -46,8 +45,10 @@ pub use world::{
     UserChange, UserKind, World, WorldError, slug_of,
 };
 
-use crate::wire::{Mode, Port, Serving};
-use serve::Shared;
+use crate::{
+    serving::Shared,
+    wire::{Mode, Port, Serving},
+};
 use simulation::Simulation;
 
 /// A small world as a list of [`Change`]s: PAY with checkout, ledger (default branch `develop`) and
@@ -58,7 +59,7 @@ pub const DEMO: &str = include_str!("bitbucket/demo.json");
 #[derive(Debug)]
 pub struct Bitbucket {
     url: Url,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<Simulation>>,
     serving: Serving,
 }
 
@@ -102,8 +103,11 @@ impl Bitbucket {
         let url = port.url(context)?;
         let mut simulation = Simulation::new(profile, port.origin.clone(), context.to_owned());
         simulation.world.set_now(1_800_000_000_000);
-        let shared = Arc::new(Shared::new(simulation, mode));
-        let serving = port.serve(serve::router(Arc::clone(&shared)));
+        if mode == Mode::Live {
+            simulation.run_clock();
+        }
+        let shared = Shared::new(simulation, mode);
+        let serving = port.serve(Arc::clone(&shared).router());
         Ok(Self {
             url,
             shared,
@@ -124,29 +128,29 @@ impl Bitbucket {
 
     /// Lets requests fail.
     pub fn fault(&self, fault: Fault) {
-        self.shared.lock().faults.add(fault);
+        self.shared.lock().traffic.faults.add(fault);
     }
 
     /// Ends all faults.
     pub fn clear_faults(&self) {
-        self.shared.lock().faults.clear();
+        self.shared.lock().traffic.faults.clear();
     }
 
     /// All calls since the log was cleared, in the order they came.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
-        self.shared.lock().calls.all()
+        self.shared.lock().traffic.calls.all()
     }
 
     /// Empties the call log.
     pub fn clear_calls(&self) {
-        self.shared.lock().calls.clear();
+        self.shared.lock().traffic.calls.clear();
     }
 
     /// How often each program called each route since the log was cleared.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<(Caller, &'static str), usize> {
-        self.shared.lock().calls.counts()
+        self.shared.lock().traffic.calls.counts()
     }
 
     /// Stops and waits until the port is closed and every request that was begun is answered.

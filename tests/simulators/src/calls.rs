@@ -20,6 +20,8 @@ pub struct Call {
     pub caller: Caller,
     /// With what credential.
     pub credential: Credential,
+    /// Those of its headers that tell programs apart: `accept`, `user-agent`, `x-atlassian-token`.
+    pub headers: BTreeMap<&'static str, String>,
     /// How it ended.
     pub outcome: Outcome,
 }

@@ -2,7 +2,9 @@
 
 pub mod bitbucket;
 mod calls;
+mod control;
 mod fault;
 mod reply;
+mod serving;
 pub mod sonarqube;
 mod wire;

@@ -16,14 +16,14 @@
 //! ```
 
 mod bitbucket;
-mod control;
+mod credentials;
 mod decoration;
+mod machine;
 mod phase;
 mod plugin;
 mod profile;
 mod refusal;
 mod routes;
-mod serve;
 mod simulation;
 #[cfg(test)]
 mod tests;
@@ -34,22 +34,25 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use url::Url;
 
-use crate::wire::{self, Mode, Port, Serving};
 pub use crate::{
     calls::{Call, Caller, Credential, Outcome},
-    fault::{Effect, Fault},
+    fault::{Effect, Fault, Scripted},
+};
+use crate::{
+    serving::Shared,
+    wire::{self, Mode, Port, Serving},
 };
 pub use decoration::{AnalysisError, Decoration};
 pub use phase::Phase;
 pub use profile::{Edition, Profile, UnknownProfile, Version};
+pub use routes::operations;
 pub use world::{
     AnalysedPullRequest, Binding, Branch, GlobalPermission, NewCode, Platform, Project,
-    ProjectPermission, SERVER_BASE_URL, Setting, Token, User, Visibility, World,
+    ProjectPermission, SERVER_BASE_URL, Setting, Token, TokenKind, User, Visibility, World,
 };
 
 use bitbucket::Asker;
 use plugin::Plugin;
-use serve::Shared;
 use simulation::Simulation;
 
 /// How long a connection to Bitbucket, and each read, may take: SonarQube's default.
@@ -59,7 +62,7 @@ const BITBUCKET_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub struct SonarQube {
     url: Url,
-    shared: Arc<Shared>,
+    shared: Arc<Shared<Simulation>>,
     serving: Serving,
 }
 
@@ -115,9 +118,10 @@ impl SonarQube {
         let plugin = Plugin::new(profile, BITBUCKET_TIMEOUT).map_err(StartError::Client)?;
         // Servers differ by their ids: the port makes them differ here.
         let seed = u64::from(url.port().unwrap_or_default());
-        let simulation = Simulation::new(profile, context.to_owned(), seed);
-        let shared = Arc::new(Shared::new(simulation, asker, plugin, mode));
-        let serving = port.serve(serve::router(Arc::clone(&shared)));
+        let world = World::new(profile, seed);
+        let simulation = Simulation::new(world, context.to_owned(), (asker, plugin));
+        let shared = Shared::new(simulation, mode);
+        let serving = port.serve(Arc::clone(&shared).router());
         Ok(Self {
             url,
             shared,
@@ -136,31 +140,39 @@ impl SonarQube {
         act(&mut self.shared.lock().world)
     }
 
+    /// Makes the server another edition of the same version, as a licence does.
+    pub fn become_edition(&self, edition: Edition) {
+        let mut simulation = self.shared.lock();
+        simulation.profile.edition = edition;
+        let profile = simulation.profile;
+        simulation.world.profile = profile;
+    }
+
     /// Lets requests fail.
     pub fn fault(&self, fault: Fault) {
-        self.shared.lock().faults.add(fault);
+        self.shared.lock().traffic.faults.add(fault);
     }
 
     /// Ends all faults.
     pub fn clear_faults(&self) {
-        self.shared.lock().faults.clear();
+        self.shared.lock().traffic.faults.clear();
     }
 
     /// All calls since the log was cleared, in the order they came.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
-        self.shared.lock().calls.all()
+        self.shared.lock().traffic.calls.all()
     }
 
     /// Empties the call log.
     pub fn clear_calls(&self) {
-        self.shared.lock().calls.clear();
+        self.shared.lock().traffic.calls.clear();
     }
 
     /// How often each program called each route since the log was cleared.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<(Caller, &'static str), usize> {
-        self.shared.lock().calls.counts()
+        self.shared.lock().traffic.calls.counts()
     }
 
     /// Stops and waits until the port is closed and every request that was begun is answered.

@@ -1,6 +1,6 @@
 //! The network side of a simulated server: connections, requests, losses.
 
-use std::{io, net::SocketAddr};
+use std::{collections::BTreeMap, io, net::SocketAddr};
 
 use axum::{
     Router,
@@ -9,10 +9,15 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header},
 };
 use futures::stream;
+use serde_json::Value;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
-use url::Url;
+use url::{Url, form_urlencoded};
 
-use crate::{calls::Outcome, fault::Effect, reply::Reply};
+use crate::{
+    calls::Outcome,
+    fault::{Effect, Scripted},
+    reply::Reply,
+};
 
 /// The most that is read of a request.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -20,9 +25,9 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// How an instance runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// For tests: the clock stands still, and there is no control path.
+    /// For tests: there is no control path, and Bitbucket's clock stands still.
     Still,
-    /// By hand: the clock runs from here, and `/-/` changes the world.
+    /// By hand: there is a control path, and Bitbucket's clock runs.
     Live,
 }
 
@@ -115,11 +120,37 @@ pub(crate) struct Request {
 }
 
 impl Request {
+    /// What follows the context path, which is empty or starts with a slash; nothing where the request leads elsewhere.
+    pub(crate) fn path_below(&self, context: &str) -> Option<&str> {
+        let path = self.path.strip_prefix(context)?;
+        (path.is_empty() || path.starts_with('/')).then_some(path)
+    }
+
     pub(crate) fn header(&self, name: header::HeaderName) -> Option<&str> {
         // An unreadable header is not an absent one.
         self.headers
             .get(name)
             .map(|value| value.to_str().unwrap_or("unreadable"))
+    }
+
+    /// The headers that tell programs apart.
+    pub(crate) fn telling_headers(&self) -> BTreeMap<&'static str, String> {
+        let told = |name: &'static str| {
+            // Who wants anything need not say so, and some clients always do.
+            let value = self.headers.get(name).filter(|value| *value != "*/*")?;
+            Some((name, String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        };
+        let names = ["accept", "user-agent", "x-atlassian-token"];
+        names.into_iter().filter_map(told).collect()
+    }
+
+    /// Whether a parameter has this value: one of the query, of a form, or of a JSON object.
+    pub(crate) fn says(&self, name: &str, value: &str) -> bool {
+        let query = self.query.trim_start_matches('?').as_bytes();
+        let pairs = form_urlencoded::parse(query).chain(form_urlencoded::parse(&self.body));
+        let mut pairs = pairs.map(|(own, value)| (own.into_owned(), value.into_owned()));
+        let json = || serde_json::from_slice::<Value>(&self.body).unwrap_or_default();
+        pairs.any(|pair| pair == (name.to_owned(), value.to_owned())) || json()[name] == value
     }
 
     pub(crate) fn accepts(&self, kind: &str) -> bool {
@@ -149,23 +180,23 @@ pub(crate) async fn read(request: HttpRequest) -> Result<Request, axum::Error> {
 /// What an effect answers while nothing is done, if it is one of those.
 pub(crate) fn instead(effect: &Effect) -> Option<(Response<Body>, Outcome)> {
     match effect {
-        Effect::Answer {
-            status,
-            body,
-            headers,
-        } => Some((scripted(*status, body, headers), Outcome::Status(*status))),
-        Effect::Drop => Some((dropped(), Outcome::Dropped)),
-        Effect::None | Effect::CommitThenDrop | Effect::Truncate => None,
+        Effect::Answer(other) => Some(scripted(other)),
+        Effect::Drop => Some(lost_connection()),
+        Effect::None | Effect::CommitThenAnswer(_) | Effect::CommitThenDrop | Effect::Truncate => {
+            None
+        }
     }
 }
 
-/// What an effect makes of a reply.
-pub(crate) fn shaped(reply: Reply, effect: &Effect) -> (Response<Body>, Outcome) {
+/// What an effect makes of a reply; of none, a lost connection.
+pub(crate) fn shaped(reply: Option<Reply>, effect: &Effect) -> (Response<Body>, Outcome) {
+    let Some(reply) = reply else {
+        return lost_connection();
+    };
     match effect {
-        Effect::None | Effect::Answer { .. } => {
-            (respond(&reply), Outcome::Status(reply.status.as_u16()))
-        }
-        Effect::Drop | Effect::CommitThenDrop => (dropped(), Outcome::Dropped),
+        Effect::None => (respond(&reply), Outcome::Status(reply.status.as_u16())),
+        Effect::Answer(other) | Effect::CommitThenAnswer(other) => scripted(other),
+        Effect::Drop | Effect::CommitThenDrop => lost_connection(),
         Effect::Truncate => {
             let mut response = respond(&reply);
             let body = Bytes::from(reply.body);
@@ -187,25 +218,31 @@ pub(crate) fn respond(reply: &Reply) -> Response<Body> {
 }
 
 /// Not a byte of an answer.
-pub(crate) fn dropped() -> Response<Body> {
-    Response::new(lost(Bytes::new()))
+fn lost_connection() -> (Response<Body>, Outcome) {
+    (Response::new(lost(Bytes::new())), Outcome::Dropped)
 }
 
-fn scripted(status: u16, body: &str, headers: &[(String, String)]) -> Response<Body> {
+fn scripted(
+    Scripted {
+        status,
+        body,
+        headers,
+    }: &Scripted,
+) -> (Response<Body>, Outcome) {
     let kind = if body.starts_with('<') {
         "text/html"
     } else {
         "application/json"
     };
-    let mut response = Response::new(Body::from(body.to_owned()));
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or_default();
+    let mut response = Response::new(Body::from(body.clone()));
+    *response.status_mut() = StatusCode::from_u16(*status).unwrap_or_default();
     let kind = ("content-type".to_owned(), format!("{kind};charset=UTF-8"));
     for (name, value) in std::iter::once(&kind).chain(headers) {
         if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
             response.headers_mut().insert(name, value);
         }
     }
-    response
+    (response, Outcome::Status(*status))
 }
 
 /// A body that ends in a lost connection. With nothing before, not even the status line is sent, for hyper

@@ -10,7 +10,8 @@ use crate::plan::capability::Support;
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, BitbucketAnswer, NewBinding, NewProject};
 
-use crate::controller::binding::{Work, observe};
+use crate::controller::binding::observe;
+use crate::controller::binding::work::Work;
 use crate::controller::session::View;
 
 /// Whether the present intent may have led to a call before.
@@ -22,13 +23,14 @@ pub(in crate::controller::binding) enum Attempt {
     Repeated,
 }
 
-impl Work<'_, '_> {
+impl Work<'_> {
     /// The project that the next look finds, and takes for our own by the intent.
     pub(super) async fn create(&mut self, key: &ProjectKey, name: &str) -> Result<(), Error> {
         let project = NewProject {
             key,
             name,
-            visibility: None,
+            // Not for a moment is it visible to more than it is to be.
+            visibility: self.desired.visibility.map(super::spelt),
             main_branch: None,
         };
         let created = self.view.sonarqube.create_project(&project).await;
@@ -237,7 +239,16 @@ impl Work<'_, '_> {
         answer.map_err(|source| self.refused(source))
     }
 
-    /// What SonarQube's answer to a write means.
+    /// What a failed look means.
+    pub(in crate::controller::binding) fn sorted(&self, error: Error) -> Error {
+        if let Error::SonarQube { source, .. } = error {
+            self.refused(source)
+        } else {
+            error
+        }
+    }
+
+    /// What SonarQube's answer means, where that is more than that it failed.
     fn refused(&self, source: sonarqube::Error) -> Error {
         if source.bitbucket_answer() == Some(BitbucketAnswer::TokenMissing) {
             // Somebody removed it, or our user is another one now: the connection stores it again.

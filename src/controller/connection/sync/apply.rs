@@ -18,6 +18,7 @@ use crate::sonarqube::{self, BitbucketAnswer};
 use super::{Sync, Which};
 use crate::controller::connection::health::{SERVER_BASE_URL, failed};
 use crate::controller::connection::memory::Validated;
+use crate::controller::connection::release::wake_waiting;
 
 /// Whether the listing must be read again after a step: a token cannot be listed.
 pub(super) fn changes_the_listing(step: &Step, observed: &Observed) -> bool {
@@ -77,11 +78,9 @@ impl Sync<'_> {
                     .set_setting(SERVER_BASE_URL, url.as_str())
                     .await
                     .map_err(fail)?;
-                self.health.base_url = Some(url.to_string());
-                self.tell(
-                    Occurred::DriftCorrected,
-                    format!("set SonarQube's server base URL to {url}"),
-                );
+                self.ground.base_url = Some(url.to_string());
+                let note = format!("set SonarQube's server base URL to {url}");
+                self.tell(self.mended(), note);
             }
         }
         Ok(())
@@ -91,7 +90,7 @@ impl Sync<'_> {
     async fn record_intent(&mut self, name: &SettingKey) -> Result<(), Error> {
         let intent = Some(ConfigurationIntent {
             name: name.to_string(),
-            server_id: self.health.server.to_string(),
+            server_id: self.ground.server.to_string(),
             since: clock::now(),
         });
         let status = BitbucketConnectionStatus {
@@ -102,9 +101,9 @@ impl Sync<'_> {
         };
         let namespace = self.connection.namespace().unwrap_or_default();
         let api = Api::namespaced(self.context.client.clone(), &namespace);
+        let place = (&api, &*self.context.metrics);
         let written =
-            status::write(&api, &*self.connection, &status, Precondition::Unchanged).await?;
-        self.context.metrics.status_written("BitbucketConnection");
+            status::write(place, &*self.connection, &status, Precondition::Unchanged).await?;
         *self.connection = written;
         self.record.intent = intent;
         Ok(())
@@ -119,8 +118,11 @@ impl Sync<'_> {
                 self.record.intent = None;
             }
             if source.is_configuration_limit() {
-                // The next look plans with it, and names the one in the way.
-                self.health.capabilities.several = Support::Missing;
+                // The next look plans with it, and names the one in the way; so does the next pass.
+                self.ground.capabilities.several = Support::Missing;
+                if let Some(probed) = &mut self.memory.probed {
+                    probed.takes_one_configuration();
+                }
                 return Ok(());
             }
             return Err(failed(sonarqube, source));
@@ -152,7 +154,7 @@ impl Sync<'_> {
     }
 
     fn claim(&mut self, id: &SettingId, name: &SettingKey, created_by: Option<Uid>) {
-        let server = self.health.server.clone();
+        let server = self.ground.server.clone();
         self.context
             .claims
             .remember(&server, name.as_str(), &self.desired.uid);
@@ -178,18 +180,20 @@ impl Sync<'_> {
         let url_differed = before.is_some_and(|setting| !self.desired.url.same(&setting.url));
         if let Some(name) = rename {
             self.renamed(&id, key, name);
-            self.tell(
-                Occurred::DriftCorrected,
-                format!("renamed configuration {key} of SonarQube to {name}"),
-            );
+            let claims = &self.context.claims;
+            claims.remember(&self.ground.server, name.as_str(), &self.desired.uid);
+            // The earlier name is free.
+            wake_waiting(self.context);
+            let note = format!("renamed configuration {key} of SonarQube to {name}");
+            self.tell(self.mended(), note);
         }
         if url_differed {
             self.memory.validated = None;
             let note = format!(
-                "set the URL of configuration {key} of SonarQube back to {}",
+                "set the URL of configuration {key} of SonarQube to {}",
                 self.desired.url
             );
-            self.tell(Occurred::DriftCorrected, note);
+            self.tell(self.mended(), note);
         }
         if token == TokenInUpdate::Sent {
             let rotated = self
@@ -209,6 +213,17 @@ impl Sync<'_> {
             if let Some(id) = self.id() {
                 self.applied(&id, Which::Write);
             }
+        }
+    }
+
+    /// What became equal again had drifted, unless the spec is what changed.
+    fn mended(&self) -> Occurred {
+        let status = self.connection.status.as_ref();
+        let seen = status.and_then(|status| status.observed_generation);
+        if seen == self.connection.metadata.generation {
+            Occurred::DriftCorrected
+        } else {
+            Occurred::Changed
         }
     }
 
@@ -242,11 +257,13 @@ impl Sync<'_> {
                 self.memory.refused = None;
                 Validation::Passed
             }
-            // Up to 10.7 SonarQube asks Bitbucket without a token first, and calls one that answers nobody a bad token.
-            // Our own try has just succeeded.
+            // Up to 10.7 SonarQube asks Bitbucket without a token first, and takes what that answers to nobody for its
+            // last word. Our own try has just succeeded.
             Err(source)
-                if !self.health.version.at_least(25, 1)
-                    && source.bitbucket_answer() == Some(BitbucketAnswer::InvalidToken) =>
+                if !self.ground.validates()
+                    && source
+                        .bitbucket_answer()
+                        .is_some_and(BitbucketAnswer::is_of_bitbucket) =>
             {
                 Validation::Passed
             }
@@ -280,7 +297,7 @@ impl Sync<'_> {
     /// Remembers that SonarQube holds a token as the Secret has it.
     pub(super) fn applied(&mut self, setting: &SettingId, which: Which) {
         let credential = which.of(self.credentials);
-        let server = self.health.server.as_str();
+        let server = self.ground.server.as_str();
         let applied = self.record.applied.take().filter(|applied| {
             applied.server_id == server && applied.configuration_id == setting.as_str()
         });
@@ -299,7 +316,7 @@ impl Sync<'_> {
             }
             Which::Import => {
                 applied.import_token = Some(credential.version.clone());
-                applied.sonarqube_user = Some(self.health.login.clone());
+                applied.sonarqube_user = Some(self.ground.login.clone());
                 self.memory.pushed.import = pushed;
                 self.memory.import_lost = false;
             }
@@ -314,6 +331,13 @@ impl Sync<'_> {
 
 /// SonarQube took the configuration and says that it does not work.
 fn invalid(name: &SettingKey, source: sonarqube::Error, sonarqube: &sonarqube::Client) -> Error {
+    if source.is_servers_error() {
+        // It was well a moment ago, and says so where Bitbucket answers it with an error of its own.
+        let message = format!(
+            "SonarQube could not find out whether configuration {name} works: check that it gets on with Bitbucket, and its log ({source})"
+        );
+        return Error::Retry(Refusal::new(Reason::ValidationFailed, message));
+    }
     let Some(answer) = source.bitbucket_answer() else {
         return failed(sonarqube, source);
     };

@@ -313,6 +313,13 @@ fn observe_reports_what_full_would_write_and_writes_nothing() {
             "mainBranch"
         ]
     );
+    let days = Desired {
+        management: Management::Observe,
+        new_code: Some(NewCode::NumberOfDays(30)),
+        ..keeping()
+    };
+    let told = differences(plan(&days, &equal()));
+    assert_eq!(told[0].desired, "30 days", "in a person's words");
     let quiet = Desired {
         management: Management::Observe,
         ..keeping()

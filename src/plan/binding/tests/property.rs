@@ -195,10 +195,12 @@ proptest! {
                 let released = release(ReleasePolicy::DeleteProject, &ReleaseFacts {
                     uid: &member.uid,
                     record: &record,
+                    repository: Some(&member.repository),
                     seen: shown.as_ref().map_or(Seen::Gone, Seen::There),
                     claimed_by_other,
                     deletion_allowed: true,
                     unbinds: true,
+                    importing_by: Some(world.capabilities.way),
                 });
                 if let Release::DeleteProject(_) = released {
                     prop_assert!(!claimed_by_other);

@@ -10,13 +10,16 @@ fn released(
     let mut desired = keeping();
     let mut found = Some(project(bound("PAY/checkout")));
     let (uid, nothing) = (Uid::new(OURS), Record::default());
+    let repository = path("PAY/checkout");
     let mut flags = ReleaseFacts {
         uid: &uid,
         record: &nothing,
+        repository: Some(&repository),
         seen: Seen::NotYet,
         claimed_by_other: false,
         deletion_allowed: true,
         unbinds: false,
+        importing_by: None,
     };
     change(&mut desired, &mut found, &mut flags);
     let facts = ReleaseFacts {
@@ -37,10 +40,11 @@ fn a_project_goes_only_where_bindery_made_it_and_may_delete() {
     let delete = Release::DeleteProject(key("PAY:checkout"));
     assert_eq!(released(DeleteProject, |_, _, _| {}), delete);
     let foreign = released(DeleteProject, |desired, _, _| {
-        accepted(desired).created_by = None;
+        (accepted(desired).created_by, accepted(desired).bound_by) = (None, None);
     });
     let of_another = released(DeleteProject, |desired, _, _| {
-        accepted(desired).created_by = Some(Uid::new("an earlier object of this name"));
+        let another = Some(Uid::new("an earlier object of this name"));
+        (accepted(desired).created_by, accepted(desired).bound_by) = (another.clone(), another);
     });
     let claimed = released(DeleteProject, |_, _, facts| facts.claimed_by_other = true);
     for release in [foreign, of_another, claimed] {
@@ -58,10 +62,12 @@ fn a_project_is_looked_at_before_it_goes() {
     let facts = ReleaseFacts {
         uid: &uid,
         record: &desired.record,
+        repository: None,
         seen: Seen::NotYet,
         claimed_by_other: false,
         deletion_allowed: true,
         unbinds: false,
+        importing_by: None,
     };
     assert_eq!(
         release(ReleasePolicy::DeleteProject, &facts),
@@ -120,5 +126,112 @@ fn a_binding_stays_where_it_cannot_be_removed_alone_or_is_not_ours() {
     assert_eq!(
         released(Orphan, |_, _, _| {}),
         Release::Leave(Leave::AsAsked)
+    );
+}
+
+/// Promise of the CRD: what Bindery did not create is not deleted, and unbound all the same if Bindery bound it.
+#[test]
+fn what_was_only_bound_is_unbound_where_its_deletion_is_asked_for() {
+    use ReleasePolicy::{DeleteProject, Unbind};
+    for creator in [None, Some(Uid::new("an earlier object of this name"))] {
+        let bound_only = |unbinds| {
+            released(DeleteProject, |desired, _, facts| {
+                accepted(desired).created_by.clone_from(&creator);
+                facts.unbinds = unbinds;
+            })
+        };
+        assert_eq!(
+            bound_only(true),
+            Release::Unbind(key("PAY:checkout"), Unbind)
+        );
+        assert_eq!(bound_only(false), Release::Leave(Leave::CannotUnbind));
+    }
+}
+
+/// The answer for a deletion while an import is under way, which made this.
+fn interrupted(
+    policy: ReleasePolicy,
+    made: Option<Project>,
+    change: impl FnOnce(&mut Desired, &mut ReleaseFacts<'_>),
+) -> Release {
+    released(policy, |desired, found, facts| {
+        *found = made;
+        desired.record = Record {
+            intent: Some(intent("PAY:checkout")),
+            ..Record::default()
+        };
+        facts.unbinds = true;
+        change(desired, facts);
+    })
+}
+
+/// Promise: nothing is left behind without a word, and nothing goes that may be somebody else's.
+#[test]
+fn an_import_that_was_never_answered_is_looked_for_and_undone_as_asked() {
+    use ReleasePolicy::{DeleteProject, Orphan, Unbind};
+    let ours = || Some(project(bound("pay/Checkout")));
+    let unanswered = Release::Leave(Leave::Unanswered(key("PAY:checkout")));
+    assert_eq!(
+        interrupted(DeleteProject, ours(), |_, _| {}),
+        Release::DeleteProject(key("PAY:checkout"))
+    );
+    assert_eq!(
+        interrupted(Unbind, ours(), |_, _| {}),
+        Release::Unbind(key("PAY:checkout"), Unbind)
+    );
+    assert_eq!(
+        interrupted(DeleteProject, None, |_, _| {}),
+        Release::Leave(Leave::AsAsked)
+    );
+    assert_eq!(
+        interrupted(Orphan, ours(), |_, _| {}),
+        Release::Leave(Leave::AsAsked)
+    );
+    for strange in [
+        BindingState::Unbound,
+        bound("OPS/deploy"),
+        BindingState::Hidden,
+    ] {
+        let strange = interrupted(DeleteProject, Some(project(strange)), |_, _| {});
+        assert_eq!(strange, unanswered);
+    }
+    let rival = interrupted(DeleteProject, ours(), |_, facts| {
+        facts.claimed_by_other = true;
+    });
+    assert_eq!(rival, Release::Leave(Leave::NotOurs));
+    // Nothing could be undone whatever is found: no server is needed to say so.
+    let unable = interrupted(Unbind, ours(), |_, facts| facts.unbinds = false);
+    assert_eq!(unable, unanswered);
+    // What was accepted before was found gone, and is being imported again.
+    let again = interrupted(DeleteProject, ours(), |desired, _| {
+        let before = keeping().record.accepted;
+        desired.record.accepted = before.map(|accepted| Accepted {
+            id: None,
+            created_by: None,
+            bound_by: None,
+            ..accepted
+        });
+    });
+    assert_eq!(again, Release::DeleteProject(key("PAY:checkout")));
+}
+
+#[test]
+fn an_import_under_a_key_of_sonarqubes_choice_is_undone_once_that_key_is_known() {
+    use ReleasePolicy::DeleteProject;
+    let chosen = |imported_as: Option<&str>| {
+        interrupted(DeleteProject, None, |desired, facts| {
+            desired.record.intent = Some(Intent {
+                key: key("PAY:checkout"),
+                imported_as: imported_as.map(key),
+            });
+            facts.importing_by = Some(Way::ImportRepository);
+        })
+    };
+    let unanswered = Release::Leave(Leave::Unanswered(key("PAY:checkout")));
+    assert_eq!(chosen(None), unanswered);
+    assert_eq!(
+        chosen(Some("PAY_checkout_x")),
+        Release::Leave(Leave::AsAsked),
+        "gone from under the key that it had"
     );
 }

@@ -3,11 +3,11 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::conversation::{Conversation, Who};
+use super::conversation::{BITBUCKET_TOKEN, Conversation, Who};
 use super::imports::{configured, with_token};
 
-const BOUND: &str = "api/v2/dop-translation/bound-projects";
-const BINDINGS: &str = "api/v2/dop-translation/project-bindings";
+pub(super) const BOUND: &str = "api/v2/dop-translation/bound-projects";
+pub(super) const BINDINGS: &str = "api/v2/dop-translation/project-bindings";
 
 pub(super) fn body(setting: &str, key: &str, name: &str, repository: &str) -> Value {
     let (project, slug) = repository.split_once('/').unwrap();
@@ -17,7 +17,7 @@ pub(super) fn body(setting: &str, key: &str, name: &str, repository: &str) -> Va
     })
 }
 
-fn with(mut body: Value, change: &Value) -> Value {
+pub(super) fn with(mut body: Value, change: &Value) -> Value {
     for (name, value) in change.as_object().unwrap() {
         body[name] = value.clone();
     }
@@ -123,7 +123,7 @@ pub(super) async fn a_project_is_bound(talk: &mut Conversation) {
     .await;
 }
 
-async fn what_became_of(talk: &mut Conversation, key: &str) {
+pub(super) async fn what_became_of(talk: &mut Conversation, key: &str) {
     talk.get("api/alm_settings/get_binding", &[("project", key)])
         .await;
     talk.get("api/projects/search", &[("projects", key)]).await;
@@ -150,10 +150,7 @@ pub(super) async fn a_binding_is_refused(talk: &mut Conversation) {
     }
     talk.post(
         "api/alm_integrations/set_pat",
-        &[
-            ("almSetting", "mine"),
-            ("pat", super::conversation::BITBUCKET_TOKEN),
-        ],
+        &[("almSetting", "mine"), ("pat", BITBUCKET_TOKEN)],
     )
     .await;
     for change in [
@@ -176,14 +173,26 @@ pub(super) async fn a_binding_is_refused(talk: &mut Conversation) {
         }
     }
     talk.bitbucket_was_asked();
-    // Where several are missing they are told in no certain order.
-    for name in ["projectName", "repositoryIdentifier", "monorepo"] {
+    // Some versions make up what is missing.
+    for names in [
+        &["projectKey"][..],
+        &["projectName"],
+        &["projectIdentifier"],
+        &["repositoryIdentifier"],
+        &["monorepo"],
+        &["devOpsPlatformSettingId"],
+        &["projectKey", "projectName", "monorepo"],
+    ] {
         let mut incomplete = good.clone();
-        incomplete.as_object_mut().unwrap().remove(name);
+        for name in names {
+            incomplete.as_object_mut().unwrap().remove(*name);
+        }
         for method in [Method::POST, Method::PUT] {
             talk.json(method, BOUND, incomplete.clone()).await;
         }
+        talk.bitbucket_was_asked();
     }
+    talk.json(Method::POST, BOUND, json!({})).await;
     talk.get(BINDINGS, &[]).await;
     talk.get("api/projects/search", &[]).await;
 

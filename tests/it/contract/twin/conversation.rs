@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use regex::{Captures, Regex};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
-use simulators::bitbucket::{Bitbucket, BranchOrder, Call, Permission, Profile, Right, Switch};
+use simulators::bitbucket::{Bitbucket, Call, Switch};
 
+use super::hidden::Ids;
+use crate::contract::repositories;
 use crate::support::server::Server;
 use crate::support::sonarqube::SonarQube;
 
 /// A token of the Bitbucket that is there.
-pub(super) const BITBUCKET_TOKEN: &str = "a-token-of-bitbucket";
+pub(super) use crate::contract::repositories::TOKEN as BITBUCKET_TOKEN;
 
 /// As whom a call is made.
 #[derive(Clone)]
@@ -50,7 +51,7 @@ impl Conversation {
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
             sonarqube,
-            bitbucket: bitbucket().await,
+            bitbucket: repositories::bitbucket().await,
             client: reqwest::Client::builder()
                 .redirect(reqwest::redirect::Policy::none())
                 .build()
@@ -145,10 +146,13 @@ impl Conversation {
                 target,
                 caller,
                 credential,
+                headers,
                 outcome,
                 ..
             } = call;
-            format!("\n  {method} {target} by {caller:?} as {credential:?}, {outcome:?}")
+            format!(
+                "\n  {method} {target} by {caller:?} as {credential:?} with {headers:?}, {outcome:?}"
+            )
         });
         // One line for all of them, or one too many would make all that follows differ.
         let calls: String = calls.collect();
@@ -161,6 +165,12 @@ impl Conversation {
         let settings = self.get("api/v2/dop-translation/dop-settings", &[]).await;
         let id = settings["dopSettings"][0]["id"].as_str();
         id.unwrap_or("untold").to_owned()
+    }
+
+    /// What a simulated server was asked: methods and paths as its routes name them.
+    pub(super) fn operations(&self) -> Vec<(String, &'static str)> {
+        let calls = self.sonarqube.simulated().calls().into_iter();
+        calls.map(|call| (call.method, call.operation)).collect()
     }
 
     /// All that was said, without what differs from server to server and from day to day.
@@ -220,91 +230,22 @@ impl Conversation {
     }
 }
 
-/// Puts bindings in the order of their projects: SonarQube orders them by ids, which are random.
+/// Puts in order what servers tell in none: bindings to one Bitbucket project, which SonarQube orders by their random
+/// ids, and the flaws of a body.
 fn sort(value: &mut Value) {
     let bindings = value.get_mut("projectBindings");
     if let Some(bindings) = bindings.and_then(Value::as_array_mut) {
-        bindings.sort_by_key(|binding| binding["projectKey"].to_string());
-    }
-}
-
-/// Numbers ids in the order of their appearance.
-struct Ids {
-    id: Regex,
-    server: Regex,
-    volatile: [(Regex, &'static str); 3],
-    seen: Vec<String>,
-}
-
-impl Default for Ids {
-    fn default() -> Self {
-        let pattern = |text| Regex::new(text).unwrap();
-        Self {
-            // A UUID, or what there was before 10.0: it begins with the time, as of these years.
-            id: pattern(
-                "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|A[Zab][A-Za-z0-9_-]{18}",
-            ),
-            server: pattern("[0-9A-F]{8}-A[A-Za-z0-9_-]{19}"),
-            volatile: [
-                (
-                    pattern(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}"),
-                    "<time>",
-                ),
-                (pattern(r#""updatedAt":\d+"#), "\"updatedAt\":<time>"),
-                (pattern("[0-9a-f]{40}"), "<token>"),
-            ],
-            seen: Vec::new(),
+        for equal in bindings.chunk_by_mut(|one, next| one["repository"] == next["repository"]) {
+            equal.sort_by_key(|binding| binding["projectKey"].to_string());
         }
     }
-}
-
-impl Ids {
-    fn hide(&mut self, line: &str) -> String {
-        let seen = &mut self.seen;
-        let line = self.server.replace_all(line, "<server id>");
-        let line = self.id.replace_all(&line, |found: &Captures| {
-            let known = seen.iter().position(|id| *id == found[0]);
-            let number = known.unwrap_or_else(|| {
-                seen.push(found[0].to_owned());
-                seen.len() - 1
-            });
-            format!("<id {}>", number + 1)
-        });
-        let hidden = self.volatile.iter();
-        hidden.fold(line.into_owned(), |line, (pattern, name)| {
-            pattern.replace_all(&line, *name).into_owned()
-        })
+    if let Some(message) = value.get_mut("message")
+        && let Some(flaws) = message
+            .as_str()
+            .and_then(|text| text.strip_prefix("Value "))
+    {
+        let mut flaws: Vec<_> = flaws.split("Value ").collect();
+        flaws.sort_unstable();
+        *message = format!("Value {}", flaws.join("Value ")).into();
     }
-}
-
-async fn bitbucket() -> Bitbucket {
-    let bitbucket = Bitbucket::start(Profile::V9_4).await.unwrap();
-    bitbucket.world(|world| {
-        world.user("reader");
-        for (project, slugs) in [
-            ("PAY", &["checkout", "ledger", "MixedCase"][..]),
-            ("OPS", &["deploy", "empty", "crowded"]),
-            ("~jdoe", &["tools"]),
-        ] {
-            world.project(project);
-            for slug in slugs {
-                world.repository(project, slug);
-            }
-            world.grant_project("reader", project, Right::Read);
-        }
-        let ledger = world.repository("PAY", "ledger");
-        ledger.branches.push("develop".to_owned());
-        "develop".clone_into(&mut ledger.default_branch);
-        world.repository("OPS", "empty").branches.clear();
-        // The default branch is not among the first that are listed.
-        world.settings.branch_order = BranchOrder::DefaultLast;
-        let crowded = world.repository("OPS", "crowded");
-        let many = (0..30).map(|number| format!("a{number:02}"));
-        crowded.branches = many.chain(["zzz".to_owned()]).collect();
-        "zzz".clone_into(&mut crowded.default_branch);
-        "Operations".clone_into(&mut world.project("OPS").name);
-        let read = [Permission::ProjectRead, Permission::RepoRead];
-        world.token(BITBUCKET_TOKEN, "reader", &read);
-    });
-    bitbucket
 }

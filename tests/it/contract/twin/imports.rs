@@ -4,7 +4,7 @@ use simulators::bitbucket::{Effect, Fault, SIGN_ON_PAGE};
 
 use super::conversation::{BITBUCKET_TOKEN, Conversation, Who};
 
-const SET_PAT: &str = "api/alm_integrations/set_pat";
+pub(super) const SET_PAT: &str = "api/alm_integrations/set_pat";
 const CHECK_PAT: &str = "api/alm_integrations/check_pat";
 const LIST: &str = "api/alm_integrations/list_bitbucketserver_projects";
 const SEARCH: &str = "api/alm_integrations/search_bitbucketserver_repos";
@@ -59,6 +59,7 @@ pub(super) async fn a_token_is_kept(talk: &mut Conversation) {
     talk.get(SEARCH, &[SETTING, ("pageSize", "2"), ("start", "2")])
         .await;
     talk.get(SEARCH, &[SETTING, ("pageSize", "101")]).await;
+    talk.get(SEARCH, &[SETTING, ("pageSize", "x")]).await;
     talk.get(SEARCH, &[SETTING, ("projectName", "PAY")]).await;
     talk.get(SEARCH, &[SETTING, ("repositoryName", "check")])
         .await;
@@ -99,26 +100,29 @@ pub(super) async fn a_token_is_kept(talk: &mut Conversation) {
 /// An error as Bitbucket tells it.
 const ERROR: &str = r#"{"errors":[{"context":null,"message":"no","exceptionName":null}]}"#;
 
+/// What a Bitbucket may answer instead of what it is asked for.
+pub(super) const BAD_ANSWERS: [(u16, &str); 16] = [
+    (401, ERROR),
+    (403, ERROR),
+    (404, ERROR),
+    (409, ERROR),
+    (429, ERROR),
+    (500, ERROR),
+    (401, "{}"),
+    (429, "{\"message\":\"slow down\"}"),
+    (502, "<html><body>bad gateway</body></html>"),
+    (503, "busy"),
+    (200, SIGN_ON_PAGE),
+    (200, "<html>"),
+    (200, "[]"),
+    (200, "{}"),
+    (200, "not JSON"),
+    (204, ""),
+];
+
 pub(super) async fn bitbucket_answers_badly(talk: &mut Conversation) {
     with_token(talk).await;
-    for (status, body) in [
-        (401, ERROR),
-        (403, ERROR),
-        (404, ERROR),
-        (409, ERROR),
-        (429, ERROR),
-        (500, ERROR),
-        (401, "{}"),
-        (429, "{\"message\":\"slow down\"}"),
-        (502, "<html><body>bad gateway</body></html>"),
-        (503, "busy"),
-        (200, SIGN_ON_PAGE),
-        (200, "<html>"),
-        (200, "[]"),
-        (200, "{}"),
-        (200, "not JSON"),
-        (204, ""),
-    ] {
+    for (status, body) in BAD_ANSWERS {
         talk.bitbucket.fault(Fault::at("*").answer(status, body));
         asked(talk).await;
         talk.bitbucket.clear_faults();
@@ -229,4 +233,65 @@ pub(super) async fn a_repository_is_imported(talk: &mut Conversation) {
     talk.post(IMPORT, &[SETTING, ("projectKey", "PAY")]).await;
     talk.get(SEARCH, &[SETTING, ("repositoryName", "ledger")])
         .await;
+}
+
+/// Where a setting may be left out, and where it is another platform's.
+pub(super) async fn a_setting_is_guessed(talk: &mut Conversation) {
+    configured(talk).await;
+    let repository = [("projectKey", "PAY"), ("repositorySlug", "checkout")];
+    let token = ("pat", BITBUCKET_TOKEN);
+    talk.post(IMPORT, &repository).await;
+    talk.post(SET_PAT, &[token]).await;
+    talk.post(IMPORT, &repository).await;
+    talk.bitbucket_was_asked();
+    let lab = [
+        ("key", "lab"),
+        ("url", "http://127.0.0.1:1/api/v4"),
+        ("personalAccessToken", "x"),
+    ];
+    talk.post("api/alm_settings/create_gitlab", &lab).await;
+    talk.post(SET_PAT, &[token]).await;
+    talk.post(IMPORT, &repository).await;
+    talk.bitbucket_was_asked();
+    let lab = ("almSetting", "lab");
+    for path in [CHECK_PAT, LIST, SEARCH] {
+        talk.get(path, &[lab]).await;
+    }
+    talk.post(IMPORT, &[lab, repository[0], repository[1]])
+        .await;
+    talk.post(SET_PAT, &[lab, ("pat", "x")]).await;
+    talk.post(IMPORT, &[lab, repository[0], repository[1]])
+        .await;
+    talk.post(IMPORT, &[lab, repository[0]]).await;
+    talk.get(CHECK_PAT, &[SETTING]).await;
+}
+
+/// Which of its projects a repository is shown with.
+pub(super) async fn a_repository_has_several_projects(talk: &mut Conversation) {
+    with_token(talk).await;
+    let setting = talk.setting_id().await;
+    let bound = "api/v2/dop-translation/bound-projects";
+    let found = [SETTING, ("repositoryName", "checkout")];
+    talk.get(SEARCH, &found).await;
+    for key in ["m", "Z", "a", "B", "_"] {
+        let body = super::bound_projects::body(&setting, key, key, "PAY/checkout");
+        talk.json(reqwest::Method::POST, bound, body).await;
+        talk.get(SEARCH, &found).await;
+    }
+    talk.by(Who::Administrator);
+    for key in ["_", "B", "Z"] {
+        let everybody = [
+            ("groupName", "sonar-users"),
+            ("projectKey", key),
+            ("permission", "user"),
+        ];
+        talk.post(
+            "api/projects/update_visibility",
+            &[("project", key), ("visibility", "private")],
+        )
+        .await;
+        talk.post("api/permissions/remove_group", &everybody).await;
+    }
+    talk.by(Who::Bindery);
+    talk.get(SEARCH, &found).await;
 }

@@ -10,7 +10,7 @@ use super::imports::with_token;
 const NAVIGATION: &str = "api/navigation/component";
 
 /// Makes a user with these global permissions, and returns as whom he calls.
-async fn user(talk: &mut Conversation, login: &str, permissions: &[&str]) -> Who {
+pub(super) async fn user(talk: &mut Conversation, login: &str, permissions: &[&str]) -> Who {
     let user = ("login", login);
     talk.post(
         "api/users/create",
@@ -204,72 +204,4 @@ async fn seen(talk: &mut Conversation, body: &Value) {
     talk.json(Method::PUT, bound, body.clone()).await;
     let main = [("project", "hidden"), ("name", "main")];
     talk.post("api/project_branches/rename", &main).await;
-}
-
-pub(super) async fn tokens_come_and_go(talk: &mut Conversation) {
-    talk.by(Who::Administrator);
-    let who = user(talk, "comes", &["admin"]).await;
-    let login = ("login", "comes");
-    talk.post("api/user_tokens/generate", &[login, ("name", "twin")])
-        .await;
-    talk.post(
-        "api/user_tokens/generate",
-        &[("login", "nobody"), ("name", "twin")],
-    )
-    .await;
-    talk.post("api/user_tokens/generate", &[login]).await;
-    talk.post(
-        "api/users/create",
-        &[login, ("name", "x"), ("password", "Aa1!Aa1!Aa1!")],
-    )
-    .await;
-    talk.by(who);
-    talk.get("api/authentication/validate", &[]).await;
-    talk.fields("api/users/current", &[], &["login", "permissions"])
-        .await;
-    talk.by(Who::Administrator);
-    let dated = ("name", "dated");
-    talk.post("api/user_tokens/revoke", &[login, dated]).await;
-    let wrong = [login, ("name", "twin"), ("expirationDate", "soon")];
-    talk.post("api/user_tokens/generate", &wrong).await;
-    let dated = [login, dated, ("expirationDate", "2099-12-31")];
-    let token = talk.post("api/user_tokens/generate", &dated).await;
-    talk.by(Who::Holder(token["token"].as_str().unwrap().to_owned()));
-    talk.get("api/authentication/validate", &[]).await;
-    talk.get("api/server/version", &[]).await;
-    talk.fields("api/users/current", &[], &["login"]).await;
-    talk.get("api/no/such", &[]).await;
-    talk.get("api/user_tokens/search", &[]).await;
-    talk.by(Who::Administrator);
-    talk.post("api/user_tokens/revoke", &[("login", "nobody"), dated[1]])
-        .await;
-    talk.post(
-        "api/permissions/remove_user",
-        &[login, ("permission", "admin")],
-    )
-    .await;
-    talk.post("api/user_tokens/revoke", &[login, ("name", "twin")])
-        .await;
-    talk.post("api/user_tokens/revoke", &[login, ("name", "twin")])
-        .await;
-
-    let name = ("key", "sonar.core.serverBaseURL");
-    talk.by(Who::Bindery);
-    talk.get("api/settings/values", &[("keys", name.1)]).await;
-    talk.post("api/settings/set", &[name, ("value", "")]).await;
-    talk.post("api/settings/set", &[name]).await;
-    talk.post(
-        "api/settings/set",
-        &[name, ("value", "https://sonarqube.example.com/ ")],
-    )
-    .await;
-    talk.get(
-        "api/settings/values",
-        &[("keys", "sonar.core.serverBaseURL,sonar.no.such")],
-    )
-    .await;
-    talk.post("api/settings/reset", &[("keys", name.1)]).await;
-    talk.get("api/settings/values", &[("keys", name.1)]).await;
-    talk.by(Who::Administrator);
-    talk.post("api/users/deactivate", &[login]).await;
 }

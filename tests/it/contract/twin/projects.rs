@@ -35,10 +35,21 @@ pub(super) async fn a_project_lives(talk: &mut Conversation) {
         vec![("ps", "500"), ("p", "9")],
         vec![("ps", "501")],
         vec![("ps", "0")],
+        vec![("ps", "x")],
+        vec![("p", "x")],
         vec![("p", "0")],
         vec![("visibility", "public")],
+        vec![("projectKeys", "A:1,nope")],
+        vec![("projectKeys", "a:1"), ("projects", "B-3")],
+        vec![("projectKeys", "a:1"), ("q", "second")],
     ] {
         talk.get(SEARCH, &query).await;
+    }
+    for parameter in ["projects", "projectKeys"] {
+        for count in [1000, 1001] {
+            let keys = vec!["a:1"; count].join(",");
+            talk.get(SEARCH, &[(parameter, &keys)]).await;
+        }
     }
     talk.get("api/alm_settings/get_binding", &[("project", "a:1")])
         .await;
@@ -79,6 +90,11 @@ pub(super) async fn a_project_is_refused(talk: &mut Conversation) {
     let long = "x".repeat(401);
     let name = ("name", "Name");
     talk.post(CREATE, &[("project", "taken"), name]).await;
+    for length in [500, 501] {
+        let (key, name) = (format!("long-{length}"), "n".repeat(length));
+        talk.post(CREATE, &[("project", &key), ("name", &name)])
+            .await;
+    }
     for parameters in [
         vec![],
         vec![("project", "x")],

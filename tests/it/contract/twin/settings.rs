@@ -89,6 +89,19 @@ pub(super) async fn a_configuration_lives(talk: &mut Conversation) {
     talk.post(DELETE, &[renamed]).await;
     talk.post(CREATE, &[mine, ("url", "ftp://x"), pat]).await;
     talk.get(VALIDATE, &[mine]).await;
+    for url in [
+        "http://exa mple:99999",
+        "http://",
+        "http://127.0.0.1:99999",
+        "http://[::1",
+        "http://no-such-host.invalid",
+        "http://127.0.0.1:1/context/",
+        "HTTP://127.0.0.1:1",
+        "nothing",
+    ] {
+        talk.post(UPDATE, &[mine, ("url", url), pat]).await;
+        talk.get(VALIDATE, &[mine]).await;
+    }
 }
 
 async fn everything(talk: &mut Conversation) {
@@ -145,6 +158,11 @@ pub(super) async fn a_configuration_is_refused(talk: &mut Conversation) {
     talk.post(CREATE, &[("key", "lab"), url, pat]).await;
     talk.post(CREATE, &[key, url, pat]).await;
     talk.post(UPDATE, &[key, ("newKey", "lab"), url]).await;
+    talk.post(UPDATE, &[("key", "lab"), url]).await;
+    talk.post(UPDATE, &[("key", "lab"), url, pat]).await;
+    talk.post(UPDATE, &[("key", "lab"), ("newKey", "labs"), url])
+        .await;
+    talk.get(COUNT, &[("almSetting", "labs")]).await;
     talk.get(DEFINITIONS, &[]).await;
     talk.get(VALIDATE, &[key]).await;
     talk.by(Who::Administrator);

@@ -28,7 +28,10 @@ const CONTROL: &str = r#"While it runs:
   curl URL/-/faults -d FAULT        lets requests fail (DELETE ends all faults)
     {"at":"branches","effect":{"answer":{"status":502,"body":"<html>"}},"times":2}
     {"at":"PUT /rest/insights/*","effect":"commit-then-drop"}
-    {"at":"*","caller":"sonarqube","delayMilliseconds":5000}"#;
+    {"at":"repository","with":["name","checkout"],"effect":{"commit-then-answer":{"status":500}}}
+    {"at":"*","caller":"sonarqube","delayMilliseconds":5000}    before anything is done
+    {"at":"*","answerDelayMilliseconds":5000}                   after it is done
+    {"at":"branches","times":2}                                 nothing for two times: what follows hits the third"#;
 
 /// A simulated Bitbucket Server / Data Center on loopback.
 ///

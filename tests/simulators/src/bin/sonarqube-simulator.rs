@@ -1,5 +1,5 @@
 //! A simulated SonarQube to run by hand. Prints its URL when it is ready and runs until SIGTERM or SIGINT.
-//! It is changed over its API, as the real one; what is posted under `/-/` lets it fail.
+//! It is changed over its API, as the real one; what is posted under `/-/` lets it fail, restart, or live another day.
 
 use std::{
     io::{self, Write as _},
@@ -16,11 +16,18 @@ const CONTROL: &str = r#"While it runs:
   curl URL/-/faults -d FAULT        lets requests fail (DELETE ends all faults)
     {"at":"/api/v2/*","effect":{"answer":{"status":503,"body":"<html>"}},"times":2}
     {"at":"PUT /api/v2/dop-translation/bound-projects","effect":"commit-then-drop"}
-    {"at":"*","delayMilliseconds":5000}
+    {"at":"*/projects/create","with":["project","PAY:checkout"],"effect":{"commit-then-answer":{"status":500}}}
+    {"at":"*","delayMilliseconds":5000}             before anything is done; the rest is done whoever waits for it
+    {"at":"*","answerDelayMilliseconds":5000}       after it is done
+    {"at":"*/set_pat","times":2}                    nothing for two times: what follows hits the third
+  curl URL/-/phase -d '"starting"'  holds it in a phase of its start: up, restarting, away, starting,
+                                    starting-second-api, starting-unauthenticated,
+                                    migration-needed, migration-running, migration-failed
+  curl URL/-/today -d '"2027-02-01"'  makes it another day: at first it is 2027-01-15, and by it tokens expire
 Everything else is changed by SonarQube's own API; it has a user `admin` and a user `bindery`, who has Administer
 System and Create Projects."#;
 
-/// A simulated SonarQube Community Build on loopback.
+/// A simulated SonarQube server on loopback.
 ///
 /// Prints its URL when it is ready, and stops on SIGTERM or SIGINT.
 #[derive(Parser)]

@@ -4,34 +4,15 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::{
+    exceptions::{
+        ARGUMENT_VALIDATION, AUTHENTICATION_REQUIRED, AUTHORISATION, AUTHORIZATION,
+        CAPTCHA_REQUIRED, DUPLICATE, INCORRECT_PASSWORD, INTEGRITY, NO_ACCESS, NO_SUCH_BRANCH,
+        NO_SUCH_PROJECT, NO_SUCH_PULL_REQUEST, NO_SUCH_REPOSITORY, NO_SUCH_USER,
+    },
     profile::Profile,
     world::{RateLimit, RateLimitBody, WorldError},
 };
 use crate::reply::Reply;
-
-macro_rules! exceptions {
-    ($($name:ident = $text:literal),* $(,)?) => {
-        $(pub(super) const $name: &str = concat!("com.atlassian.", $text);)*
-    };
-}
-
-exceptions! {
-    ARGUMENT_VALIDATION = "bitbucket.validation.ArgumentValidationException",
-    ARCHIVED = "bitbucket.repository.RepositoryArchivedException",
-    AUTHENTICATION_REQUIRED = "plugins.rest.api.security.exception.AuthenticationRequiredException",
-    AUTHORISATION = "bitbucket.AuthorisationException",
-    AUTHORIZATION = "plugins.rest.api.security.exception.AuthorizationException",
-    CAPTCHA_REQUIRED = "bitbucket.auth.CaptchaRequiredAuthenticationException",
-    DUPLICATE = "bitbucket.DuplicateEntityException",
-    INCORRECT_PASSWORD = "bitbucket.auth.IncorrectPasswordAuthenticationException",
-    INTEGRITY = "bitbucket.IntegrityException",
-    NO_ACCESS = "bitbucket.auth.NoAccessAuthenticationException",
-    NO_SUCH_BRANCH = "bitbucket.repository.NoSuchBranchException",
-    NO_SUCH_PROJECT = "bitbucket.project.NoSuchProjectException",
-    NO_SUCH_PULL_REQUEST = "bitbucket.pull.NoSuchPullRequestException",
-    NO_SUCH_REPOSITORY = "bitbucket.repository.NoSuchRepositoryException",
-    NO_SUCH_USER = "bitbucket.user.NoSuchUserException",
-}
 
 const NOT_PERMITTED: &str = "You are not permitted to access this resource";
 const BAD_CREDENTIALS: &str = "Authentication failed. Please check your credentials and try again.";

@@ -1,8 +1,12 @@
 //! One instance without its network: a request in, an answer out.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use axum::http::header;
+use axum::http::{Method, header};
+use serde::Deserialize;
 
 use super::{
     auth::{self, Place},
@@ -11,14 +15,22 @@ use super::{
     profile::Profile,
     routes::{self, Destination},
     visit::{Answer, Visit},
-    world::{Identity, ServerState, World},
+    world::{Change, Identity, ServerState, World},
 };
 use crate::{
-    calls::{Call, Caller, Calls, Outcome},
-    fault::Faults,
+    calls::{Call, Caller, Outcome},
+    control,
     reply::Reply,
+    serving::{Machine, Shared, Traffic},
     wire::Request,
 };
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    Many(Vec<Change>),
+    One(Box<Change>),
+}
 
 /// The state of an instance.
 #[derive(Debug)]
@@ -29,8 +41,7 @@ pub(crate) struct Simulation {
     /// Empty, or a path that starts with a slash.
     pub(crate) context: String,
     pub(crate) world: World,
-    pub(crate) faults: Faults,
-    pub(crate) calls: Calls,
+    pub(crate) traffic: Traffic,
     requests: u64,
     /// Up to when the world's clock went on; it stands still if absent.
     running: Option<Instant>,
@@ -43,8 +54,7 @@ impl Simulation {
             origin,
             context,
             world: World::default(),
-            faults: Faults::default(),
-            calls: Calls::default(),
+            traffic: Traffic::default(),
             requests: 0,
             running: None,
         }
@@ -70,37 +80,11 @@ impl Simulation {
         }
     }
 
-    /// What the log is to say of a request; its number comes later.
-    pub(crate) fn describe(&self, request: &Request) -> Call {
-        let path = request
-            .path
-            .strip_prefix(&self.context)
-            .unwrap_or(&request.path);
-        let operation = match routes::find(self.profile, request.method.as_str(), path) {
-            Destination::Route(route, _) => route.operation,
-            Destination::OtherMethod | Destination::Nowhere => "unknown",
-        };
-        let mut target = format!("{}{}", request.path, request.query);
-        for token in &self.world.tokens {
-            target = target.replace(token.secret.reveal(), &format!("<token {}>", token.id));
-        }
-        Call {
-            number: 0,
-            method: request.method.to_string(),
-            target,
-            operation,
-            caller: Caller::of(request.header(header::USER_AGENT).unwrap_or_default()),
-            credential: auth::credential(&self.world, request.header(header::AUTHORIZATION)),
-            outcome: Outcome::Pending,
-        }
-    }
-
     /// Does what a request asks for.
     pub(crate) fn answer(&mut self, request: &Request) -> Reply {
         self.requests += 1;
-        let path = match request.path.strip_prefix(&self.context) {
-            Some(path) if path.is_empty() || path.starts_with('/') => path,
-            Some(_) | None => return Refusal::NoPage.reply(self.profile),
+        let Some(path) = request.path_below(&self.context) else {
+            return Refusal::NoPage.reply(self.profile);
         };
         let mut identity = Identity::Anonymous;
         let answer = self.serve(request, path, &mut identity);
@@ -165,5 +149,58 @@ impl Simulation {
             raw_query: &request.query,
         };
         (route.answer)(&mut visit)
+    }
+}
+
+impl Machine for Simulation {
+    fn context(&self) -> &str {
+        &self.context
+    }
+
+    fn traffic(&mut self) -> &mut Traffic {
+        &mut self.traffic
+    }
+
+    fn describe(&self, request: &Request) -> Call {
+        let path = request.path_below(&self.context).unwrap_or_default();
+        let operation = match routes::find(self.profile, request.method.as_str(), path) {
+            Destination::Route(route, _) => route.operation,
+            Destination::OtherMethod | Destination::Nowhere => "unknown",
+        };
+        let mut target = format!("{}{}", request.path, request.query);
+        for token in &self.world.tokens {
+            target = target.replace(token.secret.reveal(), &format!("<token {}>", token.id));
+        }
+        Call {
+            number: 0,
+            method: request.method.to_string(),
+            target,
+            operation,
+            caller: Caller::of(request.header(header::USER_AGENT).unwrap_or_default()),
+            credential: auth::credential(&self.world, request.header(header::AUTHORIZATION)),
+            headers: request.telling_headers(),
+            outcome: Outcome::Pending,
+        }
+    }
+
+    async fn carry_out(shared: Arc<Shared<Self>>, request: Request) -> Option<Reply> {
+        let mut simulation = shared.lock();
+        simulation.tick();
+        Some(simulation.answer(&request))
+    }
+
+    /// `POST /-/changes` makes one [`Change`] or a list of them, up to the first that is refused.
+    fn control(&mut self, request: &Request, path: &str) -> Option<Reply> {
+        let changes = request.method == Method::POST && path == "changes";
+        changes.then(|| {
+            control::told(request, |changes| {
+                let changes = match changes {
+                    OneOrMany::Many(changes) => changes,
+                    OneOrMany::One(change) => vec![*change],
+                };
+                let mut changes = changes.into_iter();
+                changes.try_for_each(|change| self.world.apply(change))
+            })
+        })
     }
 }

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::{
-    errors::{self, Refusal},
+    errors::Refusal,
+    exceptions,
     paging::{self, Query},
     profile::Profile,
     world::{Found, Identity, Project, Repository, Right, World},
@@ -104,7 +105,7 @@ impl Visit<'_> {
         let repository = self.repository(needed)?;
         if self.profile.archives() && repository.archived {
             return Err(Refusal::Conflict {
-                exception: errors::ARCHIVED,
+                exception: exceptions::ARCHIVED,
                 message: "This repository is archived and read-only.".to_owned(),
             });
         }

@@ -59,17 +59,17 @@ impl Asker {
     /// Asks, and reads the answer as SonarQube does: `None` where there was none in a good answer.
     pub(crate) async fn ask(&self, question: &Question) -> Result<Option<Value>, Refusal> {
         let Question { base, path, token } = question;
-        if !(base.starts_with("http://") || base.starts_with("https://")) {
+        let scheme = base.to_ascii_lowercase();
+        if !(scheme.starts_with("http://") || scheme.starts_with("https://")) {
             return Err(Refusal::bad("url must start with http:// or https://"));
         }
         let base = base.strip_suffix('/').unwrap_or(base);
         // A malformed URL is a defect of the server.
         let url = reqwest::Url::parse(&format!("{base}{path}")).map_err(|_| Refusal::Internal)?;
-        let mut request = self
-            .client
-            .get(url)
-            .header("x-atlassian-token", "no-check")
-            .header("accept", "application/json");
+        let mut request = self.client.get(url).header("x-atlassian-token", "no-check");
+        if self.profile.asks_for_json() {
+            request = request.header("accept", "application/json");
+        }
         if let Some(token) = token {
             request = request.bearer_auth(token);
         }

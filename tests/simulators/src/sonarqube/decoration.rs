@@ -85,7 +85,7 @@ impl SonarQube {
             body,
         } = report;
         let at = |path: &str| Question::new(&base, path, Some(&token));
-        let plugin = &self.shared.plugin;
+        let plugin = self.shared.lock().plugin.clone();
         let by_plugin = profile.edition == Edition::BranchPlugin;
         if by_plugin {
             plugin
@@ -119,10 +119,7 @@ impl Simulation {
         let project = self.world.project(key);
         let project = project.ok_or_else(|| AnalysisError::NoProject(key.to_owned()))?;
         let id = project.id.clone();
-        let bound = project.binding.as_ref().and_then(|binding| {
-            let setting = self.world.setting_of_id(&binding.setting)?;
-            Some((binding, setting))
-        });
+        let bound = self.world.bound_to(project);
         let report = bound
             .filter(|(_, setting)| setting.platform == Platform::Bitbucket)
             .map(|(binding, setting)| self.report(key, binding, setting, &pull_request));

@@ -2,36 +2,66 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
+
 /// What a server is doing. Only `Up` answers everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Phase {
     /// Everything is served.
     Up,
     /// A restart was asked for: everything is served for a moment.
     Restarting,
-    /// Nobody answers: every connection is lost.
-    Down,
+    /// Nobody answers: every connection is lost. It is not refused, as that of a real server that is not there, for a
+    /// port that is given back may be somebody else's when the server returns.
+    Away,
     /// Only `system/status` is there, everything else is an unknown URL.
     Starting,
-    /// Still `STARTING`, but good tokens are refused instead.
+    /// Still `STARTING`, for a moment: v2 is there as in the next phase, v1 is not.
+    StartingSecondApi,
+    /// Still `STARTING`: everything is there, and everybody is nobody, whatever token he shows. Nobody is let in as he
+    /// is where no authentication is wanted, which the server does not know yet.
     StartingUnauthenticated,
-    /// An upgrade waits for its migration: only `system/*` is there.
+    /// An upgrade waits for its migration: of what is simulated, only `system/status` is there.
     MigrationNeeded,
-    /// The migration runs: only `system/*` is there.
+    /// The migration runs: as before.
     MigrationRunning,
+    /// The migration failed, and the server says that it is `DOWN`: as before.
+    MigrationFailed,
 }
 
 impl Phase {
-    /// As `system/status` tells it.
-    pub(crate) const fn status(self) -> &'static str {
-        match self {
+    /// Those of a restart, in their order.
+    pub const OF_A_RESTART: [Self; 6] = [
+        Self::Restarting,
+        Self::Away,
+        Self::Starting,
+        Self::StartingSecondApi,
+        Self::StartingUnauthenticated,
+        Self::Up,
+    ];
+
+    /// As `system/status` tells it, if anybody answers.
+    pub(crate) const fn status(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Away => return None,
             Self::Up => "UP",
             Self::Restarting => "RESTARTING",
-            Self::Down => "DOWN",
-            Self::Starting | Self::StartingUnauthenticated => "STARTING",
+            Self::Starting | Self::StartingSecondApi | Self::StartingUnauthenticated => "STARTING",
             Self::MigrationNeeded => "DB_MIGRATION_NEEDED",
             Self::MigrationRunning => "DB_MIGRATION_RUNNING",
-        }
+            Self::MigrationFailed => "DOWN",
+        })
+    }
+}
+
+impl Phase {
+    /// Whether whoever calls is taken for nobody.
+    pub(crate) const fn knows_nobody(self) -> bool {
+        matches!(
+            self,
+            Self::StartingSecondApi | Self::StartingUnauthenticated
+        )
     }
 }
 
@@ -52,12 +82,13 @@ impl Course {
         }
     }
 
-    /// A restart as 9.9 to 26.9 went through it, in seconds instead of minutes.
+    /// A restart as 25.1 and 26.9 go through it, in seconds instead of minutes.
     pub(crate) fn restart(step: Duration) -> Self {
         let steps = [
             (step / 10, Phase::Restarting),
-            (step, Phase::Down),
+            (step, Phase::Away),
             (step, Phase::Starting),
+            (step / 5, Phase::StartingSecondApi),
             (step, Phase::StartingUnauthenticated),
         ];
         Self {
@@ -68,7 +99,10 @@ impl Course {
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        let mut passed = self.begun.elapsed();
+        self.phase_after(self.begun.elapsed())
+    }
+
+    fn phase_after(&self, mut passed: Duration) -> Phase {
         for (length, phase) in &self.steps {
             match passed.checked_sub(*length) {
                 Some(rest) => passed = rest,
@@ -76,5 +110,20 @@ impl Course {
             }
         }
         self.last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restart_goes_through_its_phases_in_their_order() {
+        let course = Course::restart(Duration::from_secs(10));
+        let phases = [0, 2, 12, 22, 24, 34].map(|second| {
+            let passed = Duration::from_secs(second);
+            course.phase_after(passed)
+        });
+        assert_eq!(phases, Phase::OF_A_RESTART);
     }
 }

@@ -238,9 +238,10 @@ impl Profile {
     /// The `User-Agent` towards Bitbucket.
     pub(crate) const fn user_agent(self) -> &'static str {
         match self.version {
-            Version::V8_9 | Version::V9_9 | Version::V10_7 | Version::V25_1 | Version::V25_12 => {
-                "okhttp/4.12.0"
-            }
+            Version::V8_9 => "okhttp/4.9.0",
+            Version::V9_9 => "okhttp/4.10.0",
+            Version::V10_7 | Version::V25_1 => "okhttp/4.12.0",
+            Version::V25_12 => "okhttp/5.2.1",
             Version::V26_9 => "SonarQube/26.9.0.129388",
         }
     }

@@ -22,8 +22,8 @@ pub(crate) enum Api {
 pub(crate) enum Refusal {
     /// No or no valid credentials: a status and nothing else.
     Unauthorized,
-    /// A valid token while the server starts.
-    NotYetAuthenticated,
+    /// A permission is missing that nobody has who is not logged in.
+    NotAuthenticated,
     /// A permission is missing.
     Forbidden,
     /// There is no such call, by its path.
@@ -79,7 +79,7 @@ impl Refusal {
                 let page = NO_SUCH_PAGE.to_owned();
                 return Reply::text(StatusCode::NOT_FOUND, "text/html;charset=utf-8", page);
             }
-            Self::NotYetAuthenticated => (
+            Self::NotAuthenticated => (
                 StatusCode::UNAUTHORIZED,
                 "User is not authenticated".to_owned(),
             ),

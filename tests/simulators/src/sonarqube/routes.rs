@@ -6,6 +6,7 @@ mod bindings;
 mod branches;
 mod compute_engine;
 mod dop_translation;
+mod flaws;
 mod import;
 mod new_code;
 mod permissions;
@@ -108,6 +109,20 @@ const ROUTES: &[&[Route]] = &[
     dop_translation::ROUTES,
 ];
 
+/// The calls that a server has, by method and path; a path may end in `{}` for one segment.
+#[must_use]
+pub fn operations(profile: Profile) -> Vec<(&'static str, &'static str)> {
+    offered(profile)
+        .map(|route| (route.method, route.path))
+        .collect()
+}
+
+fn offered(profile: Profile) -> impl Iterator<Item = &'static Route> {
+    let all = ROUTES.iter().copied().flatten();
+    let there = move |path: &str| profile.has_v2() || !path.starts_with("/api/v2/");
+    all.filter(move |route| (route.offered)(profile) && there(route.path))
+}
+
 /// Where a request leads.
 #[derive(Debug)]
 pub(crate) enum Destination<'a> {
@@ -118,10 +133,7 @@ pub(crate) enum Destination<'a> {
 }
 
 pub(crate) fn find<'a>(profile: Profile, method: &str, path: &'a str) -> Destination<'a> {
-    let offered = ROUTES.iter().copied().flatten();
-    let there = |path: &str| profile.has_v2() || !path.starts_with("/api/v2/");
-    let offered = offered.filter(|route| (route.offered)(profile) && there(route.path));
-    let mut here = offered.filter_map(|route| route.tail(path).map(|tail| (route, tail)));
+    let mut here = offered(profile).filter_map(|route| route.tail(path).map(|tail| (route, tail)));
     let Some(first) = here.next() else {
         return Destination::Nowhere;
     };

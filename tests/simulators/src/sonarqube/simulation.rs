@@ -1,23 +1,19 @@
 //! One server without its network: requests in, answers and questions to Bitbucket out.
 
 use axum::http::{Method, StatusCode, header};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 use super::{
+    bitbucket::Asker,
     phase::Phase,
+    plugin::Plugin,
     profile::Profile,
     refusal::{Api, Refusal},
     routes::{self, Destination, Door, Route},
     visit::{Answer, Parameters, Then, Visit},
     world::{Identity, World},
 };
-use crate::{
-    calls::{Call, Caller, Calls, Credential, Outcome},
-    fault::Faults,
-    reply::Reply,
-    wire::Request,
-};
+use crate::{reply::Reply, serving::Traffic, wire::Request};
 
 /// What of the web application is enough to recognise it.
 const WEB_APPLICATION: &str = "<!doctype html>\n<html lang=\"en\">\n  <head>\n    <title>SonarQube</title>\n  </head>\n  <body></body>\n</html>\n";
@@ -29,63 +25,40 @@ pub(crate) struct Simulation {
     /// Empty, or a path that starts with a slash.
     pub(crate) context: String,
     pub(crate) world: World,
-    pub(crate) faults: Faults,
-    pub(crate) calls: Calls,
+    pub(crate) traffic: Traffic,
+    /// The ways to Bitbucket.
+    pub(crate) asker: Asker,
+    pub(crate) plugin: Plugin,
 }
 
 /// A request that was let in: what stays while Bitbucket is asked.
 pub(crate) struct Guest {
     pub(crate) api: Api,
     pub(crate) identity: Identity,
-    route: &'static Route,
+    pub(crate) route: &'static Route,
     parameters: Parameters,
     body: Option<Value>,
     tail: String,
 }
 
-impl Guest {
-    pub(crate) fn is_at_open_door(&self) -> bool {
-        self.route.door == Door::Open
-    }
-}
-
 impl Simulation {
-    pub(crate) fn new(profile: Profile, context: String, seed: u64) -> Self {
+    pub(crate) fn new(world: World, context: String, (asker, plugin): (Asker, Plugin)) -> Self {
         Self {
-            profile,
+            profile: world.profile(),
             context,
-            world: World::new(profile, seed),
-            faults: Faults::default(),
-            calls: Calls::default(),
-        }
-    }
-
-    /// What the log is to say of a request; its number comes later.
-    pub(crate) fn describe(&self, request: &Request) -> Call {
-        let operation =
-            match routes::find(self.profile, request.method.as_str(), self.path(request)) {
-                Destination::Route(route, _) => route.path,
-                Destination::OtherMethod(_) | Destination::Nowhere => "unknown",
-            };
-        let mut target = format!("{}{}", request.path, request.query);
-        let tokens = self.world.users.iter().flat_map(|user| &user.tokens);
-        for token in tokens {
-            target = target.replace(&token.secret, &format!("<token {}>", token.name));
-        }
-        Call {
-            number: 0,
-            method: request.method.to_string(),
-            target,
-            operation,
-            caller: Caller::of(request.header(header::USER_AGENT).unwrap_or_default()),
-            credential: self.credential(request.header(header::AUTHORIZATION)),
-            outcome: Outcome::Pending,
+            world,
+            traffic: Traffic::default(),
+            asker,
+            plugin,
         }
     }
 
     /// Lets a request in, or says why not.
     pub(crate) fn admit(&self, request: &Request) -> Result<Guest, Reply> {
-        let path = self.path(request);
+        let Some(path) = request.path_below(&self.context) else {
+            // The servlet container answers what lies outside of the application.
+            return Err(Refusal::NoSuchPage.reply(Api::V1));
+        };
         if !path.starts_with("/api/") && request.method == Method::GET {
             // The web application, which takes every path for one of its own.
             return Err(Reply::text(
@@ -130,23 +103,29 @@ impl Simulation {
             Api::V2 if self.profile.shows_v2_errors_of_its_container() => Refusal::NoSuchPage,
             Api::V1 | Api::V2 => Refusal::UnknownUrl(path.to_owned()),
         };
-        if !path.starts_with("/api/system/") {
-            match self.world.phase() {
-                Phase::Up | Phase::Restarting | Phase::Down => {}
-                Phase::Starting | Phase::MigrationNeeded | Phase::MigrationRunning => {
-                    return Err(unknown());
-                }
-                Phase::StartingUnauthenticated => return Err(Refusal::NotYetAuthenticated),
-            }
+        let phase = self.world.phase();
+        let is_there = match phase {
+            Phase::Up | Phase::Restarting | Phase::Away | Phase::StartingUnauthenticated => true,
+            Phase::StartingSecondApi => api == Api::V2,
+            Phase::Starting
+            | Phase::MigrationNeeded
+            | Phase::MigrationRunning
+            | Phase::MigrationFailed => false,
+        };
+        if !is_there && path != "/api/system/status" {
+            return Err(unknown());
         }
-        let identity = self.identify(request.header(header::AUTHORIZATION));
         let open = matches!(destination, Destination::Route(route, _) if route.door == Door::Open);
-        let identity = match identity {
-            // Who shows a bad token is nobody there.
-            None if open => Identity::Anonymous,
-            None => return Err(Refusal::Unauthorized),
-            Some(Identity::Anonymous) if !open => return Err(Refusal::Unauthorized),
-            Some(identity) => identity,
+        let identity = if phase.knows_nobody() {
+            Identity::Anonymous
+        } else {
+            match self.identify(request.header(header::AUTHORIZATION)) {
+                // Who shows a bad token is nobody there.
+                None if open => Identity::Anonymous,
+                None => return Err(Refusal::Unauthorized),
+                Some(Identity::Anonymous) if !open => return Err(Refusal::Unauthorized),
+                Some(identity) => identity,
+            }
         };
         let (route, tail) = match destination {
             Destination::Route(route, tail) => (route, tail.to_owned()),
@@ -195,71 +174,6 @@ impl Simulation {
             Some(_) => Refusal::OtherMethod(format!("HTTP method {method} is not allowed")),
         }
     }
-
-    fn path<'a>(&self, request: &'a Request) -> &'a str {
-        request
-            .path
-            .strip_prefix(&self.context)
-            .unwrap_or(&request.path)
-    }
-
-    /// `None` for a credential that is none.
-    fn identify(&self, authorization: Option<&str>) -> Option<Identity> {
-        let Some(authorization) = authorization else {
-            return Some(Identity::Anonymous);
-        };
-        let of_token = |secret: &str| {
-            let (user, token) = self.world.holder(secret)?;
-            Some(Identity::User {
-                login: user.login.clone(),
-                expires: token.expires.clone(),
-            })
-        };
-        if let Some(secret) = authorization.strip_prefix("Bearer ") {
-            if !self.profile.knows_bearers() {
-                return Some(Identity::Anonymous);
-            }
-            return of_token(secret);
-        }
-        let (name, password) = basic(authorization)?;
-        if password.is_empty() {
-            return of_token(&name);
-        }
-        let user = self.world.active_user(&name)?;
-        (user.password == password).then_some(Identity::User {
-            login: name,
-            expires: None,
-        })
-    }
-
-    fn credential(&self, authorization: Option<&str>) -> Credential {
-        let Some(authorization) = authorization else {
-            return Credential::Anonymous;
-        };
-        let of_token = |secret: &str| {
-            let holder = self.world.holder(secret);
-            holder.map_or(Credential::Unknown, |(user, token)| {
-                Credential::Token(format!("{}/{}", user.login, token.name))
-            })
-        };
-        if let Some(secret) = authorization.strip_prefix("Bearer ") {
-            return of_token(secret);
-        }
-        match basic(authorization) {
-            Some((name, password)) if password.is_empty() => of_token(&name),
-            Some((name, _)) if self.world.active_user(&name).is_some() => {
-                Credential::Password(name)
-            }
-            Some(_) | None => Credential::Unknown,
-        }
-    }
-}
-
-fn basic(authorization: &str) -> Option<(String, String)> {
-    let encoded = authorization.strip_prefix("Basic ")?;
-    let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
-    let (name, password) = decoded.split_once(':')?;
-    Some((name.to_owned(), password.to_owned()))
 }
 
 fn json_body(profile: Profile, kind: &str, body: &[u8]) -> Result<Value, Refusal> {

@@ -4,7 +4,7 @@
     reason = "routes end with an Answer, and these are the good ones"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::StatusCode;
 use serde_json::Value;
@@ -15,7 +15,7 @@ use super::{
     plugin::Failure,
     profile::Profile,
     refusal::Refusal,
-    world::{GlobalPermission, Identity, Project, ProjectPermission, World},
+    world::{GlobalPermission, Identity, Project, ProjectPermission, TokenKind, World},
 };
 use crate::reply::Reply;
 
@@ -125,12 +125,38 @@ impl Visit<'_> {
         })
     }
 
+    /// The same, where there is a most.
+    pub(crate) fn limited(&self, name: &str, default: i64, most: i64) -> Result<i64, Refusal> {
+        let Some(text) = self.optional(name) else {
+            return Ok(default);
+        };
+        let value = text.parse().map_err(|_| {
+            Refusal::bad(format!(
+                "'{name}' value '{text}' cannot be parsed as an integer"
+            ))
+        })?;
+        if value > most {
+            return Err(Refusal::bad(format!(
+                "'{name}' value ({value}) must be less than {most}"
+            )));
+        }
+        Ok(value)
+    }
+
     /// The login of the caller; empty for nobody, whom no route but the open ones lets in.
     pub(crate) fn login(&self) -> &str {
         match self.identity {
             Identity::Anonymous => "",
             Identity::User { login, .. } => login,
         }
+    }
+
+    /// Nobody gets here but while the server starts.
+    pub(crate) fn demand_login(&self) -> Result<(), Refusal> {
+        if *self.identity == Identity::Anonymous {
+            return Err(Refusal::Forbidden);
+        }
+        Ok(())
     }
 
     pub(crate) fn demand(&self, permission: GlobalPermission) -> Result<(), Refusal> {
@@ -142,13 +168,40 @@ impl Visit<'_> {
     }
 
     pub(crate) fn has(&self, permission: GlobalPermission) -> bool {
-        self.world
-            .permissions_of(self.login())
-            .contains(&permission)
+        self.permissions().contains(&permission)
+    }
+
+    /// What the caller may do on the server.
+    pub(crate) fn permissions(&self) -> BTreeSet<GlobalPermission> {
+        let mut held = self.world.permissions_of(self.login());
+        held.retain(|permission| self.identity.kind().carries(*permission));
+        held
     }
 
     pub(crate) fn may(&self, project: &Project, permission: ProjectPermission) -> bool {
-        self.world.may(self.login(), project, permission)
+        self.identity.kind() == TokenKind::User && self.world.may(self.login(), project, permission)
+    }
+
+    /// Who administers the system may do some things with any project, as if he administered it.
+    pub(crate) fn demand_rule_over(&self, project: &Project) -> Result<(), Refusal> {
+        if self.has(GlobalPermission::Admin) || self.may(project, ProjectPermission::Administer) {
+            Ok(())
+        } else {
+            Err(Refusal::Forbidden)
+        }
+    }
+
+    /// Branches and pull requests are shown to whoever browses or analyses.
+    pub(crate) fn demand_look_at(&self, project: &Project) -> Result<(), Refusal> {
+        let looks = [ProjectPermission::Browse, ProjectPermission::Scan];
+        let looks = looks
+            .into_iter()
+            .any(|permission| self.may(project, permission));
+        if looks || self.has(GlobalPermission::Scan) {
+            Ok(())
+        } else {
+            Err(Refusal::Forbidden)
+        }
     }
 
     /// What it takes to see what a project is bound to, and what is new code in it.

@@ -1,6 +1,7 @@
 //! All that a SonarQube server holds.
 
 mod analyses;
+mod days;
 mod people;
 mod projects;
 mod settings;
@@ -13,8 +14,9 @@ use super::{
 };
 pub use analyses::AnalysedPullRequest;
 pub(crate) use analyses::Analysis;
+pub(crate) use days::{day_after, is_date};
 pub(crate) use people::Identity;
-pub use people::{GlobalPermission, Token, User};
+pub use people::{GlobalPermission, Token, TokenKind, User};
 pub use projects::{Binding, Branch, NewCode, Project, ProjectPermission, Visibility};
 pub use settings::{Platform, Setting};
 
@@ -30,18 +32,22 @@ pub struct World {
     pub users: Vec<User>,
     /// Global permissions of the group sonar-users, which everybody is in.
     pub everybody: Vec<GlobalPermission>,
+    /// Whether new projects are private, and the default permission template lets nobody browse them.
+    pub hides_new_projects: bool,
     /// DevOps platform settings, in the order in which they were made.
     pub settings: Vec<Setting>,
     /// All projects.
     pub projects: Vec<Project>,
     /// The server's own settings by key.
     pub properties: BTreeMap<String, String>,
+    /// The day on the server's calendar, as `2027-01-15`: by it tokens expire.
+    pub today: String,
     /// Oldest first.
     analyses: Vec<Analysis>,
     /// How long a restart stays in each of its phases.
     pub restart_step: Duration,
     course: Course,
-    profile: Profile,
+    pub(super) profile: Profile,
     last_id: u64,
 }
 
@@ -55,9 +61,11 @@ impl World {
             ),
             users: Vec::new(),
             everybody: vec![GlobalPermission::Provisioning, GlobalPermission::Scan],
+            hides_new_projects: false,
             settings: Vec::new(),
             projects: Vec::new(),
             properties: BTreeMap::new(),
+            today: "2027-01-15".to_owned(),
             analyses: Vec::new(),
             restart_step: Duration::from_secs(3),
             course: Course::settled(Phase::Up),
@@ -81,6 +89,10 @@ impl World {
         }
         self.token("admin", "parts", admin_token);
         self.token("bindery", "parts", bindery_token);
+    }
+
+    pub(crate) fn profile(&self) -> Profile {
+        self.profile
     }
 
     /// What the server is doing.

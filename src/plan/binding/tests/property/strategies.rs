@@ -159,7 +159,8 @@ pub(super) fn faults() -> impl Strategy<Value = std::collections::BTreeMap<usize
     let fault = prop_oneof![
         Just(Fault::CrashAfter),
         Just(Fault::CrashBefore),
-        Just(Fault::AnswerLost)
+        Just(Fault::AnswerLost),
+        Just(Fault::Refused)
     ];
     prop::collection::btree_map(0..16_usize, fault, 0..6)
 }

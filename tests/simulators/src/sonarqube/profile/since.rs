@@ -108,6 +108,46 @@ impl Profile {
         self.is_at_least((10, 0))
     }
 
+    /// `projects/search` knows `projectKeys` since 26.3.
+    pub(crate) const fn knows_project_keys(self) -> bool {
+        self.is_at_least((26, 3))
+    }
+
+    /// How too many values of a parameter are told.
+    pub(crate) const fn can_contain(self) -> &'static str {
+        if self.is_at_least((25, 1)) {
+            "can contain"
+        } else {
+            "can contains"
+        }
+    }
+
+    /// Nobody takes Administer from himself: since 9.9, or at some time after 8.9.
+    pub(crate) const fn keeps_own_administer(self) -> bool {
+        self.is_at_least((9, 9))
+    }
+
+    /// Background tasks are of more kinds, and listed by pages, since 9.9, or at some time after 8.9.
+    pub(crate) const fn pages_tasks(self) -> bool {
+        self.is_at_least((9, 9))
+    }
+
+    /// History is purged in a background task of its own since 26.1, or at some time after 25.1.
+    pub(crate) const fn purges_history(self) -> bool {
+        self.is_at_least((26, 1))
+    }
+
+    /// `project-bindings` may be asked for by `repositoryUrl` since 25.9.
+    pub(crate) const fn knows_repository_urls(self) -> bool {
+        self.is_at_least((25, 9))
+    }
+
+    /// The import of a Bitbucket repository imports from whatever platform the setting is of since 10.7, or at some time
+    /// after 9.9.
+    pub(crate) const fn imports_by_platform(self) -> bool {
+        self.is_at_least((10, 7))
+    }
+
     /// Unknown projects are `entities` since 10.0.
     pub(crate) const fn speaks_of_entities(self) -> bool {
         self.is_at_least((10, 0))
@@ -115,6 +155,11 @@ impl Profile {
 
     /// Settings that are secret are named since 9.9.
     pub(crate) const fn names_secured_settings(self) -> bool {
+        self.is_at_least((9, 9))
+    }
+
+    /// What kind of answer is wanted of Bitbucket is said since 9.9, or at some time after 8.9.
+    pub(crate) const fn asks_for_json(self) -> bool {
         self.is_at_least((9, 9))
     }
 

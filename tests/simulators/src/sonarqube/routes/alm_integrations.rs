@@ -120,12 +120,7 @@ fn page(visit: &Visit<'_>) -> Result<Option<String>, Refusal> {
     if !visit.profile.pages_listings() {
         return Ok(None);
     }
-    let size = visit.number("pageSize", 25)?;
-    if size > 100 {
-        return Err(Refusal::bad(format!(
-            "'pageSize' value ({size}) must be less than 100"
-        )));
-    }
+    let size = visit.limited("pageSize", 25, 100)?;
     let start = visit.optional("start").unwrap_or_default();
     Ok(Some(format!("start={start}&limit={size}")))
 }
@@ -215,8 +210,21 @@ fn listing(profile: Profile, answer: &Value, mut listed: Value) -> Value {
     listed
 }
 
+/// All that GitLab's own import comes to.
+fn demand_bitbucket(visit: &Visit<'_>, setting: &Setting, slug: &str) -> Result<(), Refusal> {
+    if setting.platform == Platform::GitLab && visit.profile.imports_by_platform() {
+        return Err(Refusal::bad(format!(
+            "GitLab project identifier must be a number, was '{slug}'"
+        )));
+    }
+    Ok(())
+}
+
 fn import_project(visit: &mut Visit<'_>) -> Answer {
     visit.demand(GlobalPermission::Provisioning)?;
+    if !visit.profile.guesses_setting() {
+        visit.bounded("almSetting", 200)?;
+    }
     let place = Place {
         project: visit.bounded("projectKey", 200)?,
         slug: visit.bounded("repositorySlug", 200)?,
@@ -230,6 +238,7 @@ fn import_project(visit: &mut Visit<'_>) -> Answer {
         NewCodeWish::default()
     };
     let setting = configuration(visit, Some(Platform::Bitbucket))?.clone();
+    demand_bitbucket(visit, &setting, &place.slug)?;
     let id = setting.id.clone();
     import(visit, &setting, &place, move |visit, found| {
         let key = found.made_up_key(visit);

@@ -180,11 +180,7 @@ fn validate(visit: &mut Visit<'_>) -> Answer {
 
 fn get_binding(visit: &mut Visit<'_>) -> Answer {
     let project = visit.project_for("project", visit.sees_bindings())?;
-    let bound = project.binding.as_ref().and_then(|binding| {
-        let setting = visit.world.setting_of_id(&binding.setting)?;
-        Some((binding, setting))
-    });
-    let Some((binding, setting)) = bound else {
+    let Some((binding, setting)) = visit.world.bound_to(project) else {
         return Err(Refusal::not_found(format!(
             "Project '{}' is not bound to any {}",
             project.key,

@@ -67,11 +67,7 @@ fn delete(visit: &mut Visit<'_>) -> Answer {
 /// Looks for the repository, then for Code Insights. Good where nothing is bound.
 fn validate(visit: &mut Visit<'_>) -> Answer {
     let project = visit.project_for("project", ProjectPermission::Browse)?;
-    let bound = project.binding.as_ref().and_then(|binding| {
-        let setting = visit.world.setting_of_id(&binding.setting)?;
-        Some((binding, setting))
-    });
-    let Some((binding, setting)) = bound else {
+    let Some((binding, setting)) = visit.world.bound_to(project) else {
         return empty();
     };
     match setting.platform {

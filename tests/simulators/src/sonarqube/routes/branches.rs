@@ -17,7 +17,8 @@ pub(super) const ROUTES: &[Route] = &[
 ];
 
 fn list(visit: &mut Visit<'_>) -> Answer {
-    let project = visit.project_for("project", ProjectPermission::Browse)?;
+    let project = visit.project("project")?;
+    visit.demand_look_at(project)?;
     let branch = &project.main_branch;
     let mut row = json!({
         "name": branch.name, "isMain": true, "type": "BRANCH", "status": {},

@@ -12,9 +12,28 @@ use crate::sonarqube::{
 
 pub(super) const ROUTES: &[Route] = &[Route::get("/api/ce/activity", activity)];
 
+/// Kinds of background tasks.
+const KINDS: [&str; 4] = ["REPORT", "ISSUE_SYNC", "AUDIT_PURGE", "PROJECT_EXPORT"];
+const KINDS_SINCE_HISTORY: [&str; 5] = [
+    "REPORT",
+    "ISSUE_SYNC",
+    "AUDIT_PURGE",
+    "HISTORY_PURGE",
+    "PROJECT_EXPORT",
+];
+
 /// The newest first. Of a project only to those who administer it, be they administrators of the system (9.9, 26.9).
 fn activity(visit: &mut Visit<'_>) -> Answer {
-    let size = page_size(visit)?;
+    let kinds: &[&str] = if visit.profile.purges_history() {
+        &KINDS_SINCE_HISTORY
+    } else if visit.profile.pages_tasks() {
+        &KINDS
+    } else {
+        &KINDS[..2]
+    };
+    let kind = visit.one_of("type", kinds)?;
+    // Too much is told before the caller is looked at, and too little after that.
+    let size = visit.limited("ps", 100, 1000)?;
     let component = visit.optional("component");
     match &component {
         None => visit.demand(GlobalPermission::Admin)?,
@@ -28,7 +47,11 @@ fn activity(visit: &mut Visit<'_>) -> Answer {
             }
         }
     }
-    let reports = visit.optional("type").is_none_or(|kind| kind == "REPORT");
+    let size = usize::try_from(size)
+        .ok()
+        .filter(|size| *size > 0)
+        .ok_or_else(|| Refusal::bad("page size must be >= 1"))?;
+    let reports = kind.is_none_or(|kind| kind == "REPORT");
     let all = visit.world.analyses();
     let fitting: Vec<_> = all
         .filter(|(project, _)| reports && component.as_ref().is_none_or(|key| project.key == *key))
@@ -39,23 +62,11 @@ fn activity(visit: &mut Visit<'_>) -> Answer {
     let tasks: Vec<_> = first
         .map(|(project, analysis)| shown(visit.profile, project, analysis, fills_warnings))
         .collect();
-    ok(&json!({
-        "tasks": tasks, "paging": {"pageIndex": 1, "pageSize": size, "total": fitting.len()},
-    }))
-}
-
-fn page_size(visit: &Visit<'_>) -> Result<usize, Refusal> {
-    let size = visit.number("ps", 100)?;
-    if size > 1000 {
-        return Err(Refusal::bad(format!(
-            "'ps' value ({size}) must be less than 1000"
-        )));
+    let mut listed = json!({"tasks": tasks});
+    if visit.profile.pages_tasks() {
+        listed["paging"] = json!({"pageIndex": 1, "pageSize": size, "total": fitting.len()});
     }
-    let least = || Refusal::bad("page size must be >= 1");
-    usize::try_from(size)
-        .ok()
-        .filter(|size| *size > 0)
-        .ok_or_else(least)
+    ok(&listed)
 }
 
 fn shown(profile: Profile, project: &Project, analysis: &Analysis, fills_warnings: bool) -> Value {

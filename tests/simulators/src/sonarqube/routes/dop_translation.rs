@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Route,
     alm_integrations::import_token,
+    flaws::{page, validate},
     import::{Found, Import, NewCodeWish, Place, import},
 };
 use crate::sonarqube::{
@@ -51,33 +52,17 @@ fn shown(project: &Project, binding: &Binding) -> Value {
     })
 }
 
-fn page(visit: &Visit<'_>) -> Result<(usize, usize), Refusal> {
-    let (index, size) = (visit.number("pageIndex", 1)?, visit.number("pageSize", 50)?);
-    if index < 1 {
-        let validated = visit.profile.validates_bodies();
-        return Err(Refusal::bad(if validated {
-            format!(
-                "Value {index} for field pageIndex was rejected. Error: must be greater than or equal to 1.Value {index} for field pageIndex was rejected. Error: must be greater than 0."
-            )
-        } else {
-            "page index must be >= 1".to_owned()
-        }));
-    }
-    if size > 500 && visit.profile.validates_bodies() {
-        return Err(Refusal::bad(format!(
-            "Value {size} for field pageSize was rejected. Error: must be less than or equal to 500."
-        )));
-    }
-    Ok((
-        usize::try_from(index).unwrap_or(1),
-        usize::try_from(size).unwrap_or(0),
-    ))
-}
-
 fn project_bindings(visit: &mut Visit<'_>) -> Answer {
     visit.demand(GlobalPermission::Provisioning)?;
     let (index, size) = page(visit)?;
     let (repository, setting) = (visit.optional("repository"), visit.optional("dopSettingId"));
+    // Repositories of Bitbucket are found by none.
+    let by_url = visit.profile.knows_repository_urls() && visit.given("repositoryUrl").is_some();
+    if by_url && (repository.is_some() || setting.is_some()) {
+        return Err(Refusal::bad(
+            "'repositoryUrl' parameter cannot be used together with 'repository' or 'dopSettingId' parameters",
+        ));
+    }
     let mut rows: Vec<_> = visit
         .world
         .bindings()
@@ -86,7 +71,8 @@ fn project_bindings(visit: &mut Visit<'_>) -> Answer {
                 binding.repository.eq_ignore_ascii_case(text)
                     || binding.slug.eq_ignore_ascii_case(text)
             };
-            repository.as_ref().is_none_or(named)
+            !by_url
+                && repository.as_ref().is_none_or(named)
                 && setting.as_ref().is_none_or(|id| *id == binding.setting)
                 && (!visit.profile.hides_bindings()
                     || visit.may(project, ProjectPermission::Browse))
@@ -147,7 +133,8 @@ fn bind(visit: &mut Visit<'_>, verb: Verb) -> Answer {
     visit.demand(GlobalPermission::Provisioning)?;
     let setting = field("devOpsPlatformSettingId").and_then(|id| visit.world.setting_of_id(&id));
     let setting = setting.ok_or_else(|| no_setting(visit.profile))?.clone();
-    let slug = field("repositoryIdentifier").unwrap_or_default();
+    // 25.1 does not see that it is missing, and asks for it by the word for nothing.
+    let slug = field("repositoryIdentifier").unwrap_or_else(|| "null".to_owned());
     import_token(visit, &setting)?;
     let new_code = NewCodeWish::of(
         field("newCodeDefinitionType"),
@@ -176,36 +163,6 @@ fn bind(visit: &mut Visit<'_>, verb: Verb) -> Answer {
             create(visit, verb, &id, wish, found)
         }
     })
-}
-
-/// Told one by one where several are wrong, in no certain order.
-fn validate(body: Option<&Value>) -> Result<(), Refusal> {
-    let body = body.unwrap_or(&Value::Null);
-    let rejected = |name: &str, value: &str, error: &str| {
-        format!("Value {value} for field {name} was rejected. Error: {error}.")
-    };
-    let texts = [
-        "projectKey",
-        "projectName",
-        "devOpsPlatformSettingId",
-        "repositoryIdentifier",
-    ];
-    let mut wrong: Vec<_> = texts
-        .into_iter()
-        .filter_map(|name| match body[name].as_str() {
-            None => Some(rejected(name, "{}", "must not be empty")),
-            Some("") => Some(rejected(name, "", "must not be empty")),
-            Some(_) => None,
-        })
-        .collect();
-    if !body["monorepo"].is_boolean() {
-        wrong.push(rejected("monorepo", "{}", "must not be null"));
-    }
-    if wrong.is_empty() {
-        Ok(())
-    } else {
-        Err(Refusal::bad(wrong.concat()))
-    }
 }
 
 fn no_setting(profile: Profile) -> Refusal {
@@ -258,7 +215,7 @@ fn rebind(visit: &mut Visit<'_>, setting: &str, wish: Wish, found: &Found) -> An
             "Project with key '{key}' cannot be bound - configuration mismatch"
         )));
     }
-    let definition = new_code.read(visit.profile)?;
+    let definition = new_code.read(visit.profile, &project.main_branch.name)?;
     let known = project.binding.as_ref().map(|binding| binding.id.clone());
     let fresh = visit.world.new_id();
     let profile = visit.profile;

@@ -63,10 +63,23 @@ impl NewCodeWish {
         }
     }
 
-    pub(super) fn read(&self, profile: Profile) -> Result<Option<NewCode>, Refusal> {
+    /// A reference branch is not chosen here: it is the main one.
+    pub(super) fn read(&self, profile: Profile, main: &str) -> Result<Option<NewCode>, Refusal> {
         let Some((kind, value)) = &self.0 else {
             return Ok(None);
         };
+        let unexpected = || {
+            Refusal::bad(format!(
+                "Unexpected value for newCodeDefinitionType '{kind}'"
+            ))
+        };
+        match (kind.as_str(), value) {
+            ("PREVIOUS_VERSION" | "REFERENCE_BRANCH", Some(_)) => return Err(unexpected()),
+            ("REFERENCE_BRANCH", None) => {
+                return Ok(Some(NewCode::ReferenceBranch(main.to_owned())));
+            }
+            _ => {}
+        }
         let definition = new_code::read(profile, kind, value.as_deref());
         definition.map(Some).map_err(|flaw| match flaw {
             Flaw::ValueMissing(kind) => Refusal::bad(format!(
@@ -94,12 +107,12 @@ impl Import {
         found: &Found,
     ) -> Result<&'a Project, Refusal> {
         check_key(visit, &self.key)?;
-        let new_code = self.new_code.read(visit.profile)?;
-        let binding = self.binding(visit, found);
         let main = found
             .main_branch
             .as_deref()
             .unwrap_or(visit.profile.default_branch());
+        let new_code = self.new_code.read(visit.profile, main)?;
+        let binding = self.binding(visit, found);
         let project = visit
             .world
             .create_project(&self.key, &self.name, Visibility::Public, main);
@@ -141,7 +154,8 @@ pub(super) fn import(
                 let text =
                     |value: &Value| value.as_str().map(str::to_owned).ok_or(Refusal::Internal);
                 let repository = repository.ok_or(Refusal::Internal)?;
-                let rows = branches.and_then(|answer| answer["values"].as_array().cloned());
+                let branches = branches.ok_or(Refusal::Internal)?;
+                let rows = branches["values"].as_array().cloned();
                 let main = rows.iter().flatten().find(|row| row["isDefault"] == true);
                 let found = Found {
                     project: text(&repository["project"]["key"])?,

@@ -41,6 +41,13 @@ fn add(visit: &mut Visit<'_>) -> Answer {
 }
 
 fn remove(visit: &mut Visit<'_>) -> Answer {
+    let own = visit.optional("login").as_deref() == Some(visit.login());
+    let word = visit.optional("permission");
+    if own && word.as_deref() == Some("admin") && visit.profile.keeps_own_administer() {
+        return Err(Refusal::bad(
+            "As an admin, you can't remove your own admin right",
+        ));
+    }
     match change(visit)? {
         Change::Global(login, permission) => {
             visit.world.user(&login).permissions.remove(&permission);
@@ -78,9 +85,7 @@ fn change(visit: &Visit<'_>) -> Result<Change, Refusal> {
     let project = visit.world.project(&key);
     let project = project.ok_or_else(|| no_entity(visit.profile, &key))?;
     known(&login)?;
-    if !visit.has(GlobalPermission::Admin) && !visit.may(project, ProjectPermission::Administer) {
-        return Err(Refusal::Forbidden);
-    }
+    visit.demand_rule_over(project)?;
     Ok(Change::Project(login, permission, key))
 }
 
@@ -93,27 +98,28 @@ fn no_entity(profile: Profile, key: &str) -> Refusal {
 }
 
 fn remove_group(visit: &mut Visit<'_>) -> Answer {
-    visit.demand(GlobalPermission::Admin)?;
     let group = visit.required("groupName")?;
     let word = visit.required("permission")?;
-    match visit.optional("projectKey") {
-        Some(key) => {
-            let profile = visit.profile;
-            let project = visit.world.project_mut(&key);
-            let project = project.ok_or_else(|| no_entity(profile, &key))?;
-            if group == "sonar-users" && word == ProjectPermission::Browse.as_str() {
-                if project.visibility == Visibility::Public {
-                    return Err(Refusal::bad(
-                        "Permission user can't be removed from a public component",
-                    ));
-                }
-                project.everybody_browses = false;
-            }
-        }
-        None if group == "sonar-users" => {
+    let of_everybody = group == "sonar-users";
+    let Some(key) = visit.optional("projectKey") else {
+        visit.demand(GlobalPermission::Admin)?;
+        if of_everybody {
             visit.world.everybody.retain(|held| held.as_str() != word);
         }
-        None => {}
+        return no_content();
+    };
+    let profile = visit.profile;
+    let project = visit.world.project(&key);
+    visit.demand_rule_over(project.ok_or_else(|| no_entity(profile, &key))?)?;
+    let project = visit.world.project_mut(&key);
+    let project = project.ok_or_else(|| no_entity(profile, &key))?;
+    if of_everybody && word == ProjectPermission::Browse.as_str() {
+        if project.visibility == Visibility::Public {
+            return Err(Refusal::bad(
+                "Permission user can't be removed from a public component",
+            ));
+        }
+        project.everybody_browses = false;
     }
     no_content()
 }
@@ -123,9 +129,7 @@ fn users(visit: &mut Visit<'_>) -> Answer {
     let key = visit.required("projectKey")?;
     let project = visit.world.project(&key);
     let project = project.ok_or_else(|| no_entity(visit.profile, &key))?;
-    if !visit.has(GlobalPermission::Admin) && !visit.may(project, ProjectPermission::Administer) {
-        return Err(Refusal::Forbidden);
-    }
+    visit.demand_rule_over(project)?;
     let active = visit.world.users.iter().filter(|user| user.active);
     let mut rows: Vec<_> = active
         .map(|user| (held_by(project, &user.login), user))

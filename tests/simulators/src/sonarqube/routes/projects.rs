@@ -62,12 +62,7 @@ fn is_well_formed(key: &str) -> bool {
 
 /// The search page that a question's `p` and `ps` name.
 fn page(visit: &Visit<'_>) -> Result<(usize, usize), Refusal> {
-    let (page, size) = (visit.number("p", 1)?, visit.number("ps", 100)?);
-    if size > 500 {
-        return Err(Refusal::bad(format!(
-            "'ps' value ({size}) must be less than 500"
-        )));
-    }
+    let (page, size) = (visit.number("p", 1)?, visit.limited("ps", 100, 500)?);
     if page <= 0 {
         return Err(Refusal::bad(format!(
             "Page index must be strictly positive. Got {page}"
@@ -103,21 +98,45 @@ fn component(visit: &mut Visit<'_>) -> Answer {
     }))
 }
 
+/// The keys that projects are looked for by, if any are named.
+fn named_keys(visit: &Visit<'_>, name: &str) -> Result<Option<Vec<String>>, Refusal> {
+    let Some(keys) = visit.optional(name) else {
+        return Ok(None);
+    };
+    let keys: Vec<_> = keys.split(',').map(str::to_owned).collect();
+    let count = keys.len();
+    if count > 1000 {
+        let can = visit.profile.can_contain();
+        return Err(Refusal::bad(format!(
+            "'{name}' {can} only 1000 values, got {count}"
+        )));
+    }
+    Ok(Some(keys))
+}
+
 fn search(visit: &mut Visit<'_>) -> Answer {
     let (page, size) = page(visit)?;
     visit.demand(GlobalPermission::Admin)?;
     let text = visit.optional("q").map(|text| text.to_lowercase());
-    let keys = visit
-        .optional("projects")
-        .or_else(|| visit.optional("projectKeys"));
+    let exact = named_keys(visit, "projects")?;
+    let loose = if visit.profile.knows_project_keys() {
+        named_keys(visit, "projectKeys")?
+    } else {
+        None
+    };
     let visibility = visit.one_of("visibility", &VISIBILITIES)?;
     let fits = |project: &&Project| {
         let contains = |text: &String| {
             project.key.to_lowercase().contains(text) || project.name.to_lowercase().contains(text)
         };
-        let named = |keys: &String| keys.split(',').any(|key| key == project.key);
+        let named = |keys: &Vec<String>| keys.contains(&project.key);
+        let resembled = |keys: &Vec<String>| {
+            keys.iter()
+                .any(|key| key.eq_ignore_ascii_case(&project.key))
+        };
         text.as_ref().is_none_or(contains)
-            && keys.as_ref().is_none_or(named)
+            && exact.as_ref().is_none_or(named)
+            && loose.as_ref().is_none_or(resembled)
             && visibility
                 .as_ref()
                 .is_none_or(|it| it == project.visibility.as_str())
@@ -147,6 +166,7 @@ fn shown(profile: Profile, project: &Project) -> Value {
 
 fn create(visit: &mut Visit<'_>) -> Answer {
     let (key, name) = (visit.bounded("project", 400)?, visit.required("name")?);
+    let name = cut(&name);
     let visibility = visit.one_of("visibility", &VISIBILITIES)?;
     visit.demand(GlobalPermission::Provisioning)?;
     check_key(visit, &key)?;
@@ -165,11 +185,18 @@ fn create(visit: &mut Visit<'_>) -> Answer {
     }}))
 }
 
+/// Longer names than those of 500 characters end in dots.
+fn cut(name: &str) -> String {
+    if name.chars().count() <= 500 {
+        return name.to_owned();
+    }
+    let head: String = name.chars().take(497).collect();
+    format!("{head}...")
+}
+
 fn delete(visit: &mut Visit<'_>) -> Answer {
     let project = visit.project("project")?;
-    if !visit.has(GlobalPermission::Admin) && !visit.may(project, ProjectPermission::Administer) {
-        return Err(Refusal::Forbidden);
-    }
+    visit.demand_rule_over(project)?;
     let id = project.id.clone();
     visit.world.projects.retain(|project| project.id != id);
     no_content()

@@ -5,9 +5,8 @@ use serde_json::{Value, json};
 use super::Route;
 use crate::sonarqube::{
     profile::Profile,
-    refusal::Refusal,
     visit::{Answer, Visit, ok},
-    world::{AnalysedPullRequest, GlobalPermission, ProjectPermission},
+    world::AnalysedPullRequest,
 };
 
 pub(super) const ROUTES: &[Route] =
@@ -16,12 +15,7 @@ pub(super) const ROUTES: &[Route] =
 /// The latest analysis of each pull request.
 fn list(visit: &mut Visit<'_>) -> Answer {
     let project = visit.project("project")?;
-    let allowed = visit.may(project, ProjectPermission::Browse)
-        || visit.may(project, ProjectPermission::Scan)
-        || visit.has(GlobalPermission::Scan);
-    if !allowed {
-        return Err(Refusal::Forbidden);
-    }
+    visit.demand_look_at(project)?;
     let mut latest: Vec<&AnalysedPullRequest> = Vec::new();
     for (of, analysis) in visit.world.analyses() {
         let found = &analysis.pull_request;

@@ -16,6 +16,7 @@ pub(super) const ROUTES: &[Route] = &[
 ];
 
 fn values(visit: &mut Visit<'_>) -> Answer {
+    visit.demand_login()?;
     let keys = visit.optional("keys").unwrap_or_default();
     let values = keys.split(',').filter_map(|key| {
         let value = visit.world.properties.get(key)?;

@@ -6,7 +6,7 @@ use super::Route;
 use crate::sonarqube::{
     profile::Profile,
     refusal::Refusal,
-    visit::{Answer, Visit, no_content, ok, text},
+    visit::{Answer, Visit, empty, ok, text},
     world::GlobalPermission,
 };
 
@@ -42,7 +42,7 @@ fn restart(visit: &mut Visit<'_>) -> Answer {
         return Err(Refusal::Forbidden);
     }
     visit.world.restart();
-    no_content()
+    empty()
 }
 
 /// What is read of it; the real one tells much more.

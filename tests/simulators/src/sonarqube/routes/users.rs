@@ -6,7 +6,7 @@ use super::Route;
 use crate::sonarqube::{
     refusal::Refusal,
     visit::{Answer, Visit, no_content, ok, text},
-    world::{GlobalPermission, Identity, Token, User},
+    world::{GlobalPermission, Identity, Token, TokenKind, User, day_after, is_date},
 };
 
 pub(super) const ROUTES: &[Route] = &[
@@ -26,9 +26,10 @@ fn validate(visit: &mut Visit<'_>) -> Answer {
 }
 
 fn current(visit: &mut Visit<'_>) -> Answer {
+    visit.demand_login()?;
     let login = visit.login().to_owned();
-    let permissions = visit.world.permissions_of(&login);
-    let permissions: Vec<_> = permissions
+    let permissions: Vec<_> = visit
+        .permissions()
         .into_iter()
         .map(GlobalPermission::as_str)
         .collect();
@@ -88,20 +89,14 @@ fn deactivate(visit: &mut Visit<'_>) -> Answer {
 fn generate(visit: &mut Visit<'_>) -> Answer {
     let login = holder(visit)?;
     let name = visit.bounded("name", 100)?;
-    let expires = visit.optional("expirationDate");
-    let expires = expires.filter(|_| visit.profile.types_tokens());
-    if expires.as_deref().is_some_and(|day| !is_date(day)) {
-        return Err(Refusal::bad(
-            "Supplied date format for parameter expirationDate is wrong. Please supply date in the ISO 8601 date format (YYYY-MM-DD)",
-        ));
-    }
     let typed = visit.profile.types_tokens();
-    let secret = visit.world.new_secret();
-    let secret = if typed {
-        format!("squ_{secret}")
+    let (kind, expires) = if typed {
+        (kind(visit, &login)?, expiration(visit)?)
     } else {
-        secret
+        (TokenKind::User, None)
     };
+    let prefix = if typed { kind.prefix() } else { "" };
+    let secret = format!("{prefix}{}", visit.world.new_secret());
     let user = visit.world.user(&login);
     if user.tokens.iter().any(|token| token.name == name) {
         return Err(Refusal::bad(format!(
@@ -111,13 +106,15 @@ fn generate(visit: &mut Visit<'_>) -> Answer {
     user.tokens.push(Token {
         name: name.clone(),
         secret: secret.clone(),
+        kind,
         expires: expires.clone(),
+        used: false,
     });
     let mut body = json!({
         "login": login, "name": name, "token": secret, "createdAt": "2027-01-15T08:00:00+0000",
     });
     if typed {
-        body["type"] = json!("USER_TOKEN");
+        body["type"] = json!(kind.as_str());
     }
     if let Some(day) = expires {
         body["expirationDate"] = json!(format!("{day}T00:00:00+0000"));
@@ -125,13 +122,48 @@ fn generate(visit: &mut Visit<'_>) -> Answer {
     ok(&body)
 }
 
-/// `2099-12-31`, as far as its letters go.
-fn is_date(text: &str) -> bool {
-    let parts = text.split('-').map(|part| {
-        let digits = part.chars().all(|letter| letter.is_ascii_digit());
-        digits.then_some(part.len())
-    });
-    parts.eq([Some(4), Some(2), Some(2)])
+fn kind(visit: &Visit<'_>, login: &str) -> Result<TokenKind, Refusal> {
+    let word = visit.one_of("type", &TokenKind::ALL.map(TokenKind::as_str))?;
+    let mut kinds = TokenKind::ALL.into_iter();
+    let kind = kinds.find(|kind| word.as_deref() == Some(kind.as_str()));
+    match kind.unwrap_or(TokenKind::User) {
+        TokenKind::GlobalAnalysis if login != visit.login() => Err(Refusal::bad(
+            "A Global Analysis Token cannot be generated for another user.",
+        )),
+        TokenKind::GlobalAnalysis => {
+            visit.demand(GlobalPermission::Scan)?;
+            Ok(TokenKind::GlobalAnalysis)
+        }
+        TokenKind::ProjectAnalysis => {
+            let key = visit.optional("projectKey").ok_or_else(|| {
+                Refusal::bad("A projectKey is needed when creating Project Analysis Token")
+            })?;
+            match visit.world.project(&key) {
+                Some(_) => Ok(TokenKind::ProjectAnalysis),
+                None => Err(Refusal::not_found(format!("Project key '{key}' not found"))),
+            }
+        }
+        TokenKind::User => Ok(TokenKind::User),
+    }
+}
+
+/// Tomorrow at the earliest.
+fn expiration(visit: &Visit<'_>) -> Result<Option<String>, Refusal> {
+    let Some(day) = visit.optional("expirationDate") else {
+        return Ok(None);
+    };
+    if !is_date(&day) {
+        return Err(Refusal::bad(
+            "Supplied date format for parameter expirationDate is wrong. Please supply date in the ISO 8601 date format (YYYY-MM-DD)",
+        ));
+    }
+    let tomorrow = day_after(&visit.world.today);
+    if day < tomorrow {
+        return Err(Refusal::bad(format!(
+            "The minimum value for parameter expirationDate is {tomorrow}."
+        )));
+    }
+    Ok(Some(day))
 }
 
 fn revoke(visit: &mut Visit<'_>) -> Answer {
@@ -145,20 +177,21 @@ fn revoke(visit: &mut Visit<'_>) -> Answer {
 fn search(visit: &mut Visit<'_>) -> Answer {
     let login = holder(visit)?;
     let typed = visit.profile.types_tokens();
+    let today = visit.world.today.clone();
     let user = visit.world.user(&login);
     let mut tokens: Vec<_> = user.tokens.iter().collect();
     tokens.sort_by_key(|token| &token.name);
     let tokens = tokens.into_iter().map(|token| {
-        let mut row = json!({
-            "name": token.name, "createdAt": "2027-01-15T08:00:00+0000",
-            "lastConnectionDate": "2027-01-15T09:00:00+0000",
-        });
+        let mut row = json!({"name": token.name, "createdAt": "2027-01-15T08:00:00+0000"});
+        if token.used {
+            row["lastConnectionDate"] = json!("2027-01-15T09:00:00+0000");
+        }
         if typed {
-            row["type"] = json!("USER_TOKEN");
+            row["type"] = json!(token.kind.as_str());
         }
         if let Some(day) = &token.expires {
             row["expirationDate"] = json!(format!("{day}T00:00:00+0000"));
-            row["isExpired"] = json!(false);
+            row["isExpired"] = json!(token.is_expired(&today));
         }
         row
     });
@@ -167,6 +200,7 @@ fn search(visit: &mut Visit<'_>) -> Answer {
 
 /// Whose tokens are meant: the caller's, or for administrators anybody's.
 fn holder(visit: &Visit<'_>) -> Result<String, Refusal> {
+    visit.demand_login()?;
     let login = visit.optional("login");
     let login = login.unwrap_or_else(|| visit.login().to_owned());
     if login != visit.login() {

@@ -23,15 +23,70 @@ pub struct User {
     pub tokens: Vec<Token>,
 }
 
-/// A user token.
+/// A token.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token {
     /// Unique for its user.
     pub name: String,
     /// The token.
     pub secret: String,
-    /// The last day on which it serves, as `2026-12-31`; for ever if absent.
+    /// What it is for.
+    pub kind: TokenKind,
+    /// The first day on which it no longer serves, as `2027-12-31`; it serves for ever if absent.
     pub expires: Option<String>,
+    /// Whether anybody ever showed it.
+    pub used: bool,
+}
+
+/// What a token is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenKind {
+    /// All that its user may do.
+    User,
+    /// What a scanner does: of what its user may do on the server, to analyse and to create projects.
+    GlobalAnalysis,
+    /// What a scanner of one project does: nothing that is simulated.
+    ProjectAnalysis,
+}
+
+impl TokenKind {
+    pub(crate) const ALL: [Self; 3] = [Self::User, Self::GlobalAnalysis, Self::ProjectAnalysis];
+
+    /// As the API spells it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "USER_TOKEN",
+            Self::GlobalAnalysis => "GLOBAL_ANALYSIS_TOKEN",
+            Self::ProjectAnalysis => "PROJECT_ANALYSIS_TOKEN",
+        }
+    }
+
+    /// What its tokens begin with.
+    pub(crate) const fn prefix(self) -> &'static str {
+        match self {
+            Self::User => "squ_",
+            Self::GlobalAnalysis => "sqa_",
+            Self::ProjectAnalysis => "sqp_",
+        }
+    }
+
+    pub(crate) const fn carries(self, permission: GlobalPermission) -> bool {
+        matches!(
+            (self, permission),
+            (Self::User, _)
+                | (
+                    Self::GlobalAnalysis,
+                    GlobalPermission::Scan | GlobalPermission::Provisioning
+                )
+        )
+    }
+}
+
+impl Token {
+    pub(crate) fn is_expired(&self, today: &str) -> bool {
+        self.expires.as_deref().is_some_and(|day| day <= today)
+    }
 }
 
 impl std::fmt::Debug for Token {
@@ -87,9 +142,28 @@ pub(crate) enum Identity {
     Anonymous,
     User {
         login: String,
-        /// The last day on which the token serves.
+        /// What the token is for; a password is as good as a user's token.
+        kind: TokenKind,
+        /// The first day on which the token no longer serves.
         expires: Option<String>,
     },
+}
+
+impl Identity {
+    pub(crate) fn expires(&self) -> Option<&str> {
+        match self {
+            Self::Anonymous => None,
+            Self::User { expires, .. } => expires.as_deref(),
+        }
+    }
+
+    /// What the token is for; nobody's serves for nothing anyway.
+    pub(crate) fn kind(&self) -> TokenKind {
+        match self {
+            Self::Anonymous => TokenKind::User,
+            Self::User { kind, .. } => *kind,
+        }
+    }
 }
 
 impl World {
@@ -116,8 +190,18 @@ impl World {
         self.user(login).tokens.push(Token {
             name: name.to_owned(),
             secret: secret.to_owned(),
+            kind: TokenKind::User,
             expires: None,
+            used: false,
         });
+    }
+
+    /// Notes that a token was shown.
+    pub(crate) fn note_use(&mut self, secret: &str) {
+        let tokens = self.users.iter_mut().flat_map(|user| &mut user.tokens);
+        for token in tokens.filter(|token| token.secret == secret) {
+            token.used = true;
+        }
     }
 
     pub(crate) fn active_user(&self, login: &str) -> Option<&User> {
@@ -160,7 +244,8 @@ impl World {
         permission: ProjectPermission,
     ) -> bool {
         let Some(user) = self.active_user(login) else {
-            return false;
+            return permission == ProjectPermission::Browse
+                && project.visibility == Visibility::Public;
         };
         let own = (user.login.clone(), permission);
         project.permissions.contains(&own)

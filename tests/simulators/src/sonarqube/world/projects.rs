@@ -182,12 +182,17 @@ impl World {
         } else {
             id.clone()
         };
+        let visibility = if self.hides_new_projects {
+            Visibility::Private
+        } else {
+            visibility
+        };
         self.projects.push(Project {
             id,
             key: key.to_owned(),
             name: name.to_owned(),
             visibility,
-            everybody_browses: true,
+            everybody_browses: !self.hides_new_projects,
             permissions: BTreeSet::new(),
             binding: None,
             main_branch: Branch {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::World;
+use super::{Binding, Project, World};
 
 /// A setting.
 #[derive(Clone, PartialEq, Eq)]
@@ -86,6 +86,15 @@ impl World {
 
     pub(crate) fn setting_of_id(&self, id: &str) -> Option<&Setting> {
         self.settings.iter().find(|setting| setting.id == id)
+    }
+
+    /// What a project is bound to, and through which setting.
+    pub(crate) fn bound_to<'a>(
+        &'a self,
+        project: &'a Project,
+    ) -> Option<(&'a Binding, &'a Setting)> {
+        let binding = project.binding.as_ref()?;
+        Some((binding, self.setting_of_id(&binding.setting)?))
     }
 
     /// Makes a setting.

@@ -1,0 +1,217 @@
+//! One binding, while it is brought to its desired state: looks, plans and writes until nothing is left.
+
+use kube::Api;
+use tokio::sync::OwnedMutexGuard;
+
+use crate::controller::claims::held_for;
+use crate::controller::clock;
+use crate::controller::context::Context;
+use crate::controller::error::Error;
+use crate::controller::event::Occurrence;
+use crate::controller::session::View;
+use crate::crd::{ProjectBinding, RepositoryStatus};
+use crate::identity::{ProjectId, ProjectKey, RepositoryPath, Uid};
+use crate::plan::binding::{
+    BindingState, Desired, Observed, Plan, Record, Rights, Step, admitted, may_know, plan,
+};
+use crate::plan::{Contender, Reason, Refusal};
+use crate::sonarqube;
+
+use super::apply::Attempt;
+use super::dereference::Reference;
+use super::observe::{self, Circumstances};
+use super::report::Report;
+
+/// More rounds than any plan needs: import, accept, rights, visibility and branch, and one to see that
+/// nothing is left.
+const ROUNDS: u32 = 8;
+
+/// One binding, while it is brought to its desired state.
+pub(super) struct Work<'a> {
+    pub(super) desired: Desired,
+    pub(super) reference: &'a Reference,
+    pub(super) view: &'a View,
+    pub(super) api: &'a Api<ProjectBinding>,
+    pub(super) context: &'a Context,
+    pub(super) report: &'a mut Report,
+    pub(super) rights: Rights,
+    pub(super) attempt: Attempt,
+    /// What is worth telling of an acceptance, once it is more than that: who tries again would tell it again.
+    pub(super) acceptance: Option<Occurrence>,
+    /// The repository as the last look found it.
+    looked_at: Option<RepositoryStatus>,
+}
+
+impl<'a> Work<'a> {
+    /// Brings a binding, read just before, to its desired state.
+    pub(super) async fn converge(
+        report: &'a mut Report,
+        reference: &'a Reference,
+        view: &'a View,
+        (api, context): (&'a Api<ProjectBinding>, &'a Context),
+    ) -> Result<(), Error> {
+        let desired = super::desired(&report.binding, reference, view)?;
+        report.stay_on(&view.server);
+        let mut work = Self {
+            desired,
+            reference,
+            view,
+            api,
+            context,
+            report,
+            rights: Rights::Assumed,
+            attempt: Attempt::First,
+            acceptance: None,
+            looked_at: None,
+        };
+        work.run().await?;
+        work.commit();
+        Ok(())
+    }
+
+    /// Looks, plans and writes until nothing is left, or nothing can be done.
+    async fn run(&mut self) -> Result<(), Error> {
+        let mut turn = self.turn().await;
+        for _ in 0..ROUNDS {
+            // Before anybody is asked: who is not admitted learns nothing, and costs no call.
+            admitted(&self.desired).map_err(Error::Refused)?;
+            let observed = self.look().await?;
+            let steps = match plan(&self.desired, &observed) {
+                Plan::Wait(why) => {
+                    let why = Refusal::new(Reason::ProgressingWithRetry, why);
+                    return Err(Error::Retry(why));
+                }
+                Plan::Refused {
+                    refusal,
+                    differences,
+                } => {
+                    self.report.differences = differences;
+                    return Err(Error::Refused(refusal));
+                }
+                Plan::Differs(differences) => {
+                    self.report.differences = differences;
+                    self.finish(&observed);
+                    return Ok(());
+                }
+                Plan::Settled => {
+                    self.finish(&observed);
+                    return Ok(());
+                }
+                Plan::Steps(steps) => steps,
+            };
+            let key = self.desired.key.clone();
+            self.write(steps).await?;
+            if self.desired.key != key {
+                // An adopted project has a key of its own: its turn, its claim.
+                drop(turn);
+                turn = self.turn().await;
+            }
+        }
+        Err(Error::Unstable { rounds: ROUNDS })
+    }
+
+    async fn look(&mut self) -> Result<Observed, Error> {
+        let circumstances = Circumstances {
+            held_for: &|row| self.held_for(row),
+            claimed_by: self.rival(),
+            rights: self.rights,
+            import_at_work: self.import_at_work(),
+        };
+        let look = observe::live(&self.desired, self.view, circumstances).await;
+        let look = look.map_err(|error| self.sorted(error))?;
+        self.looked_at = look.repository;
+        if self.report.accepted().is_none() {
+            // Later the status shows what the project was bound to last, until it is bound to something else.
+            let shown = self.looked_at.as_ref();
+            let shown = shown.filter(|shown| may_know(&self.desired, &shown.path));
+            self.report.see(shown.cloned());
+        }
+        Ok(look.observed)
+    }
+
+    /// The project is bound to the repository that was looked at.
+    pub(super) fn see(&mut self) {
+        self.report.see(self.looked_at.clone());
+    }
+
+    /// Nothing is left to write: what is remembered becomes what was seen.
+    fn finish(&mut self, observed: &Observed) {
+        self.see();
+        self.desired.record.intent = None;
+        let Record { accepted, .. } = &mut self.desired.record;
+        if let (Some(accepted), Some(project)) = (accepted, &observed.project) {
+            accepted.id = accepted.id.take().or_else(|| project.id.clone());
+            if let BindingState::Bound { repository, .. } = &project.binding {
+                accepted.repository = Some(repository.clone());
+            }
+        }
+    }
+
+    async fn write(&mut self, steps: Vec<Step>) -> Result<(), Error> {
+        for step in steps {
+            match self.apply(step).await {
+                Ok(()) => {}
+                Err(error) if self.rights == Rights::Assumed && is_denial(&error) => {
+                    // The next round plans with it: our own project is granted, another one is refused.
+                    self.rights = Rights::Denied;
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// What was written to SonarQube is remembered, however the pass ends: a mere acceptance is not.
+    pub(super) fn commit(&mut self) {
+        self.report.remember(&self.desired.record);
+        self.report.occurrences.extend(self.acceptance.take());
+    }
+
+    async fn turn(&self) -> OwnedMutexGuard<()> {
+        self.context
+            .claims
+            .turn(&self.view.server, self.desired.key.as_str())
+            .await
+    }
+
+    fn rival(&self) -> Option<Contender> {
+        let claims = &self.context.claims;
+        claims.on_project(
+            &self.view.server,
+            &self.desired.key,
+            &self.report.binding,
+            self.context,
+        )
+    }
+
+    /// Whether SonarQube may still be working on an import whose answer did not come.
+    fn import_at_work(&self) -> bool {
+        let status = self.report.binding.status.as_ref();
+        let intent = status.and_then(|status| status.intent.as_ref());
+        intent.is_some_and(|intent| {
+            clock::since(&intent.since) < sonarqube::WHILE_SONARQUBE_CALLS_BITBUCKET
+        })
+    }
+
+    fn held_for(&self, project: (&ProjectKey, Option<&ProjectId>)) -> Option<RepositoryPath> {
+        held_for(
+            &self.view.server,
+            project,
+            &self.report.binding,
+            &self.context.bindings,
+        )
+    }
+
+    pub(super) fn own(&self) -> &Uid {
+        &self.desired.uid
+    }
+}
+
+/// SonarQube's two ways of saying that our user may not touch a project.
+fn is_denial(error: &Error) -> bool {
+    let Error::SonarQube { source, .. } = error else {
+        return false;
+    };
+    source.is_no_access() || matches!(source, sonarqube::Error::Forbidden { .. })
+}

@@ -1,0 +1,92 @@
+use super::*;
+
+fn repository(slug: &str, id: i64) -> Repository {
+    let path = RepositoryPath::parse("PAY", slug).unwrap();
+    Repository {
+        id,
+        path,
+        name: slug.to_owned(),
+        archived: false,
+    }
+}
+
+fn project(number: usize) -> Project {
+    Project {
+        key: ProjectKey::parse(&format!("PAY:p{number}")).unwrap(),
+        id: None,
+        name: String::new(),
+        visibility: sonarqube::Visibility::Private,
+        repository: RepositoryPath::parse("PAY", &format!("p{number}")).ok(),
+        monorepo: None,
+        is_due: false,
+    }
+}
+
+/// Fifty projects as a listing shows them.
+fn listed() -> Inventory {
+    let mut listed = Inventory::default();
+    for row in (0..50).map(project) {
+        listed.learn_project(&row.key.clone(), Some(row));
+    }
+    listed
+}
+
+/// Promise: what no listing has is read once in twelve sweeps, of a share of the projects in each, and kept between.
+#[test]
+fn each_project_has_its_turn_once_in_twelve_sweeps() {
+    let mut read: HashMap<String, usize> = HashMap::new();
+    let mut inventory = listed();
+    for _ in 0..SPREAD {
+        inventory = listed().after(&inventory);
+        let due = inventory.projects.values_mut().filter(|row| row.is_due);
+        let turns: Vec<_> = due
+            .map(|row| {
+                (row.is_due, row.monorepo) = (false, Some(true));
+                row.key.folded()
+            })
+            .collect();
+        assert!(turns.len() < 20, "all at once: {turns:?}");
+        for key in turns {
+            *read.entry(key).or_default() += 1;
+        }
+    }
+    assert_eq!(read.len(), 50);
+    assert!(read.values().all(|&times| times == 1), "{read:?}");
+    let kept = |row: &Project| row.monorepo == Some(true);
+    assert!(inventory.projects.values().all(kept));
+}
+
+#[test]
+fn a_flag_is_forgotten_with_the_binding_that_it_was_read_of() {
+    let mut before = listed();
+    let mut known = project(7);
+    known.monorepo = Some(true);
+    before.learn_project(&known.key.clone(), Some(known));
+    let mut elsewhere = project(7);
+    elsewhere.repository = RepositoryPath::parse("OPS", "other").ok();
+    let mut now = listed();
+    now.learn_project(&elsewhere.key, Some(elsewhere.clone()));
+    let now = now.after(&before);
+    assert_eq!(now.project(&elsewhere.key).unwrap().monorepo, None);
+}
+
+#[test]
+fn only_what_came_went_or_changed_is_worth_a_look() {
+    let mut then = Inventory::default();
+    for row in [
+        repository("same", 1),
+        repository("gone", 2),
+        repository("again", 3),
+    ] {
+        let path = row.path.clone();
+        then.learn_repository(&path, Some(row));
+    }
+    let mut now = then.clone();
+    now.learn_repository(&repository("gone", 2).path, None);
+    now.learn_repository(&repository("again", 4).path, Some(repository("again", 4)));
+    now.learn_repository(&repository("new", 5).path, Some(repository("new", 5)));
+    let changes = now.changes_since(&then);
+    let expected = ["pay/again", "pay/gone", "pay/new"].map(str::to_owned);
+    assert_eq!(changes.repositories, HashSet::from(expected));
+    assert!(changes.projects.is_empty());
+}

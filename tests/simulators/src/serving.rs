@@ -1,0 +1,135 @@
+//! What both simulated servers do with a request: they note it, let it fail, or carry it out.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request as HttpRequest, State},
+    http::{Response, StatusCode},
+};
+
+use crate::{
+    calls::{Call, Calls, Outcome},
+    control,
+    fault::{Effect, Faults, Strike},
+    reply::Reply,
+    wire::{self, Mode, Request},
+};
+
+/// One server without its network.
+pub(crate) trait Machine: Send + Sized + 'static {
+    /// Empty, or a path that starts with a slash.
+    fn context(&self) -> &str;
+
+    fn traffic(&mut self) -> &mut Traffic;
+
+    /// What the log is to say of a request; its number comes later.
+    fn describe(&self, request: &Request) -> Call;
+
+    /// Does what a request asks for; nothing comes back where the connection is lost.
+    fn carry_out(
+        shared: Arc<Shared<Self>>,
+        request: Request,
+    ) -> impl Future<Output = Option<Reply>> + Send;
+
+    /// What only this server does on its control path: `path` is what follows `/-/`.
+    fn control(&mut self, request: &Request, path: &str) -> Option<Reply>;
+}
+
+/// What goes wrong, and what came.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) faults: Faults,
+    pub(crate) calls: Calls,
+}
+
+/// What all connections to a server share.
+#[derive(Debug)]
+pub(crate) struct Shared<M> {
+    machine: Mutex<M>,
+    mode: Mode,
+}
+
+impl<M: Machine> Shared<M> {
+    pub(crate) fn new(machine: M, mode: Mode) -> Arc<Self> {
+        Arc::new(Self {
+            machine: Mutex::new(machine),
+            mode,
+        })
+    }
+
+    /// A panic inside a test's closure leaves the state as it was then.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, M> {
+        self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn router(self: Arc<Self>) -> Router {
+        Router::new().fallback(answer::<M>).with_state(self)
+    }
+
+    /// Where a request leads on the control path, if it leads there, and there is one.
+    fn control_path(&self, request: &Request) -> Option<String> {
+        if self.mode != Mode::Live {
+            return None;
+        }
+        let machine = self.lock();
+        let path = request.path_below(machine.context())?;
+        path.strip_prefix("/-/").map(str::to_owned)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the task is awaited; detached, it does what a server does when its caller leaves: it goes on"
+)]
+async fn answer<M: Machine>(
+    State(shared): State<Arc<Shared<M>>>,
+    request: HttpRequest,
+) -> Response<Body> {
+    let Ok(request) = wire::read(request).await else {
+        return wire::respond(&Reply::empty(StatusCode::PAYLOAD_TOO_LARGE));
+    };
+    if let Some(path) = shared.control_path(&request) {
+        return wire::respond(&control::answer(&mut *shared.lock(), &request, &path));
+    }
+    let (number, strike) = {
+        let mut machine = shared.lock();
+        let call = machine.describe(&request);
+        let traffic = machine.traffic();
+        let strike = traffic.faults.strike(&call, &request);
+        (traffic.calls.begin(call), strike)
+    };
+    let work = tokio::spawn(struck(Arc::clone(&shared), request, strike));
+    let (response, outcome) = work.await.unwrap_or_else(|_| {
+        let reply = Reply::empty(StatusCode::INTERNAL_SERVER_ERROR);
+        wire::shaped(Some(reply), &Effect::None)
+    });
+    shared.lock().traffic().calls.end(number, outcome);
+    response
+}
+
+/// Carries a request out as far as the fault that it met lets it.
+async fn struck<M: Machine>(
+    shared: Arc<Shared<M>>,
+    request: Request,
+    strike: Strike,
+) -> (Response<Body>, Outcome) {
+    pause(strike.delay).await;
+    let done = match wire::instead(&strike.effect) {
+        Some(other) => other,
+        None => wire::shaped(M::carry_out(shared, request).await, &strike.effect),
+    };
+    pause(strike.answer_delay).await;
+    done
+}
+
+async fn pause(length: Duration) {
+    if !length.is_zero() {
+        tokio::time::sleep(length).await;
+    }
+}
