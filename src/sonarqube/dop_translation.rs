@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::pages::{PAGE_SIZE, Pages};
-use super::{Client, Definitions, Error, NewCode, WHILE_SONARQUBE_CALLS_BITBUCKET};
+use super::{Client, Definitions, Error, WHILE_SONARQUBE_CALLS_BITBUCKET};
 use crate::http::{Call, Operation};
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, SettingId, SettingKey};
 
@@ -55,8 +55,6 @@ pub struct NewBinding<'a> {
     pub repository: &'a RepositoryPath,
     /// Whether several projects may share the repository.
     pub monorepo: bool,
-    /// The new code definition; none leaves an existing project as it is and gives a new one the default.
-    pub new_code: Option<&'a NewCode>,
 }
 
 /// A project that was bound.
@@ -133,19 +131,14 @@ impl From<BindingBody> for ProjectBindingRow {
 impl NewBinding<'_> {
     /// All fields, always: some versions make up what is missing.
     fn body(&self) -> serde_json::Value {
-        let mut body = json!({
+        json!({
             "projectKey": self.project.as_str(),
             "projectName": self.name,
             "devOpsPlatformSettingId": self.setting.as_str(),
             "repositoryIdentifier": self.repository.slug(),
             "projectIdentifier": self.repository.project(),
             "monorepo": self.monorepo,
-        });
-        if let Some(definition) = self.new_code {
-            body["newCodeDefinitionType"] = definition.kind().into();
-            body["newCodeDefinitionValue"] = definition.value().into();
-        }
-        body
+        })
     }
 }
 

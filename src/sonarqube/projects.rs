@@ -46,8 +46,6 @@ pub struct NewProject<'a> {
     pub name: &'a str,
     /// Who may browse it; none: as the server's default says.
     pub visibility: Option<Visibility>,
-    /// Its main branch (9.8 and later); none: as the server's default says.
-    pub main_branch: Option<&'a str>,
 }
 
 #[derive(Deserialize)]
@@ -160,9 +158,6 @@ impl Client {
             .field("name", project.name);
         if let Some(visibility) = project.visibility {
             call = call.field("visibility", visibility.word());
-        }
-        if let Some(branch) = project.main_branch {
-            call = call.field("mainBranch", branch);
         }
         self.call(call).await.map(drop)
     }

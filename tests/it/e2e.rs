@@ -21,6 +21,7 @@ mod leaving;
 mod lost_answers;
 mod manifests;
 mod measured;
+mod newer_definition;
 mod observe;
 mod operator;
 mod ownership;

@@ -12,7 +12,7 @@ use crate::controller::session::View;
 use crate::crd::{ProjectBinding, RepositoryStatus};
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, Uid};
 use crate::plan::binding::{
-    BindingState, Desired, Observed, Plan, Record, Rights, Step, admitted, may_know, plan,
+    BindingState, Desired, Observed, Plan, Rights, Step, admitted, may_know, plan,
 };
 use crate::plan::{Contender, Reason, Refusal};
 use crate::sonarqube;
@@ -136,14 +136,24 @@ impl<'a> Work<'a> {
 
     /// Nothing is left to write: what is remembered becomes what was seen.
     fn finish(&mut self, observed: &Observed) {
-        self.see();
         self.desired.record.intent = None;
-        let Record { accepted, .. } = &mut self.desired.record;
-        if let (Some(accepted), Some(project)) = (accepted, &observed.project) {
+        let Some(project) = &observed.project else {
+            return;
+        };
+        let accepted = &mut self.desired.record.accepted;
+        if let Some(accepted) = accepted {
             accepted.id = accepted.id.take().or_else(|| project.id.clone());
-            if let BindingState::Bound { repository, .. } = &project.binding {
-                accepted.repository = Some(repository.clone());
-            }
+        }
+        let BindingState::Bound { repository, .. } = &project.binding else {
+            return;
+        };
+        if let Some(accepted) = accepted {
+            accepted.repository = Some(repository.clone());
+        }
+        // Where nothing is mended, the project may be bound to another one than the spec asks for.
+        let found = observed.repository.found();
+        if found.is_some_and(|found| found.path.same(repository)) {
+            self.see();
         }
     }
 

@@ -139,6 +139,18 @@ pub enum RepositoryState {
     Moved(Moved),
 }
 
+impl RepositoryState {
+    /// The repository, wherever it lies now.
+    #[must_use]
+    pub const fn found(&self) -> Option<&Repository> {
+        match self {
+            Self::Found(repository) => Some(repository),
+            Self::Missing => None,
+            Self::Moved(moved) => moved.repository.as_ref(),
+        }
+    }
+}
+
 /// Where a repository went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moved {

@@ -2,7 +2,7 @@
 
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
 
-use super::{BindingState, Desired, NewCode, Observed, Project, RepositoryState};
+use super::{BindingState, NewCode, Project};
 
 /// What the status remembers. Cleared by [`Record::on`] where it speaks of another server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,21 +104,6 @@ impl Record {
             .or_else(remembered)
             .or_else(|| self.intent.as_ref().map(|intent| intent.key.clone()))
             .unwrap_or_else(|| ProjectKey::default_for(repository))
-    }
-
-    /// Remembers the repository as it was found, once nothing is left to do.
-    pub fn see(&mut self, desired: &Desired, observed: &Observed) {
-        let there = match &observed.repository {
-            RepositoryState::Found(repository) => Some(repository),
-            RepositoryState::Moved(moved) => moved.repository.as_ref(),
-            RepositoryState::Missing => None,
-        };
-        if let Some(there) = there {
-            self.repository = Some(SeenRepository {
-                id: there.id,
-                asked: desired.repository.clone(),
-            });
-        }
     }
 
     /// The acceptance that speaks of this very project. Another uuid is another project, and one that was

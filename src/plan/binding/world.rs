@@ -261,7 +261,7 @@ impl World {
                     Plan::Refused { .. } if self.writes == writes => record = stored,
                     Plan::Settled | Plan::Differs(_) => {
                         record.intent = None;
-                        record.see(&desired, &observed);
+                        see(&mut record, &desired, &observed);
                     }
                     Plan::Wait(_) | Plan::Refused { .. } | Plan::Steps(_) => {}
                 }
@@ -331,5 +331,20 @@ fn is_call(step: &Step) -> bool {
         | Step::SetVisibility(..)
         | Step::SetNewCode(..)
         | Step::RenameMainBranch(..) => true,
+    }
+}
+
+/// What the shell's status shows of the repository, once nothing is left to do: the one that the project is bound to.
+fn see(record: &mut Record, desired: &Desired, observed: &Observed) {
+    let bound = observed.project.as_ref().map(|project| &project.binding);
+    let shown = observed.repository.found().filter(|found| {
+        record.accepted.is_none()
+            || matches!(bound, Some(BindingState::Bound { repository, .. }) if repository.same(&found.path))
+    });
+    if let Some(found) = shown {
+        record.repository = Some(SeenRepository {
+            id: found.id,
+            asked: desired.repository.clone(),
+        });
     }
 }

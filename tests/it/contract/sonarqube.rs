@@ -1,7 +1,7 @@
 //! The SonarQube client on real servers and on their twins: the same test, the same answers.
 
 use bindery::identity::{RepositoryPath, ServerUrl, SettingId, SettingKey};
-use bindery::sonarqube::{BitbucketAnswer, Client, Error, NewBinding, NewCode, Phase};
+use bindery::sonarqube::{BitbucketAnswer, Client, Error, NewBinding, Phase};
 
 use super::bench::{Bench, key, token, transport, with_setting};
 use crate::support::server::{Server, everywhere_with_v2};
@@ -116,14 +116,12 @@ async fn a_bitbucket_that_nobody_reaches_is_told_as_such(server: Server) {
     let repository = RepositoryPath::parse("PAY", "checkout").unwrap();
     let id = client.dop_settings().await.unwrap().remove(0).id;
     let project = key("contract-unreachable");
-    let new_code = NewCode::Days(30);
     let binding = NewBinding {
         project: &project,
         name: "Checkout",
         setting: &id,
         repository: &repository,
         monorepo: false,
-        new_code: Some(&new_code),
     };
     let refused = client.post_bound_project(&binding).await.unwrap_err();
     assert_eq!(

@@ -153,7 +153,6 @@ fn binding<'a>(
         setting,
         repository,
         monorepo: false,
-        new_code: None,
     }
 }
 

@@ -20,7 +20,6 @@ async fn with_project(client: &Client, name: &str) -> ProjectKey {
         key: &key,
         name: "Contract",
         visibility: Some(Visibility::Private),
-        main_branch: Some("develop"),
     };
     client.create_project(&project).await.unwrap();
     key
@@ -84,7 +83,6 @@ async fn what_is_wrong_with_a_project_is_told_in_sonarqubes_words(server: Server
         key: &similar,
         name: "x",
         visibility: None,
-        main_branch: None,
     };
     let error = client.create_project(&again).await.unwrap_err();
     assert!(error.is_similar_key(), "{error:?}");
@@ -115,10 +113,6 @@ async fn main_branch_and_new_code_are_set_and_read(server: Server) {
             .await
             .unwrap();
     }
-    assert_eq!(
-        client.main_branch(&project).await.unwrap().as_deref(),
-        Some("develop")
-    );
     client.rename_main_branch(&project, "trunk").await.unwrap();
     client.rename_main_branch(&project, "trunk").await.unwrap();
     assert_eq!(

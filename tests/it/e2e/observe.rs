@@ -1,5 +1,6 @@
 //! Where nothing may be written: `Observe` tells, `suspend` waits; and a look that somebody asked for.
 
+use bindery::crd::ProjectBinding;
 use serde_json::json;
 
 use super::stage::Stage;
@@ -8,6 +9,7 @@ use crate::support::server::{Server, simulated};
 
 simulated!(
     an_observing_binding_tells_and_writes_nothing,
+    what_is_observed_is_shown_not_what_is_declared,
     a_suspended_binding_is_left_alone_until_it_is_resumed,
     a_look_that_was_asked_for_is_made_at_once_and_acknowledged,
 );
@@ -71,6 +73,28 @@ async fn an_observing_binding_tells_and_writes_nothing(server: Server) {
         .binding_is("payments", "hand", ("Ready", "True"))
         .await;
     assert_eq!(hand.status.unwrap().difference, []);
+}
+
+/// Promise: the status of an observing binding shows the repository that its project is bound to, also once another one
+/// is declared.
+async fn what_is_observed_is_shown_not_what_is_declared(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({"access": [{
+        "name": "all", "namespaceSelector": {}, "repositories": ["PAY/*"], "sonarqubeProjects": ["PAY:*"],
+    }]}));
+    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    let policy = json!({"managementPolicy": "Observe"});
+    stage.binding("payments", "checkout", "PAY/ledger", policy);
+    let differs = |binding: &ProjectBinding| {
+        let status = binding.status.as_ref();
+        status.is_some_and(|status| !status.difference.is_empty())
+    };
+    let differing = stage.until("payments", "checkout", differs).await;
+    let shown = differing.status.unwrap().repository.unwrap();
+    assert_eq!(shown.path, "PAY/checkout");
 }
 
 /// Promise: nothing is done for a suspended binding, and everything once it is resumed.

@@ -10,10 +10,10 @@ use simulators::bitbucket::Fault;
 
 use super::crash;
 use super::manifests::merge;
+use super::newer_definition::{NewerDefinition, UNHEARD_OF};
 use super::proxy::Proxy;
-use super::stage::{Stage, install};
+use super::stage::Stage;
 use super::waiting::{condition, says};
-use crate::support::parts::Parts;
 use crate::support::server::{Server, on, simulated};
 
 simulated!(
@@ -26,73 +26,28 @@ simulated!(
 
 on!([simulated_26_9] => what_was_done_before_an_outage_is_remembered_and_told);
 
-const DEFINITION: &str = "projectbindings.bindery.dev";
+const UNREAD: [&str; 3] = ["pbind/unread", "--namespace", "payments"];
 
-/// The definition of bindings takes a `mode` that this Bindery has never heard of, as a newer one's would.
-/// Dropped, also by a panic, it is as it was, and what nobody can read is gone.
-struct NewerDefinition;
-
-impl NewerDefinition {
-    fn install(stage: &Stage) -> Self {
-        let guard = Self;
-        let place =
-            "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/mode/enum/-";
-        let patch = json!([{"op": "add", "path": place, "value": "Telepathy"}]).to_string();
-        stage.kubectl(&[
-            "patch", "crd", DEFINITION, "--type", "json", "--patch", &patch,
-        ]);
-        guard
-    }
-}
-
-impl NewerDefinition {
-    /// Applies a binding of `PAY/ledger` that this Bindery cannot read, as soon as the API server serves the changed
-    /// definition, which takes a moment.
-    async fn apply_unread(&self, stage: &Stage, metadata: &Value) {
-        let mut unread = crash::bindings(&["ledger".to_owned()])["items"][0].take();
-        merge(&mut unread["metadata"], metadata.clone());
-        unread["spec"]["mode"] = "Telepathy".into();
-        let file = stage.directory.join("unread.json");
-        std::fs::write(&file, unread.to_string()).unwrap();
-        let file = file.to_str().unwrap();
-        let apply = ["apply", "--server-side", "--filename", file];
-        let is_served = || stage.parts.kubectl(&apply).is_ok();
-        stage
-            .eventually("the newer definition is served", is_served)
-            .await;
-        let is_met = || stage.operator.metrics().contains("undecodable");
-        stage.eventually("the object was met", is_met).await;
-    }
-}
-
-impl Drop for NewerDefinition {
-    fn drop(&mut self) {
-        let parts = Parts::from_env();
-        let unread = ["pbind", "unread", "--namespace", "payments"];
-        // After a failure it may still be held, by an operator that is gone.
-        let released = [
-            "--type",
-            "merge",
-            "--patch",
-            r#"{"metadata":{"finalizers":null}}"#,
-        ];
-        let _ = parts.kubectl(&[&["patch"], &unread[..], &released].concat());
-        let unread = [&["delete"], &unread[..], &["--ignore-not-found"]].concat();
-        let ended = [parts.kubectl(&unread), install(&parts)];
-        if !std::thread::panicking() {
-            for ended in ended {
-                ended.unwrap();
-            }
-        }
-    }
+/// A binding of `PAY/ledger`, with this metadata beside its name, that this Bindery cannot read.
+async fn apply_unread(stage: &Stage, metadata: &Value) -> NewerDefinition {
+    let newer = NewerDefinition::install(stage, ("projectbindings", "mode"), UNREAD);
+    let mut unread = crash::bindings(&["ledger".to_owned()])["items"][0].take();
+    merge(&mut unread["metadata"], metadata.clone());
+    unread["metadata"]["name"] = "unread".into();
+    unread["spec"]["mode"] = UNHEARD_OF.into();
+    let file = stage.directory.join("unread.json");
+    std::fs::write(&file, unread.to_string()).unwrap();
+    let file = file.to_str().unwrap();
+    let apply = ["apply", "--server-side", "--filename", file];
+    newer.write(stage, &apply).await;
+    newer
 }
 
 /// Promise: an object that this version cannot read, as after a rollback, stops only itself.
 async fn an_object_that_cannot_be_read_stops_only_itself(server: Server) {
     let mut stage = Stage::set(server).await;
-    let newer = NewerDefinition::install(&stage);
     stage.connection(json!({}));
-    newer.apply_unread(&stage, &json!({"name": "unread"})).await;
+    let newer = apply_unread(&stage, &json!({})).await;
     // Its neighbours, those that come later, and those of an operator that finds it at its start.
     stage.binding("payments", "checkout", "PAY/checkout", json!({}));
     stage
@@ -103,15 +58,8 @@ async fn an_object_that_cannot_be_read_stops_only_itself(server: Server) {
     stage
         .binding_is("payments", "payments-api", ("Ready", "True"))
         .await;
-    let status = [
-        "get",
-        "pbind",
-        "unread",
-        "--namespace",
-        "payments",
-        "--output",
-        "jsonpath={.status.conditions}",
-    ];
+    let conditions = ["--output", "jsonpath={.status.conditions}"];
+    let status = [&["get"], &UNREAD[..], &conditions].concat();
     assert_eq!(stage.kubectl(&status), "", "nobody touched it");
     assert_eq!(stage.sonarqube.project("PAY:ledger"), None);
     // Readable again, it is taken up.
@@ -169,19 +117,16 @@ async fn what_was_done_before_an_outage_is_remembered_and_told(server: Server) {
 /// one that can.
 async fn an_object_that_cannot_be_read_is_let_go_when_somebody_says_so(server: Server) {
     let stage = Stage::set(server).await;
-    let newer = NewerDefinition::install(&stage);
     stage.connection(json!({}));
-    let held = json!({"name": "unread", "finalizers": [FINALIZER]});
-    newer.apply_unread(&stage, &held).await;
-    let object = ["pbind/unread", "--namespace", "payments"];
-    stage.kubectl(&[&["delete", "--wait=false"], &object[..]].concat());
+    let newer = apply_unread(&stage, &json!({"finalizers": [FINALIZER]})).await;
+    stage.kubectl(&[&["delete", "--wait=false"], &UNREAD[..]].concat());
     let api = stage.api::<PartialObjectMeta<ProjectBinding>>("payments");
     let leaving = api.get("unread").await.unwrap();
     assert!(leaving.metadata.deletion_timestamp.is_some());
     let forced = format!("{FORCE_ORPHAN}=true");
-    stage.kubectl(&[&["annotate"], &object[..], &[&forced]].concat());
+    stage.kubectl(&[&["annotate"], &UNREAD[..], &[&forced]].concat());
     let gone = ["delete", "--ignore-not-found", "--timeout", "60s"];
-    stage.kubectl(&[&gone[..], &object].concat());
+    stage.kubectl(&[&gone[..], &UNREAD].concat());
     assert_eq!(stage.reasons(&leaving), ["Orphaned"]);
     drop(newer);
 }

@@ -9,6 +9,8 @@ use crate::support::server::{Server, simulated};
 
 simulated!(no_token_goes_where_its_owner_or_the_operator_does_not_want_it);
 
+/// The calls to SonarQube that carry a token of Bitbucket's.
+const CARRIERS: [&str; 3] = ["/create_bitbucket", "/update_bitbucket", "/set_pat"];
 const SECRETS: [&str; 2] = ["bitbucket-token", "sonarqube-token"];
 const INTERVAL: [&str; 2] = ["--minimum-interval", "10"];
 
@@ -17,12 +19,16 @@ async fn no_token_goes_where_its_owner_or_the_operator_does_not_want_it(server: 
     let mut stage = Stage::set(server).await;
     allow(&stage, "bitbucket-token", Some("other.example.com"));
     stage.connection(json!({}));
-    kept(&stage, "HostNotAllowed", "127.0.0.1").await;
+    // SonarQube is asked with its own, which may travel.
+    let tokens = &SECRETS[..1];
+    kept(&stage, tokens, "HostNotAllowed", "127.0.0.1").await;
     allow(&stage, "bitbucket-token", Some("https://127.0.0.1"));
-    kept(&stage, "HostNotAllowed", "is not an allowed host").await;
+    kept(&stage, tokens, "HostNotAllowed", "is not an allowed host").await;
     allow(&stage, "bitbucket-token", Some("127.0.0.1"));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
-    assert!(travelled(&stage) > 0);
+    for secret in SECRETS {
+        assert!(travelled(&stage, secret) > 0, "{secret}");
+    }
     // SonarQube's own token has a word of its own.
     allow(&stage, "sonarqube-token", Some("127.0.0.1:1"));
     let message = stage.connection_reason("bitbucket", "HostNotAllowed").await;
@@ -32,24 +38,21 @@ async fn no_token_goes_where_its_owner_or_the_operator_does_not_want_it(server: 
 
     allow(&stage, "bitbucket-token", None);
     restart(&mut stage, &[&LOOPBACK[..], &["--require-secret-hosts"]]);
-    kept(
-        &stage,
-        "HostNotAllowed",
-        "has no annotation bindery.dev/allowed-hosts",
-    )
-    .await;
+    let word = "has no annotation bindery.dev/allowed-hosts";
+    kept(&stage, &SECRETS, "HostNotAllowed", word).await;
     for secret in SECRETS {
         allow(&stage, secret, Some("127.0.0.1"));
     }
     stage.connection_is("bitbucket", ("Ready", "True")).await;
 
     restart(&mut stage, &[&LOOPBACK[1..]]);
-    kept(&stage, "InsecureURL", "start with --allow-http").await;
+    kept(&stage, &SECRETS, "InsecureURL", "start with --allow-http").await;
     for secret in SECRETS {
         allow(&stage, secret, None);
     }
     restart(&mut stage, &[&LOOPBACK[..1]]);
-    kept(&stage, "HostNotAllowed", "which is in a blocked range").await;
+    let word = "which is in a blocked range";
+    kept(&stage, &SECRETS, "HostNotAllowed", word).await;
     stage.restart_operator(&INTERVAL);
     stage.connection_is("bitbucket", ("Ready", "True")).await;
 }
@@ -76,8 +79,9 @@ fn allow(stage: &Stage, secret: &str, hosts: Option<&str>) {
     }));
 }
 
-/// Waits until the connection says why a token may not travel, and sees that none did, also when it looks again.
-async fn kept(stage: &Stage, reason: &str, word: &str) {
+/// Waits until the connection says why a token may not travel, and sees that those of these Secrets did not, also when
+/// it looks again.
+async fn kept(stage: &Stage, secrets: &[&str], reason: &str, word: &str) {
     let says = |connection: &bindery::crd::BitbucketConnection| {
         super::waiting::condition(connection, "Ready").is_some_and(|ready| {
             let message = ready["message"].as_str().unwrap_or_default();
@@ -86,16 +90,27 @@ async fn kept(stage: &Stage, reason: &str, word: &str) {
     };
     stage.until("platform", "bitbucket", says).await;
     stage.look_now(&format!("{reason} {word}")).await;
-    assert_eq!(travelled(stage), 0, "{reason} {word}");
+    for secret in secrets {
+        assert_eq!(travelled(stage, secret), 0, "{secret}: {reason} {word}");
+    }
 }
 
-/// How many calls to either server carried a token, those of the test aside.
-fn travelled(stage: &Stage) -> usize {
-    let calls = [stage.bitbucket.calls(), stage.sonarqube.simulated().calls()].concat();
-    let with_token = calls
-        .iter()
-        .filter(|call| call.caller != Caller::Other && call.credential != Credential::Anonymous);
-    with_token.count()
+/// How many calls carried the token of a Secret, those of the test aside: to the server that it is for, or, in what is
+/// written to SonarQube, Bitbucket's.
+fn travelled(stage: &Stage, secret: &str) -> usize {
+    let of_sonarqube = stage.sonarqube.simulated().calls();
+    let (mut calls, mut writes) = (of_sonarqube, Vec::new());
+    if secret == "bitbucket-token" {
+        (calls, writes) = (stage.bitbucket.calls(), calls);
+    }
+    calls.retain(|call| call.credential != Credential::Anonymous);
+    writes.retain(|call| {
+        CARRIERS
+            .iter()
+            .any(|carrier| call.target.ends_with(carrier))
+    });
+    let all = calls.iter().chain(&writes);
+    all.filter(|call| call.caller != Caller::Other).count()
 }
 
 fn forget(stage: &Stage) {

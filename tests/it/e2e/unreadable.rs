@@ -4,76 +4,14 @@ use bindery::crd::{FORCE_ORPHAN, ProjectBinding};
 use kube::ResourceExt as _;
 use serde_json::json;
 
+use super::newer_definition::{NewerDefinition, UNHEARD_OF};
 use super::stage::Stage;
 use super::waiting::condition;
-use crate::support::parts::Parts;
 use crate::support::server::{Server, simulated};
 
 simulated!(a_connection_that_cannot_be_read_alarms_nobody_and_holds_nobody_for_ever);
 
-/// The definition of connections takes a `managementPolicy` that this Bindery has never heard of, and the connection has
-/// it. Dropped, also by a panic, the definition is as it was, and the connection gone.
-struct NewerConnection;
-
 const CONNECTION: [&str; 3] = ["bbconn/bitbucket", "--namespace", "platform"];
-
-impl NewerConnection {
-    async fn install(stage: &Stage) -> Self {
-        let guard = Self;
-        let place = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/managementPolicy/enum/-";
-        let patch = json!([{"op": "add", "path": place, "value": "Telepathy"}]).to_string();
-        let definition = ["crd", "bitbucketconnections.bindery.dev"];
-        stage.kubectl(
-            &[
-                &["patch"],
-                &definition[..],
-                &["--type", "json", "--patch", &patch],
-            ]
-            .concat(),
-        );
-        let change = r#"{"spec": {"managementPolicy": "Telepathy"}}"#;
-        let patch = [
-            &["patch"],
-            &CONNECTION[..],
-            &["--type", "merge", "--patch", change],
-        ]
-        .concat();
-        let is_served = || stage.parts.kubectl(&patch).is_ok();
-        stage
-            .eventually("the newer definition is served", is_served)
-            .await;
-        let is_met = || stage.operator.metrics().contains("undecodable");
-        stage.eventually("the connection was met", is_met).await;
-        guard
-    }
-}
-
-impl Drop for NewerConnection {
-    fn drop(&mut self) {
-        let parts = Parts::from_env();
-        let released = r#"{"metadata": {"finalizers": null}}"#;
-        let released = [
-            &["patch"],
-            &CONNECTION[..],
-            &["--type", "merge", "--patch", released],
-        ];
-        let _ = parts.kubectl(&released.concat());
-        let deleted = [&["delete"], &CONNECTION[..], &["--ignore-not-found"]].concat();
-        let restored = [
-            "apply",
-            "--server-side",
-            "--force-conflicts",
-            "--kustomize",
-            "deploy",
-        ];
-        let ended = [parts.kubectl(&deleted), parts.kubectl(&restored)];
-        if !std::thread::panicking() {
-            for ended in ended {
-                ended.unwrap();
-            }
-        }
-    }
-}
 
 /// Promise: what is settled stays as it is, what is not says what it waits for, nobody learns of a connection whom it may
 /// not admit, and a deletion ends when somebody says that everything may stay.
@@ -94,7 +32,12 @@ async fn a_connection_that_cannot_be_read_alarms_nobody_and_holds_nobody_for_eve
     for slug in ["ledger", "payments-api"] {
         stage.binding_is("payments", slug, ("Ready", "True")).await;
     }
-    let newer = NewerConnection::install(&stage).await;
+    let field = ("bitbucketconnections", "managementPolicy");
+    let newer = NewerDefinition::install(&stage, field, CONNECTION);
+    let change = json!({"spec": {"managementPolicy": UNHEARD_OF}}).to_string();
+    let change = ["--type", "merge", "--patch", &change];
+    let change = [&["patch"], &CONNECTION[..], &change].concat();
+    newer.write(&stage, &change).await;
 
     stage.nudge(&settled, 0).await;
     // One that has another generation now, and one that nobody knew of.
@@ -122,7 +65,7 @@ async fn a_connection_that_cannot_be_read_alarms_nobody_and_holds_nobody_for_eve
     stage.kubectl(&[&["delete", "--wait=false"], &leaving[..]].concat());
     let is_blocked = |binding: &ProjectBinding| {
         condition(binding, "Stalled").is_some_and(|stalled| {
-            assert!(!stalled.to_string().contains("Telepathy"), "{stalled}");
+            assert!(!stalled.to_string().contains(UNHEARD_OF), "{stalled}");
             stalled["reason"] == "DeletionBlocked"
         })
     };

@@ -31,7 +31,6 @@ impl Work<'_> {
             name,
             // Not for a moment is it visible to more than it is to be.
             visibility: self.desired.visibility.map(super::spelt),
-            main_branch: None,
         };
         let created = self.view.sonarqube.create_project(&project).await;
         let created = created.map_err(|source| self.refused(source));
@@ -228,7 +227,6 @@ impl Work<'_> {
             setting: &self.view.setting,
             repository,
             monorepo: self.desired.monorepo,
-            new_code: None,
         };
         let sonarqube = &self.view.sonarqube;
         let answer = if self.view.capabilities.way == Way::PutBoundProject {
