@@ -111,6 +111,8 @@ impl Claims {
     ) -> Option<Contender> {
         let all = connections.state();
         let has_moved = |connection| self.has_moved(server, name.as_str(), connection);
+        // Where the key stands for the id, the name tells as much, and who has given it up.
+        let id = id.filter(|id| **id != SettingId::of_key(name));
         let claimants = all
             .iter()
             .filter_map(|guarded| guarded.0.as_ref().ok())
@@ -266,4 +268,52 @@ impl Claimant<'_> {
 /// The uid of an object that the API server has seen.
 pub(crate) fn uid(object: &impl Resource) -> Uid {
     Uid::new(object.meta().uid.clone().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::runtime::{reflector, watcher};
+    use serde_json::json;
+
+    use super::*;
+
+    /// A connection whose configuration is called `x`, under this id, as the watch shows it.
+    fn connection(name: &str, id: &str) -> BitbucketConnection {
+        serde_json::from_value(json!({
+            "apiVersion": "bindery.dev/v1alpha1", "kind": "BitbucketConnection",
+            "metadata": {"name": name, "namespace": "platform", "uid": name},
+            "spec": {
+                "bitbucket": {"url": "https://bitbucket.example.com", "tokenSecretRef": {"name": "b"}},
+                "sonarqube": {"url": "https://sonarqube.example.com", "tokenSecretRef": {"name": "s"}},
+            },
+            "status": {"configuration": {"name": "x", "id": id, "serverId": "server"}},
+        }))
+        .unwrap()
+    }
+
+    /// Promise: a name is free for the next as soon as its owner has another one, whatever the watch still shows; what the
+    /// owner renamed stays its own.
+    #[test]
+    fn a_renamed_configuration_is_held_under_its_new_name_alone() {
+        let server = ServerId::new("server");
+        let name = |name: &str| SettingKey::parse(name).unwrap();
+        let own = connection("second", "none");
+        for (id, of_both) in [("key:x", false), ("one-uuid", true)] {
+            let (connections, mut writer) = reflector::store();
+            let first = DeserializeGuard(Ok(connection("first", id)));
+            writer.apply_watcher_event(&watcher::Event::Apply(first));
+            let claims = Claims::default();
+            let holder = |called: &str| {
+                let id = SettingId::new(id);
+                let place = (&name(called), Some(&id));
+                let rival = claims.on_configuration(&server, place, &own, &connections);
+                rival.map(|rival| rival.name)
+            };
+            let first = Some("platform/first".to_owned());
+            assert_eq!(holder("x"), first, "{id}");
+            claims.remember(&server, "y", &Uid::new("first"));
+            assert_eq!(holder("x"), first.clone().filter(|_| of_both), "{id}");
+            assert_eq!(holder("y"), first, "{id}");
+        }
+    }
 }
