@@ -22,6 +22,7 @@ mod session;
 mod status;
 mod watches;
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ use kube::core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta};
 use kube::runtime::controller::{self, Controller};
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::{Event, watcher};
-use kube::runtime::{PredicateConfig, WatchStreamExt as _, predicates};
+use kube::runtime::{WatchStreamExt as _, predicates};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -52,6 +53,9 @@ use objects::{Objects, Seen};
 
 /// How long passes that are under way have to come to their end: less than a pod has.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// How many notices are taken at once.
+const NOTICES: usize = 4096;
 
 /// Runs both controllers until told to stop, and lets the passes that are under way come to their end.
 ///
@@ -131,17 +135,29 @@ fn watch(client: &Client, metrics: &Arc<Metrics>, seen: &Seen) -> Kinds {
         let notice = notice.clone();
         let changed = move |connection: &BitbucketConnection| {
             notice
-                .send(Noticed::Connection(reference_to(connection)))
+                .send(Noticed::Connection(connection::reference_to(connection)))
                 .ok();
         };
+        let gone = {
+            let changed = changed.clone();
+            move |connection: &BitbucketConnection| changed(connection)
+        };
         let seen = seen.connections.clone();
-        objects::watch((client, metrics), seen, changed, |_| {})
+        objects::watch((client, metrics), seen, changed, gone)
     };
     let gone = move |binding: &ProjectBinding| {
         let connection = binding::validate::connection_of(binding);
-        notice.send(Noticed::BindingGone(connection)).ok();
+        notice.send(Noticed::BindingLeft(connection)).ok();
     };
-    let bindings = objects::watch((client, metrics), seen.bindings.clone(), |_| {}, gone);
+    let changed = {
+        let gone = gone.clone();
+        move |binding: &ProjectBinding| {
+            if binding::trigger::makes_room(binding) {
+                gone(binding);
+            }
+        }
+    };
+    let bindings = objects::watch((client, metrics), seen.bindings.clone(), changed, gone);
     Kinds {
         connections,
         bindings,
@@ -211,18 +227,13 @@ async fn work<K, Story, Pass>(
 }
 
 /// What a watch saw that concerns other objects than the one it saw.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Noticed {
-    /// A connection has another spec: `access`, `suspend` and `managementPolicy` decide about its bindings.
+    /// A connection is gone or has another spec: `access`, `suspend` and `managementPolicy` decide about its bindings, and
+    /// about who else may have what it managed.
     Connection((String, String)),
-    /// A binding of this connection is gone, and its claim with it.
-    BindingGone((String, String)),
-}
-
-fn reference_to(connection: &BitbucketConnection) -> (String, String) {
-    (
-        connection.namespace().unwrap_or_default(),
-        connection.name_any(),
-    )
+    /// A binding of this connection is gone, or gave up its claim or its need of the connection.
+    BindingLeft((String, String)),
 }
 
 /// Has those objects looked at that the change of another one concerns.
@@ -231,21 +242,22 @@ async fn follow_notices(
     context: Arc<Context>,
     stop: CancellationToken,
 ) {
-    while let Some(Some(notice)) = stop.run_until_cancelled(noticed.recv()).await {
-        let (Noticed::Connection((namespace, name)) | Noticed::BindingGone((namespace, name))) =
-            &notice;
-        let found = context
-            .connections
-            .get(&ObjectRef::new(name).within(namespace));
-        let Some(Ok(connection)) = found.as_ref().map(|guarded| guarded.0.as_ref()) else {
-            continue;
-        };
-        match notice {
-            Noticed::Connection(_) => binding::trigger::all(connection, &context),
-            Noticed::BindingGone(_) => {
-                binding::trigger::waiting_for_a_claim(connection, &context);
-                if connection.metadata.deletion_timestamp.is_some() {
-                    context.triggers.connection(namespace, name);
+    let mut batch = Vec::new();
+    loop {
+        let some = noticed.recv_many(&mut batch, NOTICES);
+        if !matches!(stop.run_until_cancelled(some).await, Some(1..)) {
+            return;
+        }
+        // Thousands of one connection come together, when all are listed or a namespace goes: each looks at all objects.
+        for notice in batch.drain(..).collect::<BTreeSet<_>>() {
+            match notice {
+                Noticed::Connection(reference) => {
+                    binding::trigger::all_of(&reference, &context);
+                    connection::trigger::waiting(&context);
+                }
+                Noticed::BindingLeft((namespace, name)) => {
+                    binding::trigger::waiting_for_a_claim(&context);
+                    connection::trigger::leaving((&namespace, &name), &context);
                 }
             }
         }
@@ -263,15 +275,14 @@ async fn follow_namespaces(
     let events = watcher(all, objects::config())
         .default_backoff()
         .reflect(writer);
-    let namespaces = events
-        .inspect_ok(move |event| {
-            if matches!(event, Event::InitDone) {
-                seen.cancel();
-            }
-        })
-        .applied_objects()
-        // Whatever else changes would only cut short the pauses of bindings that failed.
-        .predicate_filter(predicates::labels, PredicateConfig::default());
+    let namespaces = events.inspect_ok(move |event| {
+        if matches!(event, Event::InitDone) {
+            seen.cancel();
+        }
+    });
+    // Whatever else changes would only cut short the pauses of bindings that failed.
+    let namespaces =
+        objects::shown(namespaces).predicate_filter(predicates::labels, objects::remembering());
     let mut namespaces = std::pin::pin!(namespaces.take_until(stop.cancelled_owned()));
     while let Some(namespace) = namespaces.next().await {
         match namespace {

@@ -33,6 +33,13 @@ impl Bulkheads {
         Arc::clone(places).try_acquire_owned().ok()
     }
 
+    /// Whether a pass of a binding of this connection is calling servers.
+    pub(crate) fn are_taken(&self, connection: &Uid) -> bool {
+        let taken = self.taken.lock();
+        let places = taken.get(connection);
+        places.is_some_and(|places| places.available_permits() < self.places)
+    }
+
     /// Forgets all connections but these.
     pub(crate) fn keep_only(&self, connections: &std::collections::HashSet<Uid>) {
         self.taken.keep_only(connections);
@@ -59,6 +66,9 @@ mod tests {
         assert!(bulkheads.enter(&other).is_some());
         drop(first);
         assert!(bulkheads.enter(&slow).is_some());
+        assert!(bulkheads.are_taken(&slow));
+        drop(second);
+        assert!(!bulkheads.are_taken(&slow));
         assert!(Bulkheads::new(1).enter(&slow).is_some(), "one at least");
     }
 }

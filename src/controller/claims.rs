@@ -5,14 +5,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
-use kube::{Resource, ResourceExt as _};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::crd::{BitbucketConnection, ConfigurationStatus, ManagementPolicy, ProjectBinding};
 use crate::identity::{
-    ProjectId, ProjectKey, RepositoryPath, ServerId, SettingId, SettingKey, Uid,
+    ProjectId, ProjectKey, RepositoryPath, ServerId, ServerUrl, SettingId, SettingKey, Uid,
 };
 use crate::plan::connection::BaseUrlHolder;
 use crate::plan::{Contender, contest};
@@ -148,14 +148,22 @@ impl Claims {
         connections: &Store<DeserializeGuard<BitbucketConnection>>,
     ) -> Option<BaseUrlHolder> {
         let all = connections.state();
+        let ours = ServerUrl::parse(&own.spec.sonarqube.url).ok();
+        let is_ours = |connection: &BitbucketConnection| {
+            let theirs = &connection.spec.sonarqube.url;
+            ours.as_ref().is_some_and(|ours| ours.same(theirs))
+        };
         let declaring = || {
             let readable = all.iter().filter_map(|guarded| guarded.0.as_ref().ok());
             readable.filter_map(|connection| {
-                let url = connection.spec.sonarqube.server_base_url.as_ref()?;
+                let declared = connection.spec.sonarqube.server_base_url.as_ref()?;
                 let status = connection.status.as_ref();
-                let known = status.and_then(|status| status.sonarqube.as_ref());
-                let is_of_it = known.is_some_and(|known| known.id == server.as_str());
-                (is_of_it || connection.uid() == own.uid()).then_some((connection, url))
+                let is_of_it = match status.and_then(|status| status.sonarqube.as_ref()) {
+                    Some(known) => known.id == server.as_str() || uid(connection) == uid(own),
+                    // It was not looked at yet.
+                    None => is_ours(connection),
+                };
+                is_of_it.then_some((connection, declared))
             })
         };
         let claimants = declaring().map(|(connection, _)| Claimant {
@@ -315,5 +323,36 @@ mod tests {
             assert_eq!(holder("x"), first.clone().filter(|_| of_both), "{id}");
             assert_eq!(holder("y"), first, "{id}");
         }
+    }
+
+    /// Promise: of two connections that come together and declare different base URLs for one server, one decides.
+    #[test]
+    fn a_base_url_is_declared_by_one_also_before_anybody_looked() {
+        let declaring = |name: &str, created: &str| {
+            let mut connection = connection(name, "none");
+            connection.status = None;
+            connection.metadata.creation_timestamp =
+                serde_json::from_value(json!(created)).unwrap();
+            let url = format!("https://{name}.example.com");
+            connection.spec.sonarqube.server_base_url = Some(url);
+            connection
+        };
+        let first = declaring("first", "2026-11-26T10:00:00Z");
+        let second = declaring("second", "2026-11-26T10:00:01Z");
+        let mut elsewhere = declaring("elsewhere", "2026-11-26T09:00:00Z");
+        elsewhere.spec.sonarqube.url = "https://another.example.com".to_owned();
+        let (connections, mut writer) = reflector::store();
+        for one in [&first, &second, &elsewhere] {
+            let one = DeserializeGuard(Ok(one.clone()));
+            writer.apply_watcher_event(&watcher::Event::Apply(one));
+        }
+        let claims = Claims::default();
+        let holder = |own| {
+            let server = ServerId::new("server");
+            let holder = claims.on_base_url(&server, own, &connections);
+            holder.map(|holder| holder.name)
+        };
+        assert_eq!(holder(&second).as_deref(), Some("platform/first"));
+        assert_eq!(holder(&first), None);
     }
 }

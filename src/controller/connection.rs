@@ -11,6 +11,7 @@ mod remotes;
 mod report;
 mod settings;
 mod sync;
+pub(crate) mod trigger;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,30 +57,24 @@ pub(crate) async fn reconcile(
             finalizer::add(&api, &*connection).await?;
             return Ok(Next::Settled(interval(&connection, &context)));
         }
-        Lifecycle::Suspended => {
-            let why = Refusal::new(Reason::Suspended, "the connection is suspended");
-            if context.sessions.close(&uid(&*connection), why) {
-                binding::trigger::all(&connection, &context);
-            }
-            return suspend(&connection, &api, &context).await;
-        }
-        Lifecycle::Live => {}
+        Lifecycle::Suspended | Lifecycle::Live => {}
     }
     // The watch may lag behind our own last write, and what that recorded would be lost: go by the object itself.
-    match api.get_opt(&connection.name_any()).await {
-        Ok(Some(fresh))
-            if fresh.uid() == connection.uid()
-                && Lifecycle::of(&fresh, fresh.spec.suspend) == Lifecycle::Live =>
-        {
+    let fresh = api.get_opt(&connection.name_any()).await;
+    let fresh = fresh.map_err(|source| Error::Kubernetes {
+        doing: "read the object",
+        source,
+    })?;
+    let fresh = fresh.filter(|fresh| fresh.uid() == connection.uid());
+    let is_at = |fresh: &BitbucketConnection, at| Lifecycle::of(fresh, fresh.spec.suspend) == at;
+    match fresh {
+        Some(fresh) if is_at(&fresh, Lifecycle::Live) => {
             let (pass, result) = converge(fresh, &context).await;
             pass.report(&api, result).await
         }
+        Some(fresh) if is_at(&fresh, Lifecycle::Suspended) => suspend(&fresh, &api, &context).await,
         // The watch brings what has become of it.
-        Ok(_) => Ok(Next::Gone),
-        Err(source) => Err(Error::Kubernetes {
-            doing: "read the object",
-            source,
-        }),
+        Some(_) | None => Ok(Next::Gone),
     }
 }
 
@@ -101,9 +96,7 @@ async fn converge(
             Some(ground) => sessions.close_to_staying(&own, error.refusal(), Some(ground)),
             None => sessions.close(&own, error.refusal()),
         };
-        if is_news {
-            binding::trigger::all(&pass.connection, context);
-        }
+        tell_of(error, is_news, &pass.connection, context);
     }
     context.memories.put(&own, memory);
     (pass, result)
@@ -122,12 +115,27 @@ async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result
     if let Err(error) = &result {
         memory.health = None;
         let sessions = &context.sessions;
-        if sessions.close_if_shut(&own, error.refusal(), pass.ground.as_ref()) {
-            binding::trigger::all(connection, context);
-        }
+        let is_news = sessions.close_if_shut(&own, error.refusal(), pass.ground.as_ref());
+        tell_of(error, is_news, connection, context);
     }
     context.memories.put(&own, memory);
     result
+}
+
+/// Has bindings looked at whose session is closed: all, when it was not before; those on their way out, when what undoing
+/// needs is gone for good.
+fn tell_of(error: &Error, is_news: bool, connection: &BitbucketConnection, context: &Context) {
+    if is_news {
+        binding::trigger::all(connection, context);
+    } else if release::is_gone(error.refusal().reason, connection, context) {
+        binding::trigger::leaving(connection, context);
+    }
+}
+
+/// `(namespace, name)`, as bindings refer to it.
+pub(crate) fn reference_to(connection: &BitbucketConnection) -> (String, String) {
+    let namespace = connection.namespace().unwrap_or_default();
+    (namespace, connection.name_any())
 }
 
 /// How often drift is looked for.
@@ -135,12 +143,16 @@ pub(crate) fn interval(connection: &BitbucketConnection, context: &Context) -> D
     Duration::from(connection.spec.interval).max(context.settings.minimum_interval)
 }
 
-/// Says that a connection is suspended, unless it is settled: then it stays as it was.
+/// Says that a connection is suspended, unless it is settled: then it stays as it was. Its bindings stand still with it.
 async fn suspend(
     connection: &BitbucketConnection,
     api: &Api<BitbucketConnection>,
     context: &Context,
 ) -> Result<Next, Error> {
+    let why = Refusal::new(Reason::Suspended, "the connection is suspended");
+    if context.sessions.close(&uid(connection), why) {
+        binding::trigger::all(connection, context);
+    }
     if !status::is_settled(connection) {
         let before = connection.status.clone().unwrap_or_default();
         let generation = connection.metadata.generation;

@@ -1,10 +1,13 @@
 //! The watches of the kinds: each fills a store, says when it has seen everything once, and lets through
 //! only what a pass is for.
 
+use std::collections::HashSet;
 use std::fmt::Debug;
+use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures::{Stream, StreamExt as _, TryStreamExt as _};
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::{self, Event, watcher};
@@ -15,8 +18,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
 
+use super::claims::uid;
+
 /// How long a watch may be silent, in seconds: a dead connection is noticed no later.
 const WATCH_TIMEOUT: u32 = 60;
+
+/// How long it is remembered which change of an object was let through: a change of its status alone is to be known as
+/// such for longer than any object is quiet.
+const REMEMBERED: Duration = Duration::from_hours(30 * 24);
 
 /// How every kind is watched.
 pub(crate) fn config() -> watcher::Config {
@@ -65,28 +74,172 @@ where
 {
     let (store, writer) = reflector::store();
     let metrics = Arc::clone(metrics);
+    let gone = move |object: &DeserializeGuard<K>| {
+        if let Ok(object) = &object.0 {
+            gone(object);
+        }
+    };
+    let mut missing = Missing::of(store.clone());
     let events = watcher(Api::<DeserializeGuard<K>>::all(client.clone()), config())
         .default_backoff()
         .reflect(writer)
-        .inspect(move |event| match event {
-            Ok(Event::InitDone) => seen.cancel(),
-            Ok(Event::Delete(DeserializeGuard(Ok(object)))) => gone(object),
-            Ok(Event::Init | Event::InitApply(_) | Event::Apply(_) | Event::Delete(_)) => {}
-            Err(error) => {
-                metrics.watch_restarted(&K::kind(&()));
-                tracing::warn!(%error, kind = %K::kind(&()), "a watch failed; it is tried again");
+        .inspect(move |event| {
+            missing.follow(event, &gone);
+            match event {
+                Ok(Event::InitDone) => seen.cancel(),
+                Ok(Event::Delete(object)) => gone(object),
+                Ok(Event::Init | Event::InitApply(_) | Event::Apply(_)) => {}
+                Err(error) => {
+                    metrics.watch_restarted(&K::kind(&()));
+                    tracing::warn!(%error, kind = %K::kind(&()), "a watch failed; it is tried again");
+                }
             }
         });
     let wanted = predicates::generation
         .combine(predicates::annotations)
         .combine(predicates::finalizers);
-    let objects = events
-        .applied_objects()
-        .predicate_filter(wanted, PredicateConfig::default())
+    let objects = shown(events)
+        .predicate_filter(wanted, remembering())
         .inspect_ok(move |DeserializeGuard(object)| {
             if let Ok(object) = object {
                 changed(object);
             }
         });
     (store, objects.boxed())
+}
+
+/// For how long changes are told apart.
+pub(crate) fn remembering() -> PredicateConfig {
+    PredicateConfig::default().ttl(REMEMBERED)
+}
+
+/// Objects as they appear or change, each once its store shows it. A list that is taken anew fills the store when it is
+/// complete: a pass that was triggered before would go by what was.
+pub(crate) fn shown<K>(
+    events: impl Stream<Item = Result<Event<K>, watcher::Error>>,
+) -> impl Stream<Item = Result<K, watcher::Error>> {
+    let mut listed = Vec::new();
+    let objects = events.map(move |event| match event {
+        Ok(Event::Init) => {
+            listed.clear();
+            Vec::new()
+        }
+        Ok(Event::InitApply(object)) => {
+            listed.push(Ok(object));
+            Vec::new()
+        }
+        Ok(Event::InitDone) => mem::take(&mut listed),
+        Ok(Event::Apply(object)) => vec![Ok(object)],
+        Ok(Event::Delete(_)) => Vec::new(),
+        Err(error) => vec![Err(error)],
+    });
+    objects.flat_map(stream::iter)
+}
+
+/// What vanished while the watch was away: no event tells of it.
+struct Missing<K: Resource<DynamicType = ()> + Clone + 'static> {
+    store: Store<DeserializeGuard<K>>,
+    before: Vec<Arc<DeserializeGuard<K>>>,
+}
+
+impl<K> Missing<K>
+where
+    K: Resource<DynamicType = ()> + Clone + 'static,
+{
+    fn of(store: Store<DeserializeGuard<K>>) -> Self {
+        let before = Vec::new();
+        Self { store, before }
+    }
+
+    /// Compares the store at the end of a list with what it held at the beginning.
+    fn follow(
+        &mut self,
+        event: &Result<Event<DeserializeGuard<K>>, watcher::Error>,
+        gone: impl Fn(&DeserializeGuard<K>),
+    ) {
+        match event {
+            Ok(Event::Init) => self.before = self.store.state(),
+            Ok(Event::InitDone) => {
+                let now = self.store.state();
+                let there: HashSet<_> = now.iter().map(|object| uid(&**object)).collect();
+                let before = mem::take(&mut self.before).into_iter();
+                for object in before.filter(|object| !there.contains(&uid(&**object))) {
+                    gone(&object);
+                }
+            }
+            Ok(Event::InitApply(_) | Event::Apply(_) | Event::Delete(_)) | Err(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+    use futures::channel::mpsc::unbounded;
+    use serde_json::json;
+
+    use super::*;
+    use crate::crd::ProjectBinding;
+
+    type Guarded = DeserializeGuard<ProjectBinding>;
+
+    fn binding(name: &str, generation: i64) -> Guarded {
+        let binding = json!({
+            "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBinding",
+            "metadata": {"name": name, "namespace": "payments", "uid": name, "generation": generation},
+            "spec": {"connectionRef": {"name": "c"}, "repository": {"project": "PAY", "slug": name}},
+        });
+        DeserializeGuard(Ok(serde_json::from_value(binding).unwrap()))
+    }
+
+    /// Promise: no pass goes by a store that does not show yet what the pass is for.
+    #[test]
+    fn what_a_new_list_brings_is_let_through_once_the_store_shows_it() {
+        let (store, writer) = reflector::store::<Guarded>();
+        let (send, events) = unbounded();
+        let mut objects = std::pin::pin!(shown(events.reflect(writer)));
+        let tell = |event| send.unbounded_send(Ok(event)).unwrap();
+        let mut next = || {
+            let object = objects.next().now_or_never()??;
+            Some(object.unwrap().meta().generation)
+        };
+        tell(Event::Apply(binding("checkout", 1)));
+        assert_eq!(next(), Some(Some(1)));
+        tell(Event::Init);
+        tell(Event::InitApply(binding("checkout", 2)));
+        assert_eq!(next(), None, "the next page is being fetched");
+        // It was not to be had: the list begins anew.
+        for event in [
+            Event::Init,
+            Event::InitApply(binding("checkout", 3)),
+            Event::InitDone,
+        ] {
+            tell(event);
+        }
+        assert_eq!(next(), Some(Some(3)));
+        assert_eq!(store.state()[0].meta().generation, Some(3));
+        assert_eq!(next(), None);
+    }
+
+    /// Promise: what was deleted while nobody watched is told.
+    #[test]
+    fn what_a_new_list_does_not_bring_is_gone() {
+        let (store, mut writer) = reflector::store::<Guarded>();
+        let mut missing = Missing::of(store);
+        let told = std::cell::RefCell::new(Vec::new());
+        let events = [
+            Event::Apply(binding("checkout", 1)),
+            Event::Apply(binding("ledger", 1)),
+            Event::Init,
+            Event::InitApply(binding("ledger", 1)),
+            Event::InitDone,
+        ];
+        for event in events {
+            writer.apply_watcher_event(&event);
+            missing.follow(&Ok(event), |object| {
+                told.borrow_mut().push(object.meta().name.clone().unwrap());
+            });
+        }
+        assert_eq!(told.into_inner(), ["checkout"]);
+    }
 }

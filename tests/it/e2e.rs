@@ -3,6 +3,7 @@
 
 mod access;
 mod already_there;
+mod at_once;
 mod bulkhead;
 mod canary;
 mod chart;
@@ -47,4 +48,5 @@ mod unreadable;
 mod waiting;
 mod way_post;
 mod withdrawn;
+mod woken;
 mod wrong_connection;

@@ -24,7 +24,7 @@ use crate::plan::verdict::Outcome;
 use crate::plan::{Reason, Refusal};
 
 use super::report::Report;
-use super::{WITHOUT_CONNECTION, dereference, observe, trigger, validate, waiting};
+use super::{WITHOUT_CONNECTION, dereference, observe, validate, waiting};
 
 /// Lets a deleted binding go, as soon as it may.
 pub(super) async fn release(
@@ -76,15 +76,7 @@ pub(super) async fn release(
     finalizer::remove(api, binding).await?;
     context.claims.forget(&uid(binding));
     context.decorations.forget(&uid(binding));
-    if let Some(connection) = connection {
-        trigger::waiting_for_a_claim(&connection, context);
-        if connection.metadata.deletion_timestamp.is_some() {
-            context.triggers.connection(
-                &connection.namespace().unwrap_or_default(),
-                &connection.name_any(),
-            );
-        }
-    }
+    // Whoever waits for it is told by the watch.
     Ok(Next::Gone)
 }
 

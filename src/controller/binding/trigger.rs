@@ -5,10 +5,11 @@ use std::sync::Arc;
 use kube::ResourceExt as _;
 use kube::core::DeserializeGuard;
 
+use crate::controller::connection::reference_to;
 use crate::controller::context::Context;
 use crate::controller::finalizer;
 use crate::controller::status::waits_for;
-use crate::crd::{BitbucketConnection, ProjectBinding};
+use crate::crd::{BitbucketConnection, ManagementPolicy, ProjectBinding};
 use crate::inventory::Changes;
 use crate::plan::Reason;
 
@@ -17,12 +18,24 @@ use super::{dereference, validate};
 
 /// Every binding of a connection.
 pub(crate) fn all(connection: &BitbucketConnection, context: &Context) {
-    each(connection, context, |_| true);
+    all_of(&reference_to(connection), context);
+}
+
+/// Every binding that refers to this `(namespace, name)`, whether or not there is a connection.
+pub(crate) fn all_of(reference: &(String, String), context: &Context) {
+    each(reference, context, |_| true);
+}
+
+/// The bindings of a connection that are on their way out.
+pub(crate) fn leaving(connection: &BitbucketConnection, context: &Context) {
+    each(&reference_to(connection), context, |binding| {
+        binding.metadata.deletion_timestamp.is_some()
+    });
 }
 
 /// The bindings that a sweep found something new about: their project, or their repository.
 pub(crate) fn changed(connection: &BitbucketConnection, changes: &Changes, context: &Context) {
-    each(connection, context, |binding| {
+    each(&reference_to(connection), context, |binding| {
         let held = binding
             .status
             .as_ref()
@@ -39,11 +52,20 @@ pub(crate) fn changed(connection: &BitbucketConnection, changes: &Changes, conte
     });
 }
 
-/// The bindings that wait for a claim which may be free now.
-pub(crate) fn waiting_for_a_claim(connection: &BitbucketConnection, context: &Context) {
-    each(connection, context, |binding| {
-        waits_for(binding, Reason::AlreadyManaged)
-    });
+/// The bindings that wait for a claim which may be free now: several connections may lead to one server.
+pub(crate) fn waiting_for_a_claim(context: &Context) {
+    for guarded in context.bindings.state() {
+        let waits = |binding: &ProjectBinding| waits_for(binding, Reason::AlreadyManaged);
+        if guarded.0.as_ref().is_ok_and(waits) {
+            ask(&guarded, context);
+        }
+    }
+}
+
+/// Whether a binding, as it is now, has no claim, or no need of its connection: others may wait for that. One on its way
+/// out has something to undo first.
+pub(crate) fn makes_room(binding: &ProjectBinding) -> bool {
+    binding.spec.management_policy == ManagementPolicy::Observe || !finalizer::is_set(binding)
 }
 
 /// `namespace/name` of the bindings whose own deletion needs the connection: those that it has accepted, and still admits.
@@ -53,7 +75,7 @@ pub(crate) fn protected(connection: &BitbucketConnection, context: &Context) -> 
             && validate::may_be_accepted_by(binding, connection)
             && dereference::is_admitted(binding, context)
     };
-    let mut names: Vec<_> = those(connection, context, in_need)
+    let mut names: Vec<_> = those(&reference_to(connection), context, in_need)
         .map(|binding| {
             format!(
                 "{}/{}",
@@ -66,32 +88,26 @@ pub(crate) fn protected(connection: &BitbucketConnection, context: &Context) -> 
     names
 }
 
-fn each(
-    connection: &BitbucketConnection,
-    context: &Context,
-    wanted: impl Fn(&ProjectBinding) -> bool,
-) {
-    for binding in those(connection, context, wanted) {
-        context.triggers.binding(
-            &binding.namespace().unwrap_or_default(),
-            &binding.name_any(),
-        );
+fn each(reference: &(String, String), context: &Context, wanted: impl Fn(&ProjectBinding) -> bool) {
+    for binding in those(reference, context, wanted) {
+        ask(&binding, context);
     }
+}
+
+fn ask(binding: &DeserializeGuard<ProjectBinding>, context: &Context) {
+    let namespace = binding.namespace().unwrap_or_default();
+    context.triggers.binding(&namespace, &binding.name_any());
 }
 
 /// The bindings of a connection that are wanted, as far as they can be read.
 fn those(
-    connection: &BitbucketConnection,
+    reference: &(String, String),
     context: &Context,
     wanted: impl Fn(&ProjectBinding) -> bool,
 ) -> impl Iterator<Item = Arc<DeserializeGuard<ProjectBinding>>> {
-    let reference = (
-        connection.namespace().unwrap_or_default(),
-        connection.name_any(),
-    );
     let all = context.bindings.state().into_iter();
     all.filter(move |guarded| {
         let binding = guarded.0.as_ref();
-        binding.is_ok_and(|binding| connection_of(binding) == reference && wanted(binding))
+        binding.is_ok_and(|binding| connection_of(binding) == *reference && wanted(binding))
     })
 }

@@ -71,6 +71,9 @@ impl<'a> Work<'a> {
 
     /// Looks, plans and writes until nothing is left, or nothing can be done.
     async fn run(&mut self) -> Result<(), Error> {
+        // Another one might import it under another key. Always before the turn for a project, so that nobody waits for
+        // each other.
+        let _repository = self.turn_for(&self.desired.repository.to_string()).await;
         let mut turn = self.turn().await;
         for _ in 0..ROUNDS {
             // Before anybody is asked: who is not admitted learns nothing, and costs no call.
@@ -179,10 +182,12 @@ impl<'a> Work<'a> {
     }
 
     async fn turn(&self) -> OwnedMutexGuard<()> {
-        self.context
-            .claims
-            .turn(&self.view.server, self.desired.key.as_str())
-            .await
+        self.turn_for(self.desired.key.as_str()).await
+    }
+
+    /// Keys of projects and paths of repositories cannot be mistaken for each other: no key has a slash.
+    async fn turn_for(&self, thing: &str) -> OwnedMutexGuard<()> {
+        self.context.claims.turn(&self.view.server, thing).await
     }
 
     fn rival(&self) -> Option<Contender> {

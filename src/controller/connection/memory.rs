@@ -75,10 +75,12 @@ impl Memories {
     }
 
     pub(super) fn put(&self, connection: &Uid, mut memory: Memory) {
+        // Held from here on, so that no doubt slips in between.
+        let mut kept = self.lock();
         if self.doubted().remove(connection) {
             memory.doubt();
         }
-        self.lock().insert(connection.clone(), memory);
+        kept.insert(connection.clone(), memory);
     }
 
     /// Has the import token pushed again: SonarQube says that it has none.

@@ -1,6 +1,8 @@
 //! The end of a connection: it waits for the bindings that need it, and leaves SonarQube's configuration
 //! unless it was asked to delete what it made itself.
 
+use std::time::Duration;
+
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt as _};
 
@@ -22,6 +24,9 @@ use crate::plan::{Reason, Refusal};
 
 use super::health::failed;
 use super::{credentials, credentials_gone, desired, interval, remotes, settings};
+
+/// How long bindings that are at work are waited for until they are looked at again.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Lets a deleted connection go, as soon as it may.
 pub(super) async fn release(
@@ -46,6 +51,13 @@ pub(super) async fn release(
             interval: interval(connection, context),
         }));
     }
+    // A binding that is at work, or was a moment ago, may need it from now on.
+    let own = uid(connection);
+    let why = Refusal::new(Reason::Deleting, "the connection is being deleted");
+    let was_open = context.sessions.close(&own, why);
+    if !forced && (was_open || context.bulkheads.are_taken(&own)) {
+        return Ok(Next::Later(SOON));
+    }
     let occurrence = match undo(connection, forced, context).await {
         Ok(occurrence) => occurrence,
         Err(error) => {
@@ -66,7 +78,7 @@ pub(super) async fn release(
     event::publish(connection, occurrence.as_slice(), context).await;
     finalizer::remove(api, connection).await?;
     forget(connection, context);
-    wake_waiting(context);
+    // Whoever waits for it is told by the watch.
     Ok(Next::Gone)
 }
 
@@ -109,18 +121,6 @@ fn forget(connection: &BitbucketConnection, context: &Context) {
         &connection.namespace().unwrap_or_default(),
         &connection.name_any(),
     );
-}
-
-/// Has the connections looked at that wait for what one gave up: its claim, or the only configuration that there may be.
-pub(super) fn wake_waiting(context: &Context) {
-    for guarded in context.connections.state() {
-        let Ok(other) = &guarded.0 else { continue };
-        let waits = |reason| status::waits_for(other, reason);
-        if waits(Reason::AlreadyManaged) || waits(Reason::ConfigurationLimit) {
-            let namespace = other.namespace().unwrap_or_default();
-            context.triggers.connection(&namespace, &other.name_any());
-        }
-    }
 }
 
 async fn delete(connection: &BitbucketConnection, context: &Context) -> Result<Occurrence, Error> {

@@ -20,13 +20,13 @@ simulated!(
 const INTERVAL: [&str; 2] = ["--minimum-interval", "10"];
 
 /// Lets every import wait for Bitbucket.
-fn slow_imports(stage: &Stage, delay: Duration) {
+pub(super) fn slow_imports(stage: &Stage, delay: Duration) {
     let slow = Fault::at("repository").caller(Caller::SonarQube);
     stage.bitbucket.fault(slow.delay(delay));
 }
 
 /// Imports that SonarQube has not answered yet.
-fn under_way(stage: &Stage) -> usize {
+pub(super) fn under_way(stage: &Stage) -> usize {
     let imports = [
         "/api/v2/dop-translation/bound-projects",
         "/api/alm_integrations/import_bitbucketserver_project",

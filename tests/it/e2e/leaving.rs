@@ -21,17 +21,17 @@ simulated!(
 );
 on!([simulated_26_9_developer] => no_trouble_beside_sonarqube_holds_up_who_leaves);
 
-const DELETING: &[&str] = &["--minimum-interval", "10", "--allow-project-deletion"];
+pub(super) const DELETING: &[&str] = &["--minimum-interval", "10", "--allow-project-deletion"];
 
 impl Stage {
     /// Binds `PAY/NAME` so that its project goes with it, and waits until it is ready.
-    async fn bound_to_be_deleted(&self, name: &str) -> ProjectBinding {
+    pub(super) async fn bound_to_be_deleted(&self, name: &str) -> ProjectBinding {
         let change = json!({"deletionPolicy": "DeleteProject"});
         self.binding("payments", name, &format!("PAY/{name}"), change);
         self.binding_is("payments", name, ("Ready", "True")).await
     }
 
-    async fn ask_for_deletion_of_connection(&self) {
+    pub(super) async fn ask_for_deletion_of_connection(&self) {
         let api = self.api::<BitbucketConnection>("platform");
         api.delete("bitbucket", &DeleteParams::default())
             .await
@@ -39,7 +39,7 @@ impl Stage {
     }
 
     /// Asks for the deletion of a binding in `payments`, and returns what holds it up.
-    async fn held_up(&self, name: &str) -> String {
+    pub(super) async fn held_up(&self, name: &str) -> String {
         let api = self.api::<ProjectBinding>("payments");
         api.delete(name, &DeleteParams::default()).await.unwrap();
         self.said_of_deletion(name, "").await
@@ -57,7 +57,7 @@ impl Stage {
     }
 
     /// Waits until the connection says that it is needed, in these words among others.
-    async fn needed(&self, words: &str) -> String {
+    pub(super) async fn needed(&self, words: &str) -> String {
         let said = |connection: &BitbucketConnection| {
             let stalled = condition(connection, "Stalled")?;
             let message = stalled["message"].as_str()?.to_owned();

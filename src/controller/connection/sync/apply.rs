@@ -18,7 +18,7 @@ use crate::sonarqube::{self, BitbucketAnswer};
 use super::{Sync, Which};
 use crate::controller::connection::health::{SERVER_BASE_URL, failed};
 use crate::controller::connection::memory::Validated;
-use crate::controller::connection::release::wake_waiting;
+use crate::controller::connection::trigger;
 
 /// Whether the listing must be read again after a step: a token cannot be listed.
 pub(super) fn changes_the_listing(step: &Step, observed: &Observed) -> bool {
@@ -183,7 +183,7 @@ impl Sync<'_> {
             let claims = &self.context.claims;
             claims.remember(&self.ground.server, name.as_str(), &self.desired.uid);
             // The earlier name is free.
-            wake_waiting(self.context);
+            trigger::waiting(self.context);
             let note = format!("renamed configuration {key} of SonarQube to {name}");
             self.tell(self.mended(), note);
         }

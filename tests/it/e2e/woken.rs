@@ -1,0 +1,119 @@
+//! Who waits for another object is looked at as soon as that makes room, whatever the interval.
+
+use bindery::crd::{BitbucketConnection, ProjectBinding};
+use serde_json::json;
+
+use super::leaving::DELETING;
+use super::proxy::Proxy;
+use super::stage::Stage;
+use crate::support::server::{Server, on, simulated};
+
+simulated!(
+    a_connection_that_is_gone_is_missed_at_once,
+    a_deletion_goes_on_once_nothing_can_be_undone_any_more,
+    a_connection_goes_once_its_bindings_need_it_no_more,
+    a_claim_is_free_once_its_holder_only_observes,
+);
+on!([simulated_26_9_enterprise] => a_claim_is_free_also_for_the_bindings_of_another_connection);
+
+/// Promise: bindings say at once that their connection is gone, and those that waited for it on their way out go.
+async fn a_connection_that_is_gone_is_missed_at_once(server: Server) {
+    let stage = Stage::set_with(server, DELETING).await;
+    let proxy = Proxy::start(&stage.sonarqube.url).await;
+    stage.connection(json!({"interval": "1h", "sonarqube": {"url": proxy.url}}));
+    let stays = json!({"deletionPolicy": "Orphan"});
+    stage.binding("payments", "ledger", "PAY/ledger", stays);
+    stage
+        .binding_is("payments", "ledger", ("Ready", "True"))
+        .await;
+    let checkout = stage.bound_to_be_deleted("checkout").await;
+    proxy.shut();
+    stage.look_now("away").await;
+    stage.held_up("checkout").await;
+    stage.ask_for_deletion_of_connection().await;
+    stage.needed("payments/checkout").await;
+    let released = r#"{"metadata": {"finalizers": null}}"#;
+    let connection = ["bbconn/bitbucket", "--namespace", "platform"];
+    let released = ["--type", "merge", "--patch", released];
+    stage.kubectl(&[&["patch"], &connection[..], &released].concat());
+
+    stage
+        .binding_reason("payments", "ledger", "ConnectionNotFound")
+        .await;
+    stage.gone::<ProjectBinding>("payments", "checkout").await;
+    let note = stage.told_once(&checkout, "Orphaned");
+    assert!(note.contains("BitbucketConnection is gone"), "{note}");
+}
+
+/// Promise: a deletion that waits for a server ends as soon as the token for it is gone for good.
+async fn a_deletion_goes_on_once_nothing_can_be_undone_any_more(server: Server) {
+    let stage = Stage::set_with(server, DELETING).await;
+    let proxy = Proxy::start(&stage.sonarqube.url).await;
+    stage.connection(json!({"interval": "1h", "sonarqube": {"url": proxy.url}}));
+    let checkout = stage.bound_to_be_deleted("checkout").await;
+    proxy.shut();
+    stage.look_now("away").await;
+    stage.held_up("checkout").await;
+    stage.forget_secret("sonarqube-token");
+    stage.gone::<ProjectBinding>("payments", "checkout").await;
+    let note = stage.told_once(&checkout, "Orphaned");
+    assert!(note.contains("the Secret with the token is gone"), "{note}");
+}
+
+/// Promise: a connection waits for its bindings no longer than they have something to undo.
+async fn a_connection_goes_once_its_bindings_need_it_no_more(server: Server) {
+    let stage = Stage::set_with(server, DELETING).await;
+    stage.connection(json!({"interval": "1h"}));
+    stage.bound_to_be_deleted("checkout").await;
+    stage.ask_for_deletion_of_connection().await;
+    stage.needed("payments/checkout").await;
+    let stays = json!({"deletionPolicy": "Orphan"});
+    stage.binding("payments", "checkout", "PAY/checkout", stays);
+    stage
+        .gone::<BitbucketConnection>("platform", "bitbucket")
+        .await;
+}
+
+/// Promise: a claim goes to the next as soon as its holder manages no more.
+async fn a_claim_is_free_once_its_holder_only_observes(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({"interval": "1h"}));
+    stage.binding("payments", "first", "PAY/checkout", json!({}));
+    stage
+        .binding_is("payments", "first", ("Ready", "True"))
+        .await;
+    stage.binding("payments", "second", "PAY/checkout", json!({}));
+    stage
+        .binding_reason("payments", "second", "AlreadyManaged")
+        .await;
+    let observing = json!({"managementPolicy": "Observe"});
+    stage.binding("payments", "first", "PAY/checkout", observing);
+    stage
+        .binding_is("payments", "second", ("Ready", "True"))
+        .await;
+}
+
+/// Promise: it is the project that is claimed: several connections may lead to its server.
+async fn a_claim_is_free_also_for_the_bindings_of_another_connection(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({"interval": "1h"}));
+    stage.binding("payments", "first", "PAY/checkout", json!({}));
+    stage
+        .binding_is("payments", "first", ("Ready", "True"))
+        .await;
+    let other = json!({"interval": "1h", "configurationName": "another"});
+    stage.connection_named("second", other);
+    stage.connection_is("second", ("Ready", "True")).await;
+    let by_the_other = json!({
+        "connectionRef": {"name": "second", "namespace": "platform"},
+        "sonarqubeProject": {"key": "PAY:checkout"},
+    });
+    stage.binding("payments", "second", "PAY/checkout", by_the_other);
+    stage
+        .binding_reason("payments", "second", "AlreadyManaged")
+        .await;
+    stage.delete_binding("payments", "first").await;
+    stage
+        .binding_is("payments", "second", ("Ready", "True"))
+        .await;
+}
