@@ -53,6 +53,10 @@ pub(super) async fn release(
         // The connection's first pass in this process triggers this binding again.
         Ok(Undone::NotYet) => return Ok(Next::Settled(interval)),
         Err(error) => {
+            if let Some(connection) = connection.as_ref().filter(|_| error.is_outage()) {
+                // It finds out for all of its bindings, and has them wait for it.
+                context.doubt(connection);
+            }
             let why = Refusal::new(
                 Reason::DeletionBlocked,
                 format!(
@@ -118,7 +122,7 @@ async fn undo(
     let leaving = Leaving::of(binding, context);
     let known = connection.as_ref().ok().copied().flatten();
     let policy = policy(binding, known);
-    let unbinds = connection.is_err() || known.is_some_and(was_seen_to_unbind);
+    let unbinds = known.is_none_or(may_unbind);
     let key = match decide(policy, &leaving.facts(Seen::NotYet, false, unbinds)) {
         Release::Leave(leave) => return Ok(Undone::Ended(told(leave))),
         Release::Look(key) | Release::DeleteProject(key) | Release::Unbind(key, _) => key,
@@ -230,12 +234,12 @@ async fn delete(key: &ProjectKey, view: &View) -> Result<Occurrence, Error> {
     ))
 }
 
-/// Whether the connection's server removed single bindings when it was last asked: a server that cannot need not be
-/// up for its bindings to go.
-fn was_seen_to_unbind(connection: &BitbucketConnection) -> bool {
+/// Whether the connection's server may remove single bindings, as far as it was asked: one that was seen not to need not
+/// be up for its bindings to go.
+fn may_unbind(connection: &BitbucketConnection) -> bool {
     let status = connection.status.as_ref();
     let server = status.and_then(|status| status.sonarqube.as_ref());
-    server.is_some_and(|server| {
+    server.is_none_or(|server| {
         let mut ways = Way::ALL.iter().filter(|way| way.unbinds());
         ways.any(|way| server.capabilities.iter().any(|held| held == way.name()))
     })

@@ -52,8 +52,9 @@ async fn a_deletion_goes_on_once_nothing_can_be_undone_any_more(server: Server) 
     stage.connection(json!({"interval": "1h", "sonarqube": {"url": proxy.url}}));
     let checkout = stage.bound_to_be_deleted("checkout").await;
     proxy.shut();
-    stage.look_now("away").await;
+    // Nobody looks at the connection but for the trouble that its binding meets.
     stage.held_up("checkout").await;
+    stage.connection_is("bitbucket", ("Ready", "False")).await;
     stage.forget_secret("sonarqube-token");
     stage.gone::<ProjectBinding>("payments", "checkout").await;
     let note = stage.told_once(&checkout, "Orphaned");
