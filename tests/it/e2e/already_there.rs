@@ -174,6 +174,7 @@ async fn the_way_out_that_a_refusal_names_leads_out(server: Server) {
         .binding_reason("platform", "foreign", "PermissionMissing")
         .await;
     sonarqube.let_operator_administer("foreign");
+    stage.look_at("platform", "foreign", "granted").await;
     stage
         .binding_is("platform", "foreign", ("Ready", "True"))
         .await;

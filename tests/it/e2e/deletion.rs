@@ -122,6 +122,7 @@ async fn an_outage_of_bitbucket_holds_up_nobody_who_leaves(server: Server) {
     let unbound = |slug: &str| stage.sonarqube.bound_to(&format!("PAY:{slug}")).is_none();
 
     stage.bitbucket.fault(Fault::at("/*").answer(503, "{}"));
+    stage.look_now("away").await;
     stage.connection_is("bitbucket", ("Ready", "False")).await;
     stage.delete_binding("payments", "checkout").await;
     assert!(unbound("checkout"));
@@ -130,6 +131,7 @@ async fn an_outage_of_bitbucket_holds_up_nobody_who_leaves(server: Server) {
         .bitbucket
         .world(|world| world.revoke_token(BITBUCKET_TOKEN))
         .unwrap();
+    stage.look_now("revoked").await;
     stage
         .connection_reason("bitbucket", "AuthenticationFailed")
         .await;
@@ -147,6 +149,7 @@ async fn a_connection_goes_after_the_bindings_that_need_it(server: Server) {
         stage.ready_binding(name, "DeleteProject").await;
     }
     proxy.shut();
+    stage.look_now("away").await;
     stage.connection_is("bitbucket", ("Ready", "False")).await;
     stage.begin_to_delete_connection().await;
     let message = stage.in_use().await;

@@ -134,6 +134,7 @@ async fn no_trouble_beside_sonarqube_holds_up_who_leaves(server: Server) {
         stage.bound_to_be_deleted(name).await;
     }
     let goes = async |name: &str, reason: &str| {
+        stage.look_now(name).await;
         stage.connection_reason("bitbucket", reason).await;
         stage.delete_binding("payments", name).await;
         let project = stage.sonarqube.project(&format!("PAY:{name}"));

@@ -5,11 +5,12 @@ use std::io::Write as _;
 
 use serde_json::json;
 
+use super::crash;
 use super::stage::Stage;
 use super::tally::{Done, Tally};
 use crate::support::server::{Server, on};
 
-on!([simulated_26_9, real_26_9, simulated_25_1] => passes_over_settled_bindings_are_quiet);
+on!([real_26_9, simulated_25_1] => passes_over_settled_bindings_are_quiet);
 
 const BINDINGS: u32 = 50;
 
@@ -131,18 +132,9 @@ fn one_pass() -> BTreeMap<String, u64> {
 /// Fifty bindings that nobody looks at for an hour.
 async fn settled_bindings(server: Server) -> Stage {
     let stage = Stage::set(server).await;
-    let slugs: Vec<_> = (0..BINDINGS)
-        .map(|number| format!("r{number:02}"))
-        .collect();
-    stage.bitbucket.world(|world| {
-        for slug in &slugs {
-            world.repository("PAY", slug);
-        }
-    });
+    let slugs = crash::repositories(&stage, BINDINGS as usize);
     stage.connection(json!({"interval": "1h"}));
-    for slug in &slugs {
-        stage.binding("payments", slug, &format!("PAY/{slug}"), json!({}));
-    }
+    stage.apply(&crash::bindings(&slugs));
     stage.counted(BINDINGS).await;
     // The sweep before the imports knows nothing of them: one more, and every binding is at rest.
     stage.look_now("settled").await;

@@ -66,6 +66,9 @@ async fn a_connection_that_was_created_again_loses_no_memory_in_an_outage(server
     stage
         .gone::<BitbucketConnection>("platform", "bitbucket")
         .await;
+    stage
+        .binding_reason("payments", "checkout", "ConnectionNotFound")
+        .await;
     let simulated = stage.sonarqube.simulated();
     let away = Fault::at("/api/alm_settings/get_binding").caller(Caller::Bindery);
     simulated.fault(away.answer(503, "{}"));
@@ -75,7 +78,7 @@ async fn a_connection_that_was_created_again_loses_no_memory_in_an_outage(server
     let looks = || calls(&stage, "/api/alm_settings/get_binding") > 2;
     stage.eventually("passes meet the outage", looks).await;
     let met = stage
-        .binding_is("payments", "checkout", ("Ready", "True"))
+        .binding_is("payments", "checkout", ("Ready", "False"))
         .await;
     assert_eq!(project(&met), project(&before));
     simulated.clear_faults();

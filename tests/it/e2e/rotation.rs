@@ -5,14 +5,14 @@ use k8s_openapi::api::core::v1::Secret;
 use serde_json::{Value, json};
 use simulators::bitbucket::Permission;
 
-use super::canary;
 use super::quiet::SPREAD_READ;
 use super::stage::{BITBUCKET_TOKEN, Stage};
 use super::tally::Tally;
 use super::waiting::condition;
-use crate::support::server::{Server, everywhere, on};
+use super::{canary, crash};
+use crate::support::server::{Server, on};
 
-everywhere!(a_rotation_costs_five_calls_and_touches_no_binding);
+on!([simulated_26_9, real_26_9, simulated_25_1] => a_rotation_costs_five_calls_and_touches_no_binding);
 on!([simulated_26_9, simulated_25_1] => a_new_sonarqube_token_is_used_at_once);
 
 on!([simulated_26_9] => what_stands_around_a_token_is_left_out_and_told);
@@ -158,27 +158,15 @@ async fn a_new_sonarqube_token_is_used_at_once(server: Server) {
     canary::assert_no_leak(&stage, &[&second, &stage.sonarqube.token]);
 }
 
-const BINDINGS: u64 = 12;
+const BINDINGS: u32 = 12;
 
 /// Twelve bindings that nobody looks at for an hour.
 async fn many_bindings(server: Server) -> Stage {
     let stage = Stage::set(server).await;
-    let slugs: Vec<_> = (0..BINDINGS)
-        .map(|number| format!("r{number:02}"))
-        .collect();
-    stage.bitbucket.world(|world| {
-        for slug in &slugs {
-            world.repository("PAY", slug);
-        }
-    });
+    let slugs = crash::repositories(&stage, BINDINGS as usize);
     stage.connection(json!({"interval": "1h"}));
-    for slug in &slugs {
-        stage.binding("payments", slug, &format!("PAY/{slug}"), json!({}));
-    }
-    for slug in &slugs {
-        stage.binding_is("payments", slug, ("Ready", "True")).await;
-    }
-    stage.counted(u32::try_from(BINDINGS).unwrap()).await;
+    stage.apply(&crash::bindings(&slugs));
+    stage.counted(BINDINGS).await;
     stage
 }
 
@@ -202,7 +190,11 @@ async fn rotate(stage: &Stage, token: &str) {
         let of_rotation = done.calls.get(call).copied().unwrap_or_default();
         // A forced pass asks what the server can do, bindings in bulk among it, and then for the bindings.
         let of_pass = 1 + u64::from(call.contains("/project-bindings "));
-        let of_bindings = if call == SPREAD_READ { BINDINGS / 2 } else { 0 };
+        let of_bindings = if call == SPREAD_READ {
+            u64::from(BINDINGS / 2)
+        } else {
+            0
+        };
         let allowed = of_rotation + of_pass + of_bindings;
         assert!(*count <= allowed, "{call}: {later:?}");
     }
