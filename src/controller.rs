@@ -138,26 +138,23 @@ fn watch(client: &Client, metrics: &Arc<Metrics>, seen: &Seen) -> Kinds {
                 .send(Noticed::Connection(connection::reference_to(connection)))
                 .ok();
         };
-        let gone = {
-            let changed = changed.clone();
-            move |connection: &BitbucketConnection| changed(connection)
-        };
+        let gone = changed.clone();
         let seen = seen.connections.clone();
         objects::watch((client, metrics), seen, changed, gone)
     };
-    let gone = move |binding: &ProjectBinding| {
+    let left = move |binding: &ProjectBinding| {
         let connection = binding::validate::connection_of(binding);
         notice.send(Noticed::BindingLeft(connection)).ok();
     };
     let changed = {
-        let gone = gone.clone();
+        let left = left.clone();
         move |binding: &ProjectBinding| {
             if binding::trigger::makes_room(binding) {
-                gone(binding);
+                left(binding);
             }
         }
     };
-    let bindings = objects::watch((client, metrics), seen.bindings.clone(), changed, gone);
+    let bindings = objects::watch((client, metrics), seen.bindings.clone(), changed, left);
     Kinds {
         connections,
         bindings,
@@ -249,14 +246,18 @@ async fn follow_notices(
             return;
         }
         // Thousands of one connection come together, when all are listed or a namespace goes: each looks at all objects.
-        for notice in batch.drain(..).collect::<BTreeSet<_>>() {
+        let told: BTreeSet<_> = batch.drain(..).collect();
+        let is_left = |notice: &Noticed| matches!(notice, Noticed::BindingLeft(_));
+        if told.iter().any(is_left) {
+            binding::trigger::waiting_for_a_claim(&context);
+        }
+        for notice in told {
             match notice {
                 Noticed::Connection(reference) => {
                     binding::trigger::all_of(&reference, &context);
                     connection::trigger::waiting(&context);
                 }
                 Noticed::BindingLeft((namespace, name)) => {
-                    binding::trigger::waiting_for_a_claim(&context);
                     connection::trigger::leaving((&namespace, &name), &context);
                 }
             }

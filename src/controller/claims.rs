@@ -55,6 +55,12 @@ impl Claims {
         fresh.insert((server.clone(), name.to_lowercase()), holder.clone());
     }
 
+    /// Whether an object has accepted something, which the watch may not show yet.
+    pub(crate) fn has_accepted(&self, holder: &Uid) -> bool {
+        let fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        fresh.values().any(|uid| uid == holder)
+    }
+
     /// Forgets all objects but these.
     pub(crate) fn keep_only(&self, objects: &HashSet<Uid>) {
         let mut fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
@@ -161,7 +167,11 @@ impl Claims {
                 let is_of_it = match status.and_then(|status| status.sonarqube.as_ref()) {
                     Some(known) => known.id == server.as_str() || uid(connection) == uid(own),
                     // It was not looked at yet.
-                    None => is_ours(connection),
+                    None => {
+                        is_ours(connection)
+                            && !connection.spec.suspend
+                            && !status::is_stalled(connection)
+                    }
                 };
                 is_of_it.then_some((connection, declared))
             })
@@ -347,12 +357,18 @@ mod tests {
             writer.apply_watcher_event(&watcher::Event::Apply(one));
         }
         let claims = Claims::default();
-        let holder = |own| {
+        let holder = |own, connections| {
             let server = ServerId::new("server");
-            let holder = claims.on_base_url(&server, own, &connections);
+            let holder = claims.on_base_url(&server, own, connections);
             holder.map(|holder| holder.name)
         };
-        assert_eq!(holder(&second).as_deref(), Some("platform/first"));
-        assert_eq!(holder(&first), None);
+        let of_second = holder(&second, &connections);
+        assert_eq!(of_second.as_deref(), Some("platform/first"));
+        assert_eq!(holder(&first, &connections), None);
+        // Whoever was never seen to reach the server, and does not try, decides nothing.
+        let mut suspended = first.clone();
+        suspended.spec.suspend = true;
+        writer.apply_watcher_event(&watcher::Event::Apply(DeserializeGuard(Ok(suspended))));
+        assert_eq!(holder(&second, &connections), None);
     }
 }

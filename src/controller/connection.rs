@@ -96,7 +96,7 @@ async fn converge(
             Some(ground) => sessions.close_to_staying(&own, error.refusal(), Some(ground)),
             None => sessions.close(&own, error.refusal()),
         };
-        tell_of(error, is_news, &pass.connection, context);
+        tell_of(error, is_news, (&pass, context));
     }
     context.memories.put(&own, memory);
     (pass, result)
@@ -116,19 +116,20 @@ async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result
         memory.health = None;
         let sessions = &context.sessions;
         let is_news = sessions.close_if_shut(&own, error.refusal(), pass.ground.as_ref());
-        tell_of(error, is_news, connection, context);
+        tell_of(error, is_news, (&pass, context));
     }
     context.memories.put(&own, memory);
     result
 }
 
 /// Has bindings looked at whose session is closed: all, when it was not before; those on their way out, when what undoing
-/// needs is gone for good.
-fn tell_of(error: &Error, is_news: bool, connection: &BitbucketConnection, context: &Context) {
+/// needs, SonarQube's token, is gone for good.
+fn tell_of(error: &Error, is_news: bool, (pass, context): (&Pass<'_>, &Context)) {
+    let is_gone = || release::is_gone(error.refusal().reason, &pass.connection, context);
     if is_news {
-        binding::trigger::all(connection, context);
-    } else if release::is_gone(error.refusal().reason, connection, context) {
-        binding::trigger::leaving(connection, context);
+        binding::trigger::all(&pass.connection, context);
+    } else if pass.ground.is_none() && is_gone() {
+        binding::trigger::leaving(&pass.connection, context);
     }
 }
 

@@ -53,8 +53,11 @@ pub(super) async fn release(
         // The connection's first pass in this process triggers this binding again.
         Ok(Undone::NotYet) => return Ok(Next::Settled(interval)),
         Err(error) => {
-            if let Some(connection) = connection.as_ref().filter(|_| error.is_outage()) {
-                // It finds out for all of its bindings, and has them wait for it.
+            // It finds out for all of its bindings; one that failed is about to, at its own pace.
+            if let Some(connection) = &connection
+                && error.is_outage()
+                && !context.failures.holds(&uid(connection))
+            {
                 context.doubt(connection);
             }
             let why = Refusal::new(
@@ -142,16 +145,19 @@ async fn undo(
         Ok(view) => view.ok_or_else(not_looked_at),
         Err(error) => Err(error),
     };
-    let view = match view {
-        Ok(view) => view,
-        Err(error) if credentials_gone(connection, context).await? => {
-            tracing::debug!(%error, "the session is closed for good");
-            return ended("the Secret with the token is gone");
-        }
-        Err(error) => return Err(error),
+    let undone = match view {
+        Ok(view) => leaving.undo(policy, &key, (&view, context)).await,
+        Err(error) => Err(error),
     };
-    let occurrence = leaving.undo(policy, &key, (&view, context)).await?;
-    Ok(Undone::Ended(occurrence))
+    match undone {
+        Ok(occurrence) => Ok(Undone::Ended(occurrence)),
+        // A session may be open with a token that nobody can renew any more.
+        Err(error) if credentials_gone(connection, context).await? => {
+            tracing::debug!(%error, "nothing can be undone any more");
+            ended("the Secret with the token is gone")
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// A binding on its way out.
@@ -234,8 +240,8 @@ async fn delete(key: &ProjectKey, view: &View) -> Result<Occurrence, Error> {
     ))
 }
 
-/// Whether the connection's server may remove single bindings, as far as it was asked: one that was seen not to need not
-/// be up for its bindings to go.
+/// Whether the connection's server may remove single bindings, as far as is known: where it was seen that it cannot, it
+/// need not be up for its bindings to go.
 fn may_unbind(connection: &BitbucketConnection) -> bool {
     let status = connection.status.as_ref();
     let server = status.and_then(|status| status.sonarqube.as_ref());

@@ -1,15 +1,16 @@
-//! Which bindings to look at when something of their connection changed.
+//! Which bindings to look at when something of others changed.
 
 use std::sync::Arc;
 
 use kube::ResourceExt as _;
 use kube::core::DeserializeGuard;
 
+use crate::controller::claims::uid;
 use crate::controller::connection::reference_to;
 use crate::controller::context::Context;
 use crate::controller::finalizer;
 use crate::controller::status::waits_for;
-use crate::crd::{BitbucketConnection, ManagementPolicy, ProjectBinding};
+use crate::crd::{BitbucketConnection, ManagementPolicy, ProjectBinding, ProjectBindingStatus};
 use crate::inventory::Changes;
 use crate::plan::Reason;
 
@@ -62,17 +63,28 @@ pub(crate) fn waiting_for_a_claim(context: &Context) {
     }
 }
 
-/// Whether a binding, as it is now, has no claim, or no need of its connection: others may wait for that. One on its way
-/// out has something to undo first.
+/// Whether a binding that changed may have given up a claim, or its need of the connection. One on its way out has
+/// something to undo first, and one without a status had nothing.
 pub(crate) fn makes_room(binding: &ProjectBinding) -> bool {
-    binding.spec.management_policy == ManagementPolicy::Observe || !finalizer::is_set(binding)
+    let holds = |status: &ProjectBindingStatus| status.sonarqube_project.is_some();
+    binding.status.as_ref().is_some_and(|status| {
+        binding.spec.management_policy == ManagementPolicy::Observe
+            || !finalizer::is_set(binding)
+            || !holds(status)
+    })
 }
 
 /// `namespace/name` of the bindings whose own deletion needs the connection: those that it has accepted, and still admits.
 pub(crate) fn protected(connection: &BitbucketConnection, context: &Context) -> Vec<String> {
+    // The watch may not show yet what was accepted a moment ago.
+    let is_fresh = |binding: &ProjectBinding| {
+        let status = binding.status.as_ref();
+        status.is_none_or(|status| status.sonarqube_project.is_none())
+            && context.claims.has_accepted(&uid(binding))
+    };
     let in_need = |binding: &ProjectBinding| {
         finalizer::is_set(binding)
-            && validate::may_be_accepted_by(binding, connection)
+            && (validate::may_be_accepted_by(binding, connection) || is_fresh(binding))
             && dereference::is_admitted(binding, context)
     };
     let mut names: Vec<_> = those(&reference_to(connection), context, in_need)

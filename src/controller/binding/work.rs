@@ -73,7 +73,13 @@ impl<'a> Work<'a> {
     async fn run(&mut self) -> Result<(), Error> {
         // Another one might import it under another key. Always before the turn for a project, so that nobody waits for
         // each other.
-        let _repository = self.turn_for(&self.desired.repository.to_string()).await;
+        let _repository = if self.desired.monorepo {
+            None
+        } else {
+            // No key begins with a slash.
+            let repository = format!("/{}", self.desired.repository);
+            Some(self.turn_for(&repository).await)
+        };
         let mut turn = self.turn().await;
         for _ in 0..ROUNDS {
             // Before anybody is asked: who is not admitted learns nothing, and costs no call.
@@ -185,7 +191,6 @@ impl<'a> Work<'a> {
         self.turn_for(self.desired.key.as_str()).await
     }
 
-    /// Keys of projects and paths of repositories cannot be mistaken for each other: no key has a slash.
     async fn turn_for(&self, thing: &str) -> OwnedMutexGuard<()> {
         self.context.claims.turn(&self.view.server, thing).await
     }

@@ -54,7 +54,7 @@ pub(super) async fn release(
     // A binding that is at work, or was a moment ago, may need it from now on.
     let own = uid(connection);
     let why = Refusal::new(Reason::Deleting, "the connection is being deleted");
-    let was_open = context.sessions.close(&own, why);
+    let was_open = context.sessions.close_to_staying(&own, why, None);
     if !forced && (was_open || context.bulkheads.are_taken(&own)) {
         return Ok(Next::Later(SOON));
     }

@@ -1,5 +1,7 @@
 //! Who waits for another object is looked at as soon as that makes room, whatever the interval.
 
+use std::time::Duration;
+
 use bindery::crd::{BitbucketConnection, ProjectBinding};
 use serde_json::json;
 
@@ -11,6 +13,7 @@ use crate::support::server::{Server, on, simulated};
 simulated!(
     a_connection_that_is_gone_is_missed_at_once,
     a_deletion_goes_on_once_nothing_can_be_undone_any_more,
+    a_deletion_that_waits_with_its_connection_is_patient_and_ends,
     a_connection_goes_once_its_bindings_need_it_no_more,
     a_claim_is_free_once_its_holder_only_observes,
 );
@@ -59,6 +62,30 @@ async fn a_deletion_goes_on_once_nothing_can_be_undone_any_more(server: Server) 
     stage.gone::<ProjectBinding>("payments", "checkout").await;
     let note = stage.told_once(&checkout, "Orphaned");
     assert!(note.contains("the Secret with the token is gone"), "{note}");
+}
+
+/// Promise: the same where the connection is on its way out, too, and serves whoever waits for it; they ask no more often
+/// than their pauses allow.
+async fn a_deletion_that_waits_with_its_connection_is_patient_and_ends(server: Server) {
+    let stage = Stage::set_with(server, DELETING).await;
+    let proxy = Proxy::start(&stage.sonarqube.url).await;
+    stage.connection(json!({"interval": "1h", "sonarqube": {"url": proxy.url}}));
+    let checkout = stage.bound_to_be_deleted("checkout").await;
+    stage.ask_for_deletion_of_connection().await;
+    stage.needed("payments/checkout").await;
+    proxy.shut();
+    stage.held_up("checkout").await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let attempts = proxy.attempts();
+    assert!((1..40).contains(&attempts), "{attempts}");
+
+    stage.forget_secret("sonarqube-token");
+    stage.gone::<ProjectBinding>("payments", "checkout").await;
+    let note = stage.told_once(&checkout, "Orphaned");
+    assert!(note.contains("the Secret with the token is gone"), "{note}");
+    stage
+        .gone::<BitbucketConnection>("platform", "bitbucket")
+        .await;
 }
 
 /// Promise: a connection waits for its bindings no longer than they have something to undo.
