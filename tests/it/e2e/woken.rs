@@ -19,11 +19,23 @@ simulated!(
 );
 on!([simulated_26_9_enterprise] => a_claim_is_free_also_for_the_bindings_of_another_connection);
 
-/// Promise: bindings say at once that their connection is gone, and those that waited for it on their way out go.
-async fn a_connection_that_is_gone_is_missed_at_once(server: Server) {
+/// A connection that nobody looks at for an hour, and the door between the operator and SonarQube.
+async fn behind_a_door(server: Server) -> (Stage, Proxy) {
     let stage = Stage::set_with(server, DELETING).await;
     let proxy = Proxy::start(&stage.sonarqube.url).await;
     stage.connection(json!({"interval": "1h", "sonarqube": {"url": proxy.url}}));
+    (stage, proxy)
+}
+
+/// That a binding went without what it asked to be undone, and why.
+fn assert_orphaned(stage: &Stage, binding: &ProjectBinding, why: &str) {
+    let note = stage.told_once(binding, "Orphaned");
+    assert!(note.contains(why), "{note}");
+}
+
+/// Promise: bindings say at once that their connection is gone, and those that waited for it on their way out go.
+async fn a_connection_that_is_gone_is_missed_at_once(server: Server) {
+    let (stage, proxy) = behind_a_door(server).await;
     let stays = json!({"deletionPolicy": "Orphan"});
     stage.binding("payments", "ledger", "PAY/ledger", stays);
     stage
@@ -44,15 +56,12 @@ async fn a_connection_that_is_gone_is_missed_at_once(server: Server) {
         .binding_reason("payments", "ledger", "ConnectionNotFound")
         .await;
     stage.gone::<ProjectBinding>("payments", "checkout").await;
-    let note = stage.told_once(&checkout, "Orphaned");
-    assert!(note.contains("BitbucketConnection is gone"), "{note}");
+    assert_orphaned(&stage, &checkout, "BitbucketConnection is gone");
 }
 
 /// Promise: a deletion that waits for a server ends as soon as the token for it is gone for good.
 async fn a_deletion_goes_on_once_nothing_can_be_undone_any_more(server: Server) {
-    let stage = Stage::set_with(server, DELETING).await;
-    let proxy = Proxy::start(&stage.sonarqube.url).await;
-    stage.connection(json!({"interval": "1h", "sonarqube": {"url": proxy.url}}));
+    let (stage, proxy) = behind_a_door(server).await;
     let checkout = stage.bound_to_be_deleted("checkout").await;
     proxy.shut();
     // Nobody looks at the connection but for the trouble that its binding meets.
@@ -60,16 +69,13 @@ async fn a_deletion_goes_on_once_nothing_can_be_undone_any_more(server: Server) 
     stage.connection_is("bitbucket", ("Ready", "False")).await;
     stage.forget_secret("sonarqube-token");
     stage.gone::<ProjectBinding>("payments", "checkout").await;
-    let note = stage.told_once(&checkout, "Orphaned");
-    assert!(note.contains("the Secret with the token is gone"), "{note}");
+    assert_orphaned(&stage, &checkout, "the Secret with the token is gone");
 }
 
 /// Promise: the same where the connection is on its way out, too, and serves whoever waits for it; they ask no more often
 /// than their pauses allow.
 async fn a_deletion_that_waits_with_its_connection_is_patient_and_ends(server: Server) {
-    let stage = Stage::set_with(server, DELETING).await;
-    let proxy = Proxy::start(&stage.sonarqube.url).await;
-    stage.connection(json!({"interval": "1h", "sonarqube": {"url": proxy.url}}));
+    let (stage, proxy) = behind_a_door(server).await;
     let checkout = stage.bound_to_be_deleted("checkout").await;
     stage.ask_for_deletion_of_connection().await;
     stage.needed("payments/checkout").await;
@@ -81,8 +87,7 @@ async fn a_deletion_that_waits_with_its_connection_is_patient_and_ends(server: S
 
     stage.forget_secret("sonarqube-token");
     stage.gone::<ProjectBinding>("payments", "checkout").await;
-    let note = stage.told_once(&checkout, "Orphaned");
-    assert!(note.contains("the Secret with the token is gone"), "{note}");
+    assert_orphaned(&stage, &checkout, "the Secret with the token is gone");
     stage
         .gone::<BitbucketConnection>("platform", "bitbucket")
         .await;
