@@ -165,7 +165,8 @@ impl Claims {
                 let declared = connection.spec.sonarqube.server_base_url.as_ref()?;
                 let status = connection.status.as_ref();
                 let is_of_it = match status.and_then(|status| status.sonarqube.as_ref()) {
-                    Some(known) => known.id == server.as_str() || uid(connection) == uid(own),
+                    _ if uid(connection) == uid(own) => true,
+                    Some(known) => known.id == server.as_str(),
                     // It was not looked at yet.
                     None => {
                         is_ours(connection)
@@ -370,5 +371,21 @@ mod tests {
         suspended.spec.suspend = true;
         writer.apply_watcher_event(&watcher::Event::Apply(DeserializeGuard(Ok(suspended))));
         assert_eq!(holder(&second, &connections), None);
+        // Once it does, it contends, whatever it was before.
+        let reached = json!({"sonarqube": {"id": "server", "version": "26.9", "capabilities": []}});
+        let mut known = second.clone();
+        known.status = serde_json::from_value(reached).unwrap();
+        let mut mended = first.clone();
+        let stalled = json!({"observedGeneration": 1, "conditions": [{
+            "type": "Stalled", "status": "True", "reason": "SecretNotFound", "message": "",
+            "lastTransitionTime": "2026-11-26T10:00:00Z", "observedGeneration": 1,
+        }]});
+        mended.metadata.generation = Some(1);
+        mended.status = serde_json::from_value(stalled).unwrap();
+        for one in [&known, &mended] {
+            let one = DeserializeGuard(Ok(one.clone()));
+            writer.apply_watcher_event(&watcher::Event::Apply(one));
+        }
+        assert_eq!(holder(&mended, &connections), None);
     }
 }
