@@ -7,20 +7,14 @@ mod binding;
 mod bulkhead;
 mod census;
 mod claims;
-mod clock;
 mod connection;
 mod context;
 mod counts;
 mod error;
-mod event;
-mod finalizer;
 mod lifecycle;
-mod objects;
 mod pass;
 mod per_object;
 mod session;
-mod status;
-mod watches;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -42,14 +36,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::crd::{BitbucketConnection, ProjectBinding};
+use crate::kubernetes::objects::{self, Objects, Seen};
 use crate::metrics::Metrics;
 use crate::server::Readiness;
 
 pub(crate) use context::Context;
 use context::Stores;
 pub use context::{SecretHosts, Settings};
-pub use event::Occurred;
-use objects::{Objects, Seen};
 
 /// How long passes that are under way have to come to their end: less than a pod has.
 const DRAIN: Duration = Duration::from_secs(10);

@@ -8,6 +8,7 @@ pub mod generate;
 pub mod http;
 pub mod identity;
 pub mod inventory;
+pub mod kubernetes;
 pub mod metrics;
 pub mod plan;
 pub mod rbac;

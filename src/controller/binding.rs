@@ -17,18 +17,18 @@ use kube::{Api, ResourceExt as _};
 
 use crate::crd::{BindingDeletionPolicy, BitbucketConnection, ManagementPolicy, ProjectBinding};
 use crate::identity::ProjectKey;
+use crate::kubernetes::uid;
+use crate::kubernetes::{self, finalizer, status};
 use crate::plan::binding::{Desired, Plan, admitted, plan};
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube;
 
 use super::bulkhead;
-use super::claims::uid;
 use super::context::Context;
 use super::error::Error;
 use super::lifecycle::Lifecycle;
 use super::pass::Next;
 use super::session::{Session, View};
-use super::{finalizer, status};
 
 use dereference::Reference;
 use report::{Ended, Report};
@@ -124,10 +124,7 @@ async fn work(
             Ok(Ended::Settled(Arc::clone(view)))
         }
         Ok(_) => Ok(Ended::Gone),
-        Err(source) => Err(Error::Kubernetes {
-            doing: "read the object",
-            source,
-        }),
+        Err(source) => Err(kubernetes::Error::when("read the object")(source).into()),
     }
 }
 

@@ -6,12 +6,12 @@ use kube::Resource;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
 
+use crate::kubernetes::status::Conditioned;
+use crate::kubernetes::uid;
 use crate::metrics::Census;
 use crate::plan::verdict::Aspect;
 
-use super::claims::uid;
 use super::context::Context;
-use super::status::Conditioned;
 
 /// Counts the objects of both kinds.
 pub(crate) fn take(context: &Context) -> Census {

@@ -4,8 +4,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::kubernetes::status;
+use crate::kubernetes::uid;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::Resource;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
 use tokio::sync::OwnedMutexGuard;
@@ -19,7 +20,6 @@ use crate::plan::{Contender, contest};
 
 use super::binding::{dereference, validate};
 use super::context::Context;
-use super::status;
 
 /// A project or a configuration on a server, folded: what can be claimed once.
 type Thing = (ServerId, String);
@@ -282,11 +282,6 @@ impl Claimant<'_> {
             created,
         }
     }
-}
-
-/// The uid of an object that the API server has seen.
-pub(crate) fn uid(object: &impl Resource) -> Uid {
-    Uid::new(object.meta().uid.clone().unwrap_or_default())
 }
 
 #[cfg(test)]

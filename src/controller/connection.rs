@@ -19,18 +19,19 @@ use std::time::Duration;
 use kube::{Api, ResourceExt as _};
 
 use crate::crd::{BitbucketConnection, BitbucketConnectionStatus};
+use crate::kubernetes::clock;
+use crate::kubernetes::event;
+use crate::kubernetes::status::{self, Precondition, requested};
+use crate::kubernetes::uid;
+use crate::kubernetes::{self, finalizer};
 use crate::plan::verdict::{Aspect, Outcome, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
-use super::claims::uid;
-use super::clock;
+use super::binding;
 use super::context::Context;
 use super::error::Error;
-use super::event;
 use super::lifecycle::Lifecycle;
 use super::pass::Next;
-use super::status::{self, Precondition, requested};
-use super::{binding, finalizer};
 
 use pass::Pass;
 
@@ -61,10 +62,7 @@ pub(crate) async fn reconcile(
     }
     // The watch may lag behind our own last write, and what that recorded would be lost: go by the object itself.
     let fresh = api.get_opt(&connection.name_any()).await;
-    let fresh = fresh.map_err(|source| Error::Kubernetes {
-        doing: "read the object",
-        source,
-    })?;
+    let fresh = fresh.map_err(kubernetes::Error::when("read the object"))?;
     let fresh = fresh.filter(|fresh| fresh.uid() == connection.uid());
     let is_at = |fresh: &BitbucketConnection, at| Lifecycle::of(fresh, fresh.spec.suspend) == at;
     match fresh {
@@ -189,7 +187,10 @@ async fn write(
     };
     let place = (api, &*context.metrics);
     status::write(place, connection, &written, Precondition::None).await?;
-    event::publish(connection, transition.as_slice(), context).await;
+    context
+        .events
+        .publish(connection, transition.as_slice())
+        .await;
     Ok(())
 }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
-use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt as _};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -16,17 +15,19 @@ use tokio::time::Instant;
 use crate::crd::{BitbucketConnection, ProjectBinding};
 use crate::http::HostPolicy;
 use crate::identity::Uid;
+use crate::kubernetes::event::Publisher;
+use crate::kubernetes::objects::Seen;
+use crate::kubernetes::uid;
+use crate::kubernetes::watches::Watches;
 use crate::metrics::Metrics;
 use crate::plan::{Class, delay};
 
 use super::binding::decoration::Outcomes;
 use super::bulkhead::Bulkheads;
-use super::claims::{Claims, uid};
+use super::claims::Claims;
 use super::connection::memory::Memories;
-use super::objects::Seen;
 use super::per_object::PerObject;
 use super::session::Sessions;
-use super::watches::Watches;
 
 /// How the operator was started.
 #[derive(Clone, Debug)]
@@ -76,7 +77,7 @@ pub(crate) struct Context {
     pub(crate) failures: Failures,
     pub(crate) due: Due,
     pub(crate) triggers: Triggers,
-    pub(crate) events: Recorder,
+    pub(crate) events: Publisher,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -109,13 +110,21 @@ impl Context {
         } = stores;
         let (ask_connection, asked_connections) = unbounded_channel();
         let (ask_binding, asked_bindings) = unbounded_channel();
-        let reporter = Reporter {
-            controller: "bindery.dev/operator".to_owned(),
-            instance: None,
+        let triggers = Triggers {
+            connections: ask_connection,
+            bindings: ask_binding,
         };
+        let asked = triggers.clone();
+        let watches = Watches::new(
+            client.clone(),
+            Arc::clone(&metrics),
+            move |namespace, name| {
+                asked.connection(namespace, name);
+            },
+        );
         let bulkheads = Bulkheads::new(settings.concurrency);
         let context = Self {
-            events: Recorder::new(client.clone(), reporter),
+            events: Publisher::new(client.clone(), Arc::clone(&metrics)),
             client,
             settings,
             connections,
@@ -127,13 +136,10 @@ impl Context {
             decorations: Outcomes::default(),
             claims: Claims::default(),
             bulkheads,
-            watches: Watches::default(),
+            watches,
             failures: Failures::default(),
             due: Due::default(),
-            triggers: Triggers {
-                connections: ask_connection,
-                bindings: ask_binding,
-            },
+            triggers,
             metrics,
         };
         (

@@ -11,9 +11,10 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::crd::{BindingCounts, BitbucketConnection};
+use crate::kubernetes::status;
 
+use super::binding;
 use super::context::Context;
-use super::{binding, status};
 
 /// A field manager of its own: the pass that writes the rest of the status does not know the counts.
 const MANAGER: &str = "bindery-counts";

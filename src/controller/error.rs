@@ -9,6 +9,7 @@ use crate::bitbucket;
 use crate::http::{Failure, Problem};
 use crate::identity::ServerUrl;
 use crate::inventory::SweepError;
+use crate::kubernetes;
 use crate::plan::{Class, Reason, Refusal};
 use crate::sonarqube::{self, BitbucketAnswer};
 
@@ -16,13 +17,8 @@ use crate::sonarqube::{self, BitbucketAnswer};
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// Kubernetes did not do what it was asked.
-    #[error("failed to {doing}")]
-    Kubernetes {
-        /// What was asked.
-        doing: &'static str,
-        #[source]
-        source: kube::Error,
-    },
+    #[error(transparent)]
+    Kubernetes(#[from] kubernetes::Error),
     /// A person must do something first.
     #[error("{}", .0.message)]
     Refused(Refusal),
@@ -173,16 +169,8 @@ impl Error {
         {
             return refusal.clone();
         }
-        if let Self::Kubernetes {
-            doing,
-            source: kube::Error::Api(status),
-        } = self
-        {
-            let message = format!(
-                "failed to {doing}: the API server answered {}: {}",
-                status.code, status.message
-            );
-            return Refusal::new(self.reason(), message);
+        if let Self::Kubernetes(error) = self {
+            return Refusal::new(self.reason(), error.message());
         }
         let mut message = self.to_string();
         let mut source = self.source();

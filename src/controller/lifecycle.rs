@@ -2,7 +2,7 @@
 
 use kube::Resource;
 
-use super::finalizer;
+use crate::kubernetes::finalizer;
 
 /// Where an object is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

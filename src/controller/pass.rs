@@ -17,15 +17,15 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::crd::FORCE_ORPHAN;
+use crate::kubernetes::event::{Occurred, Occurrence};
+use crate::kubernetes::finalizer;
+use crate::kubernetes::uid;
 use crate::metrics::Ended;
 use crate::plan::Class;
 use crate::plan::verdict::Outcome;
 
-use super::claims::uid;
 use super::context::{Context, seed};
 use super::error::Error;
-use super::event::{self, Occurred, Occurrence};
-use super::finalizer;
 
 /// When an object is looked at again.
 #[derive(Debug)]
@@ -135,12 +135,12 @@ where
         Ok(()) => {
             let note = "left everything as it is: this version cannot read the object";
             let orphaned = Occurrence::new(Occurred::Orphaned, note);
-            event::publish(object, &[orphaned], context).await;
+            context.events.publish(object, &[orphaned]).await;
             Action::await_change()
         }
         Err(error) => {
             let next = Next::Failed {
-                error,
+                error: error.into(),
                 interval: context.settings.deadline,
             };
             schedule(&uid(object), &K::kind(&()), next, context, Duration::ZERO)

@@ -9,8 +9,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 
 use super::GeneratedFile;
 use crate::cli::Cli;
-use crate::controller::Occurred;
 use crate::crd;
+use crate::kubernetes::Occurred;
 use crate::metrics;
 use crate::plan::Reason;
 use crate::plan::capability::{Edition, Outlook, Promise, expected};

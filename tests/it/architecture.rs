@@ -20,7 +20,7 @@ struct Rule {
 const KUBERNETES: Names = Names::AllBut(&["kube", "k8s_openapi"]);
 const PURE: Names = Names::Only(&["thiserror", "url"]);
 
-const RULES: [Rule; 7] = [
+const RULES: [Rule; 9] = [
     Rule {
         module: "identity",
         crates: PURE,
@@ -55,6 +55,25 @@ const RULES: [Rule; 7] = [
         module: "crd",
         crates: Names::Only(&["kube", "k8s_openapi", "schemars", "serde", "serde_json"]),
         modules: Names::Only(&["crd"]),
+    },
+    Rule {
+        module: "kubernetes",
+        crates: Names::AllBut(&["reqwest", "axum", "clap"]),
+        modules: Names::Only(&["kubernetes", "crd", "plan", "identity", "metrics"]),
+    },
+    // Plain data behind short locks: what it waits for, others wait for it.
+    Rule {
+        module: "fleet",
+        crates: Names::Only(&["thiserror", "tokio", "tracing"]),
+        modules: Names::Only(&[
+            "fleet",
+            "plan",
+            "identity",
+            "inventory",
+            "sonarqube",
+            "bitbucket",
+            "http",
+        ]),
     },
 ];
 
@@ -243,6 +262,32 @@ fn the_check_finds_the_controller_below_an_entry_point() {
         ["metrics must not use controller"]
     );
     assert!(found("main", "use crate::controller;").is_empty());
+}
+
+#[test]
+fn the_check_finds_an_arrow_that_leads_up() {
+    assert_eq!(
+        found("kubernetes", "use crate::controller::Context;"),
+        ["kubernetes must not use controller"]
+    );
+    assert_eq!(
+        found("kubernetes", "use crate::{fleet, sonarqube::Error};"),
+        [
+            "kubernetes must not use fleet",
+            "kubernetes must not use sonarqube"
+        ]
+    );
+    assert_eq!(
+        found("fleet", "use crate::kubernetes::Error;\nuse kube::Api;"),
+        ["fleet must not use kube", "fleet must not use kubernetes"]
+    );
+    assert!(
+        found(
+            "fleet",
+            "use crate::plan::claim;\nuse crate::sonarqube::Client;"
+        )
+        .is_empty()
+    );
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 mod project;
 
-use crate::controller::clock;
 use crate::controller::error::Error;
-use crate::controller::event::{Occurred, Occurrence};
-use crate::controller::status::{self, Precondition};
 use crate::crd::Intent;
 use crate::identity::ProjectKey;
+use crate::kubernetes::clock;
+use crate::kubernetes::event::{Occurred, Occurrence};
+use crate::kubernetes::status::{self, Precondition};
 use crate::plan::binding::{
     self as plan, Acceptance, Accepted, NewCode, Origin, Rights, Step, Visibility, Way,
 };

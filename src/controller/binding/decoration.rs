@@ -1,12 +1,12 @@
 //! Looks whether the latest pull requests of a repository were decorated: some calls, for one binding in its turn.
 
-use crate::controller::claims::uid;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::per_object::PerObject;
 use crate::controller::session::View;
-use crate::controller::status;
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
+use crate::kubernetes::status;
+use crate::kubernetes::uid;
 use crate::plan::Reason;
 use crate::plan::decoration::{self, Outcome, PullRequest, Repository, Server, outcome};
 use crate::plan::verdict::{Aspect, State, Verdict};

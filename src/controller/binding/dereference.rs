@@ -12,9 +12,9 @@ use kube::runtime::reflector::ObjectRef;
 
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::controller::status;
 use crate::crd::{AccessEntry, BitbucketConnection, ProjectBinding};
 use crate::identity::ProjectKey;
+use crate::kubernetes::status;
 use crate::plan::{Access, AccessRule, Reason, Refusal};
 
 use super::validate::{self, connection_of};

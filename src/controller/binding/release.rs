@@ -5,18 +5,19 @@ use std::sync::Arc;
 
 use kube::{Api, ResourceExt as _};
 
-use crate::controller::claims::uid;
 use crate::controller::connection::{credentials_gone, interval};
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::controller::event::{self, Occurred, Occurrence};
-use crate::controller::finalizer;
 use crate::controller::pass::Next;
 use crate::controller::session::{Session, View};
 use crate::crd::{
     BindingDeletionPolicy, BitbucketConnection, FORCE_ORPHAN, ManagementPolicy, ProjectBinding,
 };
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
+use crate::kubernetes;
+use crate::kubernetes::event::{Occurred, Occurrence};
+use crate::kubernetes::finalizer;
+use crate::kubernetes::uid;
 use crate::plan::binding::{
     Leave, Record, Release, ReleaseFacts, ReleasePolicy, Seen, Way, release as decide,
 };
@@ -74,12 +75,7 @@ pub(super) async fn release(
             return Ok(Next::Failed { error, interval });
         }
     };
-    event::publish(
-        binding,
-        &occurrence.into_iter().collect::<Vec<_>>(),
-        context,
-    )
-    .await;
+    context.events.publish(binding, occurrence.as_slice()).await;
     finalizer::remove(api, binding).await?;
     context.claims.forget(&uid(binding));
     context.decorations.forget(&uid(binding));
@@ -97,10 +93,9 @@ async fn connection(
     match api.get_opt(&name).await {
         // Its words are none of the tenant's business.
         Err(kube::Error::SerdeError(_)) => Err(dereference::unreadable(&namespace, &name)),
-        answer => answer.map_err(|source| Error::Kubernetes {
-            doing: "read the connection",
-            source,
-        }),
+        answer => answer
+            .map_err(kubernetes::Error::when("read the connection"))
+            .map_err(Error::from),
     }
 }
 

@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use kube::{Api, ResourceExt as _};
 
-use crate::controller::claims::uid;
-use crate::controller::clock;
 use crate::controller::connection::{interval, told};
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::controller::event::{self, Occurrence};
 use crate::controller::pass::{self, Next};
 use crate::controller::session::View;
-use crate::controller::status::{self, Precondition};
 use crate::crd::{
     self, BitbucketConnection, ConnectionStatus, Intent, ProjectBinding, ProjectBindingStatus,
     RepositoryStatus, SonarQubeProjectStatus,
 };
 use crate::identity::{ProjectId, ServerId, Uid};
+use crate::kubernetes::clock;
+use crate::kubernetes::event::{self, Occurrence};
+use crate::kubernetes::status::{self, Precondition};
+use crate::kubernetes::uid;
 use crate::plan::binding::{Accepted, Record};
 use crate::plan::verdict::{Aspect, Outcome, Verdict, aspects, summary};
 use crate::plan::{Difference, Reason, Refusal};
@@ -268,14 +268,20 @@ impl Report {
         context: &Context,
     ) -> Result<(), Error> {
         // Done is done, whether or not it can be written down.
-        event::publish(&self.binding, &self.occurrences, context).await;
+        context
+            .events
+            .publish(&self.binding, &self.occurrences)
+            .await;
         let before = self.binding.status.clone().unwrap_or_default();
         if status != before {
             let place = (api, &*context.metrics);
             status::write(place, &self.binding, &status, self.precondition).await?;
         }
         let transition = event::transition(&before.conditions, &status.conditions);
-        event::publish(&self.binding, transition.as_slice(), context).await;
+        context
+            .events
+            .publish(&self.binding, transition.as_slice())
+            .await;
         Ok(())
     }
 }

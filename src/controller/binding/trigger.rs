@@ -5,13 +5,13 @@ use std::sync::Arc;
 use kube::ResourceExt as _;
 use kube::core::DeserializeGuard;
 
-use crate::controller::claims::uid;
 use crate::controller::connection::reference_to;
 use crate::controller::context::Context;
-use crate::controller::finalizer;
-use crate::controller::status::waits_for;
 use crate::crd::{BitbucketConnection, ManagementPolicy, ProjectBinding, ProjectBindingStatus};
 use crate::inventory::Changes;
+use crate::kubernetes::finalizer;
+use crate::kubernetes::status::waits_for;
+use crate::kubernetes::uid;
 use crate::plan::Reason;
 
 use super::validate::connection_of;

@@ -2,13 +2,13 @@
 
 use kube::ResourceExt as _;
 
-use crate::controller::claims::uid;
 use crate::controller::error::Error;
 use crate::crd::{
     BindingMode, BitbucketConnection, ManagementPolicy, NewCodeDefinition, NewCodeDefinitionType,
     ProjectBinding, ProjectBindingSpec, SonarQubeProjectSpec, Visibility as SpecVisibility,
 };
 use crate::identity::{NameError, ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
+use crate::kubernetes::uid;
 use crate::plan::binding::{
     Accepted, Desired, Intent, Mode, NewCode, Record, SeenRepository, Visibility,
 };

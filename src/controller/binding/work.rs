@@ -4,13 +4,13 @@ use kube::Api;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::controller::claims::held_for;
-use crate::controller::clock;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::controller::event::Occurrence;
 use crate::controller::session::View;
 use crate::crd::{ProjectBinding, RepositoryStatus};
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, Uid};
+use crate::kubernetes::clock;
+use crate::kubernetes::event::Occurrence;
 use crate::plan::binding::{
     BindingState, Desired, Observed, Plan, Rights, Step, admitted, may_know, plan,
 };

@@ -9,12 +9,13 @@ use kube::{Api, ResourceExt as _};
 
 use crate::controller::context::{Context, SecretHosts};
 use crate::controller::error::Error;
-use crate::controller::watches::Watched;
 use crate::crd::{
     ALLOWED_HOSTS, BitbucketConnection, BitbucketConnectionSpec, CaBundleKind, CaBundleReference,
     SecretKeyReference, SecretVersion,
 };
 use crate::http::{CaBundle, HostPolicy, Token};
+use crate::kubernetes;
+use crate::kubernetes::watches::Watched;
 use crate::plan::Reason;
 
 /// Everything that a connection refers to, parsed.
@@ -61,7 +62,7 @@ pub(super) fn follow(connection: &BitbucketConnection, context: &Context) {
     let namespace = connection.namespace().unwrap_or_default();
     let references = references(connection, &namespace);
     let name = connection.name_any();
-    context.watches.follow(&name, &references, context);
+    context.watches.follow(&name, &references);
 }
 
 /// Reads what leads to SonarQube.
@@ -266,10 +267,9 @@ impl<'a> Reader<'a> {
                     ),
                 ))
             }
-            Err(source) => Err(Error::Kubernetes {
-                doing: "read what the connection refers to",
-                source,
-            }),
+            Err(source) => {
+                Err(kubernetes::Error::when("read what the connection refers to")(source).into())
+            }
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use kube::ResourceExt as _;
 
-use crate::controller::claims::uid;
 use crate::controller::error::Error;
 use crate::crd::{AdoptionPolicy, BitbucketConnection, ConfigurationIntent, ManagementPolicy};
 use crate::identity::{ServerId, ServerUrl, SettingId, SettingKey, Uid};
+use crate::kubernetes::uid;
 use crate::plan::connection::{Adoption, Desired, Intent, Recorded};
 use crate::plan::{Management, Reason};
 

@@ -8,14 +8,14 @@ use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use crate::controller::binding;
-use crate::controller::claims::uid;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::controller::event::Occurrence;
 use crate::controller::session::{self, View, ViewParts};
 use crate::crd::BitbucketConnection;
 use crate::identity::{SettingId, SettingKey};
 use crate::inventory::{Changes, Inventory, Sources};
+use crate::kubernetes::event::Occurrence;
+use crate::kubernetes::uid;
 use crate::plan::connection::{Desired, Setting};
 use crate::plan::verdict::Aspect;
 use crate::plan::{Difference, Reason, Refusal};

@@ -6,18 +6,19 @@ use std::time::Duration;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt as _};
 
-use crate::controller::claims::uid;
-use crate::controller::clock;
+use crate::controller::binding;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::controller::event::{self, Occurred, Occurrence};
 use crate::controller::pass::Next;
-use crate::controller::status;
-use crate::controller::{binding, finalizer};
 use crate::crd::{
     BitbucketConnection, BitbucketConnectionStatus, ConnectionDeletionPolicy, FORCE_ORPHAN,
     ManagementPolicy,
 };
+use crate::kubernetes::clock;
+use crate::kubernetes::event::{Occurred, Occurrence};
+use crate::kubernetes::finalizer;
+use crate::kubernetes::status;
+use crate::kubernetes::uid;
 use crate::plan::connection::{ConnectionRelease, ConnectionReleaseFacts, Kept, release as decide};
 use crate::plan::verdict::{Outcome, summary};
 use crate::plan::{Reason, Refusal};
@@ -75,7 +76,10 @@ pub(super) async fn release(
             });
         }
     };
-    event::publish(connection, occurrence.as_slice(), context).await;
+    context
+        .events
+        .publish(connection, occurrence.as_slice())
+        .await;
     finalizer::remove(api, connection).await?;
     forget(connection, context);
     // Whoever waits for it is told by the watch.

@@ -2,16 +2,15 @@
 
 use kube::Api;
 
-use crate::controller::clock;
 use crate::controller::error::Error;
-use crate::controller::event;
 use crate::controller::pass::{self, Next};
-use crate::controller::status;
 use crate::crd::{
     BitbucketConnection, BitbucketConnectionStatus, BitbucketServerStatus, ConfigurationStatus,
     SonarQubeServerStatus, TokenExpiry,
 };
 use crate::identity::Uid;
+use crate::kubernetes::clock;
+use crate::kubernetes::status;
 use crate::plan::verdict::{Aspect, Outcome, State, Verdict, aspects, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
@@ -56,7 +55,10 @@ impl Pass<'_> {
             verdict.message = self.advice();
         }
         // Done is done, whether or not it can be written down.
-        event::publish(&self.connection, &self.occurrences, self.context).await;
+        self.context
+            .events
+            .publish(&self.connection, &self.occurrences)
+            .await;
         write(&self.connection, self.status(&verdicts), api, self.context).await?;
         Ok(next)
     }

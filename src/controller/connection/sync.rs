@@ -4,9 +4,9 @@ mod apply;
 
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::controller::event::Occurrence;
 use crate::crd::{AppliedSecrets, BitbucketConnection, ConfigurationIntent};
 use crate::identity::{SettingId, SettingKey};
+use crate::kubernetes::event::Occurrence;
 use crate::plan::Difference;
 use crate::plan::connection::{
     BaseUrl, Desired, Observed, Plan, Platform, Recorded, Setting, TokenState, Validation, plan,

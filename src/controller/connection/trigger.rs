@@ -4,7 +4,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Resource as _, ResourceExt as _};
 
 use crate::controller::context::Context;
-use crate::controller::status::waits_for;
+use crate::kubernetes::status::waits_for;
 use crate::plan::Reason;
 
 /// Those that wait for what another one may have given up: its claim, or the only configuration that there may be.

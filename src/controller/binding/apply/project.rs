@@ -1,10 +1,10 @@
 //! The writes that create a project or bind one.
 
-use crate::controller::claims::uid;
 use crate::controller::error::Error;
-use crate::controller::event::Occurred;
 use crate::crd::Intent;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
+use crate::kubernetes::event::Occurred;
+use crate::kubernetes::uid;
 use crate::plan::binding::{Accepted, Way};
 use crate::plan::capability::Support;
 use crate::plan::{Reason, Refusal};

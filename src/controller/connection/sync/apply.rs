@@ -2,12 +2,12 @@
 
 use kube::{Api, ResourceExt as _};
 
-use crate::controller::clock;
 use crate::controller::error::{Error, System};
-use crate::controller::event::{Occurred, Occurrence};
-use crate::controller::status::{self, Precondition};
 use crate::crd::{AppliedSecrets, BitbucketConnectionStatus, ConfigurationIntent};
 use crate::identity::{ServerUrl, SettingId, SettingKey, Uid};
+use crate::kubernetes::clock;
+use crate::kubernetes::event::{Occurred, Occurrence};
+use crate::kubernetes::status::{self, Precondition};
 use crate::plan::capability::Support;
 use crate::plan::connection::{
     Observed, Recorded, Setting, Step, TokenInUpdate, TokenState, Validation,

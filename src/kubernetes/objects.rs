@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
 
-use super::claims::uid;
+use super::uid;
 
 /// How long a watch may be silent, in seconds: a dead connection is noticed no later.
 const WATCH_TIMEOUT: u32 = 60;

@@ -17,8 +17,6 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::crd::CaBundleKind;
 use crate::metrics::Metrics;
 
-use super::context::{Context, Triggers};
-
 /// An object that is watched for the sake of connections in its namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Watched {
@@ -31,8 +29,15 @@ pub(crate) struct Watched {
 type Version = (Option<String>, Option<String>);
 
 /// All watches of this process.
-#[derive(Default)]
-pub(crate) struct Watches(Mutex<Open>);
+pub(crate) struct Watches {
+    client: kube::Client,
+    metrics: Arc<Metrics>,
+    wake: Wake,
+    open: Mutex<Open>,
+}
+
+/// Has the connection of this namespace and name looked at.
+type Wake = Arc<dyn Fn(&str, &str) + Send + Sync>;
 
 #[derive(Default)]
 struct Open {
@@ -51,8 +56,23 @@ struct Watch {
 type Shared = HashMap<String, Option<Version>>;
 
 impl Watches {
+    /// No watch so far. `wake` is given the namespace and the name of a connection when an object changed that it
+    /// follows.
+    pub(crate) fn new(
+        client: kube::Client,
+        metrics: Arc<Metrics>,
+        wake: impl Fn(&str, &str) + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            client,
+            metrics,
+            wake: Arc::new(wake),
+            open: Mutex::default(),
+        }
+    }
+
     /// Makes a connection follow exactly these objects.
-    pub(crate) fn follow(&self, connection: &str, references: &[Watched], context: &Context) {
+    pub(crate) fn follow(&self, connection: &str, references: &[Watched]) {
         let mut open = self.lock();
         let Open { watches, tasks } = &mut *open;
         while tasks.try_join_next().is_some() {}
@@ -61,11 +81,11 @@ impl Watches {
                 let shared = Arc::default();
                 let task = tasks.spawn(run(
                     watched.clone(),
-                    context.client.clone(),
+                    self.client.clone(),
                     Follower {
                         shared: Arc::clone(&shared),
-                        triggers: context.triggers.clone(),
-                        metrics: Arc::clone(&context.metrics),
+                        wake: Arc::clone(&self.wake),
+                        metrics: Arc::clone(&self.metrics),
                     },
                 ));
                 Watch { shared, task }
@@ -110,7 +130,7 @@ impl Watches {
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -135,7 +155,7 @@ impl Watch {
 /// What a watch needs to tell of what it sees.
 struct Follower {
     shared: Arc<Mutex<Shared>>,
-    triggers: Triggers,
+    wake: Wake,
     metrics: Arc<Metrics>,
 }
 
@@ -198,7 +218,7 @@ impl Follower {
             for (connection, seen) in &mut *lock(&self.shared) {
                 if *seen != now {
                     seen.clone_from(&now);
-                    self.triggers.connection(namespace, connection);
+                    (self.wake)(namespace, connection);
                 }
             }
         }
@@ -232,8 +252,10 @@ mod tests {
     /// A watch that was away begins with a list.
     #[tokio::test]
     async fn what_changed_or_went_while_nobody_watched_triggers_a_pass() {
-        let (connections, mut asked) = unbounded_channel();
-        let (bindings, _) = unbounded_channel();
+        let (woken, mut asked) = unbounded_channel();
+        let wake = move |namespace: &str, name: &str| {
+            woken.send((namespace.to_owned(), name.to_owned())).unwrap();
+        };
         let read = |name: &str, as_of: &str| {
             let seen = Some(version(&secret(as_of).metadata));
             (name.to_owned(), seen)
@@ -241,10 +263,7 @@ mod tests {
         let shared = Shared::from([read("bitbucket", "1"), read("late", "0")]);
         let follower = Follower {
             shared: Arc::new(Mutex::new(shared)),
-            triggers: Triggers {
-                connections,
-                bindings,
-            },
+            wake: Arc::new(wake),
             metrics: Arc::default(),
         };
         let mut passes_after = async |events: Vec<Event<PartialObjectMeta<Secret>>>| {

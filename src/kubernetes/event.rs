@@ -1,13 +1,14 @@
 //! Events: what a person watching `kubectl get events` wants to know, on transitions only.
 
+use std::sync::Arc;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Resource;
-use kube::runtime::events::{Event, EventType};
+use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
+use crate::metrics::Metrics;
 use crate::plan::verdict::{Aspect, State, cut};
 use crate::plan::vocabulary;
-
-use super::context::Context;
 
 /// Something worth telling, once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,49 +94,66 @@ pub(crate) fn transition(before: &[Condition], after: &[Condition]) -> Option<Oc
     }
 }
 
-/// Publishes events. One that cannot be published is logged, and never fails a pass.
-pub(crate) async fn publish<K>(object: &K, occurrences: &[Occurrence], context: &Context)
-where
-    K: Resource<DynamicType = ()>,
-{
-    for Occurrence { kind, note } in occurrences {
-        let type_ = if kind.is_warning() {
-            EventType::Warning
-        } else {
-            EventType::Normal
+/// Publishes events, and counts those that metrics count.
+pub(crate) struct Publisher {
+    recorder: Recorder,
+    metrics: Arc<Metrics>,
+}
+
+impl Publisher {
+    pub(crate) fn new(client: kube::Client, metrics: Arc<Metrics>) -> Self {
+        let reporter = Reporter {
+            controller: "bindery.dev/operator".to_owned(),
+            instance: None,
         };
-        let event = Event {
-            type_,
-            reason: kind.as_str().to_owned(),
-            note: Some(cut(note)),
-            action: "Reconcile".to_owned(),
-            secondary: None,
-        };
-        match kind {
-            Occurred::Adopted => context.metrics.adopted(&K::kind(&())),
-            Occurred::DriftCorrected => context.metrics.corrected(&K::kind(&())),
-            Occurred::Imported
-            | Occurred::Bound
-            | Occurred::Created
-            | Occurred::Changed
-            | Occurred::CredentialsRotated
-            | Occurred::ProjectDeleted
-            | Occurred::Unbound
-            | Occurred::ConfigurationDeleted
-            | Occurred::Orphaned
-            | Occurred::Ready
-            | Occurred::NotReady => {}
-        }
-        let reference = object.object_ref(&());
-        tracing::info!(
-            kind = %K::kind(&()),
-            namespace = object.meta().namespace,
-            name = object.meta().name,
-            event = kind.as_str(),
-            "{note}"
-        );
-        if let Err(error) = context.events.publish(&event, &reference).await {
-            tracing::warn!(%error, event = kind.as_str(), "an event could not be published");
+        let recorder = Recorder::new(client, reporter);
+        Self { recorder, metrics }
+    }
+
+    /// Publishes events. One that cannot be published is logged, and never fails a pass.
+    pub(crate) async fn publish<K>(&self, object: &K, occurrences: &[Occurrence])
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        for Occurrence { kind, note } in occurrences {
+            let type_ = if kind.is_warning() {
+                EventType::Warning
+            } else {
+                EventType::Normal
+            };
+            let event = Event {
+                type_,
+                reason: kind.as_str().to_owned(),
+                note: Some(cut(note)),
+                action: "Reconcile".to_owned(),
+                secondary: None,
+            };
+            match kind {
+                Occurred::Adopted => self.metrics.adopted(&K::kind(&())),
+                Occurred::DriftCorrected => self.metrics.corrected(&K::kind(&())),
+                Occurred::Imported
+                | Occurred::Bound
+                | Occurred::Created
+                | Occurred::Changed
+                | Occurred::CredentialsRotated
+                | Occurred::ProjectDeleted
+                | Occurred::Unbound
+                | Occurred::ConfigurationDeleted
+                | Occurred::Orphaned
+                | Occurred::Ready
+                | Occurred::NotReady => {}
+            }
+            let reference = object.object_ref(&());
+            tracing::info!(
+                kind = %K::kind(&()),
+                namespace = object.meta().namespace,
+                name = object.meta().name,
+                event = kind.as_str(),
+                "{note}"
+            );
+            if let Err(error) = self.recorder.publish(&event, &reference).await {
+                tracing::warn!(%error, event = kind.as_str(), "an event could not be published");
+            }
         }
     }
 }

@@ -24,10 +24,7 @@ where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
 {
     let fresh = api.get_opt(&object.name_any()).await;
-    let fresh = fresh.map_err(|source| Error::Kubernetes {
-        doing: "read the object",
-        source,
-    })?;
+    let fresh = fresh.map_err(Error::when("read the object"))?;
     Ok(fresh.filter(|fresh| fresh.uid() == object.uid() && is_set(fresh)))
 }
 
@@ -82,11 +79,8 @@ async fn patched<K>(
 where
     K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
 {
-    let patch: json_patch::Patch =
-        serde_json::from_value(patch).map_err(|source| Error::Kubernetes {
-            doing,
-            source: kube::Error::SerdeError(source),
-        })?;
+    let patch: json_patch::Patch = serde_json::from_value(patch)
+        .map_err(|source| Error::when(doing)(kube::Error::SerdeError(source)))?;
     let answer = api
         .patch(
             &object.name_any(),
@@ -98,6 +92,6 @@ where
         // 404: gone already. 409, 422: changed under our hands; the watch brings it again.
         Ok(_) => Ok(()),
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409 | 422) => Ok(()),
-        Err(source) => Err(Error::Kubernetes { doing, source }),
+        Err(source) => Err(Error::when(doing)(source)),
     }
 }

@@ -154,10 +154,7 @@ where
     let written = api
         .patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))
         .await
-        .map_err(|source| Error::Kubernetes {
-            doing: "write the status",
-            source,
-        })?;
+        .map_err(Error::when("write the status"))?;
     metrics.status_written(&K::kind(&()));
     if let (Some(since), None) = (unready_since(object), unready_since(&written)) {
         metrics.became_ready(&K::kind(&()), clock::since(since));

@@ -1,0 +1,34 @@
+//! A call to the Kubernetes API that failed.
+
+/// Kubernetes did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {doing}")]
+pub(crate) struct Error {
+    /// What was asked.
+    pub(crate) doing: &'static str,
+    #[source]
+    pub(crate) source: kube::Error,
+}
+
+impl Error {
+    /// The error of a call that was to do this.
+    pub(crate) fn when(doing: &'static str) -> impl FnOnce(kube::Error) -> Self {
+        move |source| Self { doing, source }
+    }
+
+    /// What happened, in one line: the answer of the API server as it gave it.
+    pub(crate) fn message(&self) -> String {
+        let Self { doing, source } = self;
+        if let kube::Error::Api(status) = source {
+            let (code, message) = (status.code, &status.message);
+            return format!("failed to {doing}: the API server answered {code}: {message}");
+        }
+        let mut message = format!("failed to {doing}");
+        let mut cause: Option<&dyn std::error::Error> = Some(source);
+        while let Some(error) = cause {
+            message = format!("{message}: {error}");
+            cause = error.source();
+        }
+        message
+    }
+}
