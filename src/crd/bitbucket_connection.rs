@@ -156,18 +156,21 @@ pub struct AccessEntry {
     pub namespace_selector: Option<LabelSelector>,
 
     /// Bitbucket repositories as `PROJECT/slug`, in any letter case; `*` stands for any run of characters without `/`.
+    /// At most 8 `*` in one entry.
     #[schemars(length(min = 1, max = 64), inner(length(min = 3, max = 128)), extend("x-kubernetes-list-type" = "atomic"))]
     #[x_kube(validation = Rule::new("self.all(repository, repository.matches('^[^/ ]+/[^/ ]+$'))").message("repositories are written PROJECT/slug, for example PAY/checkout or PAY/*"))]
+    #[x_kube(validation = Rule::new("self.all(repository, repository.split('*').size() <= 9)").message("at most 8 '*' in one entry"))]
     pub repositories: Vec<String>,
 
     /// SonarQube project keys; `*` stands for any run of characters. Default: only the default keys
-    /// (`PROJECT:slug`) of the repositories above.
+    /// (`PROJECT:slug`) of the repositories above. At most 8 `*` in one entry.
     #[serde(
         default,
         rename = "sonarqubeProjects",
         skip_serializing_if = "Option::is_none"
     )]
     #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 128)), extend("x-kubernetes-list-type" = "atomic"))]
+    #[x_kube(validation = Rule::new("self.all(key, key.split('*').size() <= 9)").message("at most 8 '*' in one entry"))]
     pub sonarqube_projects: Option<Vec<String>>,
 }
 

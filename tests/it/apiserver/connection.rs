@@ -187,6 +187,9 @@ async fn access_entries_are_named_and_bounded() {
         .map(|number| entry(&format!("team-{number}")))
         .collect();
     let of = |repositories: Value| access(json!([{"name": "a", "repositories": repositories}]));
+    let keys = |pattern: &str| {
+        access(json!([{"name": "a", "repositories": ["*/*"], "sonarqubeProjects": [pattern]}]))
+    };
     let rows = vec![
         accepted("64 entries", access(json!(many[..64]))),
         refused(
@@ -223,6 +226,17 @@ async fn access_entries_are_named_and_bounded() {
             "a glob of 129 characters",
             of(json!([format!("PAY/{}", "a".repeat(125))])),
             "may not be more than 128",
+        ),
+        accepted("8 wildcards", keys(&"a*".repeat(8))),
+        refused(
+            "9 wildcards in a key",
+            keys(&"a*".repeat(9)),
+            "at most 8 '*' in one entry",
+        ),
+        refused(
+            "9 wildcards in a repository",
+            of(json!([format!("PAY/{}", "a*".repeat(9))])),
+            "at most 8 '*' in one entry",
         ),
         accepted(
             "every namespace",
