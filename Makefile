@@ -14,7 +14,7 @@ MATRIX := 8.9.0.43852 9.9.8.100196 10.7.0.96327 25.1.0.102122 26.9.0.129388
 KUBERNETES := 1.33 1.36
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-matrix contract contract-all compile parts lint generate demo
+.PHONY: help test test-matrix contract contract-all compile parts lint generate demo mutants
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,3 +55,7 @@ generate: ## Write the files that are generated from the code
 demo: ## Show the operator at work, from nothing (SONARQUBE=26.9.0.129388: with a real SonarQube)
 	cargo build --workspace --bins
 	tests/parts run $(call servers,$(SONARQUBE)) -- tests/demo
+
+mutants: ## Break the core and the fleet line by line, and list what no unit or property test notices (hours; needs cargo-mutants)
+	@command -v cargo-mutants >/dev/null || { echo 'cargo-mutants is not installed: cargo install cargo-mutants --locked'; exit 1; }
+	cargo mutants --file 'src/plan/**' --file 'src/fleet/**' --timeout 60 --output target -- --lib

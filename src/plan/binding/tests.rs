@@ -3,6 +3,7 @@
 mod chosen_keys;
 mod creating_only;
 mod drift;
+mod importing;
 mod property;
 mod released;
 mod repository_life;
