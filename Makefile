@@ -2,6 +2,8 @@
 SONARQUBES ?= 26.9.0.129388 25.1.0.102122
 # The other versions that are simulated: their simulators are held to real servers by `make contract-all` alone.
 OTHER_SONARQUBES ?= 25.12.0.117093 10.7.0.96327 9.9.8.100196 8.9.0.43852
+# As many tests run side by side, each on a control plane of its own.
+CONTROL_PLANES ?= 4
 # The version that the demo runs with; none for a simulated one.
 SONARQUBE ?=
 
@@ -19,15 +21,15 @@ KUBERNETES := 1.33 1.36
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: compile parts ## Run all tests, on a real control plane and SonarQube (make -j2 builds both at once)
-	tests/parts run $(call servers,$(SONARQUBES)) -- cargo test --workspace -- --skip other_versions
+test: compile parts ## Run all tests, on a real control planes and SonarQube (make -j2 builds both at once)
+	tests/parts run --control-planes $(CONTROL_PLANES) $(call servers,$(SONARQUBES)) -- tests/everything
 
 test-matrix: compile ## Run every scenario on every version and edition, the apiserver tier on each Kubernetes; write the matrix into the guide
 	tests/parts build control-plane $(foreach version,$(MATRIX),sonarqube $(version))
 	for version in $(KUBERNETES); do \
-		BINDERY_KUBERNETES=$$version tests/parts run -- cargo test --test it apiserver:: || exit; \
+		BINDERY_KUBERNETES=$$version tests/parts run --control-planes $(CONTROL_PLANES) -- cargo test --test it apiserver:: || exit; \
 	done
-	tests/parts run $(call servers,$(MATRIX)) -- tests/every-server src/generate/guide/matrix.md
+	tests/parts run --control-planes $(CONTROL_PLANES) $(call servers,$(MATRIX)) -- tests/every-server src/generate/guide/matrix.md
 	$(MAKE) generate
 
 contract: compile parts ## Hold the simulators to the real servers, and show which test passed on which server
@@ -47,7 +49,7 @@ lint: ## Check formatting, lints and documentation
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
-	@if command -v shellcheck >/dev/null; then shellcheck -x -a tests/parts tests/demo tests/every-server tests/matrix .ci/run; else echo 'shellcheck is not installed: scripts unchecked'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x -a tests/parts tests/demo tests/every-server tests/everything tests/matrix .ci/run; else echo 'shellcheck is not installed: scripts unchecked'; fi
 
 generate: ## Write the files that are generated from the code
 	cargo run --quiet -- crds --write .

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::parts::{Parts, lua};
-use crate::support::{tree, turn};
+use crate::support::tree;
 
 const HEALTH: &str = "deploy/argocd/health.lua";
 
@@ -145,8 +145,7 @@ impl Drop for Namespace<'_> {
 /// Promise: the guide's command teaches Argo CD both kinds, and leaves the rest of its settings alone.
 #[tokio::test]
 async fn the_guides_command_teaches_argo_cd() {
-    let _turn = turn::shared().await;
-    let parts = Parts::from_env();
+    let parts = Parts::take().await;
     let _namespace = Namespace::create(&parts);
     let config = ["configmap", "argocd-cm", "--namespace", "argocd"];
     let other = ["--from-literal", "url=https://argocd.example.com"];
@@ -160,7 +159,7 @@ async fn the_guides_command_teaches_argo_cd() {
             &command("crds/README.md", "kubectl create configmap argocd-cm"),
         ])
         .current_dir(tree::top())
-        .env("KUBECONFIG", &parts.kubeconfig)
+        .env("KUBECONFIG", parts.kubeconfig)
         .status();
     assert!(ended.unwrap().success());
     let got = parts

@@ -1,10 +1,11 @@
 //! What tests of several modules need.
 pub(crate) mod chart;
+pub(crate) mod control_planes;
 pub(crate) mod parts;
 pub(crate) mod readme;
 pub(crate) mod server;
 pub(crate) mod sonarqube;
 pub(crate) mod starting;
+pub(crate) mod stopwatch;
 pub(crate) mod tls;
 pub(crate) mod tree;
-pub(crate) mod turn;

@@ -66,34 +66,48 @@ compile_control_plane() {
     say "built the control plane in $((SECONDS - began)) s"
 }
 
-# Starts the three and waits for them: a few seconds.
-start_control_plane() {
-    local began=$SECONDS
-    start_etcd
-    start_apiserver
-    start_controller_manager
-    say "the control plane is ready after $((SECONDS - began)) s"
+# start_control_planes COUNT: starts all before it waits for any, and takes a few seconds.
+start_control_planes() {
+    local began=$SECONDS step index
+    for step in start_etcd await_etcd start_apiserver await_apiserver start_controller_manager await_controller_manager; do
+        for ((index = 0; index < $1; index++)); do "$step" "$index"; done
+    done
+    say "$1 control plane(s) ready after $((SECONDS - began)) s"
 }
 
+kubeconfig() { numbered "$parts/kubeconfig" "$1"; }
+
+kubectl_of() { kubectl --kubeconfig="$(kubeconfig "$1")" "${@:2}"; }
+
 start_etcd() {
-    local peer
+    local name peer client
+    name=$(numbered etcd "$1")
     free_port && peer=http://127.0.0.1:$port
-    free_port && etcd=http://127.0.0.1:$port
-    start etcd "$(control_plane_binary etcd)" --unsafe-no-fsync --data-dir="$parts/etcd/data" \
-        --listen-client-urls="$etcd" --advertise-client-urls="$etcd" \
+    free_port && client=http://127.0.0.1:$port
+    start "$name" "$(control_plane_binary etcd)" --unsafe-no-fsync --data-dir="$parts/$name/data" \
+        --listen-client-urls="$client" --advertise-client-urls="$client" \
         --listen-peer-urls="$peer" --initial-advertise-peer-urls="$peer" --initial-cluster="default=$peer"
-    await etcd 30 curl --silent --fail "$etcd/health"
+    echo "$client" >"$parts/$name/url"
+}
+
+await_etcd() {
+    local name
+    name=$(numbered etcd "$1")
+    await "$name" 30 curl --silent --fail "$(<"$parts/$name/url")/health"
 }
 
 start_apiserver() {
-    local state=$parts/kube-apiserver token
+    local name state token
+    name=$(numbered kube-apiserver "$1")
+    state=$parts/$name
     mkdir -p "$state/logs"
     token=$(openssl rand -hex 16)
     (umask 077 && openssl genrsa -out "$state/service-account.key" 2048 2>/dev/null)
     (umask 077 && echo "$token,administrator,administrator,system:masters" >"$state/tokens.csv")
     free_port
+    echo "https://127.0.0.1:$port" >"$state/url"
     # Kubernetes' own Service would need an address of this machine that is not loopback: no endpoints for it.
-    start kube-apiserver "$(control_plane_binary kube-apiserver)" --etcd-servers="$etcd" \
+    start "$name" "$(control_plane_binary kube-apiserver)" --etcd-servers="$(<"$parts/$(numbered etcd "$1")/url")" \
         --bind-address=127.0.0.1 --advertise-address=127.0.0.1 --secure-port="$port" --cert-dir="$state" \
         --endpoint-reconciler-type=none --service-cluster-ip-range=10.0.0.0/24 \
         --authorization-mode=RBAC --token-auth-file="$state/tokens.csv" \
@@ -101,32 +115,44 @@ start_apiserver() {
         --service-account-key-file="$state/service-account.key" \
         --service-account-signing-key-file="$state/service-account.key" \
         --disable-admission-plugins=ServiceAccount
-    await kube-apiserver 30 test -s "$state/apiserver.crt"
-    write_kubeconfig "https://127.0.0.1:$port" "$state/apiserver.crt" "$token"
-    await kube-apiserver 60 kubectl --kubeconfig="$parts/kubeconfig" get --raw=/readyz
-    # Made a moment after the server says that it is ready.
-    await kube-apiserver 30 kubectl --kubeconfig="$parts/kubeconfig" get namespace default
 }
 
+await_apiserver() {
+    local name state
+    name=$(numbered kube-apiserver "$1")
+    state=$parts/$name
+    await "$name" 30 test -s "$state/apiserver.crt"
+    write_kubeconfig "$(kubeconfig "$1")" "$(<"$state/url")" "$state/apiserver.crt" "$(cut -d, -f1 "$state/tokens.csv")"
+    await "$name" 60 kubectl_of "$1" get --raw=/readyz
+    # Made a moment after the server says that it is ready.
+    await "$name" 30 kubectl_of "$1" get namespace default
+}
+
+# write_kubeconfig FILE URL CERTIFICATE TOKEN
 write_kubeconfig() {
-    (umask 077 && cat >"$parts/kubeconfig") <<KUBECONFIG
+    (umask 077 && cat >"$1") <<KUBECONFIG
 apiVersion: v1
 kind: Config
 current-context: parts
-clusters: [{name: parts, cluster: {server: "$1", certificate-authority-data: $(base64 --wrap=0 "$2")}}]
-users: [{name: administrator, user: {token: $3}}]
+clusters: [{name: parts, cluster: {server: "$2", certificate-authority-data: $(base64 --wrap=0 "$3")}}]
+users: [{name: administrator, user: {token: $4}}]
 contexts: [{name: parts, context: {cluster: parts, user: administrator}}]
 KUBECONFIG
 }
 
 # The controllers that namespaces, owner references and service accounts depend on.
 start_controller_manager() {
-    local controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller
+    local controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller state
     controllers+=,serviceaccount-token-controller,clusterrole-aggregation-controller
-    start kube-controller-manager "$(control_plane_binary kube-controller-manager)" \
-        --kubeconfig="$parts/kubeconfig" --controllers="$controllers" --leader-elect=false --secure-port=0 \
-        --service-account-private-key-file="$parts/kube-apiserver/service-account.key" \
-        --root-ca-file="$parts/kube-apiserver/apiserver.crt"
-    await kube-controller-manager 60 \
-        kubectl --kubeconfig="$parts/kubeconfig" get serviceaccount default --namespace=default
+    state=$parts/$(numbered kube-apiserver "$1")
+    start "$(numbered kube-controller-manager "$1")" "$(control_plane_binary kube-controller-manager)" \
+        --kubeconfig="$(kubeconfig "$1")" --controllers="$controllers" --leader-elect=false --secure-port=0 \
+        --service-account-private-key-file="$state/service-account.key" --root-ca-file="$state/apiserver.crt"
 }
+
+await_controller_manager() {
+    await "$(numbered kube-controller-manager "$1")" 60 kubectl_of "$1" get serviceaccount default --namespace=default
+}
+
+# control_plane_environment INDEX: the line of DIR/env about a control plane.
+control_plane_environment() { export_line "$(numbered_variable KUBECONFIG "$1")" "$(kubeconfig "$1")"; }

@@ -45,6 +45,12 @@ free_port() {
     done
 }
 
+# numbered NAME INDEX: the first has the name itself, the second ends in -2.
+numbered() { if (($2)); then echo "$1-$(($2 + 1))"; else echo "$1"; fi; }
+
+# numbered_variable NAME INDEX: the same of what DIR/env exports, where the second ends in _2.
+numbered_variable() { if (($2)); then echo "$1_$(($2 + 1))"; else echo "$1"; fi; }
+
 # start NAME COMMAND...: in a session, hence process group, of its own, so that it can be ended with its children.
 start() {
     local name=$1

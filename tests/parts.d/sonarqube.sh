@@ -2,8 +2,6 @@
 # SonarQube servers. One read-only installation per version serves all its instances, each of which keeps
 # its data, logs and temporary files under $parts/NAME.
 
-sonarqube_name() { if (($1)); then echo "sonarqube-$(($1 + 1))"; else echo sonarqube; fi; }
-
 sonarqube_home() { echo "$cache/sonarqube/$1"; }
 
 # Elasticsearch refuses to run as root.
@@ -142,15 +140,17 @@ await_sonarqube() {
 
 sonarqube_is_up() { curl --silent --fail "$1/api/system/status" | grep -q '"status":"UP"'; }
 
+# sonarqube_line INDEX NAME VALUE
+sonarqube_line() { export_line "$(numbered_variable "BINDERY_SONARQUBE_$2" "$1")" "$3"; }
+
 # sonarqube_environment INDEX VERSION: the lines of DIR/env about a server.
 sonarqube_environment() {
-    local suffix='' name template
-    (($1 == 0)) || suffix=_$(($1 + 1))
-    name=$(sonarqube_name "$1")
+    local name template
+    name=$(numbered sonarqube "$1")
     template=$(sonarqube_template "$2")
-    export_line "BINDERY_SONARQUBE_VERSION$suffix" "$2"
-    export_line "BINDERY_SONARQUBE_URL$suffix" "$(<"$parts/$name/url")"
-    export_line "BINDERY_SONARQUBE_TOKEN$suffix" "$(<"$template/bindery.token")"
-    export_line "BINDERY_SONARQUBE_ADMIN_TOKEN$suffix" "$(<"$template/admin.token")"
-    export_line "BINDERY_SONARQUBE_ACCESS_LOG$suffix" "$parts/$name/logs/access.log"
+    sonarqube_line "$1" VERSION "$2"
+    sonarqube_line "$1" URL "$(<"$parts/$name/url")"
+    sonarqube_line "$1" TOKEN "$(<"$template/bindery.token")"
+    sonarqube_line "$1" ADMIN_TOKEN "$(<"$template/admin.token")"
+    sonarqube_line "$1" ACCESS_LOG "$parts/$name/logs/access.log"
 }

@@ -11,25 +11,19 @@ use kube::runtime::conditions::is_crd_established;
 use kube::runtime::wait::await_condition;
 use kube::{Api, Client, Config, CustomResourceExt, ResourceExt};
 use serde_json::{Value, json};
-use tokio::sync::{OnceCell, RwLockReadGuard};
 
 use crate::support::parts::Parts;
-use crate::support::turn;
 use bindery::crd::{self, BitbucketConnection, ProjectBinding};
-
-/// The definitions are installed once; they are shared with whoever else uses the server, so they stay.
-static INSTALLED: OnceCell<()> = OnceCell::const_new();
 
 pub(super) struct Cluster {
     pub(super) parts: Parts,
     pub(super) client: Client,
-    _turn: RwLockReadGuard<'static, ()>,
 }
 
 impl Cluster {
     pub(super) async fn connect() -> Self {
-        let parts = Parts::from_env();
-        let kubeconfig = Kubeconfig::read_from(&parts.kubeconfig).unwrap();
+        let parts = Parts::take().await;
+        let kubeconfig = Kubeconfig::read_from(parts.kubeconfig).unwrap();
         let options = KubeConfigOptions::default();
         let config = Config::from_custom_kubeconfig(kubeconfig, &options)
             .await
@@ -37,9 +31,9 @@ impl Cluster {
         let cluster = Self {
             parts,
             client: Client::try_from(config).unwrap(),
-            _turn: turn::shared().await,
         };
-        INSTALLED.get_or_init(|| cluster.install()).await;
+        let has_kinds = &cluster.parts.control_plane().has_kinds;
+        has_kinds.get_or_init(|| cluster.install()).await;
         cluster
     }
 

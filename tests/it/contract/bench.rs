@@ -10,13 +10,14 @@ use super::repositories;
 use super::scripted::loopback;
 use crate::support::server::{Server, Turn};
 use crate::support::sonarqube::SonarQube;
+use crate::support::stopwatch::Stopwatch;
 
 /// A server for one test, its client, and the turn that goes with it.
 pub(super) struct Bench {
     pub(super) server: Server,
     pub(super) sonarqube: SonarQube,
     pub(super) client: Client,
-    _turn: Turn,
+    _turn: (Turn, Option<Stopwatch>),
 }
 
 impl Bench {
@@ -28,7 +29,7 @@ impl Bench {
             client: Client::new(transport(&sonarqube.url), token),
             server,
             sonarqube,
-            _turn: turn,
+            _turn: (turn, Stopwatch::start()),
         }
     }
 }

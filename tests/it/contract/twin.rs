@@ -26,6 +26,7 @@ use crate::support::server::{
     Kind, Server, on, real_8_9, real_9_9, real_10_7, real_25_1, real_25_12, real_26_9,
     simulated_8_9, simulated_9_9, simulated_10_7, simulated_25_1, simulated_25_12, simulated_26_9,
 };
+use crate::support::stopwatch::Stopwatch;
 
 /// Holds a conversation with both servers of each version: `a_conversation::twins_26_9` and so on.
 macro_rules! on_versions {
@@ -150,7 +151,7 @@ async fn compare(
     (real, simulated): (Server, Server),
     conversation: impl AsyncFn(&mut Conversation),
 ) {
-    let _turn = real.alone().await;
+    let _turn = (real.alone().await, Stopwatch::start());
     let real_answers = held(real, &conversation).await;
     let simulated_answers = held(simulated, &conversation).await;
     assert!(!real_answers.is_empty(), "nothing was asked");

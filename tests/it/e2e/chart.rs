@@ -58,7 +58,7 @@ impl Replaced {
     fn base(stage: &mut Stage) -> Self {
         stage.operator.kill();
         let replaced = Self {
-            parts: Parts::from_env(),
+            parts: stage.parts.clone(),
         };
         for objects in BASE {
             replaced.delete(objects).unwrap();
@@ -198,7 +198,7 @@ async fn a_release_upgrades_both_kinds_and_leaves_them(server: Server) {
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     stage.operator.kill();
     let _replaced = Replaced {
-        parts: Parts::from_env(),
+        parts: stage.parts.clone(),
     };
     let helm = |arguments: &[&str]| {
         let namespace = ["--namespace", "bindery-system"];

@@ -13,6 +13,7 @@ pub(super) const UNHEARD_OF: &str = "Telepathy";
 pub(super) struct NewerDefinition {
     /// `kind/name --namespace namespace` of that object.
     object: [&'static str; 3],
+    parts: Parts,
 }
 
 impl NewerDefinition {
@@ -22,7 +23,10 @@ impl NewerDefinition {
         (plural, field): (&str, &str),
         object: [&'static str; 3],
     ) -> Self {
-        let guard = Self { object };
+        let guard = Self {
+            object,
+            parts: stage.parts.clone(),
+        };
         let place = format!(
             "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/{field}/enum/-"
         );
@@ -46,13 +50,13 @@ impl NewerDefinition {
 
 impl Drop for NewerDefinition {
     fn drop(&mut self) {
-        let parts = Parts::from_env();
+        let parts = &self.parts;
         // After a failure it may still be held, by an operator that is gone.
         let released = r#"{"metadata": {"finalizers": null}}"#;
         let released = ["--type", "merge", "--patch", released];
         let _ = parts.kubectl(&[&["patch"], &self.object[..], &released].concat());
         let deleted = [&["delete"], &self.object[..], &["--ignore-not-found"]].concat();
-        let ended = [parts.kubectl(&deleted), install(&parts)];
+        let ended = [parts.kubectl(&deleted), install(parts)];
         if !std::thread::panicking() {
             for ended in ended {
                 ended.unwrap();

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::parts::Parts;
@@ -180,10 +181,16 @@ fn service_account(parts: &Parts, directory: &std::path::Path) -> PathBuf {
 }
 
 /// A free port at a loopback address that only this process uses: at 127.0.0.1 somebody else could take the port before
-/// the operator does.
+/// the operator does. No two operators of this process get the same.
 fn free_address() -> String {
+    static NEXT: AtomicU16 = AtomicU16::new(10_000);
     let [_, high, middle, low] = std::process::id().to_be_bytes();
     let own = Ipv4Addr::new(127, 64 | high, middle, low);
-    let listener = TcpListener::bind((own, 0)).unwrap();
-    listener.local_addr().unwrap().to_string()
+    loop {
+        let address = (own, NEXT.fetch_add(1, Ordering::Relaxed));
+        // Somebody may listen on it at every address.
+        if let Ok(listener) = TcpListener::bind(address) {
+            return listener.local_addr().unwrap().to_string();
+        }
+    }
 }

@@ -225,7 +225,7 @@ async fn the_printed_command_grants_a_secret(server: Server) {
     assert!(command.starts_with("kubectl create role "), "{command}");
     let granted = Command::new("sh")
         .args(["-c", command])
-        .env("KUBECONFIG", &stage.parts.kubeconfig)
+        .env("KUBECONFIG", stage.parts.kubeconfig)
         .output()
         .unwrap();
     assert!(granted.status.success(), "{granted:?}");

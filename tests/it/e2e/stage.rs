@@ -13,14 +13,12 @@ use kube::{Api, Client, Config, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use simulators::bitbucket::{Bitbucket, Permission, Profile, Right};
-use tokio::sync::RwLockWriteGuard;
 
 use super::manifests::{self, merge};
 use super::operator::{LOOPBACK, Operator};
 use crate::support::parts::Parts;
 use crate::support::server::{Server, Turn};
 use crate::support::sonarqube::SonarQube;
-use crate::support::turn;
 
 /// The token that SonarQube is given at first. Found anywhere but in a Secret, it is a leak.
 pub(super) const BITBUCKET_TOKEN: &str = "canary-bitbucket-write-token-7f3a";
@@ -48,7 +46,7 @@ pub(super) struct Stage {
     pub(super) client: Client,
     pub(super) directory: PathBuf,
     pub(super) patience: Duration,
-    _turns: (RwLockWriteGuard<'static, ()>, Turn),
+    _turn: Turn,
 }
 
 impl Stage {
@@ -64,8 +62,9 @@ impl Stage {
 
     /// The same beside another version of Bitbucket.
     pub(super) async fn set_beside(server: Server, version: Profile, arguments: &[&str]) -> Self {
-        let turns = (turn::exclusive().await, server.alone().await);
-        let parts = Parts::from_env();
+        // The server first: whoever waits for it holds up nobody who needs none.
+        let turn = server.alone().await;
+        let parts = Parts::take().await;
         let sonarqube = SonarQube::at(server).await;
         sonarqube.clear();
         let client = client(&parts).await;
@@ -93,7 +92,7 @@ impl Stage {
             client,
             directory,
             patience: PATIENCE,
-            _turns: turns,
+            _turn: turn,
         }
     }
 
@@ -193,7 +192,7 @@ pub(super) fn install(parts: &Parts) -> Result<String, String> {
 }
 
 async fn client(parts: &Parts) -> Client {
-    let kubeconfig = Kubeconfig::read_from(&parts.kubeconfig).unwrap();
+    let kubeconfig = Kubeconfig::read_from(parts.kubeconfig).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
         .await
         .unwrap();

@@ -2,13 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
-/// Where the real parts are.
+use super::control_planes::{ControlPlane, Held};
+use super::stopwatch::Stopwatch;
+
+/// A control plane that no other test uses as long as this or a copy of it lives, and the tools to work with it.
+#[derive(Clone)]
 pub(crate) struct Parts {
     /// Rights of a cluster administrator.
-    pub(crate) kubeconfig: PathBuf,
+    pub(crate) kubeconfig: &'static Path,
     /// Where tests may leave what tells of a failure: `tests/parts run` removes it when there was none.
-    pub(crate) directory: PathBuf,
+    pub(crate) directory: &'static Path,
+    held: Arc<(Held, Option<Stopwatch>)>,
 }
 
 /// A real SonarQube server that `tests/parts` started.
@@ -25,16 +31,16 @@ pub(crate) struct SonarQubePart {
 impl SonarQubePart {
     /// The one of this version, such as `26.9`.
     pub(crate) fn of_version(version: &str) -> Self {
-        let is_it = |suffix: &&str| {
-            let found = optional(&format!("BINDERY_SONARQUBE_VERSION{suffix}"));
-            found.is_some_and(|found| found.starts_with(&format!("{version}.")))
-        };
-        let Some(suffix) = ["", "_2", "_3", "_4", "_5"].into_iter().find(is_it) else {
+        let is_it = |found: String| found.starts_with(&format!("{version}."));
+        let Some(nth) = numbered("BINDERY_SONARQUBE_VERSION").position(is_it) else {
             panic!(
                 "no SonarQube {version} was started: run `make test` (`make contract-all` for what is only tested there), or `tests/parts up` with --sonarqube, and source its env"
             )
         };
-        let told = |name: &str| variable(&format!("BINDERY_SONARQUBE_{name}{suffix}"));
+        let told = |name: &str| {
+            let mut all = numbered(&format!("BINDERY_SONARQUBE_{name}"));
+            all.nth(nth).unwrap()
+        };
         Self {
             url: told("URL"),
             token: told("TOKEN"),
@@ -45,11 +51,18 @@ impl SonarQubePart {
 }
 
 impl Parts {
-    pub(crate) fn from_env() -> Self {
+    /// Waits until a control plane is free.
+    pub(crate) async fn take() -> Self {
+        let held = Held::any().await;
         Self {
-            kubeconfig: variable("KUBECONFIG").into(),
-            directory: variable("BINDERY_PARTS").into(),
+            kubeconfig: &held.control_plane.kubeconfig,
+            directory: &held.control_plane.directory,
+            held: Arc::new((held, Stopwatch::start())),
         }
+    }
+
+    pub(crate) fn control_plane(&self) -> &'static ControlPlane {
+        self.held.0.control_plane
     }
 
     /// What kubectl prints, or what it complains of.
@@ -60,7 +73,7 @@ impl Parts {
     fn kubectl_command(&self) -> Command {
         let mut kubectl = Command::new("kubectl");
         kubectl
-            .env("KUBECONFIG", &self.kubeconfig)
+            .env("KUBECONFIG", self.kubeconfig)
             .env("KUBECACHEDIR", self.discovered());
         kubectl
     }
@@ -96,10 +109,7 @@ impl Parts {
 
     /// The same of helm, at the top of the tree.
     pub(crate) fn helm(&self, arguments: &[&str]) -> Result<String, String> {
-        run(
-            helm_command().env("KUBECONFIG", &self.kubeconfig),
-            arguments,
-        )
+        run(helm_command().env("KUBECONFIG", self.kubeconfig), arguments)
     }
 }
 
@@ -153,16 +163,32 @@ fn run(command: &mut Command, arguments: &[&str]) -> Result<String, String> {
     }
 }
 
+pub(super) const NO_PARTS: &str =
+    "run `make test`, or start real parts with tests/parts and source their env";
+
+/// Where the parts have their files.
+pub(super) fn directory() -> PathBuf {
+    variable("BINDERY_PARTS").into()
+}
+
+/// What `tests/parts` says of the first of several, of the second, and so on.
+pub(super) fn numbered(name: &str) -> impl Iterator<Item = String> + use<> {
+    let name = name.to_owned();
+    let names = (1..).map(move |number| match number {
+        1 => name.clone(),
+        other => format!("{name}_{other}"),
+    });
+    names.map_while(|name| optional(&name))
+}
+
 fn variable(name: &str) -> String {
-    optional(name).unwrap_or_else(|| {
-        panic!("{name} is not set: run `make test`, or start real parts with tests/parts and source their env")
-    })
+    optional(name).unwrap_or_else(|| panic!("{name} is not set: {NO_PARTS}"))
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "tests/parts says by environment where the parts are; only here is it read"
 )]
-fn optional(name: &str) -> Option<String> {
+pub(super) fn optional(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
