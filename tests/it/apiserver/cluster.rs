@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{DynamicObject, GetParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::parts::Parts;
 use bindery::crd::{self, BitbucketConnection, ProjectBinding};
+use bindery::rbac;
 
 pub(super) struct Cluster {
     pub(super) parts: Parts,
@@ -32,8 +34,8 @@ impl Cluster {
             parts,
             client: Client::try_from(config).unwrap(),
         };
-        let has_kinds = &cluster.parts.control_plane().has_kinds;
-        has_kinds.get_or_init(|| cluster.install()).await;
+        let is_prepared = &cluster.parts.control_plane().is_prepared;
+        is_prepared.get_or_init(|| cluster.install()).await;
         cluster
     }
 
@@ -50,8 +52,27 @@ impl Cluster {
                 .await
                 .unwrap();
         }
+        self.grant().await;
         self.await_published_schema().await;
         self.parts.discover_anew();
+    }
+
+    /// The operator's rights, and those of people.
+    async fn grant(&self) {
+        let ours = PatchParams::apply("bindery-tests").force();
+        let roles: Api<ClusterRole> = Api::all(self.client.clone());
+        for role in [rbac::operator_role(), rbac::view_role(), rbac::edit_role()] {
+            roles
+                .patch(&role.name_any(), &ours, &Patch::Apply(&role))
+                .await
+                .unwrap();
+        }
+        let bindings: Api<ClusterRoleBinding> = Api::all(self.client.clone());
+        let binding = rbac::operator_binding();
+        bindings
+            .patch(&binding.name_any(), &ours, &Patch::Apply(&binding))
+            .await
+            .unwrap();
     }
 
     /// `kubectl explain` and server-side apply read the `OpenAPI` document, which follows some moments later.

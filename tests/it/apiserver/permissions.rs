@@ -2,40 +2,11 @@
 
 use std::time::Duration;
 
-use bindery::rbac;
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding};
-use kube::api::{Patch, PatchParams};
+use k8s_openapi::api::rbac::v1::ClusterRole;
+use kube::Api;
 use kube::runtime::wait::await_condition;
-use kube::{Api, ResourceExt};
-use tokio::sync::OnceCell;
 
 use super::cluster::Cluster;
-
-/// Cluster-wide and the same for all who use the server: they stay.
-static GRANTED: OnceCell<()> = OnceCell::const_new();
-
-async fn cluster() -> Cluster {
-    let cluster = Cluster::connect().await;
-    GRANTED.get_or_init(|| grant(&cluster)).await;
-    cluster
-}
-
-async fn grant(cluster: &Cluster) {
-    let ours = PatchParams::apply("bindery-tests").force();
-    let roles: Api<ClusterRole> = Api::all(cluster.client.clone());
-    for role in [rbac::operator_role(), rbac::view_role(), rbac::edit_role()] {
-        roles
-            .patch(&role.name_any(), &ours, &Patch::Apply(&role))
-            .await
-            .unwrap();
-    }
-    let bindings: Api<ClusterRoleBinding> = Api::all(cluster.client.clone());
-    let binding = rbac::operator_binding();
-    bindings
-        .patch(&binding.name_any(), &ours, &Patch::Apply(&binding))
-        .await
-        .unwrap();
-}
 
 fn may(cluster: &Cluster, verb: &str, resource: &str, namespace: &str) -> bool {
     cluster
@@ -45,7 +16,7 @@ fn may(cluster: &Cluster, verb: &str, resource: &str, namespace: &str) -> bool {
 
 #[tokio::test]
 async fn the_operator_may_do_its_work_everywhere() {
-    let cluster = cluster().await;
+    let cluster = Cluster::connect().await;
     for kind in [
         "bitbucketconnections.bindery.dev",
         "projectbindings.bindery.dev",
@@ -72,7 +43,7 @@ async fn the_operator_may_do_its_work_everywhere() {
 
 #[tokio::test]
 async fn the_operator_may_do_nothing_else() {
-    let cluster = cluster().await;
+    let cluster = Cluster::connect().await;
     for (verb, resource) in [
         ("get", "secrets"),
         ("list", "secrets"),
@@ -94,7 +65,7 @@ async fn the_operator_may_do_nothing_else() {
 
 #[tokio::test]
 async fn people_with_rights_in_a_namespace_have_them_for_our_objects_too() {
-    let cluster = cluster().await;
+    let cluster = Cluster::connect().await;
     for (role, verb) in [("view", "watch"), ("edit", "create"), ("admin", "delete")] {
         let roles: Api<ClusterRole> = Api::all(cluster.client.clone());
         let aggregated = await_condition(roles, role, |role: Option<&ClusterRole>| {
@@ -119,7 +90,7 @@ fn allows(role: &ClusterRole, verb: &str) -> bool {
 /// The sample's Role and `RoleBinding`, in a namespace of the test's own.
 #[tokio::test]
 async fn a_grant_lends_the_named_secrets_only() {
-    let cluster = cluster().await;
+    let cluster = Cluster::connect().await;
     let sandbox = cluster.sandbox().await;
     let sample =
         std::fs::read_to_string(crate::support::tree::top().join("deploy/samples/grants.yaml"))

@@ -170,10 +170,8 @@ fn service_account(parts: &Parts, directory: &std::path::Path) -> PathBuf {
             "1h",
         ])
         .unwrap();
-    let config = parts
-        .kubectl(&["config", "view", "--raw", "--minify", "--output", "json"])
-        .unwrap();
-    let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    let config = std::fs::read_to_string(parts.kubeconfig).unwrap();
+    let mut config: serde_json::Value = serde_saphyr::from_str(&config).unwrap();
     config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
     let path = directory.join("operator.kubeconfig");
     std::fs::write(&path, config.to_string()).unwrap();

@@ -11,8 +11,8 @@ use super::parts;
 pub(crate) struct ControlPlane {
     pub(super) kubeconfig: PathBuf,
     pub(super) directory: PathBuf,
-    /// Both kinds are installed by the first test that needs no more than them, and stay.
-    pub(crate) has_kinds: OnceCell<()>,
+    /// Both kinds and the rights are installed by the first test that needs no more than them, and stay.
+    pub(crate) is_prepared: OnceCell<()>,
 }
 
 static ALL: LazyLock<Vec<ControlPlane>> = LazyLock::new(|| {
@@ -20,7 +20,7 @@ static ALL: LazyLock<Vec<ControlPlane>> = LazyLock::new(|| {
     let control_planes = kubeconfigs.map(|(index, kubeconfig)| ControlPlane {
         kubeconfig: kubeconfig.into(),
         directory: parts::directory().join(format!("tests-{}", index + 1)),
-        has_kinds: OnceCell::new(),
+        is_prepared: OnceCell::new(),
     });
     control_planes.collect()
 });
