@@ -259,12 +259,15 @@ async fn a_status_changes_only_when_something_changes(server: Server) {
     assert!(condition(&binding, "DecorationReady").is_some());
 
     let writes = stage.operator.status_writes();
-    let looks = || stage.operator.passes("bitbucketconnection");
-    let (before, calls) = (looks(), stage.operator.external_calls());
-    // The first of them may have begun before.
-    let looked_twice = || looks() >= before + 3 && stage.operator.external_calls() != calls;
+    let passes =
+        || ["bitbucketconnection", "projectbinding"].map(|kind| stage.operator.passes(kind));
+    let (before, calls) = (passes(), stage.operator.external_calls());
+    let looked_twice = || {
+        let mut both = passes().into_iter().zip(before);
+        both.all(|(now, before)| now >= before + 2) && stage.operator.external_calls() != calls
+    };
     stage
-        .eventually("two intervals of passes that find nothing", looked_twice)
+        .eventually("two passes over each find nothing", looked_twice)
         .await;
     assert_eq!(stage.operator.status_writes(), writes);
     let api = stage.api::<BitbucketConnection>("platform");
