@@ -21,8 +21,8 @@ pub struct Inventory {
     projects: HashMap<String, Project>,
     repositories: HashMap<String, Repository>,
     hidden_bindings: u64,
-    /// The ids of the repositories that the configuration's token may write to, where that was asked.
-    writable: Option<HashSet<i64>>,
+    /// Whether the configuration's token may write to a repository, by the id of each that was listed when that was asked.
+    writable: HashMap<i64, bool>,
     /// How many sweeps there were.
     sweeps: u64,
 }
@@ -73,7 +73,7 @@ pub struct Repository {
 }
 
 /// Of so many sweeps, one has a project's binding read by a call of its own; where no listing has bindings, every one.
-const SPREAD: u64 = 12;
+pub const SPREAD: u64 = 12;
 
 /// What differs between two sweeps: whose bindings are worth a look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,12 +108,8 @@ impl Inventory {
             .await
             .map_err(SweepError::Bitbucket)?;
         let writable = match writer {
-            Some(writer) => {
-                let rows = writer.repositories(Some(Access::Write)).await;
-                let rows = rows.map_err(SweepError::Bitbucket)?;
-                Some(rows.into_iter().map(|row| row.id).collect())
-            }
-            None => None,
+            Some(writer) => rights(writer, repositories.iter().map(|row| row.id)).await?,
+            None => HashMap::new(),
         };
         let is_due = bindings.is_none();
         let (bindings, hidden_bindings) = bindings.unwrap_or_default();
@@ -211,10 +207,11 @@ impl Inventory {
         self.repositories.values().find(|row| row.id == id)
     }
 
-    /// Whether the configuration's token may write to the repository of this id; `None` where that was not asked.
+    /// Whether the configuration's token may write to the repository of this id; `None` where that was not asked, and for
+    /// a repository that was created after the listing.
     #[must_use]
     pub fn writable(&self, id: i64) -> Option<bool> {
-        self.writable.as_ref().map(|ids| ids.contains(&id))
+        self.writable.get(&id).copied()
     }
 
     /// How many bindings SonarQube counted and did not list.
@@ -272,6 +269,17 @@ impl Project {
             is_due: false,
         }
     }
+}
+
+/// Whether a token may write to each of these repositories: one call for up to 1,000 of those that it may write to.
+async fn rights(
+    writer: &bitbucket::Client,
+    repositories: impl Iterator<Item = i64>,
+) -> Result<HashMap<i64, bool>, SweepError> {
+    let rows = writer.repositories(Some(Access::Write)).await;
+    let rows = rows.map_err(SweepError::Bitbucket)?;
+    let ids: HashSet<i64> = rows.into_iter().map(|row| row.id).collect();
+    Ok(repositories.map(|id| (id, ids.contains(&id))).collect())
 }
 
 /// Which of the shares a project belongs to: the same in every process, and evenly spread.

@@ -90,3 +90,14 @@ fn only_what_came_went_or_changed_is_worth_a_look() {
     assert_eq!(changes.repositories, HashSet::from(expected));
     assert!(changes.projects.is_empty());
 }
+
+/// D33: of a repository that was created after the listing nothing is known, which is not a missing right.
+#[test]
+fn a_right_is_known_of_listed_repositories_alone() {
+    let inventory = Inventory {
+        writable: HashMap::from([(1, true), (2, false)]),
+        ..Inventory::default()
+    };
+    let rights = [1, 2, 3].map(|id| inventory.writable(id));
+    assert_eq!(rights, [Some(true), Some(false), None]);
+}

@@ -80,19 +80,15 @@ pub(crate) fn waits_for(object: &impl Conditioned, reason: Reason) -> bool {
     conditions.any(|condition| condition.reason == reason.as_str())
 }
 
-/// What a binding's condition `DecorationReady` told of its pull requests before: an earlier process saw it.
-pub(crate) fn decoration_told_before(binding: &ProjectBinding) -> Option<Verdict> {
-    let kind = Aspect::DecorationReady;
-    let mut conditions = binding.conditions().iter();
+/// What the status says in a condition.
+pub(crate) fn said(object: &impl Conditioned, kind: Aspect) -> Option<Verdict> {
+    let mut conditions = object.conditions().iter();
     let found = conditions.find(|condition| condition.type_ == kind.as_str())?;
-    let told = [
-        (State::True, Reason::Succeeded),
-        (State::False, Reason::NotDecorated),
-    ];
-    let (state, reason) = told
-        .into_iter()
-        .find(|(_, reason)| found.reason == reason.as_str())?;
-    Some(Verdict::new(kind, state, reason, found.message.clone()))
+    let mut states = [State::True, State::False, State::Unknown].into_iter();
+    let state = states.find(|state| state.as_str() == found.status)?;
+    let mut reasons = Reason::ALL.iter();
+    let reason = reasons.find(|reason| reason.as_str() == found.reason)?;
+    Some(Verdict::new(kind, state, *reason, found.message.clone()))
 }
 
 /// The conditions to write: a transition time changes only with the status of its condition.

@@ -5,6 +5,9 @@ use crate::identity::ProjectKey;
 use super::Reason;
 use super::verdict::{Aspect, State, Verdict};
 
+/// What follows the proof where the token may only read. It goes as soon as the token may write.
+const RISK: &str = ". Risk: the token of the connection's spec.bitbucket.tokenSecretRef has no Write on this repository. Bitbucket accepts reports with Read; if later pull requests get none, give its user Write on the repository or its project, and the token the permission Repository write";
+
 /// What holds for a whole SonarQube server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Server {
@@ -47,56 +50,119 @@ fn is_local(url: &str) -> bool {
         || host.starts_with("[::1]")
 }
 
-/// What the sweep knows of a repository.
+/// What the inventory holds of a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Repository {
     /// Whether it is read-only.
     pub archived: bool,
-    /// Whether the configuration's token may write to it; `None` where that was not looked at.
+    /// Whether the configuration's token may write to it; `None` where no listing tells.
     pub writable: Option<bool>,
 }
 
-/// An analysed pull request, and what Bitbucket has of it.
+/// A pull request that SonarQube analysed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PullRequest {
-    /// Its id in Bitbucket.
+    /// Its id, as the scanner was given it.
     pub id: String,
-    /// Whether it changed since it was analysed: a missing report then proves nothing.
+    /// What Bitbucket has of it; `None` where it has no pull request of this id in the repository.
+    pub found: Option<Latest>,
+}
+
+/// A pull request as Bitbucket has it now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Latest {
+    /// The latest commit of its source branch.
+    pub commit: String,
+    /// Whether it changed since it was analysed, a comment included: a missing report then proves nothing.
     pub changed_since: bool,
-    /// The keys of the reports on its latest commit.
+    /// The keys of the reports on that commit.
     pub reports: Vec<String>,
 }
 
-/// What became of the latest pull requests.
+/// What the latest pull requests show.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// None was analysed, or none that tells anything.
-    Untold,
-    /// This one was decorated.
+pub struct Outcome {
+    /// What became of the last pull request that proves anything.
+    pub finding: Finding,
+    /// The ids of pull requests analysed after it that Bitbucket does not have.
+    pub missing: Vec<String>,
+}
+
+/// What became of a pull request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// None was analysed that Bitbucket has.
+    NoneAnalysed,
+    /// The pull request of this id changed since its analysis.
+    Changed(String),
+    /// The pull request of this id has a report.
     Decorated(String),
-    /// This one was analysed, and Bitbucket has no report of it.
+    /// A pull request was analysed, and Bitbucket has no report of it.
     Undecorated {
         /// Its id.
         id: String,
+        /// Its latest commit: as long as it stays that one, so does the finding.
+        commit: String,
         /// What its background task warns of, once it was asked.
         warnings: Vec<String>,
     },
 }
 
-/// Looks through pull requests, the one that was analysed last first.
+/// Judges pull requests, the one that was analysed last first. `before` is the outcome of the previous look at the same
+/// project and repository.
 #[must_use]
-pub fn outcome(pull_requests: &[PullRequest], project: &ProjectKey) -> Outcome {
-    let is_own = |keys: &[String]| keys.iter().any(|key| is_report_of(key, project));
-    let telling = pull_requests
-        .iter()
-        .find(|one| is_own(&one.reports) || !one.changed_since);
-    match telling {
-        None => Outcome::Untold,
-        Some(one) if is_own(&one.reports) => Outcome::Decorated(one.id.clone()),
-        Some(one) => Outcome::Undecorated {
-            id: one.id.clone(),
-            warnings: Vec::new(),
-        },
+pub fn outcome(
+    pull_requests: &[PullRequest],
+    project: &ProjectKey,
+    before: Option<&Outcome>,
+) -> Outcome {
+    let mut missing = Vec::new();
+    let mut finding = Finding::NoneAnalysed;
+    for PullRequest { id, found } in pull_requests {
+        let Some(latest) = found else {
+            missing.push(id.clone());
+            continue;
+        };
+        match judge(id, latest, project, before) {
+            Finding::Changed(id) if finding == Finding::NoneAnalysed => {
+                finding = Finding::Changed(id);
+            }
+            Finding::Changed(_) | Finding::NoneAnalysed => {}
+            proof @ (Finding::Decorated(_) | Finding::Undecorated { .. }) => {
+                finding = proof;
+                break;
+            }
+        }
+    }
+    Outcome { finding, missing }
+}
+
+fn judge(id: &str, latest: &Latest, project: &ProjectKey, before: Option<&Outcome>) -> Finding {
+    let id = id.to_owned();
+    if latest.reports.iter().any(|key| is_report_of(key, project)) {
+        return Finding::Decorated(id);
+    }
+    let is_known = before.is_some_and(|before| {
+        matches!(&before.finding, Finding::Undecorated { id: then, commit, .. } if *then == id && *commit == latest.commit)
+    });
+    if latest.changed_since && !is_known {
+        return Finding::Changed(id);
+    }
+    Finding::Undecorated {
+        id,
+        commit: latest.commit.clone(),
+        warnings: Vec::new(),
+    }
+}
+
+impl Outcome {
+    /// Whether older pull requests can add nothing.
+    #[must_use]
+    pub fn is_proof(&self) -> bool {
+        match self.finding {
+            Finding::Decorated(_) | Finding::Undecorated { .. } => true,
+            Finding::NoneAnalysed | Finding::Changed(_) => false,
+        }
     }
 }
 
@@ -120,173 +186,191 @@ fn is_report_of(key: &str, project: &ProjectKey) -> bool {
         || key == "com.github.mc1arke.sonarqube"
 }
 
-/// The condition `DecorationReady`. It never holds `Ready` back. Without an outcome nothing was looked at in this process: what
-/// an earlier one told stays, which is `None`.
-#[must_use]
-pub fn verdict(
-    server: Server,
-    repository: Option<Repository>,
-    outcome: Option<&Outcome>,
-) -> Option<Verdict> {
-    in_the_way(server, repository).or_else(|| outcome.map(told))
+/// Everything that the condition `DecorationReady` of a settled binding depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// What holds for the whole server.
+    pub server: Server,
+    /// The repository; `None` where the inventory does not have it.
+    pub repository: Option<Repository>,
+    /// What the latest pull requests showed; `None` if this process has not looked yet.
+    pub outcome: Option<&'a Outcome>,
+    /// What the condition said last of this repository, by whichever process.
+    pub before: Option<&'a Verdict>,
+    /// Pull requests are looked at once in so many intervals of the connection.
+    pub intervals: u64,
 }
 
-fn told(outcome: &Outcome) -> Verdict {
-    let verdict =
-        |state, reason, message| Verdict::new(Aspect::DecorationReady, state, reason, message);
-    match outcome {
-        Outcome::Untold => verdict(
-            State::Unknown,
-            Reason::NotChecked,
-            "nothing speaks against it; no analysed pull request tells more".to_owned(),
-        ),
-        Outcome::Decorated(id) => verdict(
-            State::True,
-            Reason::Succeeded,
-            format!("pull request {id} is decorated"),
-        ),
-        Outcome::Undecorated { id, warnings } => verdict(
-            State::False,
-            Reason::NotDecorated,
-            format!(
-                "pull request {id} was analysed, and Bitbucket has no report of it on its latest commit: {}",
-                if warnings.is_empty() {
-                    "look into SonarQube's ce.log for that analysis, and check that the token of the configuration may write".to_owned()
-                } else {
-                    format!("its background task warns: {}", warnings.join("; "))
-                }
-            ),
+/// The condition `DecorationReady`. It never holds `Ready` back.
+#[must_use]
+pub fn verdict(facts: &Facts<'_>) -> Verdict {
+    let archived = facts
+        .repository
+        .is_some_and(|repository| repository.archived);
+    let readonly = facts
+        .repository
+        .is_some_and(|repository| repository.writable == Some(false));
+    if let Some((reason, message)) = in_the_way(facts.server, archived) {
+        return no(reason, message);
+    }
+    match (facts.outcome, facts.before) {
+        (Some(outcome), _) => shown(outcome, readonly, facts.intervals),
+        (None, Some(before)) if still_holds(before, readonly) => repeated(before, readonly),
+        (None, _) => unproven(
+            "no pull request was checked yet".to_owned(),
+            readonly,
+            facts.intervals,
         ),
     }
 }
 
-/// What stands in the way before there is any pull request.
-fn in_the_way(server: Server, repository: Option<Repository>) -> Option<Verdict> {
-    let no = |reason, message| {
-        let state = State::False;
-        Some(Verdict::new(
-            Aspect::DecorationReady,
-            state,
-            reason,
-            message,
-        ))
+/// The condition while Bitbucket refuses the very token that SonarQube decorates with. `None` where it stays as it is: a
+/// server that cannot analyse pull requests does not miss the token.
+#[must_use]
+pub fn token_refused(connection: &str, before: Option<&Verdict>) -> Option<Verdict> {
+    if before.is_some_and(|before| before.reason == Reason::UnsupportedEdition) {
+        return None;
+    }
+    let message = format!(
+        "Bitbucket refuses the token that SonarQube decorates with: BitbucketConnection {connection} has AuthenticationFailed. Put a valid token into the Secret of its spec.bitbucket.tokenSecretRef"
+    );
+    Some(no(Reason::AuthenticationFailed, message))
+}
+
+/// The condition of a binding that is not brought to its desired state.
+#[must_use]
+pub fn not_settled() -> Verdict {
+    let message = "not checked while the binding is not Ready: the condition Ready says why. The check follows as soon as it is Ready";
+    unknown(Reason::NotChecked, message)
+}
+
+fn no(reason: Reason, message: impl Into<String>) -> Verdict {
+    Verdict::new(Aspect::DecorationReady, State::False, reason, message)
+}
+
+fn unknown(reason: Reason, message: impl Into<String>) -> Verdict {
+    Verdict::new(Aspect::DecorationReady, State::Unknown, reason, message)
+}
+
+/// What the pull requests show.
+fn shown(outcome: &Outcome, readonly: bool, intervals: u64) -> Verdict {
+    let missing = missing(&outcome.missing);
+    match &outcome.finding {
+        Finding::NoneAnalysed => unproven(
+            format!("no analysed pull request found in Bitbucket{missing}"),
+            readonly,
+            intervals,
+        ),
+        Finding::Changed(id) => unproven(
+            format!(
+                "pull request {id} changed after its analysis, and its latest commit has no report{missing}"
+            ),
+            readonly,
+            intervals,
+        ),
+        Finding::Decorated(id) => decorated(
+            &format!("pull request {id} is decorated{missing}"),
+            readonly,
+        ),
+        Finding::Undecorated {
+            id,
+            commit,
+            warnings,
+        } => {
+            let reason = if readonly {
+                Reason::PermissionMissing
+            } else {
+                Reason::NotDecorated
+            };
+            let also = if warnings.is_empty() {
+                String::new()
+            } else {
+                format!(". Also: its background task warns: {}", warnings.join("; "))
+            };
+            let token = if readonly {
+                "the token of the connection's spec.bitbucket.tokenSecretRef has no Write on this repository: give its user Write on the repository or its project, and the token the permission Repository write"
+            } else {
+                "the token of the configuration may not work any more"
+            };
+            let message = format!(
+                "pull request {id} was analysed, and Bitbucket has no report of it on its latest commit {commit}. Possible causes: {token}; the analysis was of another commit (Jenkins analyses a local merge commit unless sonar.scm.revision names that of the pull request); SonarQube failed to send the report, see ce.log{missing}{also}"
+            );
+            no(reason, message)
+        }
+    }
+}
+
+fn missing(ids: &[String]) -> String {
+    if ids.is_empty() {
+        return String::new();
+    }
+    format!(
+        ". SonarQube analysed pull request {}, which Bitbucket does not have in this repository: check sonar.pullrequest.key",
+        ids.join(", ")
+    )
+}
+
+fn decorated(message: &str, readonly: bool) -> Verdict {
+    let risk = if readonly { RISK } else { "" };
+    let message = format!("{message}{risk}");
+    let (kind, state) = (Aspect::DecorationReady, State::True);
+    Verdict::new(kind, state, Reason::Succeeded, message)
+}
+
+/// No pull request proves anything: what is known, and when the next check comes.
+fn unproven(message: String, readonly: bool, intervals: u64) -> Verdict {
+    let (reason, risk) = if readonly {
+        (Reason::PermissionMissing, RISK)
+    } else {
+        (Reason::NotChecked, "")
     };
-    let archived = repository.is_some_and(|repository| repository.archived);
-    let writable = repository.and_then(|repository| repository.writable);
+    unknown(
+        reason,
+        format!(
+            "{message}{risk}. Next check: within {intervals} intervals of the connection, or at once if you annotate the binding with bindery.dev/reconcile-requested-at"
+        ),
+    )
+}
+
+/// Whether what an earlier process found in pull requests still says something.
+fn still_holds(before: &Verdict, readonly: bool) -> bool {
+    match (before.state, before.reason) {
+        (State::True, Reason::Succeeded) | (State::False, Reason::NotDecorated) => true,
+        (State::False, Reason::PermissionMissing) => readonly,
+        _ => false,
+    }
+}
+
+fn repeated(before: &Verdict, readonly: bool) -> Verdict {
+    if before.state == State::True {
+        let message = before.message.strip_suffix(RISK);
+        return decorated(message.unwrap_or(&before.message), readonly);
+    }
+    before.clone()
+}
+
+/// What stands in the way of every pull request.
+fn in_the_way(server: Server, archived: bool) -> Option<(Reason, &'static str)> {
     match server {
-        Server::Unsupported => no(
+        Server::Unsupported => Some((
             Reason::UnsupportedEdition,
             "this SonarQube cannot analyse pull requests: Developer Edition or later, or the community branch plugin, can",
-        ),
-        Server::BaseUrlUnset => no(
+        )),
+        Server::BaseUrlUnset => Some((
             Reason::ServerBaseURLUnset,
             "links in pull requests would lead to localhost: set spec.sonarqube.serverBaseURL on the connection",
-        ),
-        Server::BaseUrlLocal => no(
+        )),
+        Server::BaseUrlLocal => Some((
             Reason::ServerBaseURLLocal,
             "SonarQube's Server base URL leads to localhost, and so would the links in pull requests: set spec.sonarqube.serverBaseURL on the connection to the URL that people use",
-        ),
-        Server::Able if archived => no(
+        )),
+        Server::Able if archived => Some((
             Reason::RepositoryArchived,
-            "the repository is archived in Bitbucket, where nothing can be written to it: no new pull request comes to be",
-        ),
-        Server::Able if writable == Some(false) => no(
-            Reason::PermissionMissing,
-            "the token of the connection's spec.bitbucket.tokenSecretRef may not write to this repository, and SonarQube decorates with it: give its user Write on the repository or its project, and the token the permission Repository write",
-        ),
+            "the repository is archived in Bitbucket and read-only: no pull requests can be opened",
+        )),
         Server::Able => None,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn reason(server: Server, archived: bool, writable: Option<bool>) -> Reason {
-        let repository = Repository { archived, writable };
-        verdict(server, Some(repository), Some(&Outcome::Untold))
-            .unwrap()
-            .reason
-    }
-
-    #[test]
-    fn a_base_url_that_leads_home_is_as_good_as_none() {
-        let of = |url| Server::of(true, Some(url));
-        for url in [
-            "http://localhost:9000",
-            "https://LOCALHOST/sonar",
-            "http://127.0.0.1",
-            "http://[::1]:9000/",
-            "http://user@sonar.localhost",
-        ] {
-            assert_eq!(of(url), Server::BaseUrlLocal, "{url}");
-        }
-        for url in [
-            "https://sonarqube.example.com",
-            "http://localhost.example.com",
-        ] {
-            assert_eq!(of(url), Server::Able, "{url}");
-        }
-        assert_eq!(of(" "), Server::BaseUrlUnset);
-        assert_eq!(Server::of(true, None), Server::BaseUrlUnset);
-        assert_eq!(
-            Server::of(false, Some("https://s.example.com")),
-            Server::Unsupported
-        );
-    }
-
-    #[test]
-    fn the_first_thing_that_stands_in_the_way_is_told() {
-        let able = Server::Able;
-        assert_eq!(
-            reason(Server::Unsupported, true, Some(false)),
-            Reason::UnsupportedEdition
-        );
-        assert_eq!(
-            reason(Server::BaseUrlUnset, true, Some(false)),
-            Reason::ServerBaseURLUnset
-        );
-        assert_eq!(reason(able, true, Some(false)), Reason::RepositoryArchived);
-        assert_eq!(reason(able, false, Some(false)), Reason::PermissionMissing);
-        for writable in [Some(true), None] {
-            assert_eq!(reason(able, false, writable), Reason::NotChecked);
-        }
-        assert_eq!(verdict(able, None, None), None, "what was told stays");
-    }
-
-    fn pull_request(id: &str, changed_since: bool, reports: &[&str]) -> PullRequest {
-        PullRequest {
-            id: id.to_owned(),
-            changed_since,
-            reports: reports.iter().map(|&key| key.to_owned()).collect(),
-        }
-    }
-
-    #[test]
-    fn the_latest_pull_request_that_tells_anything_decides() {
-        let project = ProjectKey::parse("PAY:checkout").unwrap();
-        let of = |list: &[PullRequest]| outcome(list, &project);
-        let changed = pull_request("3", true, &["other.tool"]);
-        let bare = pull_request("2", false, &[]);
-        let decorated = pull_request("1", false, &["com.sonarsource.sonarqube"]);
-        assert_eq!(of(&[]), Outcome::Untold);
-        assert_eq!(of(std::slice::from_ref(&changed)), Outcome::Untold);
-        let found = of(&[changed.clone(), decorated.clone()]);
-        assert_eq!(found, Outcome::Decorated("1".to_owned()));
-        let found = of(&[changed, bare, decorated]);
-        assert!(matches!(found, Outcome::Undecorated { id, .. } if id == "2"));
-    }
-
-    #[test]
-    fn a_report_is_known_by_every_key_that_sonarqube_uses() {
-        let project = ProjectKey::parse(&format!("PAY:{}", "k".repeat(60))).unwrap();
-        let short = ProjectKey::parse("PAY:a").unwrap();
-        let long = format!("t-{}", "k".repeat(48));
-        assert!(is_report_of("com.sonarsource.sonarqube", &short));
-        assert!(is_report_of("com.sonarsource.sonarqube_PAY:a", &short));
-        assert!(is_report_of("PAY:a", &short) && is_report_of(&long, &project));
-        for other in ["com.sonarsource.sonarqube_PAY:b", "PAY:b", "jenkins"] {
-            assert!(!is_report_of(other, &short), "{other}");
-        }
-    }
-}
+mod tests;

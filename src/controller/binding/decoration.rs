@@ -5,11 +5,13 @@ use crate::controller::error::Error;
 use crate::controller::per_object::PerObject;
 use crate::controller::session::View;
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
+use crate::inventory;
 use crate::kubernetes::status;
 use crate::kubernetes::uid;
-use crate::plan::Reason;
-use crate::plan::decoration::{self, Outcome, PullRequest, Repository, Server, outcome};
-use crate::plan::verdict::{Aspect, State, Verdict};
+use crate::plan::decoration::{
+    self, Facts, Finding, Latest, Outcome, PullRequest, Repository, Server,
+};
+use crate::plan::verdict::{Aspect, Verdict};
 use crate::sonarqube::AnalysedPullRequest;
 
 use super::report::Report;
@@ -43,11 +45,11 @@ impl Outcomes {
     }
 }
 
-/// Whether pull requests of the repository are decorated, as far as the last sweep and the latest look tell.
+/// Whether pull requests of the repository are decorated, as far as the inventory and the latest look show.
 pub(super) fn verdict(report: &Report, view: &View, context: &Context) -> Verdict {
     let shown = report.repository.as_ref();
     let path = shown.and_then(|shown| RepositoryPath::parse(&shown.project, &shown.slug).ok());
-    let known = {
+    let repository = {
         let inventory = view.inventory();
         let row = path.as_ref().and_then(|path| inventory.repository(path));
         row.map(|row| Repository {
@@ -60,23 +62,17 @@ pub(super) fn verdict(report: &Report, view: &View, context: &Context) -> Verdic
         let outcomes = &context.decorations;
         outcomes.of(&uid(binding), &accepted.key, &path)
     });
-    decoration::verdict(view.decoration, known, outcome.as_ref())
-        .or_else(|| {
-            let before = binding.status.as_ref()?.repository.as_ref()?;
-            let is_same = shown.is_some_and(|shown| shown.id == before.id);
-            is_same.then(|| status::decoration_told_before(binding))?
-        })
-        .unwrap_or_else(unknown)
-}
-
-/// Nobody has looked.
-pub(super) fn unknown() -> Verdict {
-    Verdict::new(
-        Aspect::DecorationReady,
-        State::Unknown,
-        Reason::NotChecked,
-        "not looked at in this pass",
-    )
+    // What was said of another repository is of no use.
+    let of_before = || binding.status.as_ref()?.repository.as_ref();
+    let is_same = of_before().is_some_and(|of| shown.is_some_and(|shown| shown.id == of.id));
+    let before = is_same.then(|| status::said(binding, Aspect::DecorationReady));
+    decoration::verdict(&Facts {
+        server: view.decoration,
+        repository,
+        outcome: outcome.as_ref(),
+        before: before.flatten().as_ref(),
+        intervals: inventory::SPREAD,
+    })
 }
 
 /// Looks, where the server can decorate at all.
@@ -89,52 +85,58 @@ pub(super) async fn look(
     if view.decoration != Server::Able {
         return Ok(());
     }
+    let before = outcomes.of(binding, project, repository);
     let sonarqube = &view.sonarqube;
     let analysed = sonarqube.pull_requests(project).await;
     let mut analysed = analysed.map_err(|source| view.failed(source))?;
     analysed.sort_by_key(|one| std::cmp::Reverse(seconds(&one.analysed)));
     let mut seen = Vec::new();
-    let mut found = Outcome::Untold;
+    let mut outcome = decoration::outcome(&seen, project, before.as_ref());
     for one in analysed.iter().take(LATEST) {
-        seen.extend(reports(one, repository, view).await?);
-        found = outcome(&seen, project);
-        if found != Outcome::Untold {
+        seen.push(pull_request(one, repository, view).await?);
+        outcome = decoration::outcome(&seen, project, before.as_ref());
+        if outcome.is_proof() {
             break;
         }
     }
-    if let Outcome::Undecorated { id, warnings } = &mut found {
-        // Without Administer on the project nobody tells; that there is no report stays true.
-        let told = sonarqube.task_warnings(project, id).await;
-        *warnings = told.unwrap_or_default();
+    if let Finding::Undecorated { id, warnings, .. } = &mut outcome.finding {
+        // Without Administer on the project SonarQube shows no warnings; that there is no report stays true.
+        let warned = sonarqube.task_warnings(project, id).await;
+        *warnings = warned.unwrap_or_default();
     }
     let found = Found {
         project: project.clone(),
         repository: repository.clone(),
-        outcome: found,
+        outcome,
     };
     outcomes.lock().insert(binding.clone(), found);
     Ok(())
 }
 
-/// A pull request with the reports on its latest commit; none where Bitbucket has it no more.
-async fn reports(
+/// A pull request, with the reports on its latest commit where Bitbucket has it.
+async fn pull_request(
     analysed: &AnalysedPullRequest,
     repository: &RepositoryPath,
     view: &View,
-) -> Result<Option<PullRequest>, Error> {
+) -> Result<PullRequest, Error> {
     let bitbucket = &view.bitbucket;
     let failed = |source| view.bitbucket_failed(source);
-    let found = bitbucket.pull_request(repository, &analysed.key).await;
+    let id = analysed.key.clone();
+    let found = bitbucket.pull_request(repository, &id).await;
     let Some(found) = found.map_err(failed)? else {
-        return Ok(None);
+        return Ok(PullRequest { id, found: None });
     };
     let keys = bitbucket.reports(repository, &found.commit).await;
     let analysed_at = seconds(&analysed.analysed);
-    Ok(Some(PullRequest {
-        id: analysed.key.clone(),
+    let latest = Latest {
         changed_since: analysed_at.is_none_or(|then| found.updated / 1000 > then),
         reports: keys.map_err(failed)?,
-    }))
+        commit: found.commit,
+    };
+    Ok(PullRequest {
+        id,
+        found: Some(latest),
+    })
 }
 
 /// A time of SonarQube, `2026-11-24T10:00:00+0000`, in seconds of the Unix epoch.

@@ -20,6 +20,7 @@ use crate::kubernetes::event::{self, Occurrence};
 use crate::kubernetes::status::{self, Precondition};
 use crate::kubernetes::uid;
 use crate::plan::binding::{Accepted, Record};
+use crate::plan::decoration::not_settled;
 use crate::plan::verdict::{Aspect, Outcome, Verdict, aspects, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
@@ -201,7 +202,7 @@ impl Report {
         };
         let mut verdicts = summary(&pass::outcome(error));
         verdicts.extend(aspects(ASPECTS, reached, Some((at, &refusal))));
-        verdicts.push(decoration::unknown());
+        verdicts.push(not_settled());
         let status = self.status(&verdicts, None);
         self.write(status, api, context).await
     }
@@ -227,7 +228,7 @@ impl Report {
         }
         let mut verdicts = summary(&Outcome::Suspended);
         verdicts.extend(aspects(ASPECTS, &[], None));
-        verdicts.push(decoration::unknown());
+        verdicts.push(not_settled());
         let status = self.status(&verdicts, None);
         self.write(status, api, context).await
     }
