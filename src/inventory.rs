@@ -22,10 +22,13 @@ pub struct Inventory {
     repositories: HashMap<String, Repository>,
     hidden_bindings: u64,
     /// Whether the configuration's token may write to a repository, by the id of each that was listed when that was asked.
-    writable: HashMap<i64, bool>,
+    writable: Rights,
     /// How many sweeps there were.
     sweeps: u64,
 }
+
+/// Whether a token may write to a repository, by its id.
+pub type Rights = HashMap<i64, bool>;
 
 /// What a sweep asks, and whom.
 #[derive(Clone, Copy, Debug)]
@@ -108,8 +111,11 @@ impl Inventory {
             .await
             .map_err(SweepError::Bitbucket)?;
         let writable = match writer {
-            Some(writer) => rights(writer, repositories.iter().map(|row| row.id)).await?,
-            None => HashMap::new(),
+            Some(writer) => {
+                let ids: Vec<_> = repositories.iter().map(|row| row.id).collect();
+                Self::rights(writer, &ids).await?
+            }
+            None => Rights::new(),
         };
         let is_due = bindings.is_none();
         let (bindings, hidden_bindings) = bindings.unwrap_or_default();
@@ -139,6 +145,21 @@ impl Inventory {
             writable,
             sweeps: 0,
         })
+    }
+
+    /// Asks to which of these repositories a token may write: one call for up to 1,000 of them.
+    ///
+    /// # Errors
+    /// When the listing failed.
+    pub async fn rights(
+        writer: &bitbucket::Client,
+        repositories: &[i64],
+    ) -> Result<Rights, SweepError> {
+        let rows = writer.repositories(Some(Access::Write)).await;
+        let rows = rows.map_err(SweepError::Bitbucket)?;
+        let ids: HashSet<i64> = rows.into_iter().map(|row| row.id).collect();
+        let known = repositories.iter();
+        Ok(known.map(|id| (*id, ids.contains(id))).collect())
     }
 
     /// The bindings of a configuration, and how many of them are hidden from us.
@@ -214,6 +235,36 @@ impl Inventory {
         self.writable.get(&id).copied()
     }
 
+    /// Remembers whether the configuration's token may write to a repository, as it was just asked.
+    pub fn learn_right(&mut self, id: i64, writable: bool) {
+        self.writable.insert(id, writable);
+    }
+
+    /// The ids of all repositories.
+    #[must_use]
+    pub fn repository_ids(&self) -> Vec<i64> {
+        self.repositories.values().map(|row| row.id).collect()
+    }
+
+    /// Replaces the rights, and returns which repositories that changes something for.
+    pub fn learn_rights(&mut self, rights: Rights) -> Changes {
+        let then = Self {
+            writable: std::mem::replace(&mut self.writable, rights),
+            ..Self::default()
+        };
+        Changes {
+            projects: HashSet::new(),
+            repositories: self.with_other_rights(&then).collect(),
+        }
+    }
+
+    /// The folded paths of the repositories to which the token has other rights now.
+    fn with_other_rights<'a>(&'a self, then: &'a Self) -> impl Iterator<Item = String> + 'a {
+        let rows = self.repositories.iter();
+        let changed = rows.filter(|(_, row)| self.writable(row.id) != then.writable(row.id));
+        changed.map(|(key, _)| key.clone())
+    }
+
     /// How many bindings SonarQube counted and did not list.
     #[must_use]
     pub fn hidden_bindings(&self) -> u64 {
@@ -239,9 +290,11 @@ impl Inventory {
     /// What looks different now from how it looked then.
     #[must_use]
     pub fn changes_since(&self, then: &Self) -> Changes {
+        let mut repositories = differing(&self.repositories, &then.repositories);
+        repositories.extend(self.with_other_rights(then));
         Changes {
             projects: differing(&self.projects, &then.projects),
-            repositories: differing(&self.repositories, &then.repositories),
+            repositories,
         }
     }
 }
@@ -269,17 +322,6 @@ impl Project {
             is_due: false,
         }
     }
-}
-
-/// Whether a token may write to each of these repositories: one call for up to 1,000 of those that it may write to.
-async fn rights(
-    writer: &bitbucket::Client,
-    repositories: impl Iterator<Item = i64>,
-) -> Result<HashMap<i64, bool>, SweepError> {
-    let rows = writer.repositories(Some(Access::Write)).await;
-    let rows = rows.map_err(SweepError::Bitbucket)?;
-    let ids: HashSet<i64> = rows.into_iter().map(|row| row.id).collect();
-    Ok(repositories.map(|id| (id, ids.contains(&id))).collect())
 }
 
 /// Which of the shares a project belongs to: the same in every process, and evenly spread.

@@ -217,12 +217,29 @@ impl Client {
         }
     }
 
+    /// Whether the token has a right on one repository, by its id and name. Costs one call, or more where Bitbucket has over
+    /// 1,000 repositories whose names match.
+    ///
+    /// # Errors
+    /// `Problem::InconsistentPages` when the pages do not end.
+    pub async fn has_access(&self, access: Access, id: i64, name: &str) -> Result<bool, Error> {
+        let filters = [("permission", access.word()), ("name", name)];
+        let rows = self.pages(&filters).await?;
+        Ok(rows.iter().any(|row| row.id == id))
+    }
+
     /// Every repository on which the token has a right, or that it can merely see; archived ones among them from 8.0
     /// on, which are left out unless asked for.
     ///
     /// # Errors
     /// `Problem::InconsistentPages` when the pages do not end.
     pub async fn repositories(&self, access: Option<Access>) -> Result<Vec<Repository>, Error> {
+        let filter = access.map(|access| ("permission", access.word()));
+        self.pages(filter.as_slice()).await
+    }
+
+    /// All pages of a listing of repositories, archived ones included.
+    async fn pages(&self, filters: &[(&'static str, &str)]) -> Result<Vec<Repository>, Error> {
         let mut found = Vec::new();
         let mut seen = HashSet::new();
         let mut start = Some(0);
@@ -234,8 +251,8 @@ impl Client {
                 .query("start", offset.to_string())
                 .query("limit", PAGE_SIZE)
                 .query("archived", "ALL");
-            if let Some(access) = access {
-                call = call.query("permission", access.word());
+            for (name, value) in filters {
+                call = call.query(name, *value);
             }
             let page: PageBody = self.read(call).await?;
             // Rows that are created or deleted meanwhile move others to the next page.

@@ -20,6 +20,7 @@ use crate::identity::ProjectKey;
 use crate::kubernetes::uid;
 use crate::kubernetes::{self, finalizer, status};
 use crate::plan::binding::{Desired, Plan, admitted, plan};
+use crate::plan::decoration::Token;
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube;
 
@@ -84,8 +85,10 @@ async fn pursue(
     if suspended {
         return Ok(Ended::Suspended);
     }
-    let Some(view) = view(binding, connection, context)? else {
-        return Ok(Ended::Untold);
+    let view = match view(binding, connection, context)? {
+        Access::Open(view) => view,
+        Access::Kept => return Ok(Ended::Untold),
+        Access::TokenRefused => return Ok(Ended::TokenRefused),
     };
     match work(report, &reference, &view, (api, context)).await {
         Ok(ended) => Ok(ended),
@@ -107,11 +110,16 @@ async fn work(
     let Some(_place) = context.bulkheads.enter(&uid(&*reference.connection)) else {
         return Ok(Ended::Crowded(bulkhead::pause(&uid(&report.binding))));
     };
+    let mut fresh = None;
     if is_turn {
-        take_turn(&report.binding, view, context).await?;
-        if is_at_rest(&report.binding, reference, view) {
-            return Ok(Ended::Settled(Arc::clone(view)));
+        if is_asked(&report.binding) {
+            fresh = ask_for_the_base_url(&reference.connection, view, context).await;
         }
+        take_turn(&report.binding, fresh.as_ref().unwrap_or(view), context).await?;
+    }
+    let view = fresh.as_ref().unwrap_or(view);
+    if is_turn && is_at_rest(&report.binding, reference, view) {
+        return Ok(Ended::Settled(Arc::clone(view)));
     }
     // Something is to be done, and the watch may lag behind our own last write: go by the object itself.
     match api.get_opt(&report.binding.name_any()).await {
@@ -168,6 +176,29 @@ fn is_its_turn(binding: &ProjectBinding, reference: &Reference, view: &View) -> 
     })
 }
 
+/// Reads SonarQube's base URL, which somebody may have changed in its UI since the last check of the connection. Returns
+/// the view with what it is now, if it is another one. The connection then finds out for its other bindings.
+async fn ask_for_the_base_url(
+    connection: &BitbucketConnection,
+    view: &View,
+    context: &Context,
+) -> Option<Arc<View>> {
+    match decoration::server(view).await {
+        Ok(now) if now != view.decoration => {
+            context.doubt(connection);
+            let mut fresh = view.clone();
+            fresh.decoration = now;
+            Some(Arc::new(fresh))
+        }
+        Ok(_) => None,
+        // It never holds a binding back.
+        Err(error) => {
+            tracing::warn!(%error, "failed to read SonarQube's Server base URL");
+            None
+        }
+    }
+}
+
 /// Reads that.
 async fn take_turn(binding: &ProjectBinding, view: &View, context: &Context) -> Result<(), Error> {
     let record = validate::record(binding);
@@ -177,6 +208,9 @@ async fn take_turn(binding: &ProjectBinding, view: &View, context: &Context) -> 
     let is_due = observe::read_what_is_due(&accepted.key, view).await?;
     match &accepted.repository {
         Some(repository) if is_due || is_asked(binding) => {
+            if is_asked(binding) {
+                decoration::ask_for_the_right(repository, view).await;
+            }
             let place = (&accepted.key, repository);
             let looked = decoration::look(&uid(binding), place, view, &context.decorations).await;
             // It never holds a binding back: what was told before stays.
@@ -196,18 +230,30 @@ fn protects_itself(binding: &ProjectBinding, connection: &BitbucketConnection) -
         && connection.spec.management_policy == ManagementPolicy::Full
 }
 
-/// The way to the servers. `None`: nothing is known yet, and nothing is said.
+/// How a binding reaches the servers.
+enum Access {
+    /// By this view.
+    Open(Arc<View>),
+    /// Not now, and its status stays as it is.
+    Kept,
+    /// Not now. Its status stays as it is, except for what it says of decoration.
+    TokenRefused,
+}
+
 fn view(
     binding: &ProjectBinding,
     connection: &BitbucketConnection,
     context: &Context,
-) -> Result<Option<Arc<View>>, Error> {
+) -> Result<Access, Error> {
     match context.sessions.of(&uid(connection)) {
-        Some(Session::Open(view)) => Ok(Some(view)),
+        Some(Session::Open(view)) => Ok(Access::Open(view)),
         // The connection's first pass in this process triggers this binding again.
-        None => Ok(None),
+        None => Ok(Access::Kept),
         // What is settled stays as it was while its server is away.
-        Some(Session::Closed { .. }) if status::is_settled(binding) => Ok(None),
+        Some(Session::Closed { token, .. }) if status::is_settled(binding) => Ok(match token {
+            Token::NotRefused => Access::Kept,
+            Token::Refused => Access::TokenRefused,
+        }),
         Some(Session::Closed { why, .. }) => Err(waiting(connection, &why)),
     }
 }

@@ -33,6 +33,7 @@ use super::error::Error;
 use super::lifecycle::Lifecycle;
 use super::pass::Next;
 
+pub(in crate::controller) use health::SERVER_BASE_URL;
 use pass::Pass;
 
 /// The own conditions of the kind, in the order in which a pass finds out about them.
@@ -91,7 +92,10 @@ async fn converge(
         // Whatever else is wrong: undoing needs SonarQube alone.
         let ground = pass.ground.as_ref();
         let is_news = match ground.filter(|_| !error.is_outage_of_sonarqube()) {
-            Some(ground) => sessions.close_to_staying(&own, error.refusal(), Some(ground)),
+            Some(ground) => {
+                let why = (error.refusal(), pass.token(error));
+                sessions.close_to_staying(&own, why, Some(ground))
+            }
             None => sessions.close(&own, error.refusal()),
         };
         tell_of(error, is_news, (&pass, context));

@@ -69,7 +69,10 @@ pub(crate) enum Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum System {
     SonarQube,
+    /// With the token that SonarQube decorates with.
     Bitbucket,
+    /// With the token that SonarQube imports with.
+    BitbucketImport,
 }
 
 impl Error {
@@ -117,6 +120,11 @@ impl Error {
             return *retry_after;
         }
         self.failure().and_then(Failure::retry_after)
+    }
+
+    /// Whether this system refuses its token.
+    pub(crate) fn is_refused(&self, system: System) -> bool {
+        matches!(self, Self::Denied { by, .. } if *by == system)
     }
 
     /// Whether SonarQube is the trouble: nothing can be undone meanwhile.

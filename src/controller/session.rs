@@ -10,7 +10,7 @@ use crate::identity::{ServerId, SettingId, SettingKey, Uid};
 use crate::inventory::Inventory;
 use crate::plan::Refusal;
 use crate::plan::capability::Capabilities;
-use crate::plan::decoration;
+use crate::plan::decoration::{self, Token};
 use crate::{bitbucket, sonarqube};
 
 use super::error::Error;
@@ -30,6 +30,8 @@ pub(crate) enum Session {
         why: Refusal,
         /// The servers, where SonarQube is well whatever else is not: what leaves needs it alone.
         for_leaving: Option<Arc<View>>,
+        /// What settled bindings say of decoration meanwhile depends on it.
+        token: Token,
     },
 }
 
@@ -47,6 +49,8 @@ pub(crate) struct View {
     pub(crate) sonarqube: sonarqube::Client,
     /// With the import token: what it cannot see cannot be imported.
     pub(crate) bitbucket: bitbucket::Client,
+    /// With the token that SonarQube decorates with.
+    pub(crate) writer: bitbucket::Client,
     pub(crate) server: ServerId,
     pub(crate) setting: SettingId,
     pub(crate) setting_key: SettingKey,
@@ -62,6 +66,7 @@ impl View {
         let ViewParts {
             sonarqube,
             bitbucket,
+            writer,
             server,
             setting,
             login,
@@ -72,6 +77,7 @@ impl View {
         Self {
             sonarqube,
             bitbucket,
+            writer,
             server,
             setting,
             setting_key,
@@ -82,11 +88,13 @@ impl View {
         }
     }
 
-    /// Whether what a binding may do, and with which configuration, is the same: an upgrade of SonarQube changes it.
+    /// Whether what a binding may do and say, and with which configuration, is the same: an upgrade of SonarQube changes
+    /// it, and so does its base URL.
     fn works_like(&self, other: &Self) -> bool {
         self.server == other.server
             && self.setting == other.setting
             && self.capabilities == other.capabilities
+            && self.decoration == other.decoration
     }
 
     /// The same on this ground; none on another server, of which nothing is known that this view holds.
@@ -127,6 +135,7 @@ impl View {
 pub(crate) struct ViewParts {
     pub(crate) sonarqube: sonarqube::Client,
     pub(crate) bitbucket: bitbucket::Client,
+    pub(crate) writer: bitbucket::Client,
     pub(crate) server: ServerId,
     pub(crate) setting: (SettingId, SettingKey),
     pub(crate) login: String,
@@ -155,6 +164,7 @@ impl Sessions {
         let closed = Session::Closed {
             why,
             for_leaving: None,
+            token: Token::NotRefused,
         };
         let before = self.lock().insert(connection.clone(), closed);
         !matches!(before, Some(Session::Closed { .. }))
@@ -164,20 +174,28 @@ impl Sessions {
     pub(crate) fn close_to_staying(
         &self,
         connection: &Uid,
-        why: Refusal,
+        (why, token): (Refusal, Token),
         ground: Option<&Ground>,
     ) -> bool {
         let mut sessions = self.lock();
         let (is_news, for_leaving) = match sessions.remove(connection) {
             Some(Session::Open(view)) => (true, Some(view)),
-            Some(Session::Closed { for_leaving, .. }) => (false, for_leaving),
+            Some(Session::Closed {
+                for_leaving,
+                token: before,
+                ..
+            }) => (token != before, for_leaving),
             None => (true, None),
         };
         let for_leaving = match ground {
             Some(ground) => for_leaving.and_then(|view| view.on(ground)),
             None => for_leaving,
         };
-        let closed = Session::Closed { why, for_leaving };
+        let closed = Session::Closed {
+            why,
+            for_leaving,
+            token,
+        };
         sessions.insert(connection.clone(), closed);
         is_news
     }
@@ -193,7 +211,7 @@ impl Sessions {
         let serves = |view: &View| ground.is_none_or(|ground| view.server == ground.server);
         match self.of(connection) {
             Some(Session::Open(view)) if serves(&view) => false,
-            Some(_) | None => self.close_to_staying(connection, why, ground),
+            Some(_) | None => self.close_to_staying(connection, (why, Token::NotRefused), ground),
         }
     }
 
@@ -215,7 +233,7 @@ impl Sessions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::{Options, Token, Transport};
+    use crate::http::{Options, Transport};
     use crate::identity::{ServerUrl, SettingKey};
     use crate::plan::binding::Way;
     use crate::plan::capability::Support;
@@ -223,10 +241,11 @@ mod tests {
     fn view(way: Way, setting: &str) -> View {
         let url = ServerUrl::parse("https://server.example.com").unwrap();
         let transport = Transport::new(url, Options::default()).unwrap();
-        let token = Token::parse(b"token").unwrap();
+        let token = crate::http::Token::parse(b"token").unwrap();
         let parts = ViewParts {
             sonarqube: sonarqube::Client::new(transport.clone(), token.clone()),
-            bitbucket: bitbucket::Client::new(transport, token),
+            bitbucket: bitbucket::Client::new(transport.clone(), token.clone()),
+            writer: bitbucket::Client::new(transport, token),
             server: ServerId::new("server"),
             setting: (
                 SettingId::new(setting),
@@ -260,9 +279,26 @@ mod tests {
             sessions.open(&own, view(Way::PutBoundProject, "two")),
             "made anew"
         );
+        let mut decorates = view(Way::PutBoundProject, "two");
+        decorates.decoration = decoration::Server::Able;
+        assert!(sessions.open(&own, decorates), "the base URL was set");
         assert!(sessions.close(&own, closed()));
         assert!(!sessions.close(&own, closed()));
         assert!(sessions.open(&own, view(Way::PutBoundProject, "two")));
+    }
+
+    /// Promise: settled bindings hear of a refused token, also where the connection was not ready before.
+    #[test]
+    fn a_refused_token_is_news_once() {
+        let (sessions, own) = (Sessions::default(), Uid::new("connection"));
+        let close = |token| {
+            let why = Refusal::new(crate::plan::Reason::AuthenticationFailed, "");
+            sessions.close_to_staying(&own, (why, token), None)
+        };
+        assert!(close(Token::NotRefused), "closed");
+        assert!(close(Token::Refused));
+        assert!(!close(Token::Refused));
+        assert!(close(Token::NotRefused));
     }
 
     #[test]
@@ -302,7 +338,8 @@ mod tests {
                 server: ServerId::new(server),
                 sonarqube: Some(new.clone()),
             };
-            assert!(sessions.close_to_staying(&own, why(), Some(&ground)));
+            let why = (why(), Token::NotRefused);
+            assert!(sessions.close_to_staying(&own, why, Some(&ground)));
             match sessions.of(&own) {
                 Some(Session::Closed { for_leaving, .. }) => for_leaving,
                 Some(Session::Open(_)) | None => None,

@@ -89,6 +89,15 @@ fn only_what_came_went_or_changed_is_worth_a_look() {
     let expected = ["pay/again", "pay/gone", "pay/new"].map(str::to_owned);
     assert_eq!(changes.repositories, HashSet::from(expected));
     assert!(changes.projects.is_empty());
+    // D36: a right that came or went is worth a look as well.
+    for (before, after) in [(None, true), (Some(true), false), (Some(false), true)] {
+        then.writable = before.map(|right| (1, right)).into_iter().collect();
+        let mut now = then.clone();
+        now.learn_right(1, after);
+        let changes = now.changes_since(&then);
+        let same = HashSet::from(["pay/same".to_owned()]);
+        assert_eq!(changes.repositories, same, "{before:?} {after}");
+    }
 }
 
 /// D33: of a repository that was created after the listing nothing is known, which is not a missing right.

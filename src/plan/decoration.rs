@@ -50,6 +50,15 @@ fn is_local(url: &str) -> bool {
         || host.starts_with("[::1]")
 }
 
+/// Whether the token that SonarQube decorates with works, as far as the connection found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Token {
+    /// Nothing says that it does not.
+    NotRefused,
+    /// Bitbucket refuses the very token that SonarQube was given last.
+    Refused,
+}
+
 /// What the inventory holds of a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Repository {

@@ -1,5 +1,7 @@
 //! Looks whether the latest pull requests of a repository were decorated: some calls, for one binding in its turn.
 
+use crate::bitbucket::Access;
+use crate::controller::connection::SERVER_BASE_URL;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::per_object::PerObject;
@@ -73,6 +75,31 @@ pub(super) fn verdict(report: &Report, view: &View, context: &Context) -> Verdic
         before: before.flatten().as_ref(),
         intervals: inventory::SPREAD,
     })
+}
+
+/// What holds for the whole server now. Costs one call; none on a server that cannot analyse pull requests.
+pub(super) async fn server(view: &View) -> Result<Server, Error> {
+    if view.decoration == Server::Unsupported {
+        return Ok(Server::Unsupported);
+    }
+    let settings = view.sonarqube.settings(&[SERVER_BASE_URL]).await;
+    let mut settings = settings.map_err(|source| view.failed(source))?;
+    let base_url = settings.remove(SERVER_BASE_URL);
+    Ok(Server::of(true, base_url.as_deref()))
+}
+
+/// Asks whether the configuration's token may write to one repository, and puts that into the inventory. One call.
+pub(super) async fn ask_for_the_right(path: &RepositoryPath, view: &View) {
+    let row = view.inventory().repository(path).cloned();
+    let Some(row) = row.filter(|_| view.decoration != Server::Unsupported) else {
+        return;
+    };
+    let writer = &view.writer;
+    match writer.has_access(Access::Write, row.id, &row.name).await {
+        Ok(right) => view.inventory().learn_right(row.id, right),
+        // It never holds a binding back: what was known stays.
+        Err(error) => tracing::warn!(%error, "failed to ask for the rights of SonarQube's token"),
+    }
 }
 
 /// Looks, where the server can decorate at all.

@@ -205,7 +205,7 @@ impl<'a> Leaving<'a> {
         self.record = validate::remembered(self.binding, &view.server);
         if self.record == Record::default() {
             // All of it was on another server.
-            return Ok(told(Leave::NotOurs));
+            return Ok(told(Leave::OnAnotherServer));
         }
         let _turn = context.claims.turn(&view.server, key.as_str()).await;
         let written = self.record.accepted.as_ref();
@@ -314,6 +314,24 @@ fn told(leave: Leave) -> Option<Occurrence> {
     let why = match leave {
         Leave::AsAsked => return None,
         Leave::NotOurs => "Bindery did not make them for this object",
+        Leave::OnAnotherServer => {
+            "they are on another SonarQube server than the one that answers at this URL now"
+        }
+        Leave::Unproven(key) => {
+            return Some(orphaned(&format!(
+                "nothing proves any more that project {key} is the one that Bindery created or bound for this object"
+            )));
+        }
+        Leave::ManagedByAnother(key) => {
+            return Some(orphaned(&format!(
+                "another object manages project {key} by now"
+            )));
+        }
+        Leave::ReboundSince(key) => {
+            return Some(orphaned(&format!(
+                "Bindery bound project {key} for this object, and somebody bound it to something else since"
+            )));
+        }
         Leave::DeletionNotAllowed => "this operator runs without --allow-project-deletion",
         Leave::CannotUnbind => {
             "this SonarQube cannot remove a single binding; Developer Edition and later, or the community branch plugin, can"

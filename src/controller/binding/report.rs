@@ -20,7 +20,7 @@ use crate::kubernetes::event::{self, Occurrence};
 use crate::kubernetes::status::{self, Precondition};
 use crate::kubernetes::uid;
 use crate::plan::binding::{Accepted, Record};
-use crate::plan::decoration::not_settled;
+use crate::plan::decoration::{not_settled, token_refused};
 use crate::plan::verdict::{Aspect, Outcome, Verdict, aspects, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
@@ -35,6 +35,8 @@ pub(super) enum Ended {
     Settled(Arc<View>),
     /// Nothing is done while it is suspended.
     Suspended,
+    /// Nothing can be done, and what the status says stays, but for decoration: Bitbucket refuses SonarQube's token.
+    TokenRefused,
     /// Nothing is known, and nothing is said: something else triggers the next pass.
     Untold,
     /// Too many passes of this connection's bindings are under way: this one comes back after the pause.
@@ -133,6 +135,7 @@ impl Report {
         match ended {
             Ok(Ended::Settled(view)) => self.settled(&view, api, context).await?,
             Ok(Ended::Suspended) => self.suspended(api, context).await?,
+            Ok(Ended::TokenRefused) => self.token_refused(api, context).await?,
             Ok(Ended::Untold) => {}
             Ok(Ended::Crowded(pause)) => return Ok(Next::Later(pause)),
             Ok(Ended::Gone) => return Ok(Next::Gone),
@@ -218,6 +221,28 @@ impl Report {
             intent: now.intent,
             ..before
         };
+        self.write(status, api, context).await
+    }
+
+    /// Stays as it was, except for what it says of decoration.
+    async fn token_refused(
+        &self,
+        api: &Api<ProjectBinding>,
+        context: &Context,
+    ) -> Result<(), Error> {
+        let kind = Aspect::DecorationReady;
+        let (namespace, name) = validate::connection_of(&self.binding);
+        let before = status::said(&self.binding, kind);
+        let refused = token_refused(&format!("{namespace}/{name}"), before.as_ref());
+        let Some(refused) = refused else {
+            return Ok(());
+        };
+        let mut status = self.binding.status.clone().unwrap_or_default();
+        let generation = self.binding.metadata.generation;
+        let now = status::conditions(&status.conditions, &[refused], generation, &clock::now());
+        status.conditions.retain(|it| it.type_ != kind.as_str());
+        status.conditions.extend(now);
+        status.last_handled_reconcile_at = status::requested(&self.binding);
         self.write(status, api, context).await
     }
 

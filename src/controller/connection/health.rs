@@ -11,7 +11,8 @@ use crate::controller::error::{Error, System};
 use crate::plan::verdict::Aspect;
 use crate::plan::{Reason, Refusal};
 
-pub(super) use ground::{Ground, SERVER_BASE_URL, authenticated, failed, up};
+pub(in crate::controller) use ground::SERVER_BASE_URL;
+pub(super) use ground::{Ground, authenticated, failed, up};
 pub(super) use probe::{Probed, names};
 
 use super::credentials::{Credentials, SonarQubeCredentials};
@@ -65,7 +66,8 @@ pub(super) async fn try_tokens(
         &credentials.write.token,
         tried.map(|tried| &tried.write.token),
     ) {
-        check_token(&remotes.writer, "tokenSecretRef").await?;
+        let system = System::Bitbucket;
+        check_token(&remotes.writer, (system, "tokenSecretRef")).await?;
     }
     let other = credentials.import.token != credentials.write.token;
     if other
@@ -74,16 +76,17 @@ pub(super) async fn try_tokens(
             tried.map(|tried| &tried.import.token),
         )
     {
-        check_token(&remotes.importer, "importTokenSecretRef").await?;
+        let system = System::BitbucketImport;
+        check_token(&remotes.importer, (system, "importTokenSecretRef")).await?;
     }
     Ok(())
 }
 
-async fn check_token(client: &bitbucket::Client, field: &str) -> Result<(), Error> {
+async fn check_token(client: &bitbucket::Client, (by, field): (System, &str)) -> Result<(), Error> {
     match client.check_token().await {
         Ok(_) => Ok(()),
         Err(bitbucket::Error::InvalidToken { .. }) => Err(Error::Denied {
-            by: System::Bitbucket,
+            by,
             refusal: Refusal::new(
                 Reason::AuthenticationFailed,
                 format!(

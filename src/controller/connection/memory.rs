@@ -38,6 +38,8 @@ pub(super) struct Memory {
     /// The token that SonarQube refused though Bitbucket takes it: it was pushed once more, and is not again.
     pub(super) refused: Option<(SettingId, Token)>,
     pub(super) swept: Option<(Instant, SettingId)>,
+    /// The token whose rights the inventory holds.
+    pub(super) rights_of: Option<Token>,
     pub(super) inventory: Arc<Mutex<Inventory>>,
     /// The generation and the run-now request that the last pass has seen.
     pub(super) asked: Request,

@@ -9,14 +9,15 @@ use tokio::time::Instant;
 
 use crate::controller::binding;
 use crate::controller::context::Context;
-use crate::controller::error::Error;
+use crate::controller::error::{Error, System};
 use crate::controller::session::{self, View, ViewParts};
-use crate::crd::BitbucketConnection;
+use crate::crd::{BitbucketConnection, SecretVersion};
 use crate::identity::{SettingId, SettingKey};
 use crate::inventory::{Changes, Inventory, Sources};
 use crate::kubernetes::event::Occurrence;
 use crate::kubernetes::uid;
 use crate::plan::connection::{Desired, Setting};
+use crate::plan::decoration::Token;
 use crate::plan::verdict::Aspect;
 use crate::plan::{Difference, Reason, Refusal};
 use crate::sonarqube;
@@ -41,6 +42,8 @@ pub(super) struct Pass<'a> {
     pub(super) occurrences: Vec<Occurrence>,
     /// The Secrets that hold more than their token.
     pub(super) untidy: BTreeSet<String>,
+    /// The version of the Secret that holds the token to decorate with, once it was read.
+    decorating: Option<SecretVersion>,
     /// SonarQube, once it was found up, and taking its token: whoever leaves needs nothing else.
     pub(super) ground: Option<session::Ground>,
 }
@@ -77,6 +80,7 @@ impl<'a> Pass<'a> {
             kept,
             occurrences: Vec::new(),
             untidy: BTreeSet::new(),
+            decorating: None,
             ground: None,
         }
     }
@@ -87,7 +91,7 @@ impl<'a> Pass<'a> {
         let (prepared, mut health) = self.ready(asked, memory).await?;
         let (setting, differences) = self.sync(prepared, &mut health.ground, memory).await?;
         match setting {
-            Some(setting) => self.serve(setting, &health.ground, asked, memory).await?,
+            Some(setting) => self.serve(setting, &health, asked, memory).await?,
             None => self.shut(),
         }
         self.health = Some(health.clone());
@@ -115,6 +119,20 @@ impl<'a> Pass<'a> {
         memory.health = Some(health);
         memory.asked = request;
         Ok(())
+    }
+
+    /// What a failure says about the token that SonarQube decorates with. A refused one that SonarQube was never given
+    /// says nothing: SonarQube keeps the one that it has.
+    pub(super) fn token(&self, error: &Error) -> Token {
+        let applied = self.kept.applied.as_ref();
+        let applied = applied.and_then(|applied| applied.token.as_ref());
+        let is_refused = error.is_refused(System::Bitbucket)
+            && error.refusal().reason == Reason::AuthenticationFailed;
+        if is_refused && applied.is_some() && applied == self.decorating.as_ref() {
+            Token::Refused
+        } else {
+            Token::NotRefused
+        }
     }
 
     fn asked(&self, memory: &Memory) -> (Request, Asked) {
@@ -211,6 +229,7 @@ impl<'a> Pass<'a> {
         let (connection, context) = (&self.connection, self.context);
         let credentials = credentials::with_bitbucket(own, connection, context).await?;
         self.untidy = credentials.untidy();
+        self.decorating = Some(credentials.write.version.clone());
         self.at = Aspect::ConfigurationSynced;
         let urls = desired::urls(connection)?;
         let desired = desired::desired(connection, &urls)?;
@@ -270,11 +289,12 @@ impl<'a> Pass<'a> {
     async fn serve(
         &self,
         setting: Setting,
-        ground: &Ground,
+        health: &Health,
         asked: Asked,
         memory: &mut Memory,
     ) -> Result<(), Error> {
         let (connection, context) = (&self.connection, self.context);
+        let (ground, token) = (&health.ground, &health.tried.write.token);
         let Some(remotes) = memory.remotes.clone() else {
             return Ok(());
         };
@@ -284,11 +304,14 @@ impl<'a> Pass<'a> {
                 .swept
                 .as_ref()
                 .is_some_and(|(at, id)| *id == setting.id && at.elapsed() < interval.mul_f64(0.9));
-        let changes = if is_fresh {
-            None
-        } else {
+        let changes = if !is_fresh {
             sweep(&setting, ground, &remotes, (memory, interval)).await?
+        } else if ground.capabilities.pull_requests && memory.rights_of.as_ref() != Some(token) {
+            Some(compare_rights(&remotes, memory).await?)
+        } else {
+            None
         };
+        memory.rights_of = Some(token.clone());
         let setting = (setting.id, setting.key);
         if self.open(setting, ground, &remotes, memory) {
             binding::trigger::all(connection, context);
@@ -309,11 +332,13 @@ impl<'a> Pass<'a> {
         let Remotes {
             sonarqube,
             importer,
+            writer,
             ..
         } = remotes;
         let parts = ViewParts {
             sonarqube: sonarqube.clone(),
             bitbucket: importer.clone(),
+            writer: writer.clone(),
             server: ground.server.clone(),
             setting,
             login: ground.login.clone(),
@@ -335,6 +360,22 @@ impl<'a> Pass<'a> {
             binding::trigger::all(connection, context);
         }
     }
+}
+
+/// Asks what a rotated token may write to: what bindings say of decoration depends on it. Costs one call for up to 1,000
+/// repositories, and none where pull requests are not analysed.
+async fn compare_rights(remotes: &Remotes, memory: &Memory) -> Result<Changes, Error> {
+    let Remotes {
+        sonarqube, writer, ..
+    } = remotes;
+    let inventory = || {
+        let lock = memory.inventory.lock();
+        lock.unwrap_or_else(PoisonError::into_inner)
+    };
+    let repositories = inventory().repository_ids();
+    let rights = Inventory::rights(writer, &repositories).await;
+    let rights = rights.map_err(|error| Error::sweep(error, sonarqube.url(), writer.url()))?;
+    Ok(inventory().learn_rights(rights))
 }
 
 /// Reads the inventory afresh, and tells what is new in it. What the last sweep saw serves on where SonarQube's lists

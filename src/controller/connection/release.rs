@@ -20,6 +20,7 @@ use crate::kubernetes::finalizer;
 use crate::kubernetes::status;
 use crate::kubernetes::uid;
 use crate::plan::connection::{ConnectionRelease, ConnectionReleaseFacts, Kept, release as decide};
+use crate::plan::decoration::Token;
 use crate::plan::verdict::{Outcome, summary};
 use crate::plan::{Reason, Refusal};
 
@@ -55,7 +56,9 @@ pub(super) async fn release(
     // A binding that is at work, or was a moment ago, may need it from now on.
     let own = uid(connection);
     let why = Refusal::new(Reason::Deleting, "the connection is being deleted");
-    let was_open = context.sessions.close_to_staying(&own, why, None);
+    let was_open = context
+        .sessions
+        .close_to_staying(&own, (why, Token::NotRefused), None);
     if !forced && (was_open || context.bulkheads.are_taken(&own)) {
         return Ok(Next::Later(SOON));
     }

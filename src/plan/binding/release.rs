@@ -71,8 +71,16 @@ pub enum Release {
 pub enum Leave {
     /// That is the policy, or there is nothing to undo.
     AsAsked,
-    /// Bindery did not create the project, or cannot prove it any more.
+    /// Bindery neither created the project nor wrote its binding for this object.
     NotOurs,
+    /// All of it was on another SonarQube server than the one that answers now.
+    OnAnotherServer,
+    /// Nothing proves that the project under this key is the one that Bindery created or bound.
+    Unproven(ProjectKey),
+    /// Another object manages the project by now.
+    ManagedByAnother(ProjectKey),
+    /// Bindery bound the project, and somebody changed that since.
+    ReboundSince(ProjectKey),
     /// The operator may not delete projects.
     DeletionNotAllowed,
     /// This server cannot remove a single binding.
@@ -179,8 +187,11 @@ fn undo(policy: ReleasePolicy, ours: &Ours<'_>, facts: &ReleaseFacts<'_>) -> Rel
         Seen::Gone => return Release::Leave(Leave::AsAsked),
         Seen::There(project) => project,
     };
-    if !ours.is_proven || facts.claimed_by_other {
-        return Release::Leave(Leave::NotOurs);
+    if facts.claimed_by_other {
+        return Release::Leave(Leave::ManagedByAnother(project.key.clone()));
+    }
+    if !ours.is_proven {
+        return Release::Leave(Leave::Unproven(project.key.clone()));
     }
     if deletes {
         return Release::DeleteProject(project.key.clone());
@@ -194,9 +205,9 @@ fn undo(policy: ReleasePolicy, ours: &Ours<'_>, facts: &ReleaseFacts<'_>) -> Rel
         {
             Release::Unbind(project.key.clone(), policy)
         }
-        // Somebody bound it to something else since.
-        BindingState::Bound { .. } | BindingState::Elsewhere(_) | BindingState::Hidden => {
-            Release::Leave(Leave::NotOurs)
+        BindingState::Bound { .. } | BindingState::Elsewhere(_) => {
+            Release::Leave(Leave::ReboundSince(project.key.clone()))
         }
+        BindingState::Hidden => Release::Leave(Leave::Unproven(project.key.clone())),
     }
 }

@@ -130,7 +130,7 @@ async fn a_call_that_sonarqube_does_not_know_any_more_is_no_outage(server: Serve
     sonarqube.simulated().fault(unknown);
     let told = stage.binding_reason("platform", "checkout", "UnsupportedVersion");
     let asked = stage.look_at("platform", "checkout", "after the edit");
-    let (message, ()) = futures::join!(told, asked);
+    let (message, _) = futures::join!(told, asked);
     assert!(message.contains("is up and does not know"), "{message}");
     stage
         .binding_is("platform", "checkout", ("Ready", "True"))

@@ -151,14 +151,19 @@ impl Stage {
         );
     }
 
-    /// Has a connection looked at now, and waits until it was.
-    pub(super) async fn look_now(&self, request: &str) {
+    /// Has a connection looked at now.
+    pub(super) async fn ask(&self, request: &str) {
         let patch =
             json!({"metadata": {"annotations": {"bindery.dev/reconcile-requested-at": request}}});
         let api: Api<BitbucketConnection> = self.api("platform");
         api.patch("bitbucket", &PatchParams::default(), &Patch::Merge(&patch))
             .await
             .unwrap();
+    }
+
+    /// The same, and waits until it was.
+    pub(super) async fn look_now(&self, request: &str) {
+        self.ask(request).await;
         self.until(
             "platform",
             "bitbucket",
@@ -172,7 +177,12 @@ impl Stage {
     }
 
     /// Has a binding looked at now, and waits until it was, whatever passes were under way.
-    pub(super) async fn look_at(&self, namespace: &str, name: &str, request: &str) {
+    pub(super) async fn look_at(
+        &self,
+        namespace: &str,
+        name: &str,
+        request: &str,
+    ) -> ProjectBinding {
         let patch =
             json!({"metadata": {"annotations": {"bindery.dev/reconcile-requested-at": request}}});
         let api: Api<ProjectBinding> = self.api(namespace);
@@ -183,7 +193,7 @@ impl Stage {
             let status = binding.status.as_ref();
             status.and_then(|status| status.last_handled_reconcile_at.as_deref()) == Some(request)
         })
-        .await;
+        .await
     }
 }
 

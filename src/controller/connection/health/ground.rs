@@ -15,7 +15,7 @@ use crate::sonarqube::{self, Client, Phase, Version};
 use super::probe::{Probed, probe};
 
 /// SonarQube's setting for its own public URL.
-pub(in crate::controller::connection) const SERVER_BASE_URL: &str = "sonar.core.serverBaseURL";
+pub(in crate::controller) const SERVER_BASE_URL: &str = "sonar.core.serverBaseURL";
 
 /// What SonarQube told.
 #[derive(Clone, Debug)]

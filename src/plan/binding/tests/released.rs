@@ -47,9 +47,11 @@ fn a_project_goes_only_where_bindery_made_it_and_may_delete() {
         (accepted(desired).created_by, accepted(desired).bound_by) = (another.clone(), another);
     });
     let claimed = released(DeleteProject, |_, _, facts| facts.claimed_by_other = true);
-    for release in [foreign, of_another, claimed] {
+    for release in [foreign, of_another] {
         assert_eq!(release, Release::Leave(Leave::NotOurs));
     }
+    let by_another = Leave::ManagedByAnother(key("PAY:checkout"));
+    assert_eq!(claimed, Release::Leave(by_another));
     let forbidden = released(DeleteProject, |_, _, facts| facts.deletion_allowed = false);
     assert_eq!(forbidden, Release::Leave(Leave::DeletionNotAllowed));
 }
@@ -92,7 +94,8 @@ fn a_project_recreated_by_hand_or_gone_or_never_accepted_is_left() {
         accepted(desired).id = None;
     });
     for release in [recreated, told_only_now] {
-        assert_eq!(release, Release::Leave(Leave::NotOurs));
+        let unproven = Leave::Unproven(key("PAY:checkout"));
+        assert_eq!(release, Release::Leave(unproven));
     }
 }
 
@@ -110,7 +113,8 @@ fn where_no_uuid_is_told_the_binding_must_be_as_it_was_written() {
         Release::DeleteProject(key("PAY:checkout"))
     );
     for binding in [bound("OPS/deploy"), BindingState::Unbound] {
-        assert_eq!(without_uuid(binding), Release::Leave(Leave::NotOurs));
+        let unproven = Leave::Unproven(key("PAY:checkout"));
+        assert_eq!(without_uuid(binding), Release::Leave(unproven));
     }
 }
 
@@ -127,6 +131,25 @@ fn a_binding_stays_where_it_cannot_be_removed_alone_or_is_not_ours() {
         released(Orphan, |_, _, _| {}),
         Release::Leave(Leave::AsAsked)
     );
+}
+
+/// D40: Bindery made this binding, and does not deny it.
+#[test]
+fn a_binding_that_somebody_changed_since_stays_and_is_said_to_have_changed() {
+    for (now, leave) in [
+        (bound("OPS/deploy"), Leave::ReboundSince as fn(_) -> _),
+        (
+            BindingState::Elsewhere("other".to_owned()),
+            Leave::ReboundSince,
+        ),
+        (BindingState::Hidden, Leave::Unproven),
+    ] {
+        let release = released(ReleasePolicy::Unbind, |_, found, facts| {
+            facts.unbinds = true;
+            found.as_mut().unwrap().binding = now;
+        });
+        assert_eq!(release, Release::Leave(leave(key("PAY:checkout"))));
+    }
 }
 
 /// Promise of the CRD: what Bindery did not create is not deleted, and unbound all the same if Bindery bound it.
@@ -198,7 +221,8 @@ fn an_import_that_was_never_answered_is_looked_for_and_undone_as_asked() {
     let rival = interrupted(DeleteProject, ours(), |_, facts| {
         facts.claimed_by_other = true;
     });
-    assert_eq!(rival, Release::Leave(Leave::NotOurs));
+    let by_another = Leave::ManagedByAnother(key("PAY:checkout"));
+    assert_eq!(rival, Release::Leave(by_another));
     // Nothing could be undone whatever is found: no server is needed to say so.
     let unable = interrupted(Unbind, ours(), |_, facts| facts.unbinds = false);
     assert_eq!(unable, unanswered);
