@@ -10,6 +10,7 @@ mod release;
 mod remotes;
 mod report;
 mod settings;
+mod sweep;
 mod sync;
 pub(crate) mod trigger;
 

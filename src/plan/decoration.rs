@@ -225,11 +225,7 @@ pub fn verdict(facts: &Facts<'_>) -> Verdict {
     match (facts.outcome, facts.before) {
         (Some(outcome), _) => shown(outcome, readonly, facts.intervals),
         (None, Some(before)) if still_holds(before, readonly) => repeated(before, readonly),
-        (None, _) => unproven(
-            "no pull request was checked yet".to_owned(),
-            readonly,
-            facts.intervals,
-        ),
+        (None, _) => unproven("no pull request was checked yet", readonly, facts.intervals),
     }
 }
 
@@ -266,12 +262,12 @@ fn shown(outcome: &Outcome, readonly: bool, intervals: u64) -> Verdict {
     let missing = missing(&outcome.missing);
     match &outcome.finding {
         Finding::NoneAnalysed => unproven(
-            format!("no analysed pull request found in Bitbucket{missing}"),
+            &format!("no analysed pull request found in Bitbucket{missing}"),
             readonly,
             intervals,
         ),
         Finding::Changed(id) => unproven(
-            format!(
+            &format!(
                 "pull request {id} changed after its analysis, and its latest commit has no report{missing}"
             ),
             readonly,
@@ -327,7 +323,7 @@ fn decorated(message: &str, readonly: bool) -> Verdict {
 }
 
 /// No pull request proves anything: what is known, and when the next check comes.
-fn unproven(message: String, readonly: bool, intervals: u64) -> Verdict {
+fn unproven(message: &str, readonly: bool, intervals: u64) -> Verdict {
     let (reason, risk) = if readonly {
         (Reason::PermissionMissing, RISK)
     } else {
