@@ -3,6 +3,7 @@
 //! Knows the kinds and the words of their conditions. Knows neither the servers nor who calls it: what a watch sees is
 //! handed to a callback.
 
+mod client;
 pub(crate) mod clock;
 mod error;
 pub(crate) mod event;
@@ -15,6 +16,7 @@ use kube::Resource;
 
 use crate::identity::Uid;
 
+pub use client::client;
 pub(crate) use error::Error;
 pub use event::Occurred;
 

@@ -4,15 +4,13 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use bindery::cli::{Cli, Command, RunArguments};
-use bindery::metrics::{KubernetesCalls, Metrics};
+use bindery::metrics::Metrics;
 use bindery::server::{self, Readiness};
-use bindery::{controller, generate, telemetry};
+use bindery::{controller, generate, kubernetes, telemetry};
 use clap::Parser;
-use kube::client::ClientBuilder;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -68,21 +66,12 @@ async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     served.and(worked)
 }
 
-/// How long the Kubernetes API may be silent while something is read from it, a watch included: longer than a watch that
-/// has nothing to tell. Without it a connection that is half open holds up whoever reads from it for ever.
-const LONGEST_SILENCE: Duration = Duration::from_secs(90);
-
 async fn client(metrics: &Arc<Metrics>) -> anyhow::Result<kube::Client> {
-    let mut config = kube::Config::infer()
+    let config = kube::Config::infer()
         .await
         .context("failed to find the Kubernetes API: run in a cluster, or set KUBECONFIG")?;
-    config.read_timeout = Some(LONGEST_SILENCE);
-    // Counted from when a call is sent, not from when its connection was used last.
-    config.reset_reader_on_write = true;
-    let calls = KubernetesCalls::new(Arc::clone(metrics));
-    let client = ClientBuilder::try_from(config)
-        .context("failed to prepare the client of the Kubernetes API")?;
-    Ok(client.with_layer(&calls).build())
+    kubernetes::client(config, metrics)
+        .context("failed to prepare the client of the Kubernetes API")
 }
 
 fn print_crds() -> anyhow::Result<()> {

@@ -32,7 +32,7 @@ use super::binding;
 use super::context::Context;
 use super::error::Error;
 use super::lifecycle::Lifecycle;
-use super::pass::Next;
+use super::pass::{Next, outcome};
 
 pub(in crate::controller) use health::SERVER_BASE_URL;
 use pass::Pass;
@@ -57,8 +57,13 @@ pub(crate) async fn reconcile(
     match Lifecycle::of(&*connection, connection.spec.suspend) {
         Lifecycle::Deleting => return release::release(&connection, &api, &context).await,
         Lifecycle::Unprotected => {
-            finalizer::add(&api, &*connection).await?;
-            return Ok(Next::Settled(interval(&connection, &context)));
+            let interval = interval(&connection, &context);
+            let Err(refused) = finalizer::add(&api, &*connection).await else {
+                return Ok(Next::Settled(interval));
+            };
+            let error = Error::from(refused);
+            release::say(&connection, &outcome(&error), &api, &context).await?;
+            return Ok(Next::Failed { error, interval });
         }
         Lifecycle::Suspended | Lifecycle::Live => {}
     }

@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, Time};
 
 /// Now, to the second: a status holds no fractions.
+pub(crate) fn now() -> Time {
+    let MicroTime(now) = precisely();
+    Time(jiff::Timestamp::from_second(now.as_second()).unwrap_or(now))
+}
+
+/// Now, as events have it.
 #[expect(
     clippy::disallowed_methods,
     reason = "the shell's one clock; the core takes time as an argument"
 )]
-pub(crate) fn now() -> Time {
-    let now = jiff::Timestamp::now();
-    Time(jiff::Timestamp::from_second(now.as_second()).unwrap_or(now))
+pub(crate) fn precisely() -> MicroTime {
+    MicroTime(jiff::Timestamp::now())
 }
 
 /// How long ago that was; nothing for a time to come.

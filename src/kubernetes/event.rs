@@ -1,14 +1,24 @@
 //! Events: what a person watching `kubectl get events` wants to know, on transitions only.
+//!
+//! The name of an event is made from what it says. The same text about the same object is the same event, whose series
+//! counts on; another text is another event, because the API server lets nobody change the text of one. So nothing about
+//! events is kept in memory, and the API server forgets them by itself.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::Resource;
-use kube::runtime::events::{Event, EventType, Recorder, Reporter};
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Resource};
+use serde_json::json;
 
 use crate::metrics::Metrics;
 use crate::plan::verdict::{Aspect, State, cut};
 use crate::plan::vocabulary;
+
+use super::clock;
 
 /// Something worth telling, once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,56 +104,31 @@ pub(crate) fn transition(before: &[Condition], after: &[Condition]) -> Option<Oc
     }
 }
 
+/// Who reports: the controller and, as there is one, the instance.
+const REPORTER: &str = "bindery.dev/operator";
+
+/// The longest name of an object.
+const LONGEST_NAME: usize = 253;
+
 /// Publishes events, and counts those that metrics count.
 pub(crate) struct Publisher {
-    recorder: Recorder,
+    client: kube::Client,
     metrics: Arc<Metrics>,
 }
 
 impl Publisher {
     pub(crate) fn new(client: kube::Client, metrics: Arc<Metrics>) -> Self {
-        let reporter = Reporter {
-            controller: "bindery.dev/operator".to_owned(),
-            instance: None,
-        };
-        let recorder = Recorder::new(client, reporter);
-        Self { recorder, metrics }
+        Self { client, metrics }
     }
 
-    /// Publishes events. One that cannot be published is logged, and never fails a pass.
+    /// Publishes events about an object. One that cannot be published is logged, and never fails a reconcile.
     pub(crate) async fn publish<K>(&self, object: &K, occurrences: &[Occurrence])
     where
         K: Resource<DynamicType = ()>,
     {
-        for Occurrence { kind, note } in occurrences {
-            let type_ = if kind.is_warning() {
-                EventType::Warning
-            } else {
-                EventType::Normal
-            };
-            let event = Event {
-                type_,
-                reason: kind.as_str().to_owned(),
-                note: Some(cut(note)),
-                action: "Reconcile".to_owned(),
-                secondary: None,
-            };
-            match kind {
-                Occurred::Adopted => self.metrics.adopted(&K::kind(&())),
-                Occurred::DriftCorrected => self.metrics.corrected(&K::kind(&())),
-                Occurred::Imported
-                | Occurred::Bound
-                | Occurred::Created
-                | Occurred::Changed
-                | Occurred::CredentialsRotated
-                | Occurred::ProjectDeleted
-                | Occurred::Unbound
-                | Occurred::ConfigurationDeleted
-                | Occurred::Orphaned
-                | Occurred::Ready
-                | Occurred::NotReady => {}
-            }
-            let reference = object.object_ref(&());
+        for occurrence in occurrences {
+            let Occurrence { kind, note } = occurrence;
+            self.count::<K>(*kind);
             tracing::info!(
                 kind = %K::kind(&()),
                 namespace = object.meta().namespace,
@@ -151,9 +136,124 @@ impl Publisher {
                 event = kind.as_str(),
                 "{note}"
             );
-            if let Err(error) = self.recorder.publish(&event, &reference).await {
+            if let Err(error) = self.send(object.object_ref(&()), occurrence).await {
                 tracing::warn!(%error, event = kind.as_str(), "an event could not be published");
             }
         }
+    }
+
+    async fn send(&self, regarding: ObjectReference, occurrence: &Occurrence) -> kube::Result<()> {
+        let namespace = regarding.namespace.clone().unwrap_or_default();
+        let events: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
+        let event = event(regarding, occurrence);
+        let name = event.metadata.name.clone().unwrap_or_default();
+        match events.create(&PostParams::default(), &event).await {
+            Err(kube::Error::Api(status)) if status.code == 409 => repeat(&events, &name).await,
+            answer => answer.map(drop),
+        }
+    }
+
+    fn count<K: Resource<DynamicType = ()>>(&self, kind: Occurred) {
+        match kind {
+            Occurred::Adopted => self.metrics.adopted(&K::kind(&())),
+            Occurred::DriftCorrected => self.metrics.corrected(&K::kind(&())),
+            Occurred::Imported
+            | Occurred::Bound
+            | Occurred::Created
+            | Occurred::Changed
+            | Occurred::CredentialsRotated
+            | Occurred::ProjectDeleted
+            | Occurred::Unbound
+            | Occurred::ConfigurationDeleted
+            | Occurred::Orphaned
+            | Occurred::Ready
+            | Occurred::NotReady => {}
+        }
+    }
+}
+
+/// Counts an event that is there already once more. A patch of nothing reads it: the operator may create and patch events,
+/// not get them.
+async fn repeat(events: &Api<Event>, name: &str) -> kube::Result<()> {
+    let patched = async |change| {
+        let change = Patch::Merge(change);
+        events.patch(name, &PatchParams::default(), &change).await
+    };
+    let known = patched(json!({})).await?;
+    let count = known.series.map_or(1, |series| series.count);
+    let series = json!({"count": count.saturating_add(1), "lastObservedTime": clock::precisely()});
+    patched(json!({"series": series})).await?;
+    Ok(())
+}
+
+fn event(regarding: ObjectReference, Occurrence { kind, note }: &Occurrence) -> Event {
+    let type_ = if kind.is_warning() {
+        "Warning"
+    } else {
+        "Normal"
+    };
+    let note = cut(note);
+    Event {
+        metadata: ObjectMeta {
+            namespace: regarding.namespace.clone(),
+            name: Some(name(&regarding, *kind, &note)),
+            ..ObjectMeta::default()
+        },
+        action: Some("Reconcile".to_owned()),
+        event_time: Some(clock::precisely()),
+        note: Some(note),
+        reason: Some(kind.as_str().to_owned()),
+        regarding: Some(regarding),
+        reporting_controller: Some(REPORTER.to_owned()),
+        reporting_instance: Some(REPORTER.to_owned()),
+        type_: Some(type_.to_owned()),
+        ..Event::default()
+    }
+}
+
+/// The name of an event: that of its object, as far as there is room, and a hash of what it says about which object.
+fn name(regarding: &ObjectReference, kind: Occurred, note: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    (&regarding.uid, kind.as_str(), note).hash(&mut hasher);
+    let suffix = format!("{:016x}", hasher.finish());
+    let mut prefix = regarding.name.clone().unwrap_or_default();
+    prefix.truncate(LONGEST_NAME - 1 - suffix.len());
+    let prefix = prefix.trim_end_matches(['.', '-']);
+    format!("{prefix}.{suffix}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(object: &str, uid: &str, note: &str) -> String {
+        let regarding = ObjectReference {
+            name: Some(object.to_owned()),
+            uid: Some(uid.to_owned()),
+            ..ObjectReference::default()
+        };
+        name(&regarding, Occurred::NotReady, note)
+    }
+
+    #[test]
+    fn an_event_is_named_by_what_it_says() {
+        let first = named("checkout", "1", "Timeout");
+        assert!(first.starts_with("checkout."), "{first}");
+        assert_eq!(first, named("checkout", "1", "Timeout"));
+        for other in [
+            named("checkout", "1", "DNSFailed"),
+            named("checkout", "2", "Timeout"),
+            named("ledger", "1", "Timeout"),
+        ] {
+            assert_ne!(first, other);
+        }
+    }
+
+    #[test]
+    fn the_name_of_an_event_is_no_longer_than_names_may_be() {
+        let long = format!("{}-{}", "a".repeat(235), "b".repeat(17));
+        let name = named(&long, "1", "Timeout");
+        assert!(name.len() <= LONGEST_NAME, "{name}");
+        assert!(!name.contains("-."), "{name}");
     }
 }

@@ -2,6 +2,7 @@
 //! real SonarQube talks to. The operator runs under exactly the rights of `deploy/`.
 
 mod access;
+mod admission;
 mod already_there;
 mod at_once;
 mod bulkhead;
@@ -14,6 +15,7 @@ mod decorated;
 mod deletion;
 mod drift;
 mod ending;
+mod events;
 mod every_bitbucket;
 mod every_server;
 mod first_binding;

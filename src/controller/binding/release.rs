@@ -76,7 +76,14 @@ pub(super) async fn release(
         }
     };
     context.events.publish(binding, occurrence.as_slice()).await;
-    finalizer::remove(api, binding).await?;
+    if let Err(refused) = finalizer::remove(api, binding).await {
+        let error = Error::from(refused);
+        let why = Refusal::new(Reason::DeletionBlocked, error.refusal().message);
+        Report::of(binding.clone())
+            .leaving(&Outcome::DeletionBlocked(why), api, context)
+            .await?;
+        return Ok(Next::Failed { error, interval });
+    }
     context.claims.forget(&uid(binding));
     context.decorations.forget(&uid(binding));
     // Whoever waits for it is told by the watch.

@@ -83,7 +83,15 @@ pub(super) async fn release(
         .events
         .publish(connection, occurrence.as_slice())
         .await;
-    finalizer::remove(api, connection).await?;
+    if let Err(refused) = finalizer::remove(api, connection).await {
+        let error = Error::from(refused);
+        let why = Refusal::new(Reason::DeletionBlocked, error.refusal().message);
+        blocked(connection, api, context, why).await?;
+        return Ok(Next::Failed {
+            error,
+            interval: interval(connection, context),
+        });
+    }
     forget(connection, context);
     // Whoever waits for it is told by the watch.
     Ok(Next::Gone)
@@ -225,15 +233,27 @@ fn in_use(bindings: &[String], unserved: Option<&Error>) -> Refusal {
     )
 }
 
+/// Says that the deletion has to wait.
 async fn blocked(
     connection: &BitbucketConnection,
     api: &Api<BitbucketConnection>,
     context: &Context,
     why: Refusal,
 ) -> Result<Next, Error> {
+    say(connection, &Outcome::DeletionBlocked(why), api, context).await?;
+    Ok(Next::Settled(interval(connection, context)))
+}
+
+/// Writes the summary conditions. What was found out about the servers before stays.
+pub(super) async fn say(
+    connection: &BitbucketConnection,
+    outcome: &Outcome,
+    api: &Api<BitbucketConnection>,
+    context: &Context,
+) -> Result<(), Error> {
     let before = connection.status.clone().unwrap_or_default();
     let generation = connection.metadata.generation;
-    let verdicts = summary(&Outcome::DeletionBlocked(why));
+    let verdicts = summary(outcome);
     let mut conditions =
         status::conditions(&before.conditions, &verdicts, generation, &clock::now());
     conditions.extend(
@@ -252,6 +272,5 @@ async fn blocked(
         conditions,
         ..before
     };
-    super::write(connection, after, api, context).await?;
-    Ok(Next::Settled(interval(connection, context)))
+    super::write(connection, after, api, context).await
 }

@@ -1,0 +1,67 @@
+//! The one client of the Kubernetes API.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::client::ClientBuilder;
+
+use crate::metrics::{KubernetesCalls, Metrics};
+
+/// How long the Kubernetes API may be silent while something is read from it, a watch included: longer than a watch that
+/// has nothing to tell. Without it a connection that is half open holds up whoever reads from it for ever.
+const LONGEST_SILENCE: Duration = Duration::from_secs(90);
+
+/// Builds a client whose calls are counted.
+///
+/// # Errors
+/// When the certificates or the proxy of the configuration cannot be used.
+pub fn client(mut config: kube::Config, metrics: &Arc<Metrics>) -> kube::Result<kube::Client> {
+    config.read_timeout = Some(LONGEST_SILENCE);
+    // Counted from when a call is sent, not from when its connection was used last.
+    config.reset_reader_on_write = true;
+    // A retry in the client would hold a worker for minutes. The queue retries, and others have their turn meanwhile.
+    config.default_retry = false;
+    let calls = KubernetesCalls::new(Arc::clone(metrics));
+    Ok(ClientBuilder::try_from(config)?.with_layer(&calls).build())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use axum::Router;
+    use axum::http::StatusCode;
+    use k8s_openapi::api::core::v1::Namespace;
+    use kube::Api;
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
+
+    use super::*;
+
+    /// Promise: an API server that sends its clients away costs a reconcile one call, not minutes.
+    #[tokio::test]
+    async fn a_call_that_is_sent_away_is_not_repeated() {
+        for status in [
+            StatusCode::TOO_MANY_REQUESTS,
+            StatusCode::SERVICE_UNAVAILABLE,
+            StatusCode::GATEWAY_TIMEOUT,
+        ] {
+            let calls = Arc::new(AtomicU32::new(0));
+            let counted = Arc::clone(&calls);
+            let answer = move || async move {
+                counted.fetch_add(1, Ordering::SeqCst);
+                (status, [("retry-after", "0")], "go away")
+            };
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}", listener.local_addr().unwrap());
+            let server = Router::new().fallback(answer);
+            let mut servers = JoinSet::new();
+            servers.spawn(async move { axum::serve(listener, server).await.unwrap() });
+            let config = kube::Config::new(url.parse().unwrap());
+            let client = client(config, &Arc::default()).unwrap();
+            let namespaces = Api::<Namespace>::all(client);
+            namespaces.get("payments").await.unwrap_err();
+            assert_eq!(calls.load(Ordering::SeqCst), 1, "{status}");
+        }
+    }
+}
