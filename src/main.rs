@@ -27,11 +27,12 @@ fn main() -> anyhow::Result<()> {
 
 #[tokio::main]
 async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
-    telemetry::start(&arguments.log, arguments.log_format).context("failed to read --log")?;
+    let (metrics, readiness) = (Arc::new(Metrics::default()), Readiness::default());
+    let _last_lines = telemetry::start(&arguments.log, arguments.log_format, &metrics)
+        .context("failed to read --log")?;
     let stop = CancellationToken::new();
     let mut terminated = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?;
-    let (metrics, readiness) = (Arc::new(Metrics::default()), Readiness::default());
     let client = client(&metrics).await?;
     let listener = TcpListener::bind(arguments.listen).await.with_context(|| {
         format!(

@@ -77,6 +77,7 @@ pub struct Metrics {
     request_time: Times,
     under_way: Gauges,
     kubernetes: Counters,
+    log_lines_lost: Counter,
     token_expiry: Gauges,
     cpu: Counter<f64, std::sync::atomic::AtomicU64>,
     memory: Real,
@@ -98,6 +99,8 @@ impl Default for Metrics {
         let mut register = Register(Registry::default());
         let cpu = Counter::default();
         register.add(declared::CPU, cpu.clone());
+        let log_lines_lost = Counter::default();
+        register.add(declared::LOG_LINES_LOST, log_lines_lost.clone());
         let build = register.gauges(declared::BUILD);
         build.with(&[env!("CARGO_PKG_VERSION")], |build| build.set(1.0));
         Self {
@@ -123,6 +126,7 @@ impl Default for Metrics {
             request_time: register.times(declared::REQUEST_TIME),
             under_way: register.gauges(declared::UNDER_WAY),
             kubernetes: register.counters(declared::KUBERNETES),
+            log_lines_lost,
             token_expiry: register.gauges(declared::TOKEN_EXPIRY),
             memory: register.gauge(declared::MEMORY),
             files: register.gauge(declared::FILES),
@@ -270,6 +274,11 @@ impl Metrics {
 
     pub(crate) fn status_written(&self, kind: &str) {
         self.status_writes.with(&[kind], Counter::inc);
+    }
+
+    /// A log line was lost.
+    pub(crate) fn log_line_lost(&self) {
+        self.log_lines_lost.inc();
     }
 
     /// An object became ready, after so long.

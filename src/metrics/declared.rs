@@ -85,7 +85,8 @@ declare! {
     REQUESTS = Counter("bindery_external_requests", ["system", "operation", "code"], "Calls to SonarQube and Bitbucket, by their answer.");
     REQUEST_TIME = Histogram("bindery_external_request_duration_seconds", ["system"], "How long calls to SonarQube and Bitbucket take.");
     UNDER_WAY = Gauge("bindery_external_inflight", ["system"], "Calls to SonarQube and Bitbucket that are under way, or wait for others to end.");
-    KUBERNETES = Counter("rest_client_requests", ["code", "method"], "Calls to the Kubernetes API, by their last answer: 429, 503 and 504 are tried again at once.");
+    KUBERNETES = Counter("rest_client_requests", ["code", "method"], "Calls to the Kubernetes API, by their answer.");
+    LOG_LINES_LOST = Counter("bindery_log_lines_lost", [], "Log lines that were not written because nobody read the standard error in time.");
     TOKEN_EXPIRY = Gauge("bindery_token_expiry_timestamp_seconds", ["system"], "When the first token expires of those whose day is known, in seconds since 1970. SonarQube 9.9 and later tell the day, Bitbucket tells none.");
     BUILD = Gauge("bindery_build_info", ["version"], "1, with the version of the operator.");
     CPU = Counter("process_cpu_seconds", [], "Processor time that was used, in seconds.");

@@ -25,6 +25,26 @@ pub(super) struct Operator {
 impl Operator {
     /// Starts the operator with these arguments.
     pub(super) fn start(parts: &Parts, directory: &std::path::Path, arguments: &[&str]) -> Self {
+        Self::start_with(parts, directory, arguments, |log| {
+            File::create(log).unwrap().into()
+        })
+    }
+
+    /// The same with a log that nobody reads.
+    pub(super) fn start_unread(
+        parts: &Parts,
+        directory: &std::path::Path,
+        arguments: &[&str],
+    ) -> Self {
+        Self::start_with(parts, directory, arguments, |_| Stdio::piped())
+    }
+
+    fn start_with(
+        parts: &Parts,
+        directory: &std::path::Path,
+        arguments: &[&str],
+        log_to: impl Fn(&std::path::Path) -> Stdio,
+    ) -> Self {
         let address = free_address();
         let log = directory.join(format!(
             "operator-{}.log",
@@ -39,7 +59,7 @@ impl Operator {
             .env("KUBECONFIG", service_account(parts, directory))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(File::create(&log).unwrap())
+            .stderr(log_to(&log))
             .spawn()
             .unwrap();
         Self {

@@ -4,10 +4,14 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::operator::{LOOPBACK, Operator};
 use super::stage::{Stage, install};
 use crate::support::server::{Server, simulated};
 
-simulated!(the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it);
+simulated!(
+    the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it,
+    a_log_that_nobody_reads_holds_up_nothing,
+);
 
 /// Promise: ready once it knows what there is, alive all the time, measured by name, and gone when asked to.
 async fn the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it(server: Server) {
@@ -80,4 +84,25 @@ async fn assert_ready_when_it_may_look(stage: &mut Stage) {
         .eventually("it is ready", || operator.get("readyz").0 == 200)
         .await;
     assert_eq!(operator.get("healthz").0, 200);
+}
+
+/// Promise: what collects the logs may hang; the operator works on. At this log level it says more on its way to `Ready`
+/// than fits into a pipe.
+async fn a_log_that_nobody_reads_holds_up_nothing(server: Server) {
+    let mut stage = Stage::set(server).await;
+    stage.operator.kill();
+    let arguments = [&LOOPBACK[..], &["--minimum-interval", "10"]].concat();
+    stage.operator = Operator::start_unread(&stage.parts, &stage.directory, &arguments);
+    stage.connection(json!({}));
+    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    assert!(
+        stage
+            .operator
+            .metrics()
+            .contains("bindery_log_lines_lost_total ")
+    );
+    assert_eq!(stage.operator.stop().code(), Some(0));
 }

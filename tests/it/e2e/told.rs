@@ -34,7 +34,7 @@ impl Stage {
             "--field-selector",
             &only,
             "--sort-by",
-            "{.metadata.creationTimestamp}",
+            "{.eventTime}",
             "--output",
             "json",
         ];
