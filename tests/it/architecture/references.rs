@@ -69,7 +69,7 @@ pub(super) fn references(source: &str, crates: &BTreeSet<String>) -> References 
 }
 
 /// Names, `::` and single signs.
-fn tokens(source: &str) -> Vec<&str> {
+pub(super) fn tokens(source: &str) -> Vec<&str> {
     source
         .lines()
         .filter(|line| !line.trim_start().starts_with("//"))
@@ -103,7 +103,7 @@ fn is_part_of_name(sign: char) -> bool {
     sign.is_alphanumeric() || sign == '_'
 }
 
-fn is_name(token: &str) -> bool {
+pub(super) fn is_name(token: &str) -> bool {
     token.chars().all(is_part_of_name)
 }
 

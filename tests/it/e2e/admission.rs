@@ -18,13 +18,17 @@ const OPERATOR: &str = "system:serviceaccount:bindery-system:bindery";
 /// A policy that lets the operator update no object of a kind, statuses aside. Dropped, also by a panic, it is gone.
 struct Freeze {
     name: String,
+    parts: Parts,
 }
 
 impl Freeze {
     /// The policy as soon as the API server goes by it: `probe` is an object of that kind.
     async fn of(stage: &Stage, plural: &str, probe: [&str; 3]) -> Self {
         let name = format!("bindery-freeze-{plural}");
-        let guard = Self { name: name.clone() };
+        let guard = Self {
+            name: name.clone(),
+            parts: stage.parts.clone(),
+        };
         for object in policy(&name, plural) {
             stage.apply(&object);
         }
@@ -48,12 +52,13 @@ impl Freeze {
 
 impl Drop for Freeze {
     fn drop(&mut self) {
-        let parts = Parts::from_env();
         for kind in [
             "validatingadmissionpolicybinding",
             "validatingadmissionpolicy",
         ] {
-            let _ = parts.kubectl(&["delete", kind, &self.name, "--ignore-not-found"]);
+            let _ = self
+                .parts
+                .kubectl(&["delete", kind, &self.name, "--ignore-not-found"]);
         }
     }
 }
