@@ -259,7 +259,7 @@ impl Metrics {
         self.timeouts.with(&[&kind.to_lowercase()], Counter::inc);
     }
 
-    pub(crate) fn imported<E>(&self, result: &Result<(), E>) {
+    pub(crate) fn imported<T, E>(&self, result: &Result<T, E>) {
         let result = if result.is_ok() { "success" } else { "error" };
         self.imports.with(&[result], Counter::inc);
     }

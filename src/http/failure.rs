@@ -34,6 +34,8 @@ pub enum Problem {
     Tls {
         /// What is wrong with the certificate, else what the TLS library says.
         cause: String,
+        /// Whether the connection was never there, so that nothing was sent.
+        connecting: bool,
     },
     /// Nobody listens, or nobody can be reached.
     #[error("no connection: {cause}")]
@@ -175,6 +177,23 @@ impl Failure {
 }
 
 impl Problem {
+    /// Whether nothing of the call was sent, so that the server cannot have done anything.
+    #[must_use]
+    pub fn was_never_sent(&self) -> bool {
+        match self {
+            Self::HostRefused(_) | Self::Dns | Self::Connect { .. } => true,
+            Self::Tls { connecting, .. } => *connecting,
+            Self::Timeout { .. }
+            | Self::Interrupted
+            | Self::Redirected { .. }
+            | Self::Status { .. }
+            | Self::WrongRoute
+            | Self::BodyTooLarge
+            | Self::UnexpectedBody { .. }
+            | Self::InconsistentPages => false,
+        }
+    }
+
     /// A word for metrics, of a small fixed set.
     pub(super) fn label(&self) -> &'static str {
         match self {
@@ -201,7 +220,7 @@ impl Problem {
                 return Self::HostRefused(refusal.clone());
             }
             if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
-                return Self::tls(tls);
+                return Self::tls(tls, error.is_connect());
             }
             link = match cause.downcast_ref::<io::Error>() {
                 // An io::Error hides what it wraps: its source is that of the wrapped error.
@@ -227,7 +246,7 @@ impl Problem {
         }
     }
 
-    fn tls(error: &rustls::Error) -> Self {
+    fn tls(error: &rustls::Error, connecting: bool) -> Self {
         let cause = if let rustls::Error::InvalidCertificate(fault) = error {
             certificate(fault)
         } else {
@@ -235,6 +254,7 @@ impl Problem {
         };
         Self::Tls {
             cause: cause.chars().take(300).collect(),
+            connecting,
         }
     }
 }
@@ -280,6 +300,10 @@ mod tests {
         };
         let body = |found| Problem::UnexpectedBody { found };
         let cause = String::new;
+        let tls = |connecting| Problem::Tls {
+            cause: cause(),
+            connecting,
+        };
         for (problem, transient) in [
             (Problem::Dns, true),
             (Problem::Connect { cause: cause() }, true),
@@ -287,7 +311,7 @@ mod tests {
             (status(429), true),
             (status(503), true),
             (body(BodyKind::Html), true),
-            (Problem::Tls { cause: cause() }, false),
+            (tls(true), false),
             (status(400), false),
             (status(501), false),
             (body(BodyKind::OtherJson), false),

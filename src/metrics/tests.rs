@@ -20,7 +20,7 @@ fn told() -> Metrics {
     metrics.panicked("ProjectBinding");
     metrics.timed_out("ProjectBinding");
     metrics.imported(&Ok::<(), ()>(()));
-    metrics.imported(&Err(()));
+    metrics.imported(&Err::<(), _>(()));
     metrics.adopted("ProjectBinding");
     metrics.corrected("BitbucketConnection");
     metrics.status_written("ProjectBinding");

@@ -3,7 +3,7 @@
 
 mod difference;
 mod model;
-mod record;
+pub mod record;
 mod release;
 mod repository;
 mod table;
@@ -22,7 +22,7 @@ pub use model::{
     Acceptance, BindingState, Bound, Branches, Desired, Mode, Moved, NewCode, Observed, Origin,
     Plan, Project, Repository, RepositoryState, Rights, Step, Visibility,
 };
-pub use record::{Accepted, Intent, Record, SeenRepository};
+pub use record::{Accepted, Attempt, Intent, Record, SeenRepository};
 pub use release::{Leave, Release, ReleaseFacts, ReleasePolicy, Seen, release};
 pub use repository::repository_to_bind;
 pub use way::Way;

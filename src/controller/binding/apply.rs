@@ -1,147 +1,203 @@
-//! The writes of a binding, one for each step of the plan.
+//! The writes of a binding, one for each step of the plan. The core says what is remembered afterwards.
 
 mod project;
 
 use crate::controller::error::Error;
+use crate::controller::session::View;
 use crate::crd::Intent;
 use crate::identity::ProjectKey;
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{Occurred, Occurrence};
 use crate::kubernetes::status::{self, Precondition};
+use crate::plan::binding::record::{self, Answer, Done, Storing, Taken};
 use crate::plan::binding::{
-    self as plan, Acceptance, Accepted, NewCode, Origin, Rights, Step, Visibility, Way,
+    Acceptance, Accepted, NewCode, Origin, Record, Rights, SeenRepository, Step, Visibility,
 };
 use crate::sonarqube::{self, Permission};
 
+use super::report;
 use super::validate;
 use super::work::Work;
-use crate::controller::session::View;
-pub(super) use project::Attempt;
+
+/// A step that was not done.
+struct Failed {
+    /// What is known of it.
+    answer: Answer,
+    /// What is reported.
+    error: Error,
+}
+
+impl Failed {
+    /// A call that creates nothing: the next look finds out what became of it.
+    fn of_no_consequence(error: Error) -> Self {
+        let answer = Answer::Unknown;
+        Self { answer, error }
+    }
+}
 
 impl Work<'_> {
-    pub(super) async fn apply(&mut self, step: Step) -> Result<(), Error> {
+    /// Takes one step, and remembers what it came to.
+    pub(super) async fn take(
+        &mut self,
+        step: &Step,
+        seen: Option<&SeenRepository>,
+    ) -> Result<(), Error> {
+        let (answer, failure) = match self.perform(step).await {
+            Ok(done) => (Answer::Done(done), Ok(())),
+            Err(Failed { answer, error }) => (answer, Err(error)),
+        };
+        let (own, view) = (self.desired.uid.clone(), self.view);
+        let taken = Taken {
+            own: &own,
+            server: &view.server,
+            seen,
+            step,
+            answer: &answer,
+        };
+        let before = self.desired.record.clone();
+        self.desired.record = record::after(before.clone(), &taken);
+        if failure.is_ok() {
+            self.describe(step, &before);
+            self.hold(step);
+        }
+        match record::storing(step, &answer) {
+            Storing::BeforeTheNextStep => self.store_intent(&taken, &before).await?,
+            Storing::InAnyCase => self.commit(),
+            Storing::OnSuccess => {}
+        }
+        failure
+    }
+
+    /// Makes the write that a step stands for.
+    async fn perform(&mut self, step: &Step) -> Result<Done, Failed> {
         let sonarqube = &self.view.sonarqube;
-        let fail = |source| self.view.failed(source);
-        match step {
-            Step::RecordIntent(key) => self.record_intent(key).await,
+        let answer = match step {
+            Step::RecordIntent(_) | Step::Consider(_) | Step::Accept(_) => Ok(()),
             Step::Create { key, name } => {
-                let created = self.create(&key, &name).await;
+                let created = self.create(key, name).await;
                 self.context.metrics.imported(&created);
-                created
+                return created;
             }
             Step::Import {
                 key,
                 name,
                 repository,
             } => {
-                let imported = self.import(key, &name, repository).await;
+                let imported = self.import(key, name, repository).await;
                 self.context.metrics.imported(&imported);
-                imported
-            }
-            Step::Rekey { from, to } => {
-                sonarqube.update_project_key(&from, &to).await.map_err(fail)
+                return imported;
             }
             Step::Bind {
                 key,
                 name,
                 repository,
-            } => self.bind(key, &name, repository).await,
-            Step::Accept(acceptance) => {
-                self.accept(acceptance);
-                Ok(())
+            } => {
+                let bound = self.bind(key, name, repository).await;
+                return bound.map(Done::Bound).map_err(Failed::of_no_consequence);
             }
-            Step::GrantSelf(key) => self.grant_self(&key).await,
+            Step::Rekey { from, to } => sonarqube.update_project_key(from, to).await,
+            Step::GrantSelf(key) => self.grant_self(key).await,
             Step::SetVisibility(key, visibility) => {
-                let answer = sonarqube.update_visibility(&key, spelt(visibility)).await;
-                answer.map_err(fail)?;
-                // While it is being imported nothing has drifted.
-                if self.desired.record.intent.is_none() {
-                    let note = format!("made SonarQube project {key} {}", visibility.as_str());
-                    self.tell(Occurred::DriftCorrected, note);
-                }
-                Ok(())
+                sonarqube.update_visibility(key, spelt(*visibility)).await
             }
-            Step::SetNewCode(key, new_code) => self.set_new_code(&key, new_code).await,
-            Step::RenameMainBranch(key, name) => sonarqube
-                .rename_main_branch(&key, &name)
-                .await
-                .map_err(fail),
-        }
+            Step::SetNewCode(key, new_code) => {
+                let definition = definition(new_code);
+                sonarqube.set_new_code(key, None, &definition).await
+            }
+            Step::RenameMainBranch(key, name) => sonarqube.rename_main_branch(key, name).await,
+        };
+        let answer = answer.map_err(|source| self.view.failed(source));
+        answer
+            .map(|()| Done::Plain)
+            .map_err(Failed::of_no_consequence)
     }
 
     /// Who creates a project does not always hold it; who administers the system may change that.
-    async fn grant_self(&mut self, key: &ProjectKey) -> Result<(), Error> {
+    async fn grant_self(&mut self, key: &ProjectKey) -> Result<(), sonarqube::Error> {
         let View {
             sonarqube, login, ..
         } = self.view;
         for permission in [Permission::Browse, Permission::Administer] {
-            let answer = sonarqube.add_user_permission(login, permission, key).await;
-            answer.map_err(|source| self.view.failed(source))?;
+            sonarqube
+                .add_user_permission(login, permission, key)
+                .await?;
         }
         self.rights = Rights::Assumed;
         Ok(())
     }
 
-    async fn set_new_code(&mut self, key: &ProjectKey, new_code: NewCode) -> Result<(), Error> {
-        let sonarqube = &self.view.sonarqube;
-        let definition = match &new_code {
-            NewCode::PreviousVersion => sonarqube::NewCode::PreviousVersion,
-            NewCode::NumberOfDays(days) => sonarqube::NewCode::Days(u16::from(*days)),
-            NewCode::ReferenceBranch(branch) => sonarqube::NewCode::ReferenceBranch(branch.clone()),
-        };
-        let answer = sonarqube.set_new_code(key, None, &definition).await;
-        answer.map_err(|source| self.view.failed(source))?;
-        if let Some(accepted) = &mut self.desired.record.accepted {
-            accepted.new_code = Some(new_code);
+    /// Takes the claim on what was accepted: every other reconcile sees it at once.
+    fn hold(&mut self, step: &Step) {
+        match step {
+            // The next round asks about it under its lock, and finds who has the claim.
+            Step::Consider(key) => self.desired.key.clone_from(key),
+            Step::Accept(_) | Step::Import { .. } | Step::Bind { .. } => {
+                let Some(accepted) = &self.desired.record.accepted else {
+                    return;
+                };
+                let Accepted { server, key, .. } = accepted;
+                let claims = &self.context.claims;
+                claims.remember(server, key.as_str(), &self.desired.uid);
+                self.desired.key.clone_from(key);
+                if accepted.repository.is_some() {
+                    self.see();
+                }
+            }
+            Step::RecordIntent(_)
+            | Step::Create { .. }
+            | Step::Rekey { .. }
+            | Step::GrantSelf(_)
+            | Step::SetVisibility(..)
+            | Step::SetNewCode(..)
+            | Step::RenameMainBranch(..) => {}
         }
-        self.commit();
-        Ok(())
     }
 
-    /// Written with resourceVersion before anything is created: whoever lost the race creates nothing.
-    async fn record_intent(&mut self, key: ProjectKey) -> Result<(), Error> {
-        // What was remembered of an earlier project of this key is gone with it.
-        if let Some(accepted) = &mut self.desired.record.accepted {
-            (accepted.id, accepted.created_by, accepted.bound_by) = (None, None, None);
-        }
-        let repeated = self
-            .desired
-            .record
-            .intent
-            .as_ref()
-            .is_some_and(|intent| intent.key == key);
-        self.attempt = if repeated {
-            Attempt::Repeated
-        } else {
-            Attempt::First
+    /// Stores an intent with resourceVersion, before anything is created: whoever lost the race creates nothing.
+    async fn store_intent(&mut self, taken: &Taken<'_>, before: &Record) -> Result<(), Error> {
+        let Some(intent) = self.desired.record.intent.clone() else {
+            return Ok(());
         };
         let way = self.view.capabilities.way;
-        // Where a repeated import makes a second project, the time counts from the last one.
-        if !repeated || way == Way::ImportRepository {
-            self.write_intent(Intent {
-                server_id: self.view.server.to_string(),
-                project_key: key.to_string(),
+        let imported_as = intent.imported_as.as_ref().map(ProjectKey::to_string);
+        let stored = match (&imported_as, self.report.intent.clone()) {
+            (Some(_), Some(stored)) => {
+                let stored = Intent {
+                    imported_as,
+                    ..stored
+                };
+                // Also where it cannot be written now: the call was made.
+                self.report.intent = Some(stored.clone());
+                self.commit();
+                stored
+            }
+            (Some(_), None) | (None, _) => Intent {
+                server_id: intent.server.to_string(),
+                project_key: intent.key.to_string(),
                 way: way.name().to_owned(),
-                imported_as: None,
+                imported_as,
                 since: clock::now(),
-            })
-            .await?;
-        }
-        self.desired.record.intent = Some(plan::Intent {
-            key,
-            imported_as: None,
+            },
+        };
+        let is_repeated = before.intent.as_ref().is_some_and(|before| {
+            before.key == intent.key && before.imported_as == intent.imported_as
         });
+        // Where a repeated import makes a second project, the time counts from the last one.
+        if !is_repeated || way.chooses_keys() {
+            self.write_intent(stored, taken).await?;
+        }
         self.commit();
         Ok(())
     }
 
-    async fn write_intent(&mut self, intent: Intent) -> Result<(), Error> {
+    async fn write_intent(&mut self, intent: Intent, taken: &Taken<'_>) -> Result<(), Error> {
         let binding = &self.report.binding;
         let mut status = binding.status.clone().unwrap_or_default();
+        let remembered = record::after(validate::record(binding), taken);
+        let accepted = remembered.accepted.as_ref();
+        status.sonarqube_project = accepted
+            .map(|accepted| report::remembered(accepted, None, status.sonarqube_project.as_ref()));
         status.intent = Some(intent.clone());
-        if let Some(project) = &mut status.sonarqube_project {
-            (project.id, project.created_by, project.bound_by) = (None, None, None);
-        }
         // The report goes on from what is stored now: a withdrawn intent is to be seen to differ.
         let place = (self.api, &*self.context.metrics);
         self.report.binding =
@@ -150,35 +206,80 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn accept(&mut self, acceptance: Acceptance) {
+    /// Puts into words what a step did, given what was remembered before it.
+    fn describe(&mut self, step: &Step, before: &Record) {
+        match step {
+            Step::Accept(acceptance) => self.acceptance = Some(self.accepted(acceptance)),
+            Step::Import {
+                key, repository, ..
+            } => {
+                let Some(accepted) = &self.desired.record.accepted else {
+                    return;
+                };
+                // Under a key that SonarQube chose, it is described when it is accepted.
+                if self
+                    .desired
+                    .record
+                    .intent
+                    .as_ref()
+                    .is_some_and(|intent| intent.imported_as.is_some())
+                {
+                    return;
+                }
+                let note = if accepted.created_by.is_some() {
+                    format!("imported repository {repository} as SonarQube project {key}")
+                } else {
+                    format!(
+                        "SonarQube project {key} came into being meanwhile and was bound to repository {repository}"
+                    )
+                };
+                self.tell(Occurred::Imported, note);
+            }
+            Step::Bind {
+                key, repository, ..
+            } => {
+                // What was accepted unbound is our own, on its way.
+                let was_bound = before.accepted.as_ref().is_some_and(|accepted| {
+                    accepted.key.same(key) && accepted.repository.is_some()
+                });
+                let kind = if was_bound {
+                    Occurred::DriftCorrected
+                } else {
+                    Occurred::Bound
+                };
+                self.tell(
+                    kind,
+                    format!("bound SonarQube project {key} to repository {repository}"),
+                );
+            }
+            // While it is being imported nothing has drifted.
+            Step::SetVisibility(key, visibility) if before.intent.is_none() => {
+                let note = format!("made SonarQube project {key} {}", visibility.as_str());
+                self.tell(Occurred::DriftCorrected, note);
+            }
+            Step::SetVisibility(..)
+            | Step::RecordIntent(_)
+            | Step::Consider(_)
+            | Step::Create { .. }
+            | Step::Rekey { .. }
+            | Step::GrantSelf(_)
+            | Step::SetNewCode(..)
+            | Step::RenameMainBranch(..) => {}
+        }
+    }
+
+    fn accepted(&self, acceptance: &Acceptance) -> Occurrence {
         let Acceptance {
             key,
-            id,
+            id: _,
             repository,
             origin,
         } = acceptance;
-        if key != self.desired.key {
-            // Another project than the one that was asked about: the next round asks about it, in its turn, and
-            // finds who has the claim.
-            self.desired.key = key;
-            return;
-        }
-        let own = self.own().clone();
-        let (made, kind) = match origin {
-            Origin::Imported => (Some(own), Occurred::Imported),
-            Origin::Found => {
-                // Whatever was about to be created, this is not it.
-                self.desired.record.intent = None;
-                (None, Occurred::Adopted)
-            }
+        let kind = match origin {
+            Origin::Imported => Occurred::Imported,
+            Origin::Found => Occurred::Adopted,
         };
-        // Accepted by an earlier connection of this name: who made the project is still known.
-        let former = validate::record(&self.report.binding)
-            .accepted
-            .filter(|former| {
-                former.server == self.view.server && former.id.is_some() && former.id == id
-            });
-        let note = match &repository {
+        let note = match repository {
             Some(repository) => {
                 format!("SonarQube project {key} is bound to repository {repository}")
             }
@@ -187,35 +288,21 @@ impl Work<'_> {
                 self.desired.repository
             ),
         };
-        self.acceptance = Some(Occurrence::new(kind, note));
-        let bound_by_us = made.clone().filter(|_| repository.is_some());
-        self.hold(Accepted {
-            server: self.view.server.clone(),
-            key,
-            id,
-            created_by: made.clone().or_else(|| former.as_ref()?.created_by.clone()),
-            bound_by: bound_by_us.or_else(|| former.as_ref()?.bound_by.clone()),
-            repository,
-            new_code: former.and_then(|former| former.new_code),
-        });
-    }
-
-    /// Takes the claim: every other pass sees it at once.
-    fn hold(&mut self, accepted: Accepted) {
-        self.context
-            .claims
-            .remember(&accepted.server, accepted.key.as_str(), self.own());
-        if accepted.repository.is_some() {
-            self.see();
-        }
-        self.desired.key = accepted.key.clone();
-        self.desired.record.accepted = Some(accepted);
+        Occurrence::new(kind, note)
     }
 
     /// Something was written: what was accepted before is told before it.
     fn tell(&mut self, kind: Occurred, note: String) {
         self.report.occurrences.extend(self.acceptance.take());
         self.report.occurrences.push(Occurrence::new(kind, note));
+    }
+}
+
+fn definition(new_code: &NewCode) -> sonarqube::NewCode {
+    match new_code {
+        NewCode::PreviousVersion => sonarqube::NewCode::PreviousVersion,
+        NewCode::NumberOfDays(days) => sonarqube::NewCode::Days(u16::from(*days)),
+        NewCode::ReferenceBranch(branch) => sonarqube::NewCode::ReferenceBranch(branch.clone()),
     }
 }
 

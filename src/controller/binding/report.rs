@@ -320,7 +320,7 @@ fn accepts(connection: &BitbucketConnection) -> ConnectionStatus {
     }
 }
 
-fn remembered(
+pub(super) fn remembered(
     accepted: &Accepted,
     view: Option<&View>,
     before: Option<&SonarQubeProjectStatus>,

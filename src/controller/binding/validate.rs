@@ -10,7 +10,7 @@ use crate::crd::{
 use crate::identity::{NameError, ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
 use crate::kubernetes::uid;
 use crate::plan::binding::{
-    Accepted, Desired, Intent, Mode, NewCode, Record, SeenRepository, Visibility,
+    Accepted, Attempt, Desired, Intent, Mode, NewCode, Record, SeenRepository, Visibility,
 };
 use crate::plan::{Management, Reason};
 
@@ -44,8 +44,7 @@ pub(super) fn desired(
     let repository = repository(spec)?;
     let mut record = remembered(binding, server);
     if !is_accepted_by(binding, connection) {
-        // Another Bitbucket, perhaps, with ids of its own.
-        (record.accepted, record.repository) = (None, None);
+        record = record.through_another_connection();
     }
     let given = given_key(spec)
         .map(|key| ProjectKey::parse(key).map_err(|error| invalid(&error)))
@@ -107,14 +106,7 @@ pub(super) fn is_accepted_by(binding: &ProjectBinding, connection: &BitbucketCon
 
 /// What the status remembers of this server.
 pub(super) fn remembered(binding: &ProjectBinding, server: &ServerId) -> Record {
-    let record = record(binding).on(server);
-    let intent = binding.status.as_ref();
-    let intent = intent.and_then(|status| status.intent.as_ref());
-    let intended_here = intent.is_some_and(|intent| intent.server_id == server.as_str());
-    Record {
-        intent: record.intent.filter(|_| intended_here),
-        ..record
-    }
+    record(binding).on(server)
 }
 
 /// What the status remembers, keys as SonarQube spelt them.
@@ -141,6 +133,8 @@ pub(super) fn record(binding: &ProjectBinding) -> Record {
     });
     let intent = status.intent.as_ref();
     let intent = intent.map(|intent| Intent {
+        server: ServerId::new(&*intent.server_id),
+        attempt: Attempt::Repeated,
         key: ProjectKey::reported(&*intent.project_key),
         imported_as: intent.imported_as.as_deref().map(ProjectKey::reported),
     });
@@ -158,6 +152,7 @@ pub(super) fn record(binding: &ProjectBinding) -> Record {
     });
     Record {
         accepted,
+        former: None,
         intent,
         repository,
     }

@@ -8,16 +8,15 @@ use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::session::View;
 use crate::crd::{ProjectBinding, RepositoryStatus};
-use crate::identity::{ProjectId, ProjectKey, RepositoryPath, Uid};
+use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::kubernetes::clock;
 use crate::kubernetes::event::Occurrence;
 use crate::plan::binding::{
-    BindingState, Desired, Observed, Plan, Rights, Step, admitted, may_know, plan,
+    Desired, Observed, Plan, Rights, SeenRepository, Step, admitted, may_know, plan, record,
 };
 use crate::plan::{Contender, Reason, Refusal};
 use crate::sonarqube;
 
-use super::apply::Attempt;
 use super::dereference::Reference;
 use super::observe::{self, Circumstances};
 use super::report::Report;
@@ -35,7 +34,6 @@ pub(super) struct Work<'a> {
     pub(super) context: &'a Context,
     pub(super) report: &'a mut Report,
     pub(super) rights: Rights,
-    pub(super) attempt: Attempt,
     /// What is worth telling of an acceptance, once it is more than that: who tries again would tell it again.
     pub(super) acceptance: Option<Occurrence>,
     /// The repository as the last look found it.
@@ -60,7 +58,6 @@ impl<'a> Work<'a> {
             context,
             report,
             rights: Rights::Assumed,
-            attempt: Attempt::First,
             acceptance: None,
             looked_at: None,
         };
@@ -109,7 +106,9 @@ impl<'a> Work<'a> {
                 Plan::Steps(steps) => steps,
             };
             let key = self.desired.key.clone();
-            self.write(steps).await?;
+            let seen = observed.repository.found();
+            let seen = seen.map(|found| found.seen_as(&self.desired.repository));
+            self.write(steps, seen.as_ref()).await?;
             if self.desired.key != key {
                 // An adopted project has a key of its own: its turn, its claim.
                 drop(turn);
@@ -145,30 +144,22 @@ impl<'a> Work<'a> {
 
     /// Nothing is left to write: what is remembered becomes what was seen.
     fn finish(&mut self, observed: &Observed) {
-        self.desired.record.intent = None;
-        let Some(project) = &observed.project else {
-            return;
-        };
-        let accepted = &mut self.desired.record.accepted;
-        if let Some(accepted) = accepted {
-            accepted.id = accepted.id.take().or_else(|| project.id.clone());
-        }
-        let BindingState::Bound { repository, .. } = &project.binding else {
-            return;
-        };
-        if let Some(accepted) = accepted {
-            accepted.repository = Some(repository.clone());
-        }
-        // Where nothing is mended, the project may be bound to another one than the spec asks for.
-        let found = observed.repository.found();
-        if found.is_some_and(|found| found.path.same(repository)) {
+        let Desired {
+            record, repository, ..
+        } = &mut self.desired;
+        *record = record::settled(std::mem::take(record), repository, observed);
+        if record::bound_to(observed).is_some() {
             self.see();
         }
     }
 
-    async fn write(&mut self, steps: Vec<Step>) -> Result<(), Error> {
+    async fn write(
+        &mut self,
+        steps: Vec<Step>,
+        seen: Option<&SeenRepository>,
+    ) -> Result<(), Error> {
         for step in steps {
-            match self.apply(step).await {
+            match self.take(&step, seen).await {
                 Ok(()) => {}
                 Err(error) if self.rights == Rights::Assumed && is_denial(&error) => {
                     // The next round plans with it: our own project is granted, another one is refused.
@@ -221,10 +212,6 @@ impl<'a> Work<'a> {
             &self.report.binding,
             &self.context.bindings,
         )
-    }
-
-    pub(super) fn own(&self) -> &Uid {
-        &self.desired.uid
     }
 }
 

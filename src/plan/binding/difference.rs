@@ -50,9 +50,11 @@ fn foreign_visibility(desired: &Desired, observed: &Observed) -> Option<Differen
 /// A step as what it would change; `None` for bookkeeping of our own.
 fn difference(step: &Step, desired: &Desired, observed: &Observed) -> Option<Difference> {
     let (field, wanted, found) = match step {
-        Step::RecordIntent(_) | Step::Accept(_) | Step::GrantSelf(_) | Step::Rekey { .. } => {
-            return None;
-        }
+        Step::RecordIntent(_)
+        | Step::Consider(_)
+        | Step::Accept(_)
+        | Step::GrantSelf(_)
+        | Step::Rekey { .. } => return None,
         Step::Import { key, .. } | Step::Create { key, .. } => {
             ("sonarqubeProject", key.to_string(), "absent".to_owned())
         }

@@ -228,8 +228,6 @@ pub struct Branches {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Remember in the status, with resourceVersion, that a project of this key is about to be created.
-    /// What was remembered of an earlier project of this key (`id`, `created_by`, `bound_by`) is forgotten:
-    /// it is gone, and only an intent without a creator is taken as proof of our own import.
     RecordIntent(ProjectKey),
     /// Create the project, bound to nothing yet.
     Create {
@@ -263,6 +261,8 @@ pub enum Step {
         /// The repository as Bitbucket spells it.
         repository: RepositoryPath,
     },
+    /// Ask about this project instead, which is bound to the repository under a key that nobody gave.
+    Consider(ProjectKey),
     /// Take the claim on a project that is as it should be.
     Accept(Acceptance),
     /// Give the operator's own user Browse and Administer on the project.

@@ -1,14 +1,22 @@
 //! What the status of a binding remembers, and what of it still holds.
 
+mod evolution;
+#[cfg(test)]
+mod tests;
+
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
 
-use super::{BindingState, NewCode, Project};
+use super::{BindingState, NewCode, Project, Repository};
+pub use evolution::{Answer, Done, Storing, Taken, after, bound_to, settled, storing};
 
 /// What the status remembers. Cleared by [`Record::on`] where it speaks of another server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     /// The project that was accepted.
     pub accepted: Option<Accepted>,
+    /// The project that was accepted through an earlier connection of the same name: no claim, but it says who created
+    /// the project if the same one is accepted again.
+    pub former: Option<Accepted>,
     /// The project that was about to be created.
     pub intent: Option<Intent>,
     /// The repository that was last seen.
@@ -18,10 +26,23 @@ pub struct Record {
 /// A project that is about to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
+    /// The server on which it is to be created.
+    pub server: ServerId,
     /// The key that it is to have.
     pub key: ProjectKey,
     /// The key that SonarQube gave it, where SonarQube chooses keys, and its answer came.
     pub imported_as: Option<ProjectKey>,
+    /// Whether it may have led to a call before.
+    pub attempt: Attempt,
+}
+
+/// Whether an intent may have led to a call before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// It was recorded in this reconcile, and no call was made since whose answer is not known.
+    First,
+    /// The answer to an earlier call may have been lost.
+    Repeated,
 }
 
 /// A repository that was seen, by the name that was asked for: another id under that name is another repository.
@@ -53,24 +74,59 @@ pub struct Accepted {
 }
 
 impl Record {
-    /// What still holds on this server: a swapped database makes every memory worthless.
+    /// What still holds on this server when a reconcile begins: a swapped database makes every memory worthless. What
+    /// was about to be created may have been asked for by an earlier reconcile that did not live to see the answer.
     #[must_use]
     pub fn on(self, server: &ServerId) -> Self {
-        match self.accepted {
-            Some(accepted) if accepted.server != *server => Self::default(),
-            accepted => Self { accepted, ..self },
+        let holds = |accepted: &Accepted| accepted.server == *server;
+        let is_elsewhere = self
+            .accepted
+            .as_ref()
+            .is_some_and(|accepted| !holds(accepted));
+        let intent = self.intent.filter(|intent| intent.server == *server);
+        Self {
+            accepted: self.accepted.filter(holds),
+            former: self.former.filter(holds),
+            intent: intent.map(|intent| Intent {
+                attempt: Attempt::Repeated,
+                ..intent
+            }),
+            repository: self.repository.filter(|_| !is_elsewhere),
+        }
+    }
+
+    /// The same for another connection of the same name: it accepts the project anew. Perhaps it leads to another
+    /// Bitbucket, with ids of its own.
+    #[must_use]
+    pub fn through_another_connection(self) -> Self {
+        Self {
+            former: self.accepted,
+            accepted: None,
+            intent: self.intent,
+            repository: None,
+        }
+    }
+}
+
+impl Repository {
+    /// This repository, as it is remembered under the name that the spec asked for.
+    #[must_use]
+    pub fn seen_as(&self, asked: &RepositoryPath) -> SeenRepository {
+        SeenRepository {
+            id: self.id,
+            asked: asked.clone(),
         }
     }
 }
 
 impl Accepted {
-    /// The same with the uuid that was just told. Another one than before is another project: it was made anew under
-    /// the key, by somebody else.
-    #[must_use]
-    pub fn told(self, id: Option<ProjectId>) -> Self {
+    /// The same with the uuid that SonarQube just reported. Another uuid than before is another project: somebody else
+    /// created it under the key, and nothing was written to it yet.
+    fn reported(self, id: Option<ProjectId>) -> Self {
         let is_another = self.id.is_some() && id.is_some() && self.id != id;
         Self {
             created_by: self.created_by.filter(|_| !is_another),
+            new_code: self.new_code.filter(|_| !is_another),
             id: id.or(self.id),
             ..self
         }

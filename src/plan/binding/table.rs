@@ -41,12 +41,7 @@ pub(super) fn absent(
                     ),
                 ));
             }
-            Ok(vec![Step::Accept(Acceptance {
-                key: only.clone(),
-                id: None,
-                repository: Some(repository.path.clone()),
-                origin: Origin::Found,
-            })])
+            Ok(vec![Step::Consider(only.clone())])
         }
         [only] => Err(Refusal::new(
             Reason::RepositoryAlreadyBound,

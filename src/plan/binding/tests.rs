@@ -50,6 +50,7 @@ fn desired() -> Desired {
 fn keeping() -> Desired {
     Desired {
         record: Record {
+            former: None,
             accepted: Some(Accepted {
                 server: ServerId::new("server"),
                 key: key("PAY:checkout"),
@@ -146,8 +147,10 @@ fn moved_away(place: &str) -> RepositoryState {
 
 fn intent(text: &str) -> Intent {
     Intent {
+        server: ServerId::new("server"),
         key: key(text),
         imported_as: None,
+        attempt: Attempt::Repeated,
     }
 }
 

@@ -78,13 +78,19 @@ impl Way {
 
     /// Whether a new project begins unbound, and is bound by a call of its own.
     pub(super) fn creates_unbound(self) -> bool {
-        self == Self::SetBinding
+        match self {
+            Self::SetBinding => true,
+            Self::PutBoundProject | Self::PostBoundProject | Self::ImportRepository => false,
+        }
     }
 
     /// Whether SonarQube chooses the key of what it imports, and a second import makes a second project (9.9).
     #[must_use]
     pub fn chooses_keys(self) -> bool {
-        self == Self::ImportRepository
+        match self {
+            Self::ImportRepository => true,
+            Self::SetBinding | Self::PutBoundProject | Self::PostBoundProject => false,
+        }
     }
 }
 
@@ -99,6 +105,7 @@ pub(super) fn offered(
         Step::Import { .. } | Step::Create { .. } | Step::Bind { .. } => true,
         Step::RecordIntent(_)
         | Step::Rekey { .. }
+        | Step::Consider(_)
         | Step::Accept(_)
         | Step::GrantSelf(_)
         | Step::SetVisibility(..)
@@ -120,10 +127,13 @@ pub(super) fn offered(
 }
 
 fn no_monorepo(reason: Reason, way: Way) -> Refusal {
-    let who = if way == Way::SetBinding {
-        "this edition of SonarQube does not let projects share a repository; Enterprise Edition or later, or the community branch plugin, does"
-    } else {
-        "this version of SonarQube cannot import with the monorepo flag; 10.5 or later can, in every edition"
+    let who = match way {
+        Way::SetBinding => {
+            "this edition of SonarQube does not let projects share a repository; Enterprise Edition or later, or the community branch plugin, does"
+        }
+        Way::PutBoundProject | Way::PostBoundProject | Way::ImportRepository => {
+            "this version of SonarQube cannot import with the monorepo flag; 10.5 or later can, in every edition"
+        }
     };
     Refusal::new(
         reason,

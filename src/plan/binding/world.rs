@@ -34,6 +34,8 @@ pub(super) struct Remote {
     pub(super) new_code: Option<NewCode>,
     pub(super) main: String,
     pub(super) maker: Maker,
+    /// The connection of the member that made it.
+    pub(super) made_through: usize,
 }
 
 impl Remote {
@@ -63,6 +65,10 @@ pub(super) struct Member {
     pub(super) monorepo: bool,
     pub(super) access: Access,
     pub(super) record: Record,
+    /// The connection of the name that the spec has, and the one under which the status was written: a connection that
+    /// was deleted and created again is another one.
+    pub(super) connection: usize,
+    pub(super) accepted_by: usize,
     /// The projects that it rightfully accepted, known to nobody but the judge.
     pub(super) rightful: BTreeSet<ProjectId>,
 }
@@ -109,6 +115,45 @@ pub(super) enum Fault {
     AnswerLost,
     /// The server says no: the pass fails, and what was about to be created is so no more.
     Refused,
+    /// The call is never sent, and the pass fails.
+    NeverSent,
+}
+
+/// A member while a pass is at it.
+#[derive(Clone, Debug)]
+pub(super) struct Pass {
+    pub(super) record: Record,
+    /// What is stored if the pass fails here.
+    kept: Kept,
+    /// A project of another key than the effective one, which is being asked about.
+    considered: Option<ProjectKey>,
+}
+
+#[derive(Clone, Debug)]
+enum Kept {
+    /// What was stored before, as far as it holds.
+    Stored(Record),
+    New(Record),
+}
+
+impl Pass {
+    fn keeping(record: Record) -> Self {
+        Self {
+            kept: Kept::New(record.clone()),
+            record,
+            considered: None,
+        }
+    }
+}
+
+/// What came of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taking {
+    Done,
+    /// The pass fails, and writes its status.
+    Failed,
+    /// The process died.
+    Died,
 }
 
 /// How a pass ended.
@@ -196,9 +241,11 @@ impl World {
         holder.map(|member| member.repository.clone())
     }
 
-    pub(super) fn observe(&self, index: usize, record: &Record) -> (Desired, Observed) {
+    pub(super) fn observe(&self, index: usize, pass: &Pass) -> (Desired, Observed) {
         let member = &self.members[index];
-        let key = member.effective_key(record);
+        let record = &pass.record;
+        let considered = pass.considered.clone();
+        let key = considered.unwrap_or_else(|| member.effective_key(record));
         let project = self.find(&key);
         let repository = self
             .repositories
@@ -249,60 +296,126 @@ impl World {
 
     /// One pass over one member.
     pub(super) fn pass(&mut self, index: usize) -> Outcome {
-        let stored = self.members[index].record.clone().on(&self.server);
-        let mut record = stored.clone();
-        let writes = self.writes;
+        let mut pass = self.begin(index);
         for _ in 0..8 {
-            let (desired, observed) = self.observe(index, &record);
+            let (desired, observed) = self.observe(index, &pass);
             let planned = plan(&desired, &observed);
             let Plan::Steps(steps) = &planned else {
                 match planned {
-                    // A refusal writes no key: what was merely accepted in this pass is dropped.
-                    Plan::Refused { .. } if self.writes == writes => record = stored,
                     Plan::Settled | Plan::Differs(_) => {
-                        record.intent = None;
-                        see(&mut record, &desired, &observed);
+                        let settled = record::settled(pass.record, &desired.repository, &observed);
+                        pass = Pass::keeping(settled);
                     }
                     Plan::Wait(_) | Plan::Refused { .. } | Plan::Steps(_) => {}
                 }
-                self.members[index].record = record;
+                self.end(index, pass);
                 return Outcome::Rests(planned);
             };
             assert_ne!(desired.management, Management::Observe, "Observe wrote");
+            let seen = observed.repository.found();
+            let seen = seen.map(|found| found.seen_as(&desired.repository));
             for step in steps {
-                if self.take(index, &mut record, step) == Outcome::Interrupted {
-                    return Outcome::Interrupted;
+                match self.take(index, &mut pass, (step, seen.as_ref())) {
+                    Taking::Done => {}
+                    Taking::Failed => {
+                        self.end(index, pass);
+                        return Outcome::Interrupted;
+                    }
+                    Taking::Died => return Outcome::Interrupted,
                 }
             }
         }
         panic!("a pass of member {index} does not come to rest: {self:#?}");
     }
 
+    /// What a pass begins with.
+    pub(super) fn begin(&self, index: usize) -> Pass {
+        let member = &self.members[index];
+        let mut stored = member.record.clone().on(&self.server);
+        let kept = stored.clone();
+        if member.accepted_by != member.connection {
+            stored = stored.through_another_connection();
+        }
+        Pass {
+            record: stored,
+            kept: Kept::Stored(kept),
+            considered: None,
+        }
+    }
+
+    /// The status is written.
+    fn end(&mut self, index: usize, pass: Pass) {
+        let member = &mut self.members[index];
+        match pass.kept {
+            Kept::Stored(record) => member.record = record,
+            Kept::New(record) => {
+                if record.accepted.is_some() {
+                    member.accepted_by = member.connection;
+                }
+                member.record = Record {
+                    former: None,
+                    ..record
+                };
+            }
+        }
+    }
+
     /// One step, and the fault that waits for it.
-    fn take(&mut self, index: usize, record: &mut Record, step: &Step) -> Outcome {
+    fn take(
+        &mut self,
+        index: usize,
+        pass: &mut Pass,
+        (step, seen): (&Step, Option<&SeenRepository>),
+    ) -> Taking {
         let fault = self.faults.remove(&self.steps);
         self.steps += 1;
         if fault == Some(Fault::CrashBefore) {
-            return Outcome::Interrupted;
+            return Taking::Died;
         }
-        let before = record.clone();
-        if fault == Some(Fault::Refused) && is_call(step) {
-            if matches!(step, Step::Import { .. } | Step::Create { .. }) {
-                record.intent = None;
+        let answer = match fault {
+            Some(Fault::Refused) if is_call(step) => record::Answer::RefusedByServer,
+            Some(Fault::NeverSent) if is_call(step) => record::Answer::NeverSent,
+            Some(Fault::AnswerLost) if is_call(step) => {
+                self.apply(index, &pass.record, step);
+                record::Answer::Unknown
             }
-            self.members[index].record = record.clone();
-            return Outcome::Interrupted;
+            Some(_) | None => record::Answer::Done(self.apply(index, &pass.record, step)),
+        };
+        if let Step::Consider(key) = step {
+            pass.considered = Some(key.clone());
         }
-        self.apply(index, record, step);
-        match fault {
-            None => return Outcome::Rests(Plan::Settled),
-            // An intent was stored at once, and has no answer to lose.
-            Some(Fault::AnswerLost) if !matches!(step, Step::RecordIntent(_)) => {
-                self.members[index].record = before;
+        self.remember(index, pass, (step, seen, &answer));
+        match (fault, answer) {
+            (Some(Fault::CrashAfter), _) => Taking::Died,
+            (_, record::Answer::Done(_)) => Taking::Done,
+            _ => Taking::Failed,
+        }
+    }
+
+    fn remember(
+        &mut self,
+        index: usize,
+        pass: &mut Pass,
+        (step, seen, answer): (&Step, Option<&SeenRepository>, &record::Answer),
+    ) {
+        let server = self.server.clone();
+        let member = &mut self.members[index];
+        let taken = record::Taken {
+            own: &member.uid.clone(),
+            server: &server,
+            seen,
+            step,
+            answer,
+        };
+        pass.record = record::after(pass.record.clone(), &taken);
+        match record::storing(step, answer) {
+            record::Storing::BeforeTheNextStep => {
+                member.record = record::after(member.record.clone(), &taken);
+                pass.kept = Kept::New(pass.record.clone());
             }
-            Some(Fault::AnswerLost | Fault::CrashAfter | Fault::CrashBefore | Fault::Refused) => {}
+            record::Storing::InAnyCase => pass.kept = Kept::New(pass.record.clone()),
+            record::Storing::OnSuccess => {}
         }
-        Outcome::Interrupted
     }
 
     /// One pass over every member. An interrupted one is taken up again at once, as after a restart.
@@ -322,7 +435,7 @@ impl World {
 /// Whether a step asks SonarQube for something.
 fn is_call(step: &Step) -> bool {
     match step {
-        Step::RecordIntent(_) | Step::Accept(_) => false,
+        Step::RecordIntent(_) | Step::Consider(_) | Step::Accept(_) => false,
         Step::Create { .. }
         | Step::Rekey { .. }
         | Step::Import { .. }
@@ -331,20 +444,5 @@ fn is_call(step: &Step) -> bool {
         | Step::SetVisibility(..)
         | Step::SetNewCode(..)
         | Step::RenameMainBranch(..) => true,
-    }
-}
-
-/// What the shell's status shows of the repository, once nothing is left to do: the one that the project is bound to.
-fn see(record: &mut Record, desired: &Desired, observed: &Observed) {
-    let bound = observed.project.as_ref().map(|project| &project.binding);
-    let shown = observed.repository.found().filter(|found| {
-        record.accepted.is_none()
-            || matches!(bound, Some(BindingState::Bound { repository, .. }) if repository.same(&found.path))
-    });
-    if let Some(found) = shown {
-        record.repository = Some(SeenRepository {
-            id: found.id,
-            asked: desired.repository.clone(),
-        });
     }
 }

@@ -196,6 +196,7 @@ async fn where_nobody_answers_the_cause_is_told() {
     let refused =
         matches!(&failure.problem, Problem::Connect { cause } if cause == "connection refused");
     assert!(refused, "{failure:?}");
+    assert!(failure.problem.was_never_sent());
 
     let url = ServerUrl::parse("http://no-such-host.invalid").unwrap();
     let options = Options {
@@ -206,6 +207,7 @@ async fn where_nobody_answers_the_cause_is_told() {
         .await
         .unwrap_err();
     assert!(matches!(failure.problem, Problem::Dns), "{failure:?}");
+    assert!(failure.problem.was_never_sent());
 }
 
 #[tokio::test]
@@ -223,6 +225,7 @@ async fn a_server_without_tls_is_not_trusted() {
         matches!(failure.problem, Problem::Tls { .. }),
         "{failure:?}"
     );
+    assert!(failure.problem.was_never_sent());
 }
 
 #[test]

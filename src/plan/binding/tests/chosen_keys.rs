@@ -7,8 +7,8 @@ use super::*;
 fn importing(residents: &[&str], imported_as: Option<&str>) -> (Desired, Observed) {
     let mut desired = desired();
     desired.record.intent = Some(Intent {
-        key: key("PAY:checkout"),
         imported_as: imported_as.map(key),
+        ..intent("PAY:checkout")
     });
     let observed = Observed {
         capabilities: server(Way::ImportRepository),
@@ -51,20 +51,20 @@ fn what_is_not_our_import_keeps_its_key() {
     let (desired, observed) = importing(&["legacy"], None);
     assert_eq!(
         verdict(&plan(&desired, &observed)),
-        "accept legacy Found",
+        "consider legacy",
         "a key that SonarQube does not choose"
     );
     let (desired, mut observed) = importing(&["PAY_checkout"], None);
     observed.bound_to_repository[0].held_for = Some(path("PAY/checkout"));
     assert_eq!(
         verdict(&plan(&desired, &observed)),
-        "accept PAY_checkout Found",
+        "consider PAY_checkout",
         "another object holds it, and its claim is asked next"
     );
     let (_, observed) = importing(&["PAY_checkout"], None);
     assert_eq!(
         verdict(&plan(&super::desired(), &observed)),
-        "accept PAY_checkout Found",
+        "consider PAY_checkout",
         "nothing was announced"
     );
 }

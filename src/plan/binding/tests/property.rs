@@ -26,6 +26,8 @@ enum Event {
     Move(usize, usize),
     /// A repository is deleted, and another one created under its name.
     Recreate(usize),
+    /// The connection of a member is deleted and created again: it must accept what the former one had accepted.
+    Reconnect(usize),
 }
 
 fn link(choice: usize, monorepo: bool) -> BindingState {
@@ -54,6 +56,7 @@ fn by_hand(world: &mut World, name: &str, binding: BindingState) {
         new_code: None,
         main: "main".to_owned(),
         maker: Maker::Hand,
+        made_through: 0,
     });
 }
 
@@ -105,6 +108,10 @@ impl Event {
             Self::Recreate(repository) => {
                 let count = world.repositories.len();
                 world.repositories[repository % count].id += 100;
+            }
+            Self::Reconnect(member) => {
+                let count = world.members.len();
+                world.members[member % count].connection += 1;
             }
             Self::Point(..)
             | Self::Delete(_)
@@ -253,6 +260,8 @@ fn is_not_idle(way: Way, writes: usize) {
         monorepo: false,
         access: Access::Own,
         record: Record::default(),
+        connection: 0,
+        accepted_by: 0,
         rightful: std::collections::BTreeSet::new(),
     });
     assert_eq!(world.pass(0), Outcome::Interrupted);

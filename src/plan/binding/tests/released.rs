@@ -245,8 +245,8 @@ fn an_import_under_a_key_of_sonarqubes_choice_is_undone_once_that_key_is_known()
     let chosen = |imported_as: Option<&str>| {
         interrupted(DeleteProject, None, |desired, facts| {
             desired.record.intent = Some(Intent {
-                key: key("PAY:checkout"),
                 imported_as: imported_as.map(key),
+                ..intent("PAY:checkout")
             });
             facts.importing_by = Some(Way::ImportRepository);
         })

@@ -14,6 +14,7 @@ pub(super) fn verdict(plan: &Plan) -> String {
                 "import".to_owned()
             }
             [step @ Step::Bind { .. }] if *step == bind_step() => "bind".to_owned(),
+            [Step::Consider(key)] => format!("consider {key}"),
             [Step::Accept(acceptance)] => {
                 format!("accept {} {:?}", acceptance.key, acceptance.origin)
             }
@@ -61,7 +62,7 @@ fn absent_and_bound_nowhere_is_imported_but_not_in_mode_bind() {
 
 #[test]
 fn absent_and_bound_under_one_other_key_is_adopted_only_where_no_key_is_given() {
-    let adopted = "accept legacy Found";
+    let adopted = "consider legacy";
     let refused = "RepositoryAlreadyBound";
     assert_eq!(
         row(&observed(None, &["legacy"])),
@@ -293,7 +294,7 @@ fn an_adopted_key_must_be_admitted_like_any_other() {
     };
     assert_eq!(
         verdict(&plan(&rules(&["PAY:*"]), &found)),
-        "accept PAY:other Found"
+        "consider PAY:other"
     );
     refused(
         plan(&rules(&["PAY:checkout"]), &found),

@@ -1,32 +1,40 @@
-//! What a step does to SonarQube and to what is remembered, and the promises that it must keep.
+//! What a step does to SonarQube, and the promises that it must keep.
 
 use super::*;
+use crate::plan::binding::record::Done;
 
 impl World {
-    pub(super) fn apply(&mut self, index: usize, record: &mut Record, step: &Step) {
+    /// Does a step, and answers as SonarQube does. `record` is what was remembered before it.
+    pub(super) fn apply(&mut self, index: usize, record: &Record, step: &Step) -> Done {
         match step {
-            Step::RecordIntent(key) => {
-                record.intend(key);
-                self.members[index].record.intend(key);
-                return;
-            }
+            Step::RecordIntent(_) | Step::Consider(_) => return Done::Plain,
             Step::Accept(acceptance) => {
-                self.accept(index, record, acceptance);
-                return;
+                self.accept(index, acceptance);
+                return Done::Plain;
             }
+            Step::Create { .. }
+            | Step::Import { .. }
+            | Step::Rekey { .. }
+            | Step::Bind { .. }
+            | Step::GrantSelf(_)
+            | Step::SetVisibility(..)
+            | Step::RenameMainBranch(..)
+            | Step::SetNewCode(..) => self.writes += 1,
+        }
+        self.write(index, record, step)
+    }
+
+    fn write(&mut self, index: usize, record: &Record, step: &Step) -> Done {
+        match step {
+            Step::RecordIntent(_) | Step::Consider(_) | Step::Accept(_) => {}
             Step::Create { key, name } => {
                 self.create(index, key, name);
-            }
-            Step::Import {
-                key, repository, ..
-            } if self.capabilities.way.chooses_keys() => {
-                self.import_under_a_chosen_key(index, record, (key, repository));
             }
             Step::Import {
                 key,
                 name,
                 repository,
-            } => self.import(index, record, (key, name, repository)),
+            } => return self.import(index, (key, name, repository)),
             Step::Rekey { from, to } => {
                 assert!(self.find(to).is_none(), "{to} is there already");
                 let project = self.at(from);
@@ -42,7 +50,7 @@ impl World {
                 key,
                 name,
                 repository,
-            } => self.bind(index, record, (key, name, repository)),
+            } => return self.bind(index, record, (key, name, repository)),
             Step::GrantSelf(key) => self.created(key, "rights").granted = true,
             Step::SetVisibility(key, wanted) => {
                 self.created(key, "visibility").visibility = *wanted;
@@ -58,12 +66,9 @@ impl World {
                     "new code of a stranger: {project:?}"
                 );
                 project.new_code = Some(wanted.clone());
-                if let Some(accepted) = &mut record.accepted {
-                    accepted.new_code = Some(wanted.clone());
-                }
             }
         }
-        self.writes += 1;
+        Done::Plain
     }
 
     fn at(&mut self, key: &ProjectKey) -> &mut Remote {
@@ -90,11 +95,13 @@ impl World {
             self.find(key).is_none(),
             "{key} is there: an import would seize it"
         );
+        let connection = self.members[index].connection;
+        let earlier = self.projects.iter().find(|project| {
+            project.maker == Maker::Binding(index) && project.made_through == connection
+        });
         assert!(
-            self.projects
-                .iter()
-                .all(|project| project.maker != Maker::Binding(index)),
-            "two projects from one binding"
+            earlier.is_none(),
+            "two projects from one binding: {earlier:?}"
         );
         let id = self.fresh_id();
         self.projects.push(Remote {
@@ -107,6 +114,7 @@ impl World {
             new_code: None,
             main: "main".to_owned(),
             maker: Maker::Binding(index),
+            made_through: connection,
         });
         id
     }
@@ -114,50 +122,39 @@ impl World {
     fn import(
         &mut self,
         index: usize,
-        record: &mut Record,
         (key, name, repository): (&ProjectKey, &str, &RepositoryPath),
-    ) {
+    ) -> Done {
         self.is_free(index, key, repository);
-        let id = self.create(index, key, name);
-        record.accepted = Some(Accepted {
-            id: Some(id),
-            created_by: Some(self.members[index].uid.clone()),
-            ..self.acceptance_of(key, None)
-        });
-        self.point(index, record, key, repository);
-    }
-
-    /// SonarQube chooses the key, and its answer is stored at once.
-    fn import_under_a_chosen_key(
-        &mut self,
-        index: usize,
-        record: &mut Record,
-        (key, repository): (&ProjectKey, &RepositoryPath),
-    ) {
-        self.is_free(index, key, repository);
-        let chosen = ProjectKey::reported(format!(
-            "{}_{}_{}",
-            repository.project(),
-            repository.slug(),
-            self.made
-        ));
-        self.create(index, &chosen, repository.slug());
-        self.at(&chosen).binding = BindingState::Bound {
-            repository: repository.clone(),
-            monorepo: Some(false),
-        };
-        for intent in [&mut record.intent, &mut self.members[index].record.intent] {
-            let intent = intent.as_mut().unwrap();
-            intent.imported_as = Some(chosen.clone());
+        match self.capabilities.way {
+            Way::PutBoundProject | Way::PostBoundProject => {
+                let id = self.create(index, key, name);
+                self.point(index, key, repository);
+                Done::Imported { id, created: true }
+            }
+            Way::ImportRepository => {
+                let chosen = ProjectKey::reported(format!(
+                    "{}_{}_{}",
+                    repository.project(),
+                    repository.slug(),
+                    self.made
+                ));
+                self.create(index, &chosen, repository.slug());
+                self.at(&chosen).binding = BindingState::Bound {
+                    repository: repository.clone(),
+                    monorepo: Some(false),
+                };
+                Done::ImportedAs(chosen)
+            }
+            Way::SetBinding => panic!("this way creates, and binds afterwards"),
         }
     }
 
     fn bind(
         &mut self,
         index: usize,
-        record: &mut Record,
+        record: &Record,
         (key, name, repository): (&ProjectKey, &str, &RepositoryPath),
-    ) {
+    ) -> Done {
         let way = self.capabilities.way;
         assert!(way.binds_existing(), "{way:?} binds no project that exists");
         self.is_free(index, key, repository);
@@ -178,16 +175,12 @@ impl World {
             asked_for || member.rightful.contains(&project.id) || is_indistinct,
             "a stranger was re-pointed: {project:?}"
         );
-        if record.holding(&self.shown(project)).is_none() {
-            record.accepted = Some(self.acceptance_of(key, Some(project.id.clone())));
-        }
-        if let Some(accepted) = &mut record.accepted {
-            *accepted = accepted.clone().told(Some(project.id.clone()));
-        }
-        self.point(index, record, key, repository);
+        let id = project.id.clone();
+        self.point(index, key, repository);
+        Done::Bound(Some(id))
     }
 
-    fn accept(&mut self, index: usize, record: &mut Record, acceptance: &Acceptance) {
+    fn accept(&mut self, index: usize, acceptance: &Acceptance) {
         let member = &self.members[index];
         let project = self.find(&acceptance.key).unwrap();
         let imported = acceptance.origin == Origin::Imported;
@@ -202,43 +195,14 @@ impl World {
             !imported || project.maker != Maker::Hand,
             "a project made by hand was taken for our own: {project:?}"
         );
-        if !imported {
-            record.intent = None;
-        }
-        let uid = imported.then(|| member.uid.clone());
         let id = project.id.clone();
         // Only a project whose uuid was seen has passed the whole table, or one that was just created.
-        let passed = acceptance.id.is_some() || acceptance.repository.is_none();
-        record.accepted = Some(Accepted {
-            created_by: uid.clone(),
-            bound_by: uid.filter(|_| acceptance.repository.is_some()),
-            repository: acceptance.repository.clone(),
-            ..self.acceptance_of(&acceptance.key, acceptance.id.clone())
-        });
-        if passed {
+        if acceptance.id.is_some() || acceptance.repository.is_none() {
             self.members[index].rightful.insert(id);
         }
     }
 
-    fn acceptance_of(&self, key: &ProjectKey, id: Option<ProjectId>) -> Accepted {
-        Accepted {
-            server: self.server.clone(),
-            key: key.clone(),
-            id,
-            created_by: None,
-            bound_by: None,
-            repository: None,
-            new_code: None,
-        }
-    }
-
-    fn point(
-        &mut self,
-        index: usize,
-        record: &mut Record,
-        key: &ProjectKey,
-        repository: &RepositoryPath,
-    ) {
+    fn point(&mut self, index: usize, key: &ProjectKey, repository: &RepositoryPath) {
         let monorepo = Some(self.members[index].monorepo);
         let project = self.at(key);
         project.binding = BindingState::Bound {
@@ -246,12 +210,7 @@ impl World {
             monorepo,
         };
         let id = project.id.clone();
-        let member = &mut self.members[index];
-        member.rightful.insert(id);
-        if let Some(accepted) = &mut record.accepted {
-            accepted.bound_by = Some(member.uid.clone());
-            accepted.repository = Some(repository.clone());
-        }
+        self.members[index].rightful.insert(id);
     }
 
     fn is_free(&self, index: usize, key: &ProjectKey, repository: &RepositoryPath) {
@@ -270,20 +229,5 @@ impl World {
             other.is_none(),
             "{key} was bound to {repository} beside {other:?}"
         );
-    }
-}
-
-impl Record {
-    /// What [`Step::RecordIntent`] asks the shell to store.
-    fn intend(&mut self, key: &ProjectKey) {
-        self.intent = Some(Intent {
-            key: key.clone(),
-            imported_as: None,
-        });
-        if let Some(accepted) = &mut self.accepted {
-            accepted.id = None;
-            accepted.created_by = None;
-            accepted.bound_by = None;
-        }
     }
 }

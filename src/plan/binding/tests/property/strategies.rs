@@ -16,6 +16,7 @@ pub(super) fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => (0..8_usize).prop_map(Event::Revoke),
         1 => (0..3_usize, 0..REPOSITORIES.len()).prop_map(|(a, b)| Event::Move(a, b)),
         1 => (0..3_usize).prop_map(Event::Recreate),
+        1 => (0..3_usize).prop_map(Event::Reconnect),
     ];
     prop::collection::vec(event, 0..24)
 }
@@ -83,6 +84,8 @@ fn members() -> impl Strategy<Value = Member> {
                     monorepo,
                     access,
                     record: Record::default(),
+                    connection: 0,
+                    accepted_by: 0,
                     rightful: std::collections::BTreeSet::new(),
                 }
             },
@@ -160,7 +163,8 @@ pub(super) fn faults() -> impl Strategy<Value = std::collections::BTreeMap<usize
         Just(Fault::CrashAfter),
         Just(Fault::CrashBefore),
         Just(Fault::AnswerLost),
-        Just(Fault::Refused)
+        Just(Fault::Refused),
+        Just(Fault::NeverSent)
     ];
     prop::collection::btree_map(0..16_usize, fault, 0..6)
 }
