@@ -120,6 +120,7 @@ async fn an_answer_that_is_cut_off_is_no_answer() {
         "{failure:?}"
     );
     assert!(failure.is_transient());
+    assert!(!failure.problem.was_never_sent());
 }
 
 #[tokio::test]

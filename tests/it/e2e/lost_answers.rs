@@ -1,4 +1,5 @@
-//! Answers of SonarQube that never come, on the ways to a bound project that take several calls.
+//! Answers of SonarQube that never come, on the ways to a bound project that take several calls; and calls that were
+//! never sent.
 
 use kube::ResourceExt as _;
 use serde_json::json;
@@ -8,6 +9,7 @@ use super::stage::Stage;
 use crate::support::server::{Server, on};
 
 on!([simulated_9_9, simulated_26_9_developer] => no_lost_answer_makes_a_second_project);
+on!([simulated_26_9, simulated_25_1] => what_somebody_creates_after_a_call_that_was_never_sent_is_not_ours);
 
 /// Promise: whichever call to SonarQube was done and not answered, there is one project, under our key, and remembered
 /// as ours.
@@ -52,4 +54,44 @@ async fn assert_survives_the_loss(stage: &Stage, path: &str, slug: &str) {
     assert_eq!(project.bound_by, binding.uid());
     assert_eq!(sonarqube.bound_to(&project.key), Some(repository));
     stage.told_once(&binding, "Imported");
+}
+
+/// Promise: a project is deleted only where Bindery created it. Here its import was announced, and never asked for: the
+/// check before the call failed. Somebody else then created the project under the announced key.
+async fn what_somebody_creates_after_a_call_that_was_never_sent_is_not_ours(server: Server) {
+    let stage = Stage::set_with(
+        server,
+        &["--minimum-interval", "10", "--allow-project-deletion"],
+    )
+    .await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let setting = stage.setting_id();
+    let simulated = stage.sonarqube.simulated();
+    let path = "/api/v2/dop-translation/dop-settings";
+    simulated.fault(Fault::at(&format!("GET {path}")).effect(Effect::Drop));
+    let change = json!({"deletionPolicy": "DeleteProject"});
+    stage.binding("payments", "checkout", "PAY/checkout", change);
+    stage
+        .binding_is("payments", "checkout", ("Ready", "False"))
+        .await;
+    let calls = simulated.calls().into_iter();
+    let dropped = calls.filter(|call| call.operation == path && call.outcome == Outcome::Dropped);
+    assert!(dropped.count() > 0, "the check was not made");
+    assert_eq!(stage.sonarqube.project("PAY:checkout"), None);
+
+    let made = stage
+        .sonarqube
+        .bind("PAY:checkout", "Checkout", &setting, "PAY/checkout");
+    let repository = stage.sonarqube.bound_to("PAY:checkout");
+    assert_eq!(repository.as_deref(), Some("PAY/checkout"), "{made}");
+    stage.sonarqube.let_operator_administer("PAY:checkout");
+    simulated.clear_faults();
+    let binding = stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    let project = binding.status.unwrap().sonarqube_project.unwrap();
+    assert_eq!(project.created_by, None, "it was taken for our import");
+    stage.delete_binding("payments", "checkout").await;
+    assert_eq!(stage.sonarqube.project_keys(), ["PAY:checkout"]);
 }

@@ -11,6 +11,8 @@ fn importing_after(created: bool, bound: bool, repository: Option<&str>) -> bool
     accepted.bound_by = bound.then(|| Uid::new(OURS));
     accepted.repository = repository.map(path);
     desired.record.intent = Some(Intent {
+        server: ServerId::new("server"),
+        attempt: Attempt::Repeated,
         key: key("PAY:checkout"),
         imported_as: None,
     });
@@ -33,6 +35,8 @@ fn an_import_is_under_way_for_the_intended_key_alone() {
     let ours = key("PAY:checkout");
     assert!(!desired.record.is_importing(&ours), "no intent");
     desired.record.intent = Some(Intent {
+        server: ServerId::new("server"),
+        attempt: Attempt::Repeated,
         key: ours.clone(),
         imported_as: None,
     });
@@ -45,6 +49,8 @@ fn imported() -> (Desired, Observed) {
     let mut desired = desired();
     let chosen = key("PAY_checkout_x");
     desired.record.intent = Some(Intent {
+        server: ServerId::new("server"),
+        attempt: Attempt::Repeated,
         key: key("PAY:checkout"),
         imported_as: Some(chosen.clone()),
     });
@@ -74,6 +80,6 @@ fn a_server_that_no_longer_chooses_keys_has_its_project_adopted_under_the_key_it
     observed.capabilities = server(Way::PutBoundProject);
     assert_eq!(
         verdict(&plan(&desired, &observed)),
-        "accept PAY_checkout_x Found"
+        "consider PAY_checkout_x"
     );
 }
