@@ -1,0 +1,194 @@
+//! A pass over one member: it looks, plans, writes and remembers as the operator does.
+
+use super::*;
+
+/// A member while a pass is at it.
+#[derive(Clone, Debug)]
+pub(super) struct Pass {
+    pub(super) record: Record,
+    /// What is stored if the pass fails here.
+    kept: Kept,
+    /// A project of another key than the effective one, which is being asked about.
+    pub(super) considered: Option<ProjectKey>,
+}
+
+#[derive(Clone, Debug)]
+enum Kept {
+    /// What was stored before, as far as it holds.
+    Stored(Record),
+    New(Record),
+}
+
+impl Pass {
+    fn keeping(record: Record) -> Self {
+        Self {
+            kept: Kept::New(record.clone()),
+            record,
+            considered: None,
+        }
+    }
+}
+
+/// What came of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Taking {
+    Done,
+    /// The pass fails, and writes its status.
+    Failed,
+    /// The process died.
+    Died,
+}
+
+impl World {
+    /// One pass over one member.
+    pub(in crate::plan::binding) fn pass(&mut self, index: usize) -> Outcome {
+        let mut pass = self.begin(index);
+        for _ in 0..8 {
+            let (desired, observed) = self.observe(index, &pass);
+            let planned = plan(&desired, &observed);
+            let Plan::Steps(steps) = &planned else {
+                match planned {
+                    Plan::Settled | Plan::Differs(_) => {
+                        let settled = record::settled(pass.record, &desired.repository, &observed);
+                        pass = Pass::keeping(settled);
+                    }
+                    Plan::Wait(_) | Plan::Refused { .. } | Plan::Steps(_) => {}
+                }
+                self.end(index, pass);
+                return Outcome::Rests(planned);
+            };
+            assert_ne!(desired.management, Management::Observe, "Observe wrote");
+            let seen = observed.repository.found();
+            let seen = seen.map(|found| found.seen_as(&desired.repository));
+            for step in steps {
+                match self.take(index, &mut pass, (step, seen.as_ref())) {
+                    Taking::Done => {}
+                    Taking::Failed => {
+                        self.end(index, pass);
+                        return Outcome::Interrupted;
+                    }
+                    Taking::Died => return Outcome::Interrupted,
+                }
+            }
+        }
+        panic!("a pass of member {index} does not come to rest: {self:#?}");
+    }
+
+    /// What a pass begins with.
+    fn begin(&self, index: usize) -> Pass {
+        let member = &self.members[index];
+        let mut stored = member.record.clone().on(&self.server);
+        let kept = stored.clone();
+        if member.accepted_by != member.connection {
+            stored = stored.through_another_connection();
+        }
+        Pass {
+            record: stored,
+            kept: Kept::Stored(kept),
+            considered: None,
+        }
+    }
+
+    /// The status is written.
+    fn end(&mut self, index: usize, pass: Pass) {
+        let member = &mut self.members[index];
+        match pass.kept {
+            Kept::Stored(record) => member.record = record,
+            Kept::New(record) => {
+                if record.accepted.is_some() {
+                    member.accepted_by = member.connection;
+                }
+                member.record = Record {
+                    former: None,
+                    ..record
+                };
+            }
+        }
+    }
+
+    /// One step, and the fault that waits for it.
+    fn take(
+        &mut self,
+        index: usize,
+        pass: &mut Pass,
+        (step, seen): (&Step, Option<&SeenRepository>),
+    ) -> Taking {
+        let fault = self.faults.remove(&self.steps);
+        self.steps += 1;
+        if fault == Some(Fault::CrashBefore) {
+            return Taking::Died;
+        }
+        let answer = match fault {
+            Some(Fault::Refused) if is_call(step) => record::Answer::RefusedByServer,
+            Some(Fault::NeverSent) if is_call(step) => record::Answer::NeverSent,
+            Some(Fault::AnswerLost) if is_call(step) => {
+                self.apply(index, &pass.record, step);
+                record::Answer::Unknown
+            }
+            Some(_) | None => record::Answer::Done(self.apply(index, &pass.record, step)),
+        };
+        if let Step::Consider(key) = step {
+            pass.considered = Some(key.clone());
+        }
+        self.remember(index, pass, (step, seen, &answer));
+        match (fault, answer) {
+            (Some(Fault::CrashAfter), _) => Taking::Died,
+            (_, record::Answer::Done(_)) => Taking::Done,
+            _ => Taking::Failed,
+        }
+    }
+
+    fn remember(
+        &mut self,
+        index: usize,
+        pass: &mut Pass,
+        (step, seen, answer): (&Step, Option<&SeenRepository>, &record::Answer),
+    ) {
+        let server = self.server.clone();
+        let member = &mut self.members[index];
+        let taken = record::Taken {
+            own: &member.uid.clone(),
+            server: &server,
+            seen,
+            step,
+            answer,
+        };
+        pass.record = record::after(pass.record.clone(), &taken);
+        match record::storing(step, answer) {
+            record::Storing::BeforeTheNextStep => {
+                member.record = record::after(member.record.clone(), &taken);
+                pass.kept = Kept::New(pass.record.clone());
+            }
+            record::Storing::InAnyCase => pass.kept = Kept::New(pass.record.clone()),
+            record::Storing::OnSuccess => {}
+        }
+    }
+
+    /// One pass over every member. An interrupted one is taken up again at once, as after a restart.
+    pub(in crate::plan::binding) fn round(&mut self) -> Vec<Plan> {
+        (0..self.members.len())
+            .map(|index| {
+                loop {
+                    if let Outcome::Rests(plan) = self.pass(index) {
+                        return plan;
+                    }
+                }
+            })
+            .collect()
+    }
+}
+
+/// Whether a step asks SonarQube for something.
+fn is_call(step: &Step) -> bool {
+    match step {
+        Step::RecordIntent(_) | Step::Consider(_) | Step::Accept(_) => false,
+        Step::Create { .. }
+        | Step::Rekey { .. }
+        | Step::Import { .. }
+        | Step::Bind { .. }
+        | Step::GrantSelf(_)
+        | Step::SetVisibility(..)
+        | Step::SetNewCode(..)
+        | Step::RenameMainBranch(..) => true,
+    }
+}
