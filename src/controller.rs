@@ -268,6 +268,7 @@ async fn follow_namespaces(
     let all = Api::<PartialObjectMeta<Namespace>>::all(context.client.clone());
     let events = watcher(all, objects::config())
         .default_backoff()
+        .modify(objects::prune)
         .reflect(writer);
     let namespaces = events.inspect_ok(move |event| {
         if matches!(event, Event::InitDone) {

@@ -82,6 +82,7 @@ where
     let mut missing = Missing::of(store.clone());
     let events = watcher(Api::<DeserializeGuard<K>>::all(client.clone()), config())
         .default_backoff()
+        .modify(prune)
         .reflect(writer)
         .inspect(move |event| {
             missing.follow(event, &gone);
@@ -106,6 +107,18 @@ where
             }
         });
     (store, objects.boxed())
+}
+
+/// The annotation in which `kubectl apply` keeps a second copy of the object.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Drops what nobody reads before an object is stored: it is the larger part of many objects.
+pub(crate) fn prune(object: &mut impl Resource) {
+    let metadata = object.meta_mut();
+    metadata.managed_fields = None;
+    if let Some(annotations) = &mut metadata.annotations {
+        annotations.remove(LAST_APPLIED);
+    }
 }
 
 /// For how long changes are told apart.
@@ -176,6 +189,7 @@ where
 mod tests {
     use futures::FutureExt as _;
     use futures::channel::mpsc::unbounded;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
     use serde_json::json;
 
     use super::*;
@@ -219,6 +233,24 @@ mod tests {
         assert_eq!(next(), Some(Some(3)));
         assert_eq!(store.state()[0].meta().generation, Some(3));
         assert_eq!(next(), None);
+    }
+
+    #[test]
+    fn what_nobody_reads_is_not_stored() {
+        let mut binding = binding("checkout", 1);
+        let metadata = binding.meta_mut();
+        metadata.managed_fields = Some(vec![ManagedFieldsEntry::default()]);
+        let annotations = [(LAST_APPLIED, "{}"), (crate::crd::FORCE_ORPHAN, "true")];
+        let annotations = annotations.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        metadata.annotations = Some(annotations.into());
+        let (store, writer) = reflector::store::<Guarded>();
+        let events = stream::iter([Ok(Event::Apply(binding))]).modify(prune);
+        events.reflect(writer).collect::<Vec<_>>().now_or_never();
+        let stored = &store.state()[0];
+        assert_eq!(stored.meta().managed_fields, None);
+        let left: Vec<_> = stored.meta().annotations.iter().flatten().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert_eq!(left[0].0, crate::crd::FORCE_ORPHAN);
     }
 
     /// Promise: what was deleted while nobody watched is told.

@@ -14,6 +14,11 @@ use crate::plan::verdict::{Aspect, State, Verdict};
 use super::clock;
 use super::error::Error;
 
+/// A text of a server, no longer than its field in the status may be: one that is too long would make every write fail.
+pub(crate) fn clip(text: &str, longest: usize) -> String {
+    text.chars().take(longest).collect()
+}
+
 /// The field manager of everything that the operator writes.
 pub(crate) const MANAGER: &str = "bindery";
 
@@ -192,6 +197,13 @@ mod tests {
             status.conditions = conditions(&[], &ready, Some(1), &at(10));
             assert_eq!(unready_since(&binding), since.as_ref());
         }
+    }
+
+    #[test]
+    fn a_text_of_a_server_is_no_longer_than_its_field() {
+        let long = "ä".repeat(300);
+        assert_eq!(clip(&long, 255).chars().count(), 255);
+        assert_eq!(clip("main", 255), "main");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
@@ -13,6 +14,7 @@ use kube::runtime::watcher::{Config, Event};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Resource};
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, timeout_at};
 
 use crate::crd::CaBundleKind;
 use crate::metrics::Metrics;
@@ -24,6 +26,10 @@ pub(crate) struct Watched {
     pub(crate) namespace: String,
     pub(crate) name: String,
 }
+
+/// How long further changes of an object are collected after one was told. The first is told at once, the last is never
+/// lost; what lies between costs no rotation of its own.
+const COLLECTED: Duration = Duration::from_secs(5);
 
 /// The version of an object: its uid and its resourceVersion.
 type Version = (Option<String>, Option<String>);
@@ -194,7 +200,22 @@ impl Follower {
     ) {
         let mut events = std::pin::pin!(events.default_backoff());
         let mut listed = None;
-        while let Some(event) = events.next().await {
+        let mut collecting = Collecting::default();
+        loop {
+            let next = events.next();
+            let event = match collecting.until() {
+                None => next.await,
+                Some(until) => {
+                    let Ok(event) = timeout_at(until, next).await else {
+                        self.tell_latest(&mut collecting, namespace);
+                        continue;
+                    };
+                    event
+                }
+            };
+            let Some(event) = event else {
+                return self.tell_latest(&mut collecting, namespace);
+            };
             let now = match &event {
                 Ok(Event::Apply(object)) => Some(version(&object.metadata)),
                 Ok(Event::Delete(_)) => None,
@@ -215,13 +236,72 @@ impl Follower {
                     continue;
                 }
             };
-            for (connection, seen) in &mut *lock(&self.shared) {
-                if *seen != now {
-                    seen.clone_from(&now);
-                    (self.wake)(namespace, connection);
-                }
+            let change = Change(now);
+            if collecting.takes(&change) {
+                continue;
+            }
+            if self.tell(&change, namespace) {
+                collecting.begin();
             }
         }
+    }
+
+    /// Tells the last change of those that were collected, and collects on if it was news.
+    fn tell_latest(&self, collecting: &mut Collecting, namespace: &str) {
+        if let Some(change) = collecting.end()
+            && self.tell(&change, namespace)
+        {
+            collecting.begin();
+        }
+    }
+
+    /// Has those connections looked at that know another version. Returns whether there are any.
+    fn tell(&self, Change(now): &Change, namespace: &str) -> bool {
+        let mut told = false;
+        for (connection, seen) in &mut *lock(&self.shared) {
+            if seen != now {
+                seen.clone_from(now);
+                (self.wake)(namespace, connection);
+                told = true;
+            }
+        }
+        told
+    }
+}
+
+/// What a watched object is now; nothing when it is gone.
+#[derive(Clone)]
+struct Change(Option<Version>);
+
+/// Changes that come soon after one was told.
+#[derive(Default)]
+struct Collecting {
+    until: Option<Instant>,
+    /// The last of them.
+    latest: Option<Change>,
+}
+
+impl Collecting {
+    fn begin(&mut self) {
+        self.until = Some(Instant::now() + COLLECTED);
+    }
+
+    fn until(&self) -> Option<Instant> {
+        self.until
+    }
+
+    /// Keeps a change for later, unless it is to be told now. Returns whether it was kept.
+    fn takes(&mut self, change: &Change) -> bool {
+        if self.until.is_some() {
+            self.latest = Some(change.clone());
+        }
+        self.until.is_some()
+    }
+
+    /// Ends collecting, and returns what is to be told.
+    fn end(&mut self) -> Option<Change> {
+        self.until = None;
+        self.latest.take()
     }
 }
 
@@ -247,6 +327,26 @@ mod tests {
             },
             ..PartialObjectMeta::default()
         }
+    }
+
+    /// Promise: a Secret that is written all the time is no rotation each time, and its last version is never lost.
+    #[tokio::test]
+    async fn of_many_edits_the_first_and_the_last_are_told() {
+        let (woken, mut asked) = unbounded_channel();
+        let shared: Arc<Mutex<Shared>> = Arc::default();
+        lock(&shared).insert("bitbucket".to_owned(), None);
+        let follower = Follower {
+            shared: Arc::clone(&shared),
+            wake: Arc::new(move |_, name| woken.send(name.to_owned()).unwrap()),
+            metrics: Arc::default(),
+        };
+        let edits = (1..=100).map(|edit| Ok(Event::Apply(secret(&edit.to_string()))));
+        follower
+            .follow(futures::stream::iter(edits), "platform")
+            .await;
+        assert_eq!(std::iter::from_fn(|| asked.try_recv().ok()).count(), 2);
+        let last = Some(version(&secret("100").metadata));
+        assert_eq!(lock(&shared)["bitbucket"], last);
     }
 
     /// A watch that was away begins with a list.

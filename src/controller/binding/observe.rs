@@ -7,6 +7,7 @@ use crate::controller::session::View;
 use crate::crd::RepositoryStatus;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::inventory::{self, Inventory};
+use crate::kubernetes::status;
 use crate::plan::binding::{
     BindingState, Bound, Desired, Moved, Observed, Project, Repository, RepositoryState, Rights,
     Visibility, repository_to_bind,
@@ -161,7 +162,8 @@ pub(super) async fn live(
     };
     let imported = imported(desired, view).await?;
     if let (Some(shown), Some(branches)) = (&mut shown, &branches) {
-        shown.default_branch.clone_from(&branches.default);
+        let default = branches.default.as_deref();
+        shown.default_branch = default.map(|branch| status::clip(branch, 255));
     }
     let observed = Observed {
         repository,

@@ -329,7 +329,7 @@ pub(super) fn remembered(
         let mut url = view.sonarqube.url().join(["dashboard"]);
         url.query_pairs_mut()
             .append_pair("id", accepted.key.as_str());
-        url.to_string()
+        status::clip(url.as_str(), 1024)
     });
     SonarQubeProjectStatus {
         key: accepted.key.to_string(),

@@ -90,12 +90,12 @@ impl Pass<'_> {
                     created_by: recorded.created_by.as_ref().map(Uid::to_string),
                 });
         let bitbucket = health.map(|health| BitbucketServerStatus {
-            version: health.bitbucket_version.clone(),
+            version: status::clip(&health.bitbucket_version, 64),
         });
         let expiry = health
             .and_then(|health| health.ground.token_expiry.clone())
             .map(|day| TokenExpiry {
-                sonarqube: Some(day),
+                sonarqube: Some(status::clip(&day, 32)),
             });
         BitbucketConnectionStatus {
             observed_generation: generation,
@@ -122,8 +122,11 @@ impl Pass<'_> {
 fn sonarqube_status(ground: &Ground) -> SonarQubeServerStatus {
     SonarQubeServerStatus {
         id: ground.server.to_string(),
-        version: ground.version.to_string(),
-        edition: ground.edition.clone(),
+        version: status::clip(&ground.version.to_string(), 64),
+        edition: ground
+            .edition
+            .as_deref()
+            .map(|edition| status::clip(edition, 64)),
         capabilities: super::health::names(ground.capabilities),
     }
 }

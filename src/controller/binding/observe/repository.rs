@@ -6,6 +6,7 @@ use crate::controller::session::View;
 use crate::crd::RepositoryStatus;
 use crate::identity::{ProjectKey, RepositoryPath};
 use crate::inventory;
+use crate::kubernetes::status;
 use crate::plan::binding::{Branches, Desired, Moved, Repository, RepositoryState};
 
 /// Where the repository is now, and what the status shows of it.
@@ -85,7 +86,7 @@ fn shown(
         path: found.path.to_string(),
         project: found.path.project().to_owned(),
         slug: found.path.slug().to_owned(),
-        url: url.to_string(),
+        url: status::clip(url.as_str(), 1024),
         default_branch: None,
         followed_from: asked.map(ToString::to_string),
     }
