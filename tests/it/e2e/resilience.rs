@@ -226,7 +226,7 @@ fn assert_of_its_generation(object: &impl serde::Serialize) {
 }
 
 /// Whether the connection has counted its bindings so: `"1/1"`.
-fn counts(summary: &str) -> impl Fn(&BitbucketConnection) -> bool {
+pub(super) fn counts(summary: &str) -> impl Fn(&BitbucketConnection) -> bool {
     move |connection| {
         let status = connection.status.as_ref();
         let counts = status.and_then(|status| status.bindings.as_ref());

@@ -7,6 +7,7 @@ use kube::ResourceExt as _;
 use serde_json::json;
 use simulators::sonarqube::Fault;
 
+use super::resilience::counts;
 use super::stage::Stage;
 use crate::support::server::{Server, on};
 
@@ -63,6 +64,8 @@ async fn a_refused_import_leaves_no_intent_behind_however_often_it_is_tried(serv
     let refused = stage
         .binding_is("platform", "checkout", ("Stalled", "True"))
         .await;
+    // The counts have a writer of their own, which comes some seconds later: it is no write of these passes.
+    stage.until("platform", "bitbucket", counts("0/1")).await;
     let api = stage.api::<ProjectBinding>("platform");
     for nth in 0..4 {
         let writes = stage.operator.status_writes();
