@@ -4,6 +4,7 @@ mod model;
 #[cfg(test)]
 mod property;
 mod release;
+mod remembered;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ pub use model::{
     Step, TokenInUpdate, TokenState, Validation,
 };
 pub use release::{ConnectionRelease, ConnectionReleaseFacts, Kept, release};
+pub use remembered::{Applied, Credential, Place, Pushed, Remembered, Which};
 
 /// What to do about a connection, given what was read.
 #[must_use]

@@ -3,10 +3,13 @@
 use kube::ResourceExt as _;
 
 use crate::controller::error::Error;
-use crate::crd::{AdoptionPolicy, BitbucketConnection, ConfigurationIntent, ManagementPolicy};
+use crate::crd::{
+    AdoptionPolicy, AppliedSecrets, BitbucketConnection, ConfigurationIntent, ManagementPolicy,
+    SecretVersion,
+};
 use crate::identity::{ServerId, ServerUrl, SettingId, SettingKey, Uid};
 use crate::kubernetes::uid;
-use crate::plan::connection::{Adoption, Desired, Intent, Recorded};
+use crate::plan::connection::{Adoption, Applied, Desired, Intent, Recorded};
 use crate::plan::{Management, Reason};
 
 /// The URL of both servers.
@@ -80,6 +83,28 @@ pub(super) fn intended(intent: Option<&ConfigurationIntent>) -> Option<Intent> {
         server: ServerId::new(&*intent.server_id),
         name: SettingKey::reported(&*intent.name),
     })
+}
+
+/// The versions of the Secrets that the status says SonarQube was given.
+pub(super) fn applied(secrets: &AppliedSecrets) -> Applied<SecretVersion> {
+    Applied {
+        server: ServerId::new(&*secrets.server_id),
+        configuration: SettingId::new(&*secrets.configuration_id),
+        user: secrets.sonarqube_user.clone(),
+        write: secrets.token.clone(),
+        import: secrets.import_token.clone(),
+    }
+}
+
+/// The same for the status.
+pub(super) fn applied_secrets(applied: &Applied<SecretVersion>) -> AppliedSecrets {
+    AppliedSecrets {
+        server_id: applied.server.to_string(),
+        configuration_id: applied.configuration.to_string(),
+        sonarqube_user: applied.user.clone(),
+        token: applied.write.clone(),
+        import_token: applied.import.clone(),
+    }
 }
 
 fn configuration_name(connection: &BitbucketConnection) -> Result<SettingKey, Error> {

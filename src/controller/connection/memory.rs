@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::http::Token;
 use crate::identity::{SettingId, Uid};
 use crate::inventory::Inventory;
-use crate::plan::connection::Validation;
+use crate::plan::connection::{Pushed, Validation};
 
 use super::health::{Health, Probed};
 use super::remotes::Remotes;
@@ -32,9 +32,7 @@ pub(super) struct Memory {
     pub(super) probed_for: Request,
     pub(super) validated: Option<Validated>,
     /// The very tokens that were pushed: equal bytes in a new version of the Secret are not pushed again.
-    pub(super) pushed: Pushed,
-    /// SonarQube said that it has no import token for the operator's user, whatever was pushed.
-    pub(super) import_lost: bool,
+    pub(super) pushed: Pushed<Token>,
     /// The token that SonarQube refused though Bitbucket takes it: it was pushed once more, and is not again.
     pub(super) refused: Option<(SettingId, Token)>,
     pub(super) swept: Option<(Instant, SettingId)>,
@@ -53,13 +51,6 @@ pub(super) type Request = (Option<i64>, Option<String>);
 pub(super) struct Validated {
     pub(super) setting: SettingId,
     pub(super) result: Validation,
-}
-
-/// The tokens that a configuration was given by this process.
-#[derive(Default)]
-pub(super) struct Pushed {
-    pub(super) write: Option<(SettingId, Token)>,
-    pub(super) import: Option<(SettingId, Token)>,
 }
 
 impl Memory {
@@ -88,7 +79,7 @@ impl Memories {
     /// Has the import token pushed again: SonarQube says that it has none.
     pub(crate) fn distrust_import(&self, connection: &Uid) {
         if let Some(memory) = self.lock().get_mut(connection) {
-            memory.import_lost = true;
+            memory.pushed.distrust_import();
         }
     }
 

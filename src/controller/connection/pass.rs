@@ -67,7 +67,9 @@ impl<'a> Pass<'a> {
         let kept = Kept {
             configuration: desired::recorded(&connection).zip(name),
             intent: status.and_then(|status| status.intent.clone()),
-            applied: status.and_then(|status| status.applied_secrets.clone()),
+            applied: status
+                .and_then(|status| status.applied_secrets.as_ref())
+                .map(desired::applied),
         };
         Self {
             connection,
@@ -123,7 +125,7 @@ impl<'a> Pass<'a> {
     /// says nothing: SonarQube keeps the one that it has.
     pub(super) fn token(&self, error: &Error) -> Token {
         let applied = self.kept.applied.as_ref();
-        let applied = applied.and_then(|applied| applied.token.as_ref());
+        let applied = applied.and_then(|applied| applied.write.as_ref());
         let is_refused = error.is_refused(System::Bitbucket)
             && error.refusal().reason == Reason::AuthenticationFailed;
         if is_refused && applied.is_some() && applied == self.decorating.as_ref() {

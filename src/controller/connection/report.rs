@@ -14,6 +14,7 @@ use crate::kubernetes::status;
 use crate::plan::verdict::{Aspect, Outcome, State, Verdict, aspects, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
+use super::desired;
 use super::health::Ground;
 use super::pass::Pass;
 use super::{ASPECTS, interval, requested, told, write};
@@ -107,7 +108,7 @@ impl Pass<'_> {
                 .map(|health| sonarqube_status(&health.ground))
                 .or(before.sonarqube),
             bitbucket: bitbucket.or(before.bitbucket),
-            applied_secrets: self.kept.applied.clone(),
+            applied_secrets: self.kept.applied.as_ref().map(desired::applied_secrets),
             bindings: before.bindings,
             token_expiry: if health.is_some() {
                 expiry

@@ -4,15 +4,17 @@ mod apply;
 
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::crd::{AppliedSecrets, BitbucketConnection, ConfigurationIntent};
-use crate::identity::{SettingId, SettingKey};
+use crate::crd::{BitbucketConnection, ConfigurationIntent, SecretVersion};
+use crate::http::Token;
+use crate::identity::{ServerId, SettingId, SettingKey};
 use crate::kubernetes::event::Occurrence;
 use crate::plan::Difference;
 use crate::plan::connection::{
-    BaseUrl, Desired, Observed, Plan, Platform, Recorded, Setting, TokenState, Validation, plan,
+    Applied, BaseUrl, Credential, Desired, Observed, Place, Plan, Platform, Recorded, Remembered,
+    Setting, TokenState, Validation, Which, plan,
 };
 
-use super::credentials::{Credential, Credentials};
+use super::credentials::{self, Credentials};
 use super::desired;
 use super::health::{Ground, failed};
 use super::memory::Memory;
@@ -39,30 +41,12 @@ pub(super) struct Sync<'a> {
     pub(super) created: Option<SettingKey>,
 }
 
-/// One of the two tokens that SonarQube is given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Which {
-    /// The configuration's own.
-    Write,
-    /// That of the operator's user, for imports.
-    Import,
-}
-
-impl Which {
-    fn of(self, credentials: &Credentials) -> &Credential {
-        match self {
-            Self::Write => &credentials.write,
-            Self::Import => &credentials.import,
-        }
-    }
-}
-
 /// What a connection remembers of SonarQube's side.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Kept {
     pub(super) configuration: Option<(Recorded, SettingKey)>,
     pub(super) intent: Option<ConfigurationIntent>,
-    pub(super) applied: Option<AppliedSecrets>,
+    pub(super) applied: Option<Applied<SecretVersion>>,
 }
 
 impl Sync<'_> {
@@ -71,7 +55,7 @@ impl Sync<'_> {
         let sonarqube = &self.remotes.sonarqube;
         let mut settings = settings::read(sonarqube).await?;
         for _ in 0..ROUNDS {
-            self.learn_ids(&settings);
+            self.remembered().learn_ids(&settings);
             self.desired.record = self
                 .record
                 .configuration
@@ -115,21 +99,12 @@ impl Sync<'_> {
         own.into_iter().next().or_else(namesake)
     }
 
-    /// A server before 10.5 tells no ids, and the key stands for one. Upgraded, it tells them.
-    fn learn_ids(&mut self, settings: &[Setting]) {
-        let Some((recorded, _)) = &mut self.record.configuration else {
-            return;
-        };
-        let same = |setting: &&Setting| {
-            setting.platform == Platform::Bitbucket
-                && SettingId::of_key(&setting.key) == recorded.id
-        };
-        let Some(setting) = settings.iter().find(same) else {
-            return;
-        };
-        recorded.id.clone_from(&setting.id);
-        if let Some(applied) = &mut self.record.applied {
-            applied.configuration_id = setting.id.to_string();
+    /// What is remembered of the configuration, for the core to change.
+    pub(super) fn remembered(&mut self) -> Remembered<'_, SecretVersion, Token> {
+        Remembered {
+            configuration: &mut self.record.configuration,
+            applied: &mut self.record.applied,
+            pushed: &mut self.memory.pushed,
         }
     }
 
@@ -186,31 +161,31 @@ impl Sync<'_> {
     }
 
     fn token_state(&mut self, setting: Option<&SettingId>, which: Which) -> TokenState {
-        let credential = which.of(self.credentials);
-        let (Some(setting), Some(applied)) = (setting, &self.record.applied) else {
-            return TokenState::ToPush;
-        };
-        let same_place = applied.server_id == self.ground.server.as_str()
-            && applied.configuration_id == setting.as_str()
-            && (which == Which::Write
-                || applied.sonarqube_user.as_deref() == Some(&*self.ground.login));
-        if !same_place || (which == Which::Import && self.memory.import_lost) {
+        if setting.is_none() {
             return TokenState::ToPush;
         }
-        let (version, pushed) = match which {
-            Which::Write => (&applied.token, &self.memory.pushed.write),
-            Which::Import => (&applied.import_token, &self.memory.pushed.import),
+        let (server, user) = self.place();
+        let place = Place {
+            server: &server,
+            user: &user,
         };
-        let same_version = version.as_ref() == Some(&credential.version);
-        let same_bytes = *pushed == Some((setting.clone(), credential.token.clone()));
-        if !same_version && same_bytes {
-            self.applied(setting, which);
-        }
-        if same_version || same_bytes {
-            TokenState::Applied
-        } else {
-            TokenState::ToPush
-        }
+        let credential = credential(self.credentials, which);
+        self.remembered().token_state(place, which, &credential)
+    }
+
+    /// SonarQube has a token as the Secret has it.
+    pub(super) fn applied(&mut self, which: Which) {
+        let (server, user) = self.place();
+        let place = Place {
+            server: &server,
+            user: &user,
+        };
+        let credential = credential(self.credentials, which);
+        self.remembered().applied(place, which, &credential);
+    }
+
+    fn place(&self) -> (ServerId, String) {
+        (self.ground.server.clone(), self.ground.login.clone())
     }
 
     fn validation(&self, setting: Option<&SettingId>) -> Validation {
@@ -219,4 +194,12 @@ impl Sync<'_> {
             .filter(|validated| Some(&validated.setting) == setting)
             .map_or(Validation::Due, |validated| validated.result)
     }
+}
+
+fn credential(credentials: &Credentials, which: Which) -> Credential<'_, SecretVersion, Token> {
+    let credentials::Credential { version, token, .. } = match which {
+        Which::Write => &credentials.write,
+        Which::Import => &credentials.import,
+    };
+    Credential { version, token }
 }

@@ -3,19 +3,19 @@
 use kube::{Api, ResourceExt as _};
 
 use crate::controller::error::{Error, System};
-use crate::crd::{AppliedSecrets, BitbucketConnectionStatus, ConfigurationIntent};
+use crate::crd::{BitbucketConnectionStatus, ConfigurationIntent};
 use crate::identity::{ServerUrl, SettingId, SettingKey, Uid};
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{Occurred, Occurrence};
 use crate::kubernetes::status::{self, Precondition};
 use crate::plan::capability::Support;
 use crate::plan::connection::{
-    Observed, Recorded, Setting, Step, TokenInUpdate, TokenState, Validation,
+    Observed, Recorded, Setting, Step, TokenInUpdate, TokenState, Validation, Which,
 };
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, BitbucketAnswer};
 
-use super::{Sync, Which};
+use super::Sync;
 use crate::controller::connection::health::{SERVER_BASE_URL, failed};
 use crate::controller::connection::memory::Validated;
 use crate::controller::connection::trigger;
@@ -68,9 +68,7 @@ impl Sync<'_> {
                     .set_pat(&name, &credentials.import.token)
                     .await
                     .map_err(fail)?;
-                if let Some(id) = self.id() {
-                    self.applied(&id, Which::Import);
-                }
+                self.applied(Which::Import);
             }
             Step::Validate(name) => self.validate(&name).await?,
             Step::SetServerBaseUrl(url) => {
@@ -131,6 +129,7 @@ impl Sync<'_> {
             Occurred::Created,
             format!("created configuration {name} in SonarQube"),
         );
+        self.remembered().created();
         self.created = Some(name);
         Ok(())
     }
@@ -140,7 +139,7 @@ impl Sync<'_> {
         let (name, uid) = (self.desired.name.clone(), self.desired.uid.clone());
         self.claim(id, &name, Some(uid));
         if self.created.take() == Some(name) {
-            self.applied(id, Which::Write);
+            self.applied(Which::Write);
         }
     }
 
@@ -163,9 +162,8 @@ impl Sync<'_> {
             id: id.clone(),
             created_by,
         };
-        self.record.configuration = Some((recorded, name.clone()));
+        self.remembered().claimed(recorded, name.clone());
         self.record.intent = None;
-        self.record.applied = None;
     }
 
     fn updated(
@@ -179,7 +177,7 @@ impl Sync<'_> {
         let before = observed.settings.iter().find(|setting| setting.id == id);
         let url_differed = before.is_some_and(|setting| !self.desired.url.same(&setting.url));
         if let Some(name) = rename {
-            self.renamed(&id, key, name);
+            self.remembered().renamed(key, name);
             let claims = &self.context.claims;
             claims.remember(&self.ground.server, name.as_str(), &self.desired.uid);
             // The earlier name is free.
@@ -200,7 +198,7 @@ impl Sync<'_> {
                 .record
                 .applied
                 .as_ref()
-                .is_some_and(|applied| applied.token.is_some());
+                .is_some_and(|applied| applied.write.is_some());
             // One that SonarQube refused is pushed once more: nothing was rotated then.
             let is_new = observed.token == TokenState::ToPush;
             if rotated && is_new && !url_differed {
@@ -209,10 +207,7 @@ impl Sync<'_> {
                     format!("gave configuration {key} of SonarQube its new token"),
                 );
             }
-            // After a rename perhaps another one than before.
-            if let Some(id) = self.id() {
-                self.applied(&id, Which::Write);
-            }
+            self.applied(Which::Write);
         }
     }
 
@@ -224,27 +219,6 @@ impl Sync<'_> {
             Occurred::DriftCorrected
         } else {
             Occurred::Changed
-        }
-    }
-
-    /// Where the key stands for the id, a rename makes another one.
-    fn renamed(&mut self, id: &SettingId, key: &SettingKey, name: &SettingKey) {
-        if *id != SettingId::of_key(key) {
-            return;
-        }
-        let now = SettingId::of_key(name);
-        if let Some(applied) = &mut self.record.applied {
-            applied.configuration_id = now.to_string();
-        }
-        let pushed = &mut self.memory.pushed;
-        for (place, _) in [&mut pushed.write, &mut pushed.import]
-            .into_iter()
-            .flatten()
-        {
-            place.clone_from(&now);
-        }
-        if let Some((recorded, _)) = &mut self.record.configuration {
-            recorded.id = now;
         }
     }
 
@@ -292,36 +266,6 @@ impl Sync<'_> {
             .configuration
             .as_ref()
             .map(|(recorded, _)| recorded.id.clone())
-    }
-
-    /// Remembers that SonarQube holds a token as the Secret has it.
-    pub(super) fn applied(&mut self, setting: &SettingId, which: Which) {
-        let credential = which.of(self.credentials);
-        let server = self.ground.server.as_str();
-        let applied = self.record.applied.take().filter(|applied| {
-            applied.server_id == server && applied.configuration_id == setting.as_str()
-        });
-        let mut applied = applied.unwrap_or_else(|| AppliedSecrets {
-            server_id: server.to_owned(),
-            configuration_id: setting.to_string(),
-            sonarqube_user: None,
-            token: None,
-            import_token: None,
-        });
-        let pushed = Some((setting.clone(), credential.token.clone()));
-        match which {
-            Which::Write => {
-                applied.token = Some(credential.version.clone());
-                self.memory.pushed.write = pushed;
-            }
-            Which::Import => {
-                applied.import_token = Some(credential.version.clone());
-                applied.sonarqube_user = Some(self.ground.login.clone());
-                self.memory.pushed.import = pushed;
-                self.memory.import_lost = false;
-            }
-        }
-        self.record.applied = Some(applied);
     }
 
     fn tell(&mut self, kind: Occurred, note: String) {

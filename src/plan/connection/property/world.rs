@@ -1,0 +1,358 @@
+//! A SonarQube with configurations, and one connection, driven as the operator does it.
+
+use super::*;
+
+/// A SonarQube, and what is remembered of it. `secret` numbers the token in the Secret, `version` the Secret's versions.
+#[derive(Clone, Debug)]
+pub(super) struct World {
+    pub(super) settings: Vec<Setting>,
+    /// The settings as the last look read them.
+    pub(super) read: Vec<Setting>,
+    /// By the setting's id: the token that SonarQube holds for it, and for imports through it.
+    pub(super) tokens: std::collections::BTreeMap<SettingId, (Option<u8>, Option<u8>)>,
+    pub(super) several: bool,
+    pub(super) bound: Option<u64>,
+    pub(super) base_url: BaseUrl,
+    pub(super) secret: u8,
+    pub(super) version: u8,
+    /// Whether SonarQube reports ids; before 10.5 a key stands for one.
+    pub(super) reports_ids: bool,
+    pub(super) validation: Validation,
+    pub(super) desired: Desired,
+    pub(super) memory: Memory,
+    /// The memory as the status has it.
+    pub(super) stored: Memory,
+    /// The step after which the process dies.
+    pub(super) crash: Option<usize>,
+    pub(super) steps: usize,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Memory {
+    pub(super) configuration: Option<(Recorded, SettingKey)>,
+    applied: Option<Applied<u8>>,
+    pushed: Pushed<u8>,
+}
+
+impl World {
+    fn remembered(&mut self) -> Remembered<'_, u8, u8> {
+        Remembered {
+            configuration: &mut self.memory.configuration,
+            applied: &mut self.memory.applied,
+            pushed: &mut self.memory.pushed,
+        }
+    }
+
+    /// The settings as SonarQube lists them.
+    fn listed(&self) -> Vec<Setting> {
+        let listed = |setting: &Setting| Setting {
+            id: self.reported(setting),
+            ..setting.clone()
+        };
+        self.settings.iter().map(listed).collect()
+    }
+
+    pub(super) fn reported(&self, setting: &Setting) -> SettingId {
+        if self.reports_ids {
+            setting.id.clone()
+        } else {
+            SettingId::of_key(&setting.key)
+        }
+    }
+
+    fn token_state(&mut self, which: Which) -> TokenState {
+        let (version, token) = (self.version, self.secret);
+        let server = ServerId::new("server");
+        let place = Place {
+            server: &server,
+            user: "operator",
+        };
+        let credential = Credential {
+            version: &version,
+            token: &token,
+        };
+        self.remembered().token_state(place, which, &credential)
+    }
+
+    fn applied(&mut self, which: Which) {
+        let (version, token) = (self.version, self.secret);
+        let server = ServerId::new("server");
+        let place = Place {
+            server: &server,
+            user: "operator",
+        };
+        let credential = Credential {
+            version: &version,
+            token: &token,
+        };
+        self.remembered().applied(place, which, &credential);
+    }
+
+    fn observe(&mut self) -> Observed {
+        let settings = self.listed();
+        self.remembered().learn_ids(&settings);
+        let record = self.memory.configuration.as_ref();
+        self.desired.record = record.map(|(recorded, _)| recorded.clone());
+        let is_kept = settings.iter().any(|setting| {
+            let record = self.desired.record.as_ref();
+            setting.platform == Platform::Bitbucket
+                && record.is_some_and(|record| record.id == setting.id)
+        });
+        let mut state = |which| {
+            if is_kept {
+                self.token_state(which)
+            } else {
+                TokenState::ToPush
+            }
+        };
+        let (token, import_token) = (state(Which::Write), state(Which::Import));
+        Observed {
+            server: ServerId::new("server"),
+            settings,
+            several: if self.several {
+                Support::Offered
+            } else {
+                Support::Missing
+            },
+            bound_through_namesake: self.bound,
+            server_base_url: self.base_url.clone(),
+            base_url_holder: None,
+            claimed_by: None,
+            token,
+            import_token,
+            validation: self.validation,
+        }
+    }
+
+    /// The setting that a step writes: ours by its uuid, and for Bitbucket.
+    fn ours(&mut self, key: &SettingKey) -> &mut Setting {
+        let (record, _) = self.memory.configuration.clone().unwrap();
+        let index = self.settings.iter().position(|one| one.key == *key);
+        let index = index.unwrap();
+        let setting = &self.settings[index];
+        assert_eq!(
+            self.reported(setting),
+            record.id,
+            "a stranger's configuration"
+        );
+        assert_eq!(setting.platform, Platform::Bitbucket);
+        &mut self.settings[index]
+    }
+
+    /// The setting whose URL a token now travels to: it must have been read as ours, not merely written so.
+    fn trusted(&mut self, key: &SettingKey) -> SettingId {
+        let id = self.ours(key).id.clone();
+        let read = self.read.iter().find(|setting| setting.id == id).unwrap();
+        assert!(
+            self.desired.url.same(&read.url),
+            "a token travels to {}",
+            read.url
+        );
+        id
+    }
+
+    fn remember(&mut self, id: SettingId, created_by: Option<Uid>) {
+        let recorded = Recorded {
+            server: ServerId::new("server"),
+            id,
+            created_by,
+        };
+        let name = self.desired.name.clone();
+        self.remembered().claimed(recorded, name);
+        self.desired.intent = None;
+    }
+
+    fn apply(&mut self, step: &Step) {
+        match step {
+            Step::RecordIntent(name) => {
+                self.desired.intent = Some(Intent {
+                    server: ServerId::new("server"),
+                    name: name.clone(),
+                });
+            }
+            Step::Create(key, url) => self.create(key, url),
+            Step::Recognise(id) => {
+                let listed = self.listed();
+                let created = listed.iter().find(|setting| setting.id == *id);
+                let created = created.unwrap();
+                assert_eq!(created.platform, Platform::Bitbucket);
+                assert_eq!(created.key, self.desired.name);
+                assert!(self.desired.url.same(&created.url));
+                self.remember(id.clone(), Some(self.desired.uid.clone()));
+            }
+            Step::Adopt(id) => self.adopt(id),
+            Step::Update {
+                key,
+                rename,
+                url,
+                token,
+            } => self.update(key, rename.as_ref(), (url, *token)),
+            Step::SetPat(key) => {
+                let id = self.trusted(key);
+                self.tokens.entry(id).or_default().1 = Some(self.secret);
+                self.applied(Which::Import);
+            }
+            Step::Validate(key) => {
+                let id = self.trusted(key);
+                let (token, _) = self.tokens.get(&id).copied().unwrap_or_default();
+                self.validation = if token == Some(self.secret) {
+                    Validation::Passed
+                } else {
+                    Validation::TokenRefused
+                };
+            }
+            Step::SetServerBaseUrl(url) => self.base_url = BaseUrl::Set(url.to_string()),
+        }
+    }
+
+    fn update(
+        &mut self,
+        key: &SettingKey,
+        rename: Option<&SettingKey>,
+        (url, token): (&ServerUrl, TokenInUpdate),
+    ) {
+        let secret = self.secret;
+        let setting = self.ours(key);
+        let (id, before) = (setting.id.clone(), setting.url.clone());
+        if let Some(name) = rename {
+            setting.key = name.clone();
+        }
+        setting.url = url.to_string();
+        if let Some(name) = rename {
+            self.remembered().renamed(key, name);
+        }
+        assert_eq!(*url, self.desired.url, "a token would be sent to {url}");
+        if token == TokenInUpdate::Sent {
+            self.tokens.entry(id).or_default().0 = Some(secret);
+            self.applied(Which::Write);
+        } else {
+            assert_eq!(
+                before,
+                url.to_string(),
+                "SonarQube refuses a new URL without its token"
+            );
+        }
+        self.validation = Validation::Due;
+        let mut names: Vec<_> = self.settings.iter().map(|one| &one.key).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), self.settings.len(), "a name was taken twice");
+    }
+
+    fn create(&mut self, key: &SettingKey, url: &ServerUrl) {
+        assert!(self.settings.iter().all(|setting| setting.key != *key));
+        let intent = self.desired.intent.as_ref();
+        assert!(
+            intent.is_some_and(|intent| intent.name == *key),
+            "unannounced"
+        );
+        let bitbucket = |setting: &Setting| setting.platform != Platform::Other;
+        assert!(
+            self.several || !self.settings.iter().any(bitbucket),
+            "this edition allows one"
+        );
+        let id = SettingId::new(format!("created-{}", self.steps));
+        self.settings.push(Setting {
+            id: id.clone(),
+            key: key.clone(),
+            platform: Platform::Bitbucket,
+            url: url.to_string(),
+        });
+        self.remembered().created();
+        self.tokens.insert(id, (Some(self.secret), None));
+    }
+
+    fn adopt(&mut self, id: &SettingId) {
+        let listed = self.listed();
+        let setting = listed.iter().find(|setting| setting.id == *id).unwrap();
+        assert_eq!(setting.platform, Platform::Bitbucket);
+        assert_eq!(setting.key, self.desired.name);
+        assert_ne!(self.desired.adoption, Adoption::Never);
+        assert!(
+            self.desired.url.same(&setting.url)
+                || (self.desired.adoption == Adoption::Always && self.bound == Some(0)),
+            "the bindings of others were re-pointed"
+        );
+        self.remember(id.clone(), None);
+    }
+
+    /// One pass: `None` where the process died.
+    pub(super) fn pass(&mut self) -> Option<Plan> {
+        let mut intent = self.desired.intent.clone();
+        for _ in 0..8 {
+            self.read.clone_from(&self.settings);
+            let observed = self.observe();
+            let plan = plan(&self.desired, &observed);
+            let Plan::Steps(steps) = &plan else {
+                self.stored = self.memory.clone();
+                return Some(plan);
+            };
+            assert_eq!(self.desired.management, Management::Full, "Observe wrote");
+            for step in steps {
+                self.apply(step);
+                self.steps += 1;
+                // An intent is stored at once; all else at the end of the pass.
+                if matches!(step, Step::RecordIntent(_)) {
+                    intent.clone_from(&self.desired.intent);
+                }
+                if self.crash == Some(self.steps) {
+                    // The tokens that this process pushed are known to nobody any more.
+                    self.stored.pushed = Pushed::default();
+                    self.memory = self.stored.clone();
+                    self.desired.intent = intent;
+                    return None;
+                }
+            }
+        }
+        panic!("a pass does not come to rest: {self:#?}");
+    }
+
+    /// What a stranger, or the owner of the object, changes.
+    pub(super) fn change(&mut self, (kind, which): (u8, usize)) {
+        let count = self.settings.len();
+        match kind {
+            0 if count > 0 => URLS[which].clone_into(&mut self.settings[which % count].url),
+            1 if count > 0 => {
+                self.settings.remove(which % count);
+            }
+            // Where the key stands for the id, one that bears our name is ours for all that anybody can see.
+            2 if self.reports_ids
+                && !self.settings.iter().any(|one| one.key == name(which))
+                && count > 0 =>
+            {
+                self.settings[which % count].key = name(which);
+            }
+            3 => (self.secret, self.version) = (self.secret + 1, self.version + 1),
+            // The same token in a new version of the Secret.
+            8 => self.version += 1,
+            // Upgraded.
+            9 => self.reports_ids = true,
+            // Somebody takes the import token away, and a binding finds it out.
+            10 => {
+                for (_, import) in self.tokens.values_mut() {
+                    *import = None;
+                }
+                self.memory.pushed.distrust_import();
+            }
+            // Somebody gives the configurations other tokens.
+            11 => {
+                for (write, _) in self.tokens.values_mut() {
+                    *write = Some(0);
+                }
+                self.validation = Validation::Due;
+            }
+            4 => self.desired.name = name(which),
+            5 => self.desired.url = ServerUrl::parse(URLS[which]).unwrap(),
+            // Before 10.5 one of another platform under the same name has the same id.
+            6 if count > 0 => {
+                let platforms = [
+                    Platform::Bitbucket,
+                    Platform::BitbucketCloud,
+                    Platform::Other,
+                ];
+                self.settings[which % count].platform = platforms[which];
+            }
+            _ => self.base_url = BaseUrl::Unset,
+        }
+    }
+}
