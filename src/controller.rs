@@ -4,7 +4,6 @@
 //! what was found on the servers.
 
 mod binding;
-mod bulkhead;
 mod census;
 mod claims;
 mod connection;
@@ -15,6 +14,7 @@ mod lifecycle;
 mod pass;
 mod per_object;
 mod session;
+mod share;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -43,6 +43,7 @@ use crate::server::Readiness;
 pub(crate) use context::Context;
 use context::Stores;
 pub use context::{SecretHosts, Settings};
+use share::{Share, Workers};
 
 /// How long passes that are under way have to come to their end: less than a pod has.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -71,7 +72,8 @@ pub async fn run(
     for kind in [BitbucketConnection::kind(&()), ProjectBinding::kind(&())] {
         metrics.may_run(&kind, settings.concurrency);
     }
-    let passes = controller::Config::default().concurrency(settings.concurrency);
+    // Without a bound: reconciles that wait for a server or for each other hold no worker, see `share`.
+    let passes = controller::Config::default().concurrency(0);
     let connection_queue =
         Controller::for_stream(connection_changes, connections.clone()).with_config(passes.clone());
     let binding_queue =
@@ -91,19 +93,20 @@ pub async fn run(
     tasks.spawn(follow_namespaces(namespaces_writer, shared(), stopping()));
     tasks.spawn(follow_notices(noticed, shared(), stopping()));
     tasks.spawn(counts::keep(shared(), stopping()));
+    tasks.spawn(stop_workers(shared(), stopping()));
     tasks.spawn(work(
         connection_queue,
         asked.connections,
         shared(),
         stopping(),
-        connection::reconcile,
+        (|context| &context.connection_workers, connection::reconcile),
     ));
     tasks.spawn(work(
         binding_queue,
         asked.bindings,
         shared(),
         stopping(),
-        binding::reconcile,
+        (|context| &context.binding_workers, binding::reconcile),
     ));
     let announced = announce(shared(), readiness, stopping());
     let ((), ended) = tokio::join!(announced, drain(tasks, &stop));
@@ -187,7 +190,7 @@ async fn work<K, Story, Pass>(
     asked: UnboundedReceiver<ObjectRef<DeserializeGuard<K>>>,
     context: Arc<Context>,
     stop: CancellationToken,
-    story: Story,
+    (workers, story): (fn(&Context) -> &Workers, Story),
 ) where
     K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
         + Clone
@@ -196,14 +199,14 @@ async fn work<K, Story, Pass>(
         + Send
         + Sync
         + 'static,
-    Story: Fn(Arc<K>, Arc<Context>) -> Pass + Copy + Send + Sync + 'static,
+    Story: Fn(Arc<K>, Arc<Context>, Share) -> Pass + Copy + Send + Sync + 'static,
     Pass: Future<Output = Result<pass::Next, error::Error>> + Send + 'static,
 {
     controller
         .reconcile_on(received(asked))
         .graceful_shutdown_on(stop.cancelled_owned())
         .run(
-            move |object, context| pass::run(object, context, story),
+            move |object, context| pass::run(object, context, workers, story),
             // Never called: a pass turns every failure into an action by itself.
             |_, never, _| match *never {},
             context,
@@ -295,6 +298,13 @@ async fn follow_namespaces(
             }
         }
     }
+}
+
+/// Lets no reconcile begin any more once the operator is to stop.
+async fn stop_workers(context: Arc<Context>, stop: CancellationToken) {
+    stop.cancelled().await;
+    context.connection_workers.stop();
+    context.binding_workers.stop();
 }
 
 /// Says that the operator is ready once it has seen every object.

@@ -56,6 +56,15 @@ impl Client {
         }
     }
 
+    /// The same for many callers: together they leave some of the calls under way to others.
+    #[must_use]
+    pub fn sharing(&self) -> Self {
+        Self {
+            transport: self.transport.sharing(),
+            ..self.clone()
+        }
+    }
+
     /// The server's base URL.
     #[must_use]
     pub fn url(&self) -> &ServerUrl {

@@ -29,21 +29,24 @@ pub struct RunArguments {
     #[arg(long, env = "BINDERY_ALLOW_PROJECT_DELETION")]
     allow_project_deletion: bool,
 
-    /// The shortest interval at which drift is looked for, whatever a connection asks for; in seconds.
+    /// The shortest interval at which drift is looked for, whatever a connection asks for; in seconds, at most a day.
     #[arg(
         long,
         env = "BINDERY_MINIMUM_INTERVAL",
         value_name = "SECONDS",
-        default_value_t = 60
+        default_value_t = 60,
+        value_parser = clap::value_parser!(u64).range(..=86_400)
     )]
     minimum_interval: u64,
 
-    /// Passes over objects of one kind that may be under way at once.
+    /// Maximum number of concurrent reconciles per kind. Reconciles that call servers count per connection instead: half of
+    /// this number for the bindings of each.
     #[arg(
         long,
         env = "BINDERY_CONCURRENCY",
         value_name = "N",
-        default_value_t = 16
+        default_value_t = 16,
+        value_parser = clap::value_parser!(u16).range(1..)
     )]
     concurrency: u16,
 
@@ -114,4 +117,36 @@ impl RunArguments {
 
 fn host_policy(list: &str) -> Result<HostPolicy, HostListError> {
     HostPolicy::parse(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::cli::Cli;
+
+    /// Promise: a value that the operator cannot run with ends it with status 2 and words, before anything else.
+    #[test]
+    fn a_value_out_of_bounds_is_refused_with_words() {
+        let refused = |option: &str, value: &str| {
+            let error = Cli::try_parse_from(["bindery", "run", option, value]).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            error.to_string()
+        };
+        for (option, value) in [
+            ("--minimum-interval", "10000000000000000000"),
+            ("--minimum-interval", "86401"),
+            ("--concurrency", "0"),
+            ("--concurrency", "65536"),
+        ] {
+            let words = refused(option, value);
+            assert!(
+                words.contains(option) && words.contains("is not in"),
+                "{words}"
+            );
+        }
+        for (option, value) in [("--minimum-interval", "86400"), ("--concurrency", "1")] {
+            assert!(Cli::try_parse_from(["bindery", "run", option, value]).is_ok());
+        }
+    }
 }

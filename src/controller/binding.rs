@@ -8,6 +8,7 @@ mod release;
 mod report;
 pub(crate) mod trigger;
 pub(crate) mod validate;
+mod visit;
 mod work;
 
 use std::sync::Arc;
@@ -24,16 +25,17 @@ use crate::plan::decoration::Token;
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube;
 
-use super::bulkhead;
 use super::context::Context;
 use super::error::Error;
 use super::lifecycle::Lifecycle;
 use super::pass::Next;
 use super::session::{Session, View};
+use super::share::Share;
 
 use dereference::Reference;
 use report::{Ended, Report};
-use work::Work;
+use visit::Visit;
+use work::{Scene, Work};
 
 /// How long an unsettled binding without a connection waits for its next look, at most.
 const WITHOUT_CONNECTION: Duration = Duration::from_mins(10);
@@ -42,16 +44,17 @@ const WITHOUT_CONNECTION: Duration = Duration::from_mins(10);
 pub(crate) async fn reconcile(
     binding: Arc<ProjectBinding>,
     context: Arc<Context>,
+    mut share: Share,
 ) -> Result<Next, Error> {
     let api = Api::namespaced(
         context.client.clone(),
         &binding.namespace().unwrap_or_default(),
     );
     if binding.metadata.deletion_timestamp.is_some() {
-        return release::release(&binding, &api, &context).await;
+        return release::release(&binding, &api, &context, &mut share).await;
     }
     let mut report = Report::of(Arc::unwrap_or_clone(binding));
-    let ended = pursue(&mut report, &api, &context).await;
+    let ended = pursue(&mut report, &api, &context, &mut share).await;
     if let (Err(error), Some(connection)) = (&ended, &report.connection)
         && error.is_outage()
     {
@@ -66,6 +69,7 @@ async fn pursue(
     report: &mut Report,
     api: &Api<ProjectBinding>,
     context: &Context,
+    share: &mut Share,
 ) -> Result<Ended, Error> {
     let Some(reference) = dereference::reference(&report.binding, context)? else {
         return Ok(Ended::Untold);
@@ -90,49 +94,58 @@ async fn pursue(
         Access::Kept => return Ok(Ended::Untold),
         Access::TokenRefused => return Ok(Ended::TokenRefused),
     };
-    match work(report, &reference, &view, (api, context)).await {
+    let scene = Scene {
+        reference: &reference,
+        view: &view,
+        api,
+        context,
+    };
+    match work(report, scene, share).await {
         Ok(ended) => Ok(ended),
         Err(error) => Err(confirmed(error, report, &view, context).await),
     }
 }
 
 /// Compares with the servers, as far as that is needed, and writes what differs.
-async fn work(
-    report: &mut Report,
-    reference: &Reference,
-    view: &Arc<View>,
-    (api, context): (&Api<ProjectBinding>, &Context),
-) -> Result<Ended, Error> {
+async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Result<Ended, Error> {
+    let Scene {
+        reference,
+        view,
+        api,
+        context,
+    } = scene;
     let is_turn = is_its_turn(&report.binding, reference, view);
     if !is_turn && is_at_rest(&report.binding, reference, view) {
         return Ok(Ended::Settled(Arc::clone(view)));
     }
-    let Some(_place) = context.bulkheads.enter(&uid(&*reference.connection)) else {
-        return Ok(Ended::Crowded(bulkhead::pause(&uid(&report.binding))));
-    };
+    let mut visit = Visit::of(&report.binding, &reference.connection, share, context);
     let mut fresh = None;
     if is_turn {
+        if !visit.enter() {
+            return Ok(Ended::Queued);
+        }
         if is_asked(&report.binding) {
             fresh = ask_for_the_base_url(&reference.connection, view, context).await;
         }
         take_turn(&report.binding, fresh.as_ref().unwrap_or(view), context).await?;
+    } else if !visit.is_open() {
+        return Ok(Ended::Queued);
     }
     let view = fresh.as_ref().unwrap_or(view);
     if is_turn && is_at_rest(&report.binding, reference, view) {
         return Ok(Ended::Settled(Arc::clone(view)));
     }
+    let scene = Scene { view, ..scene };
     // Something is to be done, and the watch may lag behind our own last write: go by the object itself.
-    match api.get_opt(&report.binding.name_any()).await {
-        Ok(Some(fresh))
-            if fresh.uid() == report.binding.uid()
-                && fresh.metadata.deletion_timestamp.is_none() =>
-        {
+    let fresh = api.get_opt(&report.binding.name_any()).await;
+    let fresh = fresh.map_err(kubernetes::Error::when("read the object"))?;
+    let is_same = |fresh: &ProjectBinding| fresh.uid() == report.binding.uid();
+    match fresh.filter(is_same) {
+        Some(fresh) if fresh.metadata.deletion_timestamp.is_none() => {
             report.begin_anew(fresh);
-            Work::converge(report, reference, view, (api, context)).await?;
-            Ok(Ended::Settled(Arc::clone(view)))
+            Work::converge(report, scene, visit).await
         }
-        Ok(_) => Ok(Ended::Gone),
-        Err(source) => Err(kubernetes::Error::when("read the object")(source).into()),
+        Some(_) | None => Ok(Ended::Gone),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is there, counted when somebody asks for metrics.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::Resource;
 use kube::core::DeserializeGuard;
@@ -49,15 +49,15 @@ fn count<K>(
 ) where
     K: Conditioned + Resource<DynamicType = ()> + Clone + 'static,
 {
-    let mut oldest = Duration::ZERO;
+    let (mut oldest, now) = (Duration::ZERO, Instant::now());
     for guarded in store.state() {
         match &guarded.0 {
             Ok(object) => {
                 let (ready, reason) = ready(object);
                 census.objects.push((kind, ready, reason));
                 let uid = uid(object);
-                census.in_backoff += usize::from(context.failures.holds(&uid));
-                oldest = oldest.max(context.due.overdue(&uid));
+                census.in_backoff += usize::from(context.agenda.is_failing(&uid));
+                oldest = oldest.max(context.agenda.overdue(&uid, now));
             }
             Err(_) => census.undecodable.push(kind),
         }

@@ -34,17 +34,20 @@ pub(crate) struct Claims {
 impl Claims {
     /// Waits until no other pass works on the thing.
     pub(crate) async fn turn(&self, server: &ServerId, name: &str) -> OwnedMutexGuard<()> {
-        let turn = {
-            let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-            // Turns that nobody holds or waits for are not worth keeping.
-            turns.retain(|_, turn| Arc::strong_count(turn) > 1);
-            Arc::clone(
-                turns
-                    .entry((server.clone(), name.to_lowercase()))
-                    .or_default(),
-            )
-        };
-        turn.lock_owned().await
+        self.turn_of(server, name).lock_owned().await
+    }
+
+    /// The same if no other pass works on the thing, or waits for it.
+    pub(crate) fn try_turn(&self, server: &ServerId, name: &str) -> Option<OwnedMutexGuard<()>> {
+        self.turn_of(server, name).try_lock_owned().ok()
+    }
+
+    fn turn_of(&self, server: &ServerId, name: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        // Turns that nobody holds or waits for are not worth keeping.
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        let thing = (server.clone(), name.to_lowercase());
+        Arc::clone(turns.entry(thing).or_default())
     }
 
     /// Remembers an acceptance until the watch shows it.

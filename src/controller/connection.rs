@@ -33,6 +33,7 @@ use super::context::Context;
 use super::error::Error;
 use super::lifecycle::Lifecycle;
 use super::pass::{Next, outcome};
+use super::share::Share;
 
 pub(in crate::controller) use health::SERVER_BASE_URL;
 use pass::Pass;
@@ -49,13 +50,17 @@ const ASPECTS: &[Aspect] = &[
 pub(crate) async fn reconcile(
     connection: Arc<BitbucketConnection>,
     context: Arc<Context>,
+    share: Share,
 ) -> Result<Next, Error> {
     let api = Api::namespaced(
         context.client.clone(),
         &connection.namespace().unwrap_or_default(),
     );
     match Lifecycle::of(&*connection, connection.spec.suspend) {
-        Lifecycle::Deleting => return release::release(&connection, &api, &context).await,
+        Lifecycle::Deleting => {
+            drop(share);
+            return release::release(&connection, &api, &context).await;
+        }
         Lifecycle::Unprotected => {
             let interval = interval(&connection, &context);
             let Err(refused) = finalizer::add(&api, &*connection).await else {
@@ -71,6 +76,8 @@ pub(crate) async fn reconcile(
     let fresh = api.get_opt(&connection.name_any()).await;
     let fresh = fresh.map_err(kubernetes::Error::when("read the object"))?;
     let fresh = fresh.filter(|fresh| fresh.uid() == connection.uid());
+    // A connection whose servers hang delays no other: each has a reconcile of its own.
+    drop(share);
     let is_at = |fresh: &BitbucketConnection, at| Lifecycle::of(fresh, fresh.spec.suspend) == at;
     match fresh {
         Some(fresh) if is_at(&fresh, Lifecycle::Live) => {

@@ -1,18 +1,17 @@
 //! What every pass may reach.
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt as _};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::time::Instant;
 
 use crate::crd::{BitbucketConnection, ProjectBinding};
+use crate::fleet::{Agenda, Lanes, Wake};
 use crate::http::HostPolicy;
 use crate::identity::Uid;
 use crate::kubernetes::event::Publisher;
@@ -20,14 +19,12 @@ use crate::kubernetes::objects::Seen;
 use crate::kubernetes::uid;
 use crate::kubernetes::watches::Watches;
 use crate::metrics::Metrics;
-use crate::plan::{Class, delay};
 
 use super::binding::decoration::Outcomes;
-use super::bulkhead::Bulkheads;
 use super::claims::Claims;
 use super::connection::memory::Memories;
-use super::per_object::PerObject;
 use super::session::Sessions;
+use super::share::Workers;
 
 /// How the operator was started.
 #[derive(Clone, Debug)]
@@ -42,7 +39,7 @@ pub struct Settings {
     pub allow_project_deletion: bool,
     /// The shortest interval of a connection.
     pub minimum_interval: Duration,
-    /// Passes of one kind under way at once.
+    /// Reconciles of one kind that work at once, those apart that call servers.
     pub concurrency: u16,
     /// The longest a pass may take.
     pub deadline: Duration,
@@ -72,10 +69,12 @@ pub(crate) struct Context {
     /// What became of the latest pull requests.
     pub(crate) decorations: Outcomes,
     pub(crate) claims: Claims,
-    pub(crate) bulkheads: Bulkheads,
+    /// The places of bindings that call the servers of their connection.
+    pub(crate) lanes: Arc<Lanes>,
+    pub(crate) connection_workers: Workers,
+    pub(crate) binding_workers: Workers,
     pub(crate) watches: Watches,
-    pub(crate) failures: Failures,
-    pub(crate) due: Due,
+    pub(crate) agenda: Agenda,
     pub(crate) triggers: Triggers,
     pub(crate) events: Publisher,
     pub(crate) metrics: Arc<Metrics>,
@@ -122,7 +121,11 @@ impl Context {
                 asked.connection(namespace, name);
             },
         );
-        let bulkheads = Bulkheads::new(settings.concurrency);
+        let asked = triggers.clone();
+        let places = usize::from(settings.concurrency / 2);
+        let lanes = Lanes::new(places, move |wake| asked.wake(wake));
+        let workers = || Workers::new(settings.concurrency);
+        let (connection_workers, binding_workers) = (workers(), workers());
         let context = Self {
             events: Publisher::new(client.clone(), Arc::clone(&metrics)),
             client,
@@ -135,10 +138,11 @@ impl Context {
             memories: Memories::default(),
             decorations: Outcomes::default(),
             claims: Claims::default(),
-            bulkheads,
+            lanes,
+            connection_workers,
+            binding_workers,
             watches,
-            failures: Failures::default(),
-            due: Due::default(),
+            agenda: Agenda::default(),
             triggers,
             metrics,
         };
@@ -156,11 +160,10 @@ impl Context {
         let mut present = HashSet::new();
         self.notice(&self.connections, &mut present);
         self.notice(&self.bindings, &mut present);
-        self.failures.keep_only(&present);
-        self.due.keep_only(&present);
+        self.agenda.keep_only(&present);
         self.decorations.keep_only(&present);
         self.claims.keep_only(&present);
-        self.bulkheads.keep_only(&present);
+        self.lanes.keep_only(&present);
         self.sessions.keep_only(&present);
         self.memories.keep_only(&present);
         let connections = self.connections.state();
@@ -175,12 +178,13 @@ impl Context {
     where
         K: Resource<DynamicType = ()> + Clone,
     {
+        let now = Instant::now();
         for guarded in store.state() {
             let own = uid(&*guarded);
             // What is on its way out has had its pass, and what cannot be read has none.
             let awaits_passes = guarded.meta().deletion_timestamp.is_none() && guarded.0.is_ok();
             if awaits_passes {
-                self.due.notice(&own);
+                self.agenda.notice(&own, now);
             }
             present.insert(own);
         }
@@ -217,107 +221,11 @@ impl Triggers {
             .send(ObjectRef::new(name).within(namespace))
             .ok();
     }
-}
 
-/// Failures in a row that may pass by themselves: kube's queue keeps no such count. 0: it failed otherwise.
-pub(crate) type Failures = PerObject<u32>;
-
-impl Failures {
-    /// The pause after one more failure.
-    pub(crate) fn pause(
-        &self,
-        uid: &Uid,
-        class: Class,
-        interval: Duration,
-        at_least: Option<Duration>,
-    ) -> Duration {
-        let mut counts = self.lock();
-        let count = counts.entry(uid.clone()).or_default();
-        *count = match class {
-            Class::Transient | Class::Bug => count.saturating_add(1),
-            // Who waited for something else begins anew where that is there at last.
-            Class::Waiting | Class::Invalid | Class::Denied => 0,
-        };
-        delay(class, *count, interval, seed(uid), at_least)
-    }
-
-    /// Whether an object failed in its last pass.
-    pub(crate) fn holds(&self, uid: &Uid) -> bool {
-        self.lock().contains_key(uid)
-    }
-}
-
-/// When each object is to have its next pass: kube's queue does not tell whether it keeps to that.
-pub(crate) type Due = PerObject<Instant>;
-
-impl Due {
-    /// The next pass comes after this pause, or before.
-    pub(crate) fn after(&self, uid: &Uid, pause: Duration) {
-        self.lock().insert(uid.clone(), Instant::now() + pause);
-    }
-
-    /// An object without a pass so far is due from when it is noticed first.
-    pub(crate) fn notice(&self, uid: &Uid) {
-        self.lock().entry(uid.clone()).or_insert_with(Instant::now);
-    }
-
-    /// How long the pass of an object is overdue.
-    pub(crate) fn overdue(&self, uid: &Uid) -> Duration {
-        self.lock()
-            .get(uid)
-            .map(Instant::elapsed)
-            .unwrap_or_default()
-    }
-}
-
-/// Spreads objects in time, the same after every restart: 0 to 999.
-pub(crate) fn seed(uid: &Uid) -> u16 {
-    let mut hasher = DefaultHasher::new();
-    uid.hash(&mut hasher);
-    u16::try_from(hasher.finish() % 1000).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_object_is_due_from_when_it_is_noticed_until_it_has_a_pass() {
-        let (due, own) = (Due::default(), Uid::new("own"));
-        let five_minutes = Duration::from_mins(5);
-        due.notice(&own);
-        let noticed = due.lock().remove(&own).unwrap();
-        due.lock().insert(own.clone(), noticed - five_minutes);
-        due.notice(&own);
-        assert!(due.overdue(&own) >= five_minutes, "noticed once");
-        due.after(&own, five_minutes);
-        due.notice(&own);
-        assert_eq!(due.overdue(&own), Duration::ZERO);
-    }
-
-    /// Promise: whoever waited for long, or was wrong for long, is tried again soon when what comes next may pass.
-    #[test]
-    fn only_what_may_pass_by_itself_lengthens_the_pause() {
-        let (failures, own) = (Failures::default(), Uid::new("own"));
-        let minute = Duration::from_mins(1);
-        let pause = |class| failures.pause(&own, class, minute, None);
-        let first = pause(Class::Transient);
-        assert!(pause(Class::Transient) > first);
-        for class in [Class::Waiting, Class::Invalid, Class::Denied] {
-            pause(class);
-            assert!(failures.holds(&own));
-            assert_eq!(pause(Class::Transient), first);
+    fn wake(&self, wake: Wake) {
+        match wake {
+            Wake::Binding((namespace, name)) => self.binding(&namespace, &name),
+            Wake::Connection((namespace, name)) => self.connection(&namespace, &name),
         }
-    }
-
-    #[test]
-    fn what_is_gone_is_forgotten() {
-        let failures = Failures::default();
-        let [gone, here] = ["gone", "here"].map(Uid::new);
-        for object in [&gone, &here] {
-            failures.pause(object, Class::Transient, Duration::ZERO, None);
-        }
-        failures.keep_only(&HashSet::from([here.clone()]));
-        assert!(!failures.holds(&gone) && failures.holds(&here));
     }
 }

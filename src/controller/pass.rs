@@ -6,17 +6,17 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::runtime::controller::Action;
 use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
-use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use crate::crd::FORCE_ORPHAN;
+use crate::fleet::Failure;
 use crate::kubernetes::event::{Occurred, Occurrence};
 use crate::kubernetes::finalizer;
 use crate::kubernetes::uid;
@@ -24,16 +24,19 @@ use crate::metrics::Ended;
 use crate::plan::Class;
 use crate::plan::verdict::Outcome;
 
-use super::context::{Context, seed};
+use super::context::Context;
 use super::error::Error;
+use super::share::{Share, Workers};
 
 /// When an object is looked at again.
 #[derive(Debug)]
 pub(crate) enum Next {
     /// Nothing is left to do: at the interval.
     Settled(Duration),
-    /// Nothing was done so far: after this pause.
-    Later(Duration),
+    /// At once: something changed while it was looked at.
+    AtOnce,
+    /// When it is woken: it waits for a place, or for others that have one.
+    Queued,
     /// Something stopped the pass, and its status says so: as the class of the error wants it.
     Failed { error: Error, interval: Duration },
     /// Never: the object is gone.
@@ -53,6 +56,7 @@ pub(crate) fn outcome(error: &Error) -> Outcome {
 pub(crate) async fn run<K, Story, Pass>(
     object: Arc<DeserializeGuard<K>>,
     context: Arc<Context>,
+    workers: fn(&Context) -> &Workers,
     story: Story,
 ) -> Result<Action, Infallible>
 where
@@ -60,7 +64,7 @@ where
         + Clone
         + Debug
         + DeserializeOwned,
-    Story: FnOnce(Arc<K>, Arc<Context>) -> Pass,
+    Story: FnOnce(Arc<K>, Arc<Context>, Share) -> Pass,
     Pass: Future<Output = Result<Next, Error>> + Send,
 {
     let kind = K::kind(&()).into_owned();
@@ -79,10 +83,16 @@ where
         }
     };
     context.seen.everything().await;
+    context.agenda.waits(&own, Instant::now());
+    let Some(share) = workers(&context).begin().await else {
+        return Ok(Action::await_change());
+    };
     let started = Instant::now();
     let _under_way = context.metrics.pass_begins(&kind);
     let deadline = context.settings.deadline;
-    let pass = AssertUnwindSafe(story(object, Arc::clone(&context))).catch_unwind();
+    // On the heap: while it waits for a worker it needs no room.
+    let pass = Box::pin(story(object, Arc::clone(&context), share));
+    let pass = AssertUnwindSafe(pass).catch_unwind();
     let ended = tokio::time::timeout(deadline, pass.instrument(span.clone())).await;
     let next = match ended {
         Ok(Ok(Ok(next))) => next,
@@ -155,26 +165,33 @@ fn schedule(
     context: &Context,
     elapsed: Duration,
 ) -> Action {
+    let now = Instant::now();
+    if !matches!(next, Next::Queued) {
+        context.lanes.withdraw(own);
+    }
     match next {
         Next::Settled(interval) => {
-            context.failures.forget(own);
             context.metrics.pass_ended(kind, Ended::Well, elapsed);
-            // Spread over a twentieth, so that objects of one age do not come back together.
-            let jitter = interval.mul_f64(f64::from(seed(own)) / 20_000.0);
-            let pause = interval + jitter;
-            context.due.after(own, pause);
-            Action::requeue(pause)
+            Action::requeue(context.agenda.settled(own, interval, now))
         }
-        Next::Later(pause) => {
+        Next::AtOnce => {
             context.metrics.pass_ended(kind, Ended::Well, elapsed);
-            context.due.after(own, pause);
-            Action::requeue(pause)
+            context.agenda.waits(own, now);
+            Action::requeue(Duration::ZERO)
+        }
+        Next::Queued => {
+            context.metrics.pass_ended(kind, Ended::Well, elapsed);
+            context.agenda.waits(own, now);
+            Action::await_change()
         }
         Next::Failed { error, interval } => {
             let class = error.class();
-            let pause = context
-                .failures
-                .pause(own, class, interval, error.retry_after());
+            let failure = Failure {
+                class,
+                interval,
+                at_least: error.retry_after(),
+            };
+            let pause = context.agenda.failed(own, &failure, now);
             let refusal = error.refusal();
             let (reason, message) = (refusal.reason.as_str(), refusal.message);
             match class {
@@ -189,12 +206,10 @@ fn schedule(
                 Class::Invalid | Class::Denied => Ended::Terminal,
             };
             context.metrics.pass_ended(kind, ended, elapsed);
-            context.due.after(own, pause);
             Action::requeue(pause)
         }
         Next::Gone => {
-            context.failures.forget(own);
-            context.due.forget(own);
+            context.agenda.forget(own);
             context.metrics.pass_ended(kind, Ended::Gone, elapsed);
             Action::await_change()
         }

@@ -35,8 +35,10 @@ pub struct Options {
     pub allow_http: bool,
     /// From the start of a call to the last byte of its answer, unless the call says otherwise; default: 30 s.
     pub timeout: Duration,
-    /// Calls under way at once, the others wait; default: 8.
+    /// Calls under way at once, the others wait; default: 10.
     pub concurrency: usize,
+    /// How many of them a clone by [`Transport::sharing`] leaves to others; default: 2.
+    pub reserved: usize,
     /// Told of every call.
     pub recorder: Arc<dyn Recorder>,
 }
@@ -49,7 +51,8 @@ impl Default for Options {
             hosts: HostPolicy::default(),
             allow_http: false,
             timeout: Duration::from_secs(30),
-            concurrency: 8,
+            concurrency: 10,
+            reserved: 2,
             recorder: Arc::new(Unrecorded),
         }
     }
@@ -75,7 +78,10 @@ pub enum Refusal {
 ///
 /// Follows no redirect, asks no proxy, retries nothing, and reads at most 8 MiB of an answer.
 #[derive(Clone, Debug)]
-pub struct Transport(Arc<Inner>);
+pub struct Transport {
+    inner: Arc<Inner>,
+    is_sharing: bool,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -83,6 +89,8 @@ struct Inner {
     base: ServerUrl,
     options: Options,
     permits: Semaphore,
+    /// What calls of clones need as well, that leave some permits to others.
+    shared: Semaphore,
     redactor: Arc<Redactor>,
 }
 
@@ -96,19 +104,34 @@ impl Transport {
             return Err(Refusal::InsecureUrl);
         }
         options.hosts.check_name(&base).map_err(Refusal::Host)?;
-        Ok(Self(Arc::new(Inner {
+        let shared = options.concurrency.saturating_sub(options.reserved).max(1);
+        let inner = Inner {
             client: build_client(&base, &options).map_err(Refusal::Tls)?,
             base,
             permits: Semaphore::new(options.concurrency),
+            shared: Semaphore::new(shared),
             options,
             redactor: Arc::default(),
-        })))
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+            is_sharing: false,
+        })
     }
 
     /// The server's base URL.
     #[must_use]
     pub fn base(&self) -> &ServerUrl {
-        &self.0.base
+        &self.inner.base
+    }
+
+    /// The same for many callers: together they leave some of the calls under way to others.
+    #[must_use]
+    pub fn sharing(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            is_sharing: true,
+        }
     }
 
     /// Sends one call and reads its whole answer, whatever the status.
@@ -116,12 +139,17 @@ impl Transport {
     /// # Errors
     /// When there is no complete answer, or it is a redirect.
     pub async fn send(&self, call: Call<'_>) -> Result<Answer, Failure> {
-        let inner = &*self.0;
+        let inner = &*self.inner;
         inner.redactor.remember(call.tokens());
         let operation = call.operation;
         let options = &inner.options;
         let _under_way = UnderWay::begin(&*options.recorder, options.system);
-        // The semaphore is never closed; were it, the call would go unlimited.
+        // The semaphores are never closed; were they, the call would go unlimited.
+        let _shared = if self.is_sharing {
+            inner.shared.acquire().await.ok()
+        } else {
+            None
+        };
         let _permit = inner.permits.acquire().await.ok();
         let started = Instant::now();
         let result = inner.perform(&call).await;

@@ -71,7 +71,7 @@ declare! {
     TIMEOUTS = Counter("controller_runtime_reconcile_timeouts", ["controller"], "Passes that were given up after ten minutes.");
     PASS_TIME = Histogram("controller_runtime_reconcile_time_seconds", ["controller"], "How long passes take.");
     ACTIVE = Gauge("controller_runtime_active_workers", ["controller"], "Passes under way.");
-    MOST = Gauge("controller_runtime_max_concurrent_reconciles", ["controller"], "How many there may be at once: `--concurrency`.");
+    MOST = Gauge("controller_runtime_max_concurrent_reconciles", ["controller"], "How many may work at once, beside those that call servers: `--concurrency`.");
     OBJECTS = Gauge("bindery_objects", ["kind", "ready", "reason"], "Objects by their condition `Ready`, counted when asked for.");
     BACKOFF = Gauge("bindery_objects_in_backoff", [], "Objects whose last pass failed.");
     DUE = Gauge("bindery_oldest_due_seconds", ["kind"], "How long the object that waits longest for its next pass is overdue.");

@@ -10,6 +10,7 @@ use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::pass::Next;
 use crate::controller::session::{Session, View};
+use crate::controller::share::Share;
 use crate::crd::{
     BindingDeletionPolicy, BitbucketConnection, FORCE_ORPHAN, ManagementPolicy, ProjectBinding,
 };
@@ -25,6 +26,7 @@ use crate::plan::verdict::Outcome;
 use crate::plan::{Reason, Refusal};
 
 use super::report::Report;
+use super::visit::Visit;
 use super::{WITHOUT_CONNECTION, dereference, observe, validate, waiting};
 
 /// Lets a deleted binding go, as soon as it may.
@@ -32,6 +34,7 @@ pub(super) async fn release(
     binding: &ProjectBinding,
     api: &Api<ProjectBinding>,
     context: &Context,
+    share: &mut Share,
 ) -> Result<Next, Error> {
     if !finalizer::is_set(binding) {
         return Ok(Next::Gone);
@@ -49,15 +52,16 @@ pub(super) async fn release(
             interval(connection, context)
         });
     let read = read.map(|()| connection.as_ref());
-    let occurrence = match undo(binding, read, context).await {
+    let occurrence = match undo(binding, read, context, share).await {
         Ok(Undone::Ended(occurrence)) => occurrence,
         // The connection's first pass in this process triggers this binding again.
         Ok(Undone::NotYet) => return Ok(Next::Settled(interval)),
+        Ok(Undone::Queued) => return Ok(Next::Queued),
         Err(error) => {
             // It finds out for all of its bindings; one that failed is about to, at its own pace.
             if let Some(connection) = &connection
                 && error.is_outage()
-                && !context.failures.holds(&uid(connection))
+                && !context.agenda.is_failing(&uid(connection))
             {
                 context.doubt(connection);
             }
@@ -112,6 +116,8 @@ enum Undone {
     Ended(Option<Occurrence>),
     /// Nothing is known of the servers yet.
     NotYet,
+    /// All places of the connection are taken: a free one wakes the object.
+    Queued,
 }
 
 /// Undoes what is to be undone. A connection that could not be read is in the way only where it is needed.
@@ -119,6 +125,7 @@ async fn undo(
     binding: &ProjectBinding,
     connection: Result<Option<&BitbucketConnection>, Error>,
     context: &Context,
+    share: &mut Share,
 ) -> Result<Undone, Error> {
     let ended = |why: &str| Ok(Undone::Ended(Some(orphaned(why))));
     if binding.annotations().contains_key(FORCE_ORPHAN) {
@@ -140,7 +147,7 @@ async fn undo(
     }
     // Nor does one whose passes end before they come to that.
     let is_silent = connection.metadata.deletion_timestamp.is_some()
-        || context.failures.holds(&uid(connection));
+        || context.agenda.is_failing(&uid(connection));
     let view = match view(connection, context) {
         // A connection that goes itself closes no session when it fails, and would trigger nobody.
         Ok(None) if !is_silent => return Ok(Undone::NotYet),
@@ -148,7 +155,19 @@ async fn undo(
         Err(error) => Err(error),
     };
     let undone = match view {
-        Ok(view) => leaving.undo(policy, &key, (&view, context)).await,
+        Ok(view) => {
+            let mut visit = Visit::of(binding, connection, share, context);
+            if !visit.is_open() {
+                return Ok(Undone::Queued);
+            }
+            visit.wait();
+            // Others that work on the project go first, and need a place for it.
+            let _turn = context.claims.turn(&view.server, key.as_str()).await;
+            if !visit.enter() {
+                return Ok(Undone::Queued);
+            }
+            leaving.undo(policy, &key, (&view, context)).await
+        }
         Err(error) => Err(error),
     };
     match undone {
@@ -214,7 +233,6 @@ impl<'a> Leaving<'a> {
             // All of it was on another server.
             return Ok(told(Leave::OnAnotherServer));
         }
-        let _turn = context.claims.turn(&view.server, key.as_str()).await;
         let written = self.record.accepted.as_ref();
         let written = written.and_then(|accepted| accepted.repository.as_ref());
         let project = observe::project(key, written, view).await?;

@@ -1,7 +1,6 @@
 //! What a pass over a binding says in its status and its events.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::{Api, ResourceExt as _};
 
@@ -39,8 +38,8 @@ pub(super) enum Ended {
     TokenRefused,
     /// Nothing is known, and nothing is said: something else triggers the next pass.
     Untold,
-    /// Too many passes of this connection's bindings are under way: this one comes back after the pause.
-    Crowded(Duration),
+    /// All places of the connection are taken: a free one wakes the object.
+    Queued,
     /// The object is gone, or about to.
     Gone,
 }
@@ -137,7 +136,7 @@ impl Report {
             Ok(Ended::Suspended) => self.suspended(api, context).await?,
             Ok(Ended::TokenRefused) => self.token_refused(api, context).await?,
             Ok(Ended::Untold) => {}
-            Ok(Ended::Crowded(pause)) => return Ok(Next::Later(pause)),
+            Ok(Ended::Queued) => return Ok(Next::Queued),
             Ok(Ended::Gone) => return Ok(Next::Gone),
             Err(error) => {
                 let own = self.accepted().is_none().then(|| uid(&self.binding));

@@ -1,5 +1,7 @@
 //! One binding, while it is brought to its desired state: looks, plans and writes until nothing is left.
 
+use std::sync::Arc;
+
 use kube::Api;
 use tokio::sync::OwnedMutexGuard;
 
@@ -17,13 +19,24 @@ use crate::plan::binding::{
 use crate::plan::{Contender, Reason, Refusal};
 use crate::sonarqube;
 
+use super::Access;
 use super::dereference::Reference;
 use super::observe::{self, Circumstances};
-use super::report::Report;
+use super::report::{Ended, Report};
+use super::visit::Visit;
 
 /// More rounds than any plan needs: import, accept, rights, visibility and branch, and one to see that
 /// nothing is left.
 const ROUNDS: u32 = 8;
+
+/// What a binding is brought to its desired state with.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub(super) reference: &'a Reference,
+    pub(super) view: &'a Arc<View>,
+    pub(super) api: &'a Api<ProjectBinding>,
+    pub(super) context: &'a Context,
+}
 
 /// One binding, while it is brought to its desired state.
 pub(super) struct Work<'a> {
@@ -44,10 +57,15 @@ impl<'a> Work<'a> {
     /// Brings a binding, read just before, to its desired state.
     pub(super) async fn converge(
         report: &'a mut Report,
-        reference: &'a Reference,
-        view: &'a View,
-        (api, context): (&'a Api<ProjectBinding>, &'a Context),
-    ) -> Result<(), Error> {
+        scene: Scene<'a>,
+        visit: Visit<'_>,
+    ) -> Result<Ended, Error> {
+        let Scene {
+            reference,
+            view,
+            api,
+            context,
+        } = scene;
         let desired = super::desired(&report.binding, reference, view)?;
         report.stay_on(&view.server);
         let mut work = Self {
@@ -61,13 +79,12 @@ impl<'a> Work<'a> {
             acceptance: None,
             looked_at: None,
         };
-        work.run().await?;
-        work.commit();
-        Ok(())
+        work.run(visit, view).await
     }
 
-    /// Looks, plans and writes until nothing is left, or nothing can be done.
-    async fn run(&mut self) -> Result<(), Error> {
+    /// Waits until no other reconcile works on the same project or repository, then for a place. In this order: a
+    /// reconcile that waits for another one holds no place.
+    async fn run(&mut self, mut visit: Visit<'_>, view: &Arc<View>) -> Result<Ended, Error> {
         // Another one might import it under another key. Always before the turn for a project, so that nobody waits for
         // each other.
         let _repository = if self.desired.monorepo {
@@ -75,9 +92,27 @@ impl<'a> Work<'a> {
         } else {
             // No key begins with a slash.
             let repository = format!("/{}", self.desired.repository);
-            Some(self.turn_for(&repository).await)
+            Some(self.turn_without_place(&repository, &mut visit).await)
         };
-        let mut turn = self.turn().await;
+        let key = self.desired.key.as_str();
+        let turn = self.turn_without_place(key, &mut visit).await;
+        if !visit.enter() {
+            return Ok(Ended::Queued);
+        }
+        // The connection may have closed its session meanwhile: it waits for those alone that have a place.
+        let connection = &self.reference.connection;
+        match super::view(&self.report.binding, connection, self.context)? {
+            Access::Open(_) => {}
+            Access::Kept => return Ok(Ended::Untold),
+            Access::TokenRefused => return Ok(Ended::TokenRefused),
+        }
+        self.settle(turn).await?;
+        self.commit();
+        Ok(Ended::Settled(Arc::clone(view)))
+    }
+
+    /// Looks, plans and writes until nothing is left, or nothing can be done.
+    async fn settle(&mut self, mut turn: OwnedMutexGuard<()>) -> Result<(), Error> {
         for _ in 0..ROUNDS {
             // Before anybody is asked: who is not admitted learns nothing, and costs no call.
             admitted(&self.desired).map_err(Error::Refused)?;
@@ -176,6 +211,15 @@ impl<'a> Work<'a> {
     pub(super) fn commit(&mut self) {
         self.report.remember(&self.desired.record);
         self.report.occurrences.extend(self.acceptance.take());
+    }
+
+    /// Gives back the place while it waits: others of the connection go on.
+    async fn turn_without_place(&self, thing: &str, visit: &mut Visit<'_>) -> OwnedMutexGuard<()> {
+        if let Some(turn) = self.context.claims.try_turn(&self.view.server, thing) {
+            return turn;
+        }
+        visit.wait();
+        self.turn_for(thing).await
     }
 
     async fn turn(&self) -> OwnedMutexGuard<()> {

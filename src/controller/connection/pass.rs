@@ -336,9 +336,10 @@ impl<'a> Pass<'a> {
             ..
         } = remotes;
         let parts = ViewParts {
-            sonarqube: sonarqube.clone(),
-            bitbucket: importer.clone(),
-            writer: writer.clone(),
+            // The calls of the bindings leave some to the connection: a rotation does not wait behind imports.
+            sonarqube: sonarqube.sharing(),
+            bitbucket: importer.sharing(),
+            writer: writer.sharing(),
             server: ground.server.clone(),
             setting,
             login: ground.login.clone(),

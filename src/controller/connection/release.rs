@@ -1,8 +1,6 @@
 //! The end of a connection: it waits for the bindings that need it, and leaves SonarQube's configuration
 //! unless it was asked to delete what it made itself.
 
-use std::time::Duration;
-
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt as _};
 
@@ -25,10 +23,7 @@ use crate::plan::verdict::{Outcome, summary};
 use crate::plan::{Reason, Refusal};
 
 use super::health::failed;
-use super::{credentials, credentials_gone, desired, interval, remotes, settings};
-
-/// How long bindings that are at work are waited for until they are looked at again.
-const SOON: Duration = Duration::from_secs(1);
+use super::{credentials, credentials_gone, desired, interval, reference_to, remotes, settings};
 
 /// Lets a deleted connection go, as soon as it may.
 pub(super) async fn release(
@@ -59,8 +54,9 @@ pub(super) async fn release(
     let was_open = context
         .sessions
         .close_to_staying(&own, (why, Token::NotRefused), None);
-    if !forced && (was_open || context.bulkheads.are_taken(&own)) {
-        return Ok(Next::Later(SOON));
+    match awaited(connection, was_open, context) {
+        Some(next) if !forced => return Ok(next),
+        Some(_) | None => {}
     }
     let occurrence = match undo(connection, forced, context).await {
         Ok(occurrence) => occurrence,
@@ -95,6 +91,18 @@ pub(super) async fn release(
     forget(connection, context);
     // Whoever waits for it is told by the watch.
     Ok(Next::Gone)
+}
+
+/// What a connection that has just let in its last binding waits for: for those at work, then for one more look at
+/// what was accepted meanwhile.
+fn awaited(connection: &BitbucketConnection, was_open: bool, context: &Context) -> Option<Next> {
+    if context
+        .lanes
+        .is_busy(&uid(connection), reference_to(connection))
+    {
+        return Some(Next::Queued);
+    }
+    was_open.then_some(Next::AtOnce)
 }
 
 /// Does what is to be done in SonarQube, and tells what became of its configuration.

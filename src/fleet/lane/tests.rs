@@ -1,0 +1,320 @@
+//! Lanes by example, and against a naive model under random operations.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, channel};
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Lanes of two places, and what they wake.
+struct Bench {
+    lanes: Arc<Lanes>,
+    woken: Receiver<Wake>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let (send, woken) = channel();
+        let lanes = Lanes::new(2, move |wake| send.send(wake).unwrap());
+        Self { lanes, woken }
+    }
+
+    fn enter(&self, connection: &str, object: &str, urgency: Urgency) -> Option<Place> {
+        let connection = Uid::new(connection);
+        match self.lanes.enter(&connection, visitor(object, urgency)) {
+            Enter::Place(place) => Some(place),
+            Enter::Queued => None,
+        }
+    }
+
+    /// The names of what was woken since the last time.
+    fn woken(&self) -> Vec<String> {
+        let woken = self.woken.try_iter();
+        let name = |wake| match wake {
+            Wake::Binding((_, name)) => name,
+            Wake::Connection((_, name)) => format!("connection {name}"),
+        };
+        woken.map(name).collect()
+    }
+}
+
+fn visitor(object: &str, urgency: Urgency) -> Visitor {
+    Visitor {
+        object: Uid::new(object),
+        name: ("team".to_owned(), object.to_owned()),
+        urgency,
+    }
+}
+
+#[test]
+fn a_free_place_wakes_the_most_urgent_and_among_equals_the_oldest() {
+    let bench = Bench::new();
+    let first = bench.enter("slow", "first", Urgency::New);
+    let second = bench.enter("slow", "second", Urgency::New);
+    assert!(first.is_some() && second.is_some());
+    for (object, urgency) in [
+        ("drift", Urgency::Drift),
+        ("new", Urgency::New),
+        ("leaving", Urgency::Leaving),
+        ("asked", Urgency::Asked),
+        ("asked-later", Urgency::Asked),
+    ] {
+        assert!(bench.enter("slow", object, urgency).is_none(), "{object}");
+    }
+    assert!(
+        bench.enter("other", "else", Urgency::Drift).is_some(),
+        "another lane"
+    );
+    assert_eq!(bench.woken(), [""; 0]);
+    let mut taken = vec![first, second];
+    for next in ["asked", "asked-later", "leaving", "new", "drift"] {
+        drop(taken.remove(0));
+        assert_eq!(bench.woken(), [next]);
+        taken.push(bench.enter("slow", next, Urgency::Drift));
+        assert!(taken[1].is_some(), "{next}");
+    }
+}
+
+/// Promise: an object that was woken, and needs no place any more, does not keep it from the next one.
+#[test]
+fn who_gives_up_wakes_the_next() {
+    let bench = Bench::new();
+    let taken = [1, 2].map(|number| bench.enter("slow", &number.to_string(), Urgency::New));
+    for object in ["third", "fourth", "gone", "fifth"] {
+        assert!(bench.enter("slow", object, Urgency::New).is_none());
+    }
+    let [first, second] = taken;
+    drop(first);
+    assert_eq!(bench.woken(), ["third"]);
+    assert!(
+        bench.enter("slow", "late", Urgency::New).is_none(),
+        "behind those that wait"
+    );
+    bench.lanes.withdraw(&Uid::new("third"));
+    assert_eq!(bench.woken(), ["fourth"]);
+    // It goes to another connection instead.
+    assert!(bench.enter("other", "fourth", Urgency::New).is_some());
+    assert_eq!(bench.woken(), ["gone"]);
+    let present = ["fifth", "late"].map(Uid::new);
+    bench.lanes.keep_only(&present.into());
+    assert_eq!(bench.woken(), ["fifth"]);
+    drop(second);
+    assert_eq!(bench.woken(), ["late"]);
+}
+
+#[test]
+fn a_connection_is_woken_when_nobody_calls_its_servers_any_more() {
+    let (bench, own) = (Bench::new(), Uid::new("slow"));
+    let is_busy = || {
+        let name = ("platform".to_owned(), "slow".to_owned());
+        bench.lanes.is_busy(&own, name)
+    };
+    assert!(!is_busy());
+    let places = [1, 2].map(|number| bench.enter("slow", &number.to_string(), Urgency::New));
+    assert!(is_busy() && is_busy());
+    let [first, second] = places;
+    drop(first);
+    assert_eq!(bench.woken(), [""; 0]);
+    drop(second);
+    assert_eq!(bench.woken(), ["connection slow"], "once");
+    assert!(!is_busy());
+    assert!(
+        bench.lanes.lock().lanes.is_empty(),
+        "nothing is kept of an empty lane"
+    );
+}
+
+#[test]
+fn a_lane_has_one_place_at_least() {
+    let lanes = Lanes::new(0, |_| {});
+    let enter = lanes.enter(&Uid::new("slow"), visitor("first", Urgency::New));
+    assert!(matches!(enter, Enter::Place(_)));
+}
+
+/// What may happen.
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// An object is reconciled, and wants a place in the lane of a connection, at once or after a first look at it.
+    Arrive(usize, usize, Urgency, bool),
+    /// The so-manieth of those with a place is done.
+    Finish(usize),
+    /// The reconcile of an object ends without a place.
+    Withdraw(usize),
+    /// An object that was woken is reconciled.
+    Deliver,
+}
+
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let urgency = prop_oneof![
+        Just(Urgency::Asked),
+        Just(Urgency::Leaving),
+        Just(Urgency::New),
+        Just(Urgency::Drift),
+    ];
+    let event = prop_oneof![
+        4 => (0..9_usize, 0..2_usize, urgency, any::<bool>())
+            .prop_map(|(object, lane, urgency, looks)| Event::Arrive(object, lane, urgency, looks)),
+        3 => (0..9_usize).prop_map(Event::Finish),
+        1 => (0..9_usize).prop_map(Event::Withdraw),
+        3 => Just(Event::Deliver),
+    ];
+    prop::collection::vec(event, 0..80)
+}
+
+/// One that waits, in the naive model.
+#[derive(Clone, Debug, PartialEq)]
+struct Waits {
+    object: usize,
+    lane: usize,
+    urgency: Urgency,
+    arrival: usize,
+}
+
+/// A list of all that wait, searched from its beginning for everything.
+struct Model {
+    bench: Bench,
+    waiting: Vec<Waits>,
+    inside: Vec<(usize, usize, Place)>,
+    on_their_way: VecDeque<usize>,
+    arrivals: usize,
+}
+
+impl Model {
+    fn free(&self, lane: usize) -> usize {
+        2 - self
+            .inside
+            .iter()
+            .filter(|(_, inside, _)| *inside == lane)
+            .count()
+    }
+
+    fn arrive(&mut self, object: usize, lane: usize, urgency: Urgency, looks: bool) {
+        if self.inside.iter().any(|(inside, _, _)| *inside == object) {
+            // No object is reconciled twice at once.
+            return;
+        }
+        self.arrivals += 1;
+        let mut own = Waits {
+            object,
+            lane,
+            urgency,
+            arrival: self.arrivals,
+        };
+        if let Some(index) = self.waiting.iter().position(|waits| waits.object == object) {
+            let before = self.waiting.remove(index);
+            if before.lane == lane {
+                own.arrival = before.arrival;
+                own.urgency = urgency.min(before.urgency);
+            }
+        }
+        let key = |waits: &Waits| (waits.urgency, waits.arrival);
+        let ahead = self
+            .waiting
+            .iter()
+            .filter(|waits| waits.lane == lane && key(waits) < key(&own));
+        let expected = ahead.count() < self.free(lane);
+        let (name, connection) = (object.to_string(), lane.to_string());
+        if looks {
+            let is_open = self
+                .bench
+                .lanes
+                .is_open_to(&Uid::new(connection.clone()), visitor(&name, urgency));
+            assert_eq!(is_open, expected, "{own:?}");
+        }
+        let place = self.bench.enter(&connection, &name, urgency);
+        assert_eq!(place.is_some(), expected, "{own:?}");
+        match place {
+            Some(place) => self.inside.push((object, lane, place)),
+            None => self.waiting.push(own),
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Arrive(object, lane, urgency, looks) => {
+                self.arrive(object, lane, urgency, looks);
+            }
+            Event::Finish(which) => {
+                if !self.inside.is_empty() {
+                    let which = which % self.inside.len();
+                    drop(self.inside.remove(which));
+                }
+            }
+            Event::Withdraw(object) => {
+                self.waiting.retain(|waits| waits.object != object);
+                self.bench.lanes.withdraw(&Uid::new(object.to_string()));
+            }
+            Event::Deliver => self.deliver(),
+        }
+        let woken = self.bench.woken();
+        self.on_their_way
+            .extend(woken.iter().map(|name| name.parse::<usize>().unwrap()));
+        self.assert_nobody_is_lost();
+    }
+
+    /// The reconcile that a wake-up asked for. One that waits no more is at rest by now.
+    fn deliver(&mut self) {
+        let Some(object) = self.on_their_way.pop_front() else {
+            return;
+        };
+        let waits = self
+            .waiting
+            .iter()
+            .find(|waits| waits.object == object)
+            .cloned();
+        if let Some(Waits {
+            object,
+            lane,
+            urgency,
+            ..
+        }) = waits
+        {
+            self.arrive(object, lane, urgency, true);
+        }
+    }
+
+    /// As many as there are free places are on their way: those that go first.
+    fn assert_nobody_is_lost(&self) {
+        for lane in 0..2 {
+            let mut queue: Vec<_> = self
+                .waiting
+                .iter()
+                .filter(|waits| waits.lane == lane)
+                .collect();
+            queue.sort_by_key(|waits| (waits.urgency, waits.arrival));
+            for waits in queue.into_iter().take(self.free(lane)) {
+                assert!(
+                    self.on_their_way.contains(&waits.object),
+                    "nobody wakes {waits:?}"
+                );
+            }
+        }
+    }
+}
+
+proptest! {
+    /// Promise: the order is kept, no wake-up is lost, nothing waits for ever, nothing is left behind.
+    #[test]
+    fn lanes_do_what_a_naive_list_does(events in events()) {
+        let mut model = Model {
+            bench: Bench::new(),
+            waiting: Vec::new(),
+            inside: Vec::new(),
+            on_their_way: VecDeque::new(),
+            arrivals: 0,
+        };
+        for event in events {
+            model.happen(event);
+        }
+        // Nobody else comes: all that wait have their turn.
+        for _ in 0..100 {
+            model.happen(Event::Finish(0));
+            model.happen(Event::Deliver);
+        }
+        prop_assert_eq!(&model.waiting, &Vec::new());
+        model.inside.clear();
+        let state = model.bench.lanes.lock();
+        prop_assert!(state.lanes.is_empty() && state.waiting.is_empty());
+    }
+}
