@@ -34,7 +34,7 @@ use super::share::Share;
 
 use dereference::Reference;
 use report::{Ended, Report};
-use visit::Visit;
+use visit::{Visit, is_asked};
 use work::{Scene, Work};
 
 /// How long an unsettled binding without a connection waits for its next look, at most.
@@ -118,7 +118,12 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
     if !is_turn && is_at_rest(&report.binding, reference, view) {
         return Ok(Ended::Settled(Arc::clone(view)));
     }
-    let mut visit = Visit::of(&report.binding, &reference.connection, share, context);
+    let mut visit = Visit::of(
+        &report.binding,
+        &reference.connection,
+        share,
+        &context.lanes,
+    );
     let mut fresh = None;
     if is_turn {
         if !visit.enter() {
@@ -312,13 +317,6 @@ fn is_at_rest(binding: &ProjectBinding, reference: &Reference, view: &View) -> b
                 && observe::remembered(&desired, view)
                     .is_some_and(|observed| plan(&desired, &observed) == Plan::Settled)
         })
-}
-
-/// Whether there is a run-now request that no pass has seen.
-fn is_asked(binding: &ProjectBinding) -> bool {
-    let handled = binding.status.as_ref();
-    let handled = handled.and_then(|status| status.last_handled_reconcile_at.as_ref());
-    status::requested(binding).as_ref() != handled
 }
 
 fn desired(binding: &ProjectBinding, reference: &Reference, view: &View) -> Result<Desired, Error> {

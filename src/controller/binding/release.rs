@@ -156,7 +156,7 @@ async fn undo(
     };
     let undone = match view {
         Ok(view) => {
-            let mut visit = Visit::of(binding, connection, share, context);
+            let mut visit = Visit::of(binding, connection, share, &context.lanes);
             if !visit.is_open() {
                 return Ok(Undone::Queued);
             }

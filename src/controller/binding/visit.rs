@@ -1,22 +1,21 @@
 //! A binding that is about to call the servers of its connection.
 
+use std::sync::Arc;
+
 use kube::ResourceExt as _;
 
-use crate::controller::context::Context;
 use crate::controller::share::Share;
 use crate::crd::{BitbucketConnection, ProjectBinding};
-use crate::fleet::{Enter, Urgency, Visitor};
+use crate::fleet::{Enter, Lanes, Urgency, Visitor};
 use crate::identity::Uid;
-use crate::kubernetes::uid;
-
-use super::is_asked;
+use crate::kubernetes::{status, uid};
 
 /// The way of one binding into the lane of its connection.
 pub(super) struct Visit<'a> {
     visitor: Visitor,
     connection: Uid,
     share: &'a mut Share,
-    context: &'a Context,
+    lanes: &'a Arc<Lanes>,
 }
 
 impl<'a> Visit<'a> {
@@ -24,7 +23,7 @@ impl<'a> Visit<'a> {
         binding: &ProjectBinding,
         connection: &BitbucketConnection,
         share: &'a mut Share,
-        context: &'a Context,
+        lanes: &'a Arc<Lanes>,
     ) -> Self {
         let namespace = binding.namespace().unwrap_or_default();
         Self {
@@ -35,14 +34,14 @@ impl<'a> Visit<'a> {
             },
             connection: uid(connection),
             share,
-            context,
+            lanes,
         }
     }
 
     /// Whether there is a place. If not, the reconcile has to end: the binding is woken when there is one.
     pub(super) fn is_open(&self) -> bool {
-        let lanes = &self.context.lanes;
-        lanes.is_open_to(&self.connection, self.visitor.clone())
+        self.lanes
+            .is_open_to(&self.connection, self.visitor.clone())
     }
 
     /// Takes a place until the end of the reconcile. `false`: as above.
@@ -50,8 +49,7 @@ impl<'a> Visit<'a> {
         if matches!(self.share, Share::Place { .. }) {
             return true;
         }
-        let lanes = &self.context.lanes;
-        match lanes.enter(&self.connection, self.visitor.clone()) {
+        match self.lanes.enter(&self.connection, self.visitor.clone()) {
             Enter::Place(place) => {
                 *self.share = Share::Place { _place: place };
                 true
@@ -64,6 +62,13 @@ impl<'a> Visit<'a> {
     pub(super) fn wait(&mut self) {
         *self.share = Share::Nothing;
     }
+}
+
+/// Whether there is a run-now request that no pass has seen.
+pub(super) fn is_asked(binding: &ProjectBinding) -> bool {
+    let handled = binding.status.as_ref();
+    let handled = handled.and_then(|status| status.last_handled_reconcile_at.as_ref());
+    status::requested(binding).as_ref() != handled
 }
 
 /// What a person changed comes first.

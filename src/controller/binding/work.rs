@@ -8,18 +8,17 @@ use tokio::sync::OwnedMutexGuard;
 use crate::controller::claims::held_for;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::controller::session::View;
+use crate::controller::session::{Session, View};
 use crate::crd::{ProjectBinding, RepositoryStatus};
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
-use crate::kubernetes::clock;
 use crate::kubernetes::event::Occurrence;
+use crate::kubernetes::{clock, uid};
 use crate::plan::binding::{
     Desired, Observed, Plan, Rights, SeenRepository, Step, admitted, may_know, plan, record,
 };
 use crate::plan::{Contender, Reason, Refusal};
 use crate::sonarqube;
 
-use super::Access;
 use super::dereference::Reference;
 use super::observe::{self, Circumstances};
 use super::report::{Ended, Report};
@@ -101,10 +100,10 @@ impl<'a> Work<'a> {
         }
         // The connection may have closed its session meanwhile: it waits for those alone that have a place.
         let connection = &self.reference.connection;
-        match super::view(&self.report.binding, connection, self.context)? {
-            Access::Open(_) => {}
-            Access::Kept => return Ok(Ended::Untold),
-            Access::TokenRefused => return Ok(Ended::TokenRefused),
+        let session = self.context.sessions.of(&uid(&**connection));
+        if !matches!(session, Some(Session::Open(_))) {
+            // Its reconcile triggers this binding, or its end does.
+            return Ok(Ended::Untold);
         }
         self.settle(turn).await?;
         self.commit();
