@@ -40,6 +40,8 @@ pub(crate) enum Ended {
 pub(crate) struct Census {
     /// Kind, status and reason of the condition `Ready` of every object.
     pub(crate) objects: Vec<(&'static str, String, String)>,
+    /// Status and reason of the condition `DecorationReady` of every binding that has it.
+    pub(crate) decoration: Vec<(String, String)>,
     /// The kind of every object that cannot be read.
     pub(crate) undecodable: Vec<&'static str>,
     /// How many objects failed in their last pass.
@@ -64,6 +66,7 @@ pub struct Metrics {
     active: Gauges,
     most: Gauges,
     objects: Gauges,
+    decoration: Gauges,
     undecodable: Gauges,
     backoff: Real,
     due: Gauges,
@@ -113,6 +116,7 @@ impl Default for Metrics {
             active: register.gauges(declared::ACTIVE),
             most: register.gauges(declared::MOST),
             objects: register.gauges(declared::OBJECTS),
+            decoration: register.gauges(declared::DECORATION),
             undecodable: register.gauges(declared::UNDECODABLE),
             backoff: register.gauge(declared::BACKOFF),
             due: register.gauges(declared::DUE),
@@ -165,6 +169,7 @@ impl Metrics {
     fn count(&self, census: &Census) {
         let Census {
             objects,
+            decoration,
             undecodable,
             in_backoff,
             oldest_due,
@@ -174,6 +179,10 @@ impl Metrics {
         for (kind, ready, reason) in objects {
             let labels = [kind, ready.as_str(), reason.as_str()];
             self.objects.with(&labels, Real::inc);
+        }
+        self.decoration.family.clear();
+        for (ready, reason) in decoration {
+            self.decoration.with(&[ready, reason], Real::inc);
         }
         self.undecodable.family.clear();
         for kind in undecodable {

@@ -6,7 +6,7 @@ use kube::Resource;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
 
-use crate::kubernetes::status::Conditioned;
+use crate::kubernetes::status::{self, Conditioned};
 use crate::kubernetes::uid;
 use crate::metrics::Census;
 use crate::plan::verdict::Aspect;
@@ -55,6 +55,11 @@ fn count<K>(
             Ok(object) => {
                 let (ready, reason) = ready(object);
                 census.objects.push((kind, ready, reason));
+                let decoration = status::said(object.conditions(), Aspect::DecorationReady);
+                census.decoration.extend(decoration.map(|said| {
+                    let reason = said.reason.as_str().to_owned();
+                    (said.state.as_str().to_owned(), reason)
+                }));
                 let uid = uid(object);
                 census.in_backoff += usize::from(context.agenda.is_failing(&uid));
                 oldest = oldest.max(context.agenda.overdue(&uid, now));

@@ -15,7 +15,8 @@ use kube::{Api, Resource};
 use serde_json::json;
 
 use crate::metrics::Metrics;
-use crate::plan::verdict::{Aspect, State, cut};
+use crate::plan::decoration::is_news;
+use crate::plan::verdict::{Aspect, State, Verdict, cut};
 use crate::plan::vocabulary;
 
 use super::clock;
@@ -52,6 +53,12 @@ vocabulary! {
         ConfigurationDeleted,
         /// Something outside the cluster was left as it is.
         Orphaned,
+        /// The operator gave its own SonarQube user permissions on a project.
+        PermissionsGranted,
+        /// A pull request is decorated, the first one or again.
+        Decorated,
+        /// Pull requests are not decorated: the note tells why.
+        NotDecorated,
         /// The object became ready, or ready again.
         Ready,
         /// The object is not ready any more: the note tells why.
@@ -63,7 +70,7 @@ impl Occurred {
     /// Whether a person may have to do something about it.
     #[must_use]
     pub fn is_warning(self) -> bool {
-        matches!(self, Self::Orphaned | Self::NotReady)
+        matches!(self, Self::Orphaned | Self::NotDecorated | Self::NotReady)
     }
 }
 
@@ -109,6 +116,16 @@ const REPORTER: &str = "bindery.dev/operator";
 
 /// The longest name of an object.
 const LONGEST_NAME: usize = 253;
+
+/// What a change of `DecorationReady` is worth telling.
+pub(crate) fn decoration(before: Option<&Verdict>, after: Option<&Verdict>) -> Option<Occurrence> {
+    let after = after.filter(|after| is_news(before, after))?;
+    let note = format!("{}: {}", after.reason.as_str(), after.message);
+    Some(match after.state {
+        State::True => Occurrence::new(Occurred::Decorated, &*after.message),
+        State::False | State::Unknown => Occurrence::new(Occurred::NotDecorated, note),
+    })
+}
 
 /// Publishes events, and counts those that metrics count.
 pub(crate) struct Publisher {
@@ -159,6 +176,9 @@ impl Publisher {
             Occurred::DriftCorrected => self.metrics.corrected(&K::kind(&())),
             Occurred::Imported
             | Occurred::Bound
+            | Occurred::PermissionsGranted
+            | Occurred::Decorated
+            | Occurred::NotDecorated
             | Occurred::Created
             | Occurred::Changed
             | Occurred::CredentialsRotated

@@ -86,8 +86,8 @@ pub(crate) fn waits_for(object: &impl Conditioned, reason: Reason) -> bool {
 }
 
 /// What the status says in a condition.
-pub(crate) fn said(object: &impl Conditioned, kind: Aspect) -> Option<Verdict> {
-    let mut conditions = object.conditions().iter();
+pub(crate) fn said(conditions: &[Condition], kind: Aspect) -> Option<Verdict> {
+    let mut conditions = conditions.iter();
     let found = conditions.find(|condition| condition.type_ == kind.as_str())?;
     let mut states = [State::True, State::False, State::Unknown].into_iter();
     let state = states.find(|state| state.as_str() == found.status)?;

@@ -73,6 +73,7 @@ declare! {
     ACTIVE = Gauge("controller_runtime_active_workers", ["controller"], "Passes under way.");
     MOST = Gauge("controller_runtime_max_concurrent_reconciles", ["controller"], "How many may work at once, beside those that call servers: `--concurrency`.");
     OBJECTS = Gauge("bindery_objects", ["kind", "ready", "reason"], "Objects by their condition `Ready`, counted when asked for.");
+    DECORATION = Gauge("bindery_decoration", ["ready", "reason"], "ProjectBindings by their condition `DecorationReady`, counted when asked for.");
     BACKOFF = Gauge("bindery_objects_in_backoff", [], "Objects whose last pass failed.");
     DUE = Gauge("bindery_oldest_due_seconds", ["kind"], "How long the object that waits longest for its next pass is overdue.");
     UNDECODABLE = Gauge("bindery_undecodable_objects", ["kind"], "Objects that this version cannot read.");

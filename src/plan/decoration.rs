@@ -249,6 +249,21 @@ pub fn not_settled() -> Verdict {
     unknown(Reason::NotChecked, message)
 }
 
+/// Whether a change of the condition is worth an event of the binding. What holds for the whole server is not: it would be
+/// one for each binding.
+#[must_use]
+pub fn is_news(before: Option<&Verdict>, after: &Verdict) -> bool {
+    let is_own = matches!(
+        after.reason,
+        Reason::Succeeded
+            | Reason::NotDecorated
+            | Reason::PermissionMissing
+            | Reason::RepositoryArchived
+    );
+    let same = |before: &Verdict| (before.state, before.reason) == (after.state, after.reason);
+    is_own && after.state != State::Unknown && !before.is_some_and(same)
+}
+
 fn no(reason: Reason, message: impl Into<String>) -> Verdict {
     Verdict::new(Aspect::DecorationReady, State::False, reason, message)
 }

@@ -122,6 +122,10 @@ impl Work<'_> {
                 .add_user_permission(login, permission, key)
                 .await?;
         }
+        let note = format!(
+            "granted SonarQube user {login} Browse and Administer on project {key}: SonarQube denied it"
+        );
+        self.tell(Occurred::PermissionsGranted, note);
         self.rights = Rights::Assumed;
         Ok(())
     }

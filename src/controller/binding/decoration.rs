@@ -8,7 +8,7 @@ use crate::controller::per_object::PerObject;
 use crate::controller::session::View;
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
 use crate::inventory;
-use crate::kubernetes::status;
+use crate::kubernetes::status::{self, Conditioned as _};
 use crate::kubernetes::uid;
 use crate::plan::decoration::{
     self, Facts, Finding, Latest, Outcome, PullRequest, Repository, Server,
@@ -67,7 +67,7 @@ pub(super) fn verdict(report: &Report, view: &View, context: &Context) -> Verdic
     // What was said of another repository is of no use.
     let of_before = || binding.status.as_ref()?.repository.as_ref();
     let is_same = of_before().is_some_and(|of| shown.is_some_and(|shown| shown.id == of.id));
-    let before = is_same.then(|| status::said(binding, Aspect::DecorationReady));
+    let before = is_same.then(|| status::said(binding.conditions(), Aspect::DecorationReady));
     decoration::verdict(&Facts {
         server: view.decoration,
         repository,

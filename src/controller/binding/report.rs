@@ -16,7 +16,7 @@ use crate::crd::{
 use crate::identity::{ProjectId, ServerId, Uid};
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{self, Occurrence};
-use crate::kubernetes::status::{self, Precondition};
+use crate::kubernetes::status::{self, Conditioned as _, Precondition};
 use crate::kubernetes::uid;
 use crate::plan::binding::{Accepted, Record};
 use crate::plan::decoration::{not_settled, token_refused};
@@ -231,7 +231,7 @@ impl Report {
     ) -> Result<(), Error> {
         let kind = Aspect::DecorationReady;
         let (namespace, name) = validate::connection_of(&self.binding);
-        let before = status::said(&self.binding, kind);
+        let before = status::said(self.binding.conditions(), kind);
         let refused = token_refused(&format!("{namespace}/{name}"), before.as_ref());
         let Some(refused) = refused else {
             return Ok(());
@@ -302,10 +302,21 @@ impl Report {
             let place = (api, &*context.metrics);
             status::write(place, &self.binding, &status, self.precondition).await?;
         }
+        let said = |conditions: &[_]| status::said(conditions, Aspect::DecorationReady);
+        let decoration = event::decoration(
+            said(&before.conditions).as_ref(),
+            said(&status.conditions).as_ref(),
+        );
         let transition = event::transition(&before.conditions, &status.conditions);
         context
             .events
-            .publish(&self.binding, transition.as_slice())
+            .publish(
+                &self.binding,
+                &[transition, decoration]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>(),
+            )
             .await;
         Ok(())
     }

@@ -181,6 +181,28 @@ fn a_refused_token_is_named_except_where_nothing_is_decorated_anyway() {
     assert_eq!(token_refused("platform/bitbucket", Some(&unable)), None);
 }
 
+/// Promise: one event for what a binding's own pull requests show, none for what holds for the whole server.
+#[test]
+fn what_pull_requests_show_is_worth_an_event_once() {
+    let (good, bad) = (has_report(), undecorated(&[]));
+    let good = says(Some(true), Some(&good), None);
+    let bad = says(Some(true), Some(&bad), None);
+    let unproven = says(Some(false), None, None);
+    let server = no(Reason::UnsupportedEdition, "");
+    for (before, after, expected) in [
+        (None, &good, true),
+        (Some(&unproven), &good, true),
+        (Some(&good), &good, false),
+        (Some(&good), &bad, true),
+        (Some(&bad), &bad, false),
+        (Some(&bad), &good, true),
+        (Some(&good), &unproven, false),
+        (None, &server, false),
+    ] {
+        assert_eq!(is_news(before, after), expected, "{before:?} {after:?}");
+    }
+}
+
 fn pull_request(id: &str, changed_since: bool, reports: &[&str]) -> PullRequest {
     PullRequest {
         id: id.to_owned(),

@@ -227,6 +227,12 @@ async fn a_revoked_token_is_told_of_decoration_alone(server: Server) {
     assert!(matches!(analyse(&stage, 'a').await, Decoration::Done));
     let (reason, _) = asked(&stage, "one is decorated").await;
     assert_eq!(reason, "Succeeded");
+    let binding = stage
+        .binding_is("platform", "checkout", ("DecorationReady", "True"))
+        .await;
+    let told = || stage.told(&binding).into_iter();
+    let is_told = || told().any(|told| told.reason == "Decorated");
+    stage.eventually("an event tells it", is_told).await;
 
     stage
         .bitbucket

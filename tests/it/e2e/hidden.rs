@@ -19,6 +19,8 @@ async fn what_the_operator_imports_and_may_not_browse_it_grants_itself(server: S
     let binding = stage
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;
+    let note = stage.told_once(&binding, "PermissionsGranted");
+    assert!(note.contains("Browse and Administer"), "{note}");
     let own = binding.metadata.uid;
     let project = binding.status.unwrap().sonarqube_project.unwrap();
     assert_eq!(project.created_by, own);
