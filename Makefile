@@ -21,7 +21,7 @@ KUBERNETES := 1.33 1.36
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: compile parts ## Run all tests, on a real control planes and SonarQube (make -j2 builds both at once)
+test: compile parts ## Run all tests, on real control planes and SonarQube servers (make -j2 builds both at once)
 	tests/parts run --control-planes $(CONTROL_PLANES) $(call servers,$(SONARQUBES)) -- tests/everything
 
 test-matrix: compile ## Run every scenario on every version and edition, the apiserver tier on each Kubernetes; write the matrix into the guide
