@@ -104,7 +104,7 @@ async fn bindings_that_wait_for_one_repository_hold_no_place(server: Server) {
     let mut stage = Stage::set(server).await;
     stage.connection(json!({}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let import = Fault::at("POST /api/v2/dop-translation/bound-projects").answer_delay(HANGING);
+    let import = Fault::at("PUT /api/v2/dop-translation/bound-projects").answer_delay(HANGING);
     let slow_one = import.with("repositoryIdentifier", "ledger");
     stage.sonarqube.simulated().fault(slow_one);
     stage.sonarqube.simulated().clear_calls();
@@ -117,7 +117,7 @@ async fn bindings_that_wait_for_one_repository_hold_no_place(server: Server) {
         let calls = stage.sonarqube.simulated().calls();
         calls
             .iter()
-            .any(|call| call.method != "GET" && call.target.contains("bound-projects"))
+            .any(|call| call.method == "PUT" && call.target.contains("bound-projects"))
     };
     stage.eventually("the import is under way", imports).await;
     serves(&mut stage).await;
@@ -129,8 +129,10 @@ async fn a_rotation_does_not_wait_behind_imports(server: Server) {
     let slugs = repositories(&stage, 8);
     stage.connection(json!({"interval": "1h"}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let import = Fault::at("POST /api/v2/dop-translation/bound-projects");
+    let import = Fault::at("PUT /api/v2/dop-translation/bound-projects");
     let sonarqube = stage.sonarqube.simulated();
+    // Not the probe of the same call, which names no repository.
+    let import = import.with("projectIdentifier", "PAY");
     sonarqube.fault(import.answer_delay(Duration::from_mins(1)));
     sonarqube.clear_calls();
     for slug in &slugs {
@@ -140,7 +142,7 @@ async fn a_rotation_does_not_wait_behind_imports(server: Server) {
         let calls = stage.sonarqube.simulated().calls();
         let imports = calls
             .iter()
-            .filter(|call| call.method != "GET" && call.target.contains("bound-projects"));
+            .filter(|call| call.method == "PUT" && call.target.contains("bound-projects"));
         imports.count() >= 8
     };
     stage
