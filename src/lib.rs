@@ -4,6 +4,7 @@ pub mod bitbucket;
 pub mod cli;
 pub mod controller;
 pub mod crd;
+mod fleet;
 pub mod generate;
 pub mod http;
 pub mod identity;

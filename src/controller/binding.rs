@@ -6,6 +6,7 @@ pub(crate) mod dereference;
 mod observe;
 mod release;
 mod report;
+mod reserve;
 pub(crate) mod trigger;
 pub(crate) mod validate;
 mod work;
@@ -19,7 +20,7 @@ use crate::crd::{BindingDeletionPolicy, BitbucketConnection, ManagementPolicy, P
 use crate::identity::ProjectKey;
 use crate::kubernetes::uid;
 use crate::kubernetes::{self, finalizer, status};
-use crate::plan::binding::{Desired, Plan, admitted, plan};
+use crate::plan::binding::{Desired, Plan, admitted, plan, uncontested};
 use crate::plan::decoration::Token;
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube;
@@ -33,7 +34,8 @@ use super::session::{Session, View};
 
 use dereference::Reference;
 use report::{Ended, Report};
-use work::Work;
+use reserve::Reserved;
+use work::{Converged, Work};
 
 /// How long an unsettled binding without a connection waits for its next look, at most.
 const WITHOUT_CONNECTION: Duration = Duration::from_mins(10);
@@ -47,6 +49,7 @@ pub(crate) async fn reconcile(
         context.client.clone(),
         &binding.namespace().unwrap_or_default(),
     );
+    context.register.ledger.begin(&uid(&*binding));
     if binding.metadata.deletion_timestamp.is_some() {
         return release::release(&binding, &api, &context).await;
     }
@@ -103,10 +106,19 @@ async fn work(
     view: &Arc<View>,
     (api, context): (&Api<ProjectBinding>, &Context),
 ) -> Result<Ended, Error> {
+    let desired = desired(&report.binding, reference, view)?;
+    may_go_on(&desired, view, context).map_err(|refusal| {
+        report.stay_on(&view.server);
+        Error::Refused(refusal)
+    })?;
     let is_turn = is_its_turn(&report.binding, reference, view);
     if !is_turn && is_at_rest(&report.binding, reference, view) {
         return Ok(Ended::Settled(Arc::clone(view)));
     }
+    // Before a place is taken: who waits for another binding keeps none.
+    let Some(reserved) = Reserved::of(&desired, view, context) else {
+        return Ok(Ended::Untold);
+    };
     let Some(_place) = context.bulkheads.enter(&uid(&*reference.connection)) else {
         return Ok(Ended::Crowded(bulkhead::pause(&uid(&report.binding))));
     };
@@ -128,12 +140,23 @@ async fn work(
                 && fresh.metadata.deletion_timestamp.is_none() =>
         {
             report.begin_anew(fresh);
-            Work::converge(report, reference, view, (api, context)).await?;
-            Ok(Ended::Settled(Arc::clone(view)))
+            let place = (api, context);
+            match Work::converge(report, reference, view, place, reserved).await? {
+                Converged::Settled => Ok(Ended::Settled(Arc::clone(view))),
+                Converged::Waits => Ok(Ended::Untold),
+            }
         }
         Ok(_) => Ok(Ended::Gone),
         Err(source) => Err(kubernetes::Error::when("read the object")(source).into()),
     }
+}
+
+/// What is not admitted, or belongs to another binding, is asked of nobody.
+fn may_go_on(desired: &Desired, view: &View, context: &Context) -> Result<(), Refusal> {
+    admitted(desired)?;
+    let project = reserve::place(view).project(&desired.key);
+    let ledger = &context.register.ledger;
+    uncontested(desired, ledger.contend(&desired.uid, &[project]).as_ref())
 }
 
 /// A server that starts does not know the simplest call, and one that lost an edition or a plugin not what it could do

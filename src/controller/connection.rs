@@ -2,7 +2,7 @@
 //! the inventory that its bindings live on.
 
 mod credentials;
-mod desired;
+pub(crate) mod desired;
 mod health;
 pub(crate) mod memory;
 mod pass;
@@ -12,7 +12,6 @@ mod report;
 mod settings;
 mod sweep;
 mod sync;
-pub(crate) mod trigger;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,6 +53,7 @@ pub(crate) async fn reconcile(
         context.client.clone(),
         &connection.namespace().unwrap_or_default(),
     );
+    context.register.ledger.begin(&uid(&*connection));
     match Lifecycle::of(&*connection, connection.spec.suspend) {
         Lifecycle::Deleting => return release::release(&connection, &api, &context).await,
         Lifecycle::Unprotected => {

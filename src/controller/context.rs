@@ -24,9 +24,9 @@ use crate::plan::{Class, delay};
 
 use super::binding::decoration::Outcomes;
 use super::bulkhead::Bulkheads;
-use super::claims::Claims;
 use super::connection::memory::Memories;
 use super::per_object::PerObject;
+use super::register::{Register, Stores};
 use super::session::Sessions;
 
 /// How the operator was started.
@@ -67,11 +67,12 @@ pub(crate) struct Context {
     pub(crate) bindings: Store<DeserializeGuard<ProjectBinding>>,
     pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
     pub(crate) seen: Seen,
+    /// What the objects of others hold and want.
+    pub(crate) register: Arc<Register>,
     pub(crate) sessions: Sessions,
     pub(crate) memories: Memories,
     /// What became of the latest pull requests.
     pub(crate) decorations: Outcomes,
-    pub(crate) claims: Claims,
     pub(crate) bulkheads: Bulkheads,
     pub(crate) watches: Watches,
     pub(crate) failures: Failures,
@@ -81,12 +82,12 @@ pub(crate) struct Context {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// What the watches have seen.
-pub(crate) struct Stores {
-    pub(crate) connections: Store<DeserializeGuard<BitbucketConnection>>,
-    pub(crate) bindings: Store<DeserializeGuard<ProjectBinding>>,
-    pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
+/// What the watches have seen, and what becomes of it.
+pub(crate) struct Watched {
+    pub(crate) stores: Stores,
     pub(crate) seen: Seen,
+    pub(crate) register: Arc<Register>,
+    pub(crate) triggers: Triggers,
 }
 
 /// The other ends of the triggers.
@@ -100,20 +101,19 @@ impl Context {
         client: kube::Client,
         settings: Settings,
         metrics: Arc<Metrics>,
-        stores: Stores,
-    ) -> (Arc<Self>, Asked) {
+        shown: Watched,
+    ) -> Arc<Self> {
+        let Watched {
+            stores,
+            seen,
+            register,
+            triggers,
+        } = shown;
         let Stores {
             connections,
             bindings,
             namespaces,
-            seen,
         } = stores;
-        let (ask_connection, asked_connections) = unbounded_channel();
-        let (ask_binding, asked_bindings) = unbounded_channel();
-        let triggers = Triggers {
-            connections: ask_connection,
-            bindings: ask_binding,
-        };
         let asked = triggers.clone();
         let watches = Watches::new(
             client.clone(),
@@ -123,7 +123,7 @@ impl Context {
             },
         );
         let bulkheads = Bulkheads::new(settings.concurrency);
-        let context = Self {
+        Arc::new(Self {
             events: Publisher::new(client.clone(), Arc::clone(&metrics)),
             client,
             settings,
@@ -131,24 +131,17 @@ impl Context {
             bindings,
             namespaces,
             seen,
+            register,
             sessions: Sessions::default(),
             memories: Memories::default(),
             decorations: Outcomes::default(),
-            claims: Claims::default(),
             bulkheads,
             watches,
             failures: Failures::default(),
             due: Due::default(),
             triggers,
             metrics,
-        };
-        (
-            Arc::new(context),
-            Asked {
-                connections: asked_connections,
-                bindings: asked_bindings,
-            },
-        )
+        })
     }
 
     /// Forgets what is gone, and takes note of what waits for its first pass.
@@ -159,7 +152,6 @@ impl Context {
         self.failures.keep_only(&present);
         self.due.keep_only(&present);
         self.decorations.keep_only(&present);
-        self.claims.keep_only(&present);
         self.bulkheads.keep_only(&present);
         self.sessions.keep_only(&present);
         self.memories.keep_only(&present);
@@ -204,6 +196,20 @@ pub(crate) struct Triggers {
 }
 
 impl Triggers {
+    pub(crate) fn new() -> (Self, Asked) {
+        let (connections, asked_connections) = unbounded_channel();
+        let (bindings, asked_bindings) = unbounded_channel();
+        let asked = Asked {
+            connections: asked_connections,
+            bindings: asked_bindings,
+        };
+        let triggers = Self {
+            connections,
+            bindings,
+        };
+        (triggers, asked)
+    }
+
     /// Has a connection looked at. A closed channel means that the operator is stopping.
     pub(crate) fn connection(&self, namespace: &str, name: &str) {
         self.connections

@@ -4,6 +4,7 @@ mod project;
 
 use crate::controller::error::Error;
 use crate::crd::Intent;
+use crate::fleet::ledger::{Claim, Terms};
 use crate::identity::ProjectKey;
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{Occurred, Occurrence};
@@ -13,8 +14,8 @@ use crate::plan::binding::{
 };
 use crate::sonarqube::{self, Permission};
 
-use super::validate;
 use super::work::Work;
+use super::{reserve, validate};
 use crate::controller::session::View;
 pub(super) use project::Attempt;
 
@@ -202,9 +203,13 @@ impl Work<'_> {
 
     /// Takes the claim: every other pass sees it at once.
     fn hold(&mut self, accepted: Accepted) {
-        self.context
-            .claims
-            .remember(&accepted.server, accepted.key.as_str(), self.own());
+        let held = self.desired.repository.clone();
+        let claim = Claim {
+            thing: reserve::place(self.view).project(&accepted.key),
+            accepted: true,
+            terms: Terms::Project(accepted.id.clone(), held),
+        };
+        self.context.register.ledger.accept(self.own(), vec![claim]);
         if accepted.repository.is_some() {
             self.see();
         }

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::ResourceExt as _;
 use kube::core::error_boundary::InvalidObject;
 use kube::core::{PartialObjectMeta, Selector, SelectorExt as _};
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::{ObjectRef, Store};
 
 use crate::controller::context::Context;
 use crate::controller::error::Error;
@@ -44,7 +44,7 @@ pub(super) fn reference(
         Some(Err(_)) | None => None,
     };
     let admitted = connection.and_then(|connection| {
-        let access = access(&connection, binding, context)?;
+        let access = access(&connection, binding, &context.namespaces)?;
         Some(Reference { connection, access })
     });
     admitted.map(Some).ok_or_else(|| {
@@ -84,25 +84,33 @@ pub(crate) fn admits(binding: &ProjectBinding, key: &ProjectKey, context: &Conte
         .is_some_and(|reference| repository.is_ok_and(|path| reference.access.admits(&path, key)))
 }
 
-/// Whether the connection of a binding admits it with the key that it holds or wants.
-pub(crate) fn is_admitted(binding: &ProjectBinding, context: &Context) -> bool {
+/// Whether a connection admits a binding with the key that it holds or wants.
+pub(crate) fn is_admitted(
+    binding: &ProjectBinding,
+    connection: &BitbucketConnection,
+    namespaces: &Store<PartialObjectMeta<Namespace>>,
+) -> bool {
     let held = validate::record(binding).accepted;
     let key = held.map(|accepted| accepted.key);
     let key = key.or_else(|| validate::wanted_key(binding));
-    key.is_some_and(|key| admits(binding, &key, context))
+    let repository = validate::repository(&binding.spec).ok();
+    let access = access(connection, binding, namespaces);
+    key.zip(repository)
+        .zip(access)
+        .is_some_and(|((key, repository), access)| access.admits(&repository, &key))
 }
 
 /// What the connection admits for the binding's namespace; `None`: nothing at all.
 fn access(
     connection: &BitbucketConnection,
     binding: &ProjectBinding,
-    context: &Context,
+    namespaces: &Store<PartialObjectMeta<Namespace>>,
 ) -> Option<Access> {
     if connection.namespace() == binding.namespace() {
         return Some(Access::Own);
     }
     let key: ObjectRef<PartialObjectMeta<Namespace>> = ObjectRef::new(&binding.namespace()?);
-    let namespace = context.namespaces.get(&key)?;
+    let namespace = namespaces.get(&key)?;
     let rules: Vec<_> = connection
         .spec
         .access

@@ -25,7 +25,7 @@ use crate::plan::verdict::Outcome;
 use crate::plan::{Reason, Refusal};
 
 use super::report::Report;
-use super::{WITHOUT_CONNECTION, dereference, observe, validate, waiting};
+use super::{WITHOUT_CONNECTION, dereference, observe, reserve, validate, waiting};
 
 /// Lets a deleted binding go, as soon as it may.
 pub(super) async fn release(
@@ -51,7 +51,7 @@ pub(super) async fn release(
     let read = read.map(|()| connection.as_ref());
     let occurrence = match undo(binding, read, context).await {
         Ok(Undone::Ended(occurrence)) => occurrence,
-        // The connection's first pass in this process triggers this binding again.
+        // It is woken: by the connection's first pass in this process, or by the end of another binding's work.
         Ok(Undone::NotYet) => return Ok(Next::Settled(interval)),
         Err(error) => {
             // It finds out for all of its bindings; one that failed is about to, at its own pace.
@@ -84,7 +84,6 @@ pub(super) async fn release(
             .await?;
         return Ok(Next::Failed { error, interval });
     }
-    context.claims.forget(&uid(binding));
     context.decorations.forget(&uid(binding));
     // Whoever waits for it is told by the watch.
     Ok(Next::Gone)
@@ -110,7 +109,7 @@ async fn connection(
 enum Undone {
     /// The object may go, and this is to be told.
     Ended(Option<Occurrence>),
-    /// Nothing is known of the servers yet.
+    /// Nothing is known of the servers yet, or another binding is at work on the project: either wakes this one.
     NotYet,
 }
 
@@ -152,7 +151,7 @@ async fn undo(
         Err(error) => Err(error),
     };
     match undone {
-        Ok(occurrence) => Ok(Undone::Ended(occurrence)),
+        Ok(undone) => Ok(undone),
         // A session may be open with a token that nobody can renew any more.
         Err(error) if credentials_gone(connection, context).await? => {
             tracing::debug!(%error, "nothing can be undone any more");
@@ -208,26 +207,30 @@ impl<'a> Leaving<'a> {
         policy: ReleasePolicy,
         key: &ProjectKey,
         (view, context): (&View, &Context),
-    ) -> Result<Option<Occurrence>, Error> {
+    ) -> Result<Undone, Error> {
+        let ended = |occurrence| Ok(Undone::Ended(occurrence));
         self.record = validate::remembered(self.binding, &view.server);
         if self.record == Record::default() {
             // All of it was on another server.
-            return Ok(told(Leave::OnAnotherServer));
+            return ended(told(Leave::OnAnotherServer));
         }
-        let _turn = context.claims.turn(&view.server, key.as_str()).await;
+        let ledger = &context.register.ledger;
+        let thing = reserve::place(view).project(key);
+        let Some(_reserved) = ledger.reserve(&self.uid, std::slice::from_ref(&thing)) else {
+            return Ok(Undone::NotYet);
+        };
         let written = self.record.accepted.as_ref();
         let written = written.and_then(|accepted| accepted.repository.as_ref());
         let project = observe::project(key, written, view).await?;
         let seen = project.as_ref().map_or(Seen::Gone, Seen::There);
-        let claims = &context.claims;
-        let rival = claims.on_project(&view.server, key, self.binding, context);
+        let rival = ledger.rival(&self.uid, &thing);
         let claimed_by_other = rival.is_some_and(|rival| rival.accepted);
         let unbinds = view.capabilities.way.unbinds();
         match decide(policy, &self.facts(seen, claimed_by_other, unbinds)) {
-            Release::DeleteProject(key) => delete(&key, view).await.map(Some),
-            Release::Unbind(key, policy) => unbind(&key, policy, view).await.map(Some),
-            Release::Leave(leave) => Ok(told(leave)),
-            Release::Look(_) => Ok(None),
+            Release::DeleteProject(key) => ended(Some(delete(&key, view).await?)),
+            Release::Unbind(key, policy) => ended(Some(unbind(&key, policy, view).await?)),
+            Release::Leave(leave) => ended(told(leave)),
+            Release::Look(_) => ended(None),
         }
     }
 }

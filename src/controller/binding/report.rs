@@ -143,7 +143,7 @@ impl Report {
                 let own = self.accepted().is_none().then(|| uid(&self.binding));
                 self.failed(&error, api, context).await?;
                 if let Some(own) = own {
-                    context.claims.forget(&own);
+                    context.register.ledger.give_up(&own);
                 }
                 return Ok(Next::Failed { error, interval });
             }

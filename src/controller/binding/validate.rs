@@ -85,7 +85,7 @@ pub(super) fn desired(
 
 /// Whether a binding holds a project, or is about to, for all that is known through this very connection: the first pass
 /// that came to its end has written which one it is.
-pub(super) fn may_be_accepted_by(
+pub(crate) fn may_be_accepted_by(
     binding: &ProjectBinding,
     connection: &BitbucketConnection,
 ) -> bool {
@@ -118,7 +118,7 @@ pub(super) fn remembered(binding: &ProjectBinding, server: &ServerId) -> Record 
 }
 
 /// What the status remembers, keys as SonarQube spelt them.
-pub(super) fn record(binding: &ProjectBinding) -> Record {
+pub(crate) fn record(binding: &ProjectBinding) -> Record {
     let Some(status) = &binding.status else {
         return Record::default();
     };

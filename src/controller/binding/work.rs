@@ -1,9 +1,7 @@
 //! One binding, while it is brought to its desired state: looks, plans and writes until nothing is left.
 
 use kube::Api;
-use tokio::sync::OwnedMutexGuard;
 
-use crate::controller::claims::held_for;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::session::View;
@@ -12,7 +10,7 @@ use crate::identity::{ProjectId, ProjectKey, RepositoryPath, Uid};
 use crate::kubernetes::clock;
 use crate::kubernetes::event::Occurrence;
 use crate::plan::binding::{
-    BindingState, Desired, Observed, Plan, Rights, Step, admitted, may_know, plan,
+    BindingState, Desired, Observed, Plan, Rights, Step, admitted, may_know, plan, uncontested,
 };
 use crate::plan::{Contender, Reason, Refusal};
 use crate::sonarqube;
@@ -21,10 +19,20 @@ use super::apply::Attempt;
 use super::dereference::Reference;
 use super::observe::{self, Circumstances};
 use super::report::Report;
+use super::reserve::{self, Reserved};
 
 /// More rounds than any plan needs: import, accept, rights, visibility and branch, and one to see that
 /// nothing is left.
 const ROUNDS: u32 = 8;
+
+/// What the work on a binding came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Converged {
+    /// Everything that may be written is as declared.
+    Settled,
+    /// Another binding is at work on the same project: its end wakes this one.
+    Waits,
+}
 
 /// One binding, while it is brought to its desired state.
 pub(super) struct Work<'a> {
@@ -49,7 +57,8 @@ impl<'a> Work<'a> {
         reference: &'a Reference,
         view: &'a View,
         (api, context): (&'a Api<ProjectBinding>, &'a Context),
-    ) -> Result<(), Error> {
+        reserved: Reserved,
+    ) -> Result<Converged, Error> {
         let desired = super::desired(&report.binding, reference, view)?;
         report.stay_on(&view.server);
         let mut work = Self {
@@ -64,26 +73,27 @@ impl<'a> Work<'a> {
             acceptance: None,
             looked_at: None,
         };
-        work.run().await?;
+        let converged = work.run(reserved).await?;
         work.commit();
-        Ok(())
+        Ok(converged)
     }
 
     /// Looks, plans and writes until nothing is left, or nothing can be done.
-    async fn run(&mut self) -> Result<(), Error> {
-        // Another one might import it under another key. Always before the turn for a project, so that nobody waits for
-        // each other.
-        let _repository = if self.desired.monorepo {
-            None
-        } else {
-            // No key begins with a slash.
-            let repository = format!("/{}", self.desired.repository);
-            Some(self.turn_for(&repository).await)
-        };
-        let mut turn = self.turn().await;
+    async fn run(&mut self, mut reserved: Reserved) -> Result<Converged, Error> {
         for _ in 0..ROUNDS {
             // Before anybody is asked: who is not admitted learns nothing, and costs no call.
             admitted(&self.desired).map_err(Error::Refused)?;
+            // An adopted project has a key of its own.
+            if !reserved.is_for(&self.desired, self.view) {
+                drop(reserved);
+                let anew = Reserved::of(&self.desired, self.view, self.context);
+                let Some(anew) = anew else {
+                    return Ok(Converged::Waits);
+                };
+                reserved = anew;
+            }
+            let rival = self.rival();
+            uncontested(&self.desired, rival.as_ref()).map_err(Error::Refused)?;
             let observed = self.look().await?;
             let steps = match plan(&self.desired, &observed) {
                 Plan::Wait(why) => {
@@ -100,21 +110,15 @@ impl<'a> Work<'a> {
                 Plan::Differs(differences) => {
                     self.report.differences = differences;
                     self.finish(&observed);
-                    return Ok(());
+                    return Ok(Converged::Settled);
                 }
                 Plan::Settled => {
                     self.finish(&observed);
-                    return Ok(());
+                    return Ok(Converged::Settled);
                 }
                 Plan::Steps(steps) => steps,
             };
-            let key = self.desired.key.clone();
             self.write(steps).await?;
-            if self.desired.key != key {
-                // An adopted project has a key of its own: its turn, its claim.
-                drop(turn);
-                turn = self.turn().await;
-            }
         }
         Err(Error::Unstable { rounds: ROUNDS })
     }
@@ -187,22 +191,10 @@ impl<'a> Work<'a> {
         self.report.occurrences.extend(self.acceptance.take());
     }
 
-    async fn turn(&self) -> OwnedMutexGuard<()> {
-        self.turn_for(self.desired.key.as_str()).await
-    }
-
-    async fn turn_for(&self, thing: &str) -> OwnedMutexGuard<()> {
-        self.context.claims.turn(&self.view.server, thing).await
-    }
-
     fn rival(&self) -> Option<Contender> {
-        let claims = &self.context.claims;
-        claims.on_project(
-            &self.view.server,
-            &self.desired.key,
-            &self.report.binding,
-            self.context,
-        )
+        let project = reserve::place(self.view).project(&self.desired.key);
+        let ledger = &self.context.register.ledger;
+        ledger.contend(self.own(), &[project])
     }
 
     /// Whether SonarQube may still be working on an import whose answer did not come.
@@ -214,13 +206,10 @@ impl<'a> Work<'a> {
         })
     }
 
-    fn held_for(&self, project: (&ProjectKey, Option<&ProjectId>)) -> Option<RepositoryPath> {
-        held_for(
-            &self.view.server,
-            project,
-            &self.report.binding,
-            &self.context.bindings,
-        )
+    fn held_for(&self, (key, id): (&ProjectKey, Option<&ProjectId>)) -> Option<RepositoryPath> {
+        let project = reserve::place(self.view).project(key);
+        let ledger = &self.context.register.ledger;
+        ledger.held_for(self.own(), &project, id)
     }
 
     pub(super) fn own(&self) -> &Uid {

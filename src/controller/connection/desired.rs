@@ -59,7 +59,7 @@ pub(super) fn desired(connection: &BitbucketConnection, urls: &Urls) -> Result<D
 }
 
 /// The configuration that the status remembers.
-pub(super) fn recorded(connection: &BitbucketConnection) -> Option<Recorded> {
+pub(crate) fn recorded(connection: &BitbucketConnection) -> Option<Recorded> {
     let configuration = connection.status.as_ref()?.configuration.as_ref()?;
     Some(Recorded {
         server: ServerId::new(&*configuration.server_id),
@@ -69,7 +69,7 @@ pub(super) fn recorded(connection: &BitbucketConnection) -> Option<Recorded> {
 }
 
 /// The name under which the status remembers it.
-pub(super) fn recorded_name(connection: &BitbucketConnection) -> Option<SettingKey> {
+pub(crate) fn recorded_name(connection: &BitbucketConnection) -> Option<SettingKey> {
     let configuration = connection.status.as_ref()?.configuration.as_ref()?;
     SettingKey::parse(&configuration.name).ok()
 }

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tokio::sync::OwnedMutexGuard;
-
 use crate::controller::binding;
 use crate::controller::context::Context;
 use crate::controller::error::{Error, System};
 use crate::controller::session::{self, View, ViewParts};
 use crate::crd::{BitbucketConnection, SecretVersion};
+use crate::fleet::ledger::Place;
 use crate::identity::{SettingId, SettingKey};
 use crate::kubernetes::event::Occurrence;
 use crate::kubernetes::uid;
@@ -254,8 +253,14 @@ impl<'a> Pass<'a> {
             credentials,
             remotes,
         } = prepared;
-        let claims = &self.context.claims;
-        let _turn: OwnedMutexGuard<()> = claims.turn(&ground.server, desired.name.as_str()).await;
+        let ledger = &self.context.register.ledger;
+        let place = Place::new(remotes.sonarqube.url(), ground.server.clone());
+        let name = place.configuration(&desired.name);
+        // Who has lost it writes nothing.
+        let has_lost = ledger.rival(&desired.uid, &name).is_some();
+        let reserved = (!has_lost).then(|| ledger.reserve(&desired.uid, &[name]));
+        let is_free = |reserved: Option<_>| reserved.ok_or_else(|| at_work(&desired.name));
+        let _reserved = reserved.map(is_free).transpose()?;
         let mut sync = Sync {
             connection: &mut self.connection,
             context: self.context,
@@ -358,4 +363,12 @@ impl<'a> Pass<'a> {
             binding::trigger::all(connection, context);
         }
     }
+}
+
+/// Another connection is being reconciled for the same configuration: its end wakes this one.
+pub(super) fn at_work(name: &SettingKey) -> Error {
+    Error::Retry(Refusal::new(
+        Reason::ProgressingWithRetry,
+        format!("another BitbucketConnection is at work on configuration {name} of SonarQube"),
+    ))
 }

@@ -14,6 +14,7 @@ use crate::crd::{
     BitbucketConnection, BitbucketConnectionStatus, ConnectionDeletionPolicy, FORCE_ORPHAN,
     ManagementPolicy,
 };
+use crate::fleet::ledger::Place;
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{Occurred, Occurrence};
 use crate::kubernetes::finalizer;
@@ -131,7 +132,7 @@ fn forget(connection: &BitbucketConnection, context: &Context) {
     let own = uid(connection);
     context.sessions.forget(&own);
     context.memories.forget(&own);
-    context.claims.forget(&own);
+    context.register.ledger.give_up(&own);
     context.watches.forget(
         &connection.namespace().unwrap_or_default(),
         &connection.name_any(),
@@ -151,7 +152,10 @@ async fn delete(connection: &BitbucketConnection, context: &Context) -> Result<O
         return Ok(left(Kept::NotOurs));
     };
     // Whoever is about to adopt it goes first, or comes too late.
-    let _turn = context.claims.turn(&server, name.as_str()).await;
+    let (own, ledger) = (uid(connection), &context.register.ledger);
+    let place = Place::new(sonarqube.url(), server.clone());
+    let reserved = ledger.reserve(&own, &[place.configuration(&name)]);
+    let _reserved = reserved.ok_or_else(|| super::pass::at_work(&name))?;
     let settings = settings::read(sonarqube).await?;
     let ours = settings.iter().find(|setting| setting.id == record.id);
     // Read last: whatever is bound until now counts.
@@ -159,17 +163,15 @@ async fn delete(connection: &BitbucketConnection, context: &Context) -> Result<O
         Some(setting) => sonarqube.count_binding(&setting.key).await.map_err(fail)?,
         None => 0,
     };
-    let own = uid(connection);
-    let place = (&name, Some(&record.id));
-    let claims = &context.claims;
-    let rival = claims.on_configuration(&server, place, connection, &context.connections);
+    let mut things = place.configurations(&name, Some(&record.id)).into_iter();
+    let claimed_by_other = things.any(|thing| ledger.rival(&own, &thing).is_some());
     let facts = ConnectionReleaseFacts {
         uid: &own,
         record: Some(&record),
         server: &server,
         settings: &settings,
         bound,
-        claimed_by_other: rival.is_some(),
+        claimed_by_other,
     };
     match decide(&facts) {
         ConnectionRelease::Delete(key) => {

@@ -5,12 +5,14 @@ mod apply;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::crd::{AppliedSecrets, BitbucketConnection, ConfigurationIntent};
+use crate::fleet::ledger::Place;
 use crate::identity::{SettingId, SettingKey};
 use crate::kubernetes::event::Occurrence;
-use crate::plan::Difference;
 use crate::plan::connection::{
-    BaseUrl, Desired, Observed, Plan, Platform, Recorded, Setting, TokenState, Validation, plan,
+    BaseUrl, BaseUrlHolder, Desired, Observed, Plan, Platform, Recorded, Setting, TokenState,
+    Validation, plan,
 };
+use crate::plan::{Difference, Reason};
 
 use super::credentials::{Credential, Credentials};
 use super::desired;
@@ -80,7 +82,14 @@ impl Sync<'_> {
             self.desired.intent = desired::intended(self.record.intent.as_ref());
             let observed = self.observe(settings.clone()).await?;
             match plan(&self.desired, &observed) {
-                Plan::Refused(refusal) => return Err(Error::Refused(refusal)),
+                Plan::Refused(refusal) => {
+                    if refusal.reason == Reason::ConfigurationLimit {
+                        let only = self.place().only_configuration();
+                        let ledger = &self.context.register.ledger;
+                        ledger.wait_for_change(&self.desired.uid, &only);
+                    }
+                    return Err(Error::Refused(refusal));
+                }
                 Plan::Settled => return Ok((self.settled(settings), Vec::new())),
                 Plan::Differs(differences) => return Ok((self.settled(settings), differences)),
                 Plan::Steps(steps) => {
@@ -133,9 +142,14 @@ impl Sync<'_> {
         }
     }
 
+    /// The SonarQube server.
+    pub(super) fn place(&self) -> Place {
+        Place::new(self.remotes.sonarqube.url(), self.ground.server.clone())
+    }
+
     async fn observe(&mut self, settings: Vec<Setting>) -> Result<Observed, Error> {
+        let place = self.place();
         let Self {
-            connection,
             context,
             desired,
             ground,
@@ -154,16 +168,16 @@ impl Sync<'_> {
             }
             _ => None,
         };
-        let claimed_by = context.claims.on_configuration(
-            &ground.server,
-            (name, id.as_ref()),
-            connection,
-            &context.connections,
-        );
-        let base_url_holder =
-            context
-                .claims
-                .on_base_url(&ground.server, connection, &context.connections);
+        let ledger = &context.register.ledger;
+        let things = place.configurations(name, id.as_ref());
+        let claimed_by = ledger.contend(&desired.uid, &things);
+        let declares = || desired.server_base_url.is_some() && claimed_by.is_none();
+        let decides = declares().then(|| ledger.contend(&desired.uid, &place.base_urls()));
+        let base_url_holder = decides.flatten().and_then(|winner| {
+            let url = ledger.base_url_of(&winner.uid)?;
+            let name = winner.name;
+            Some(BaseUrlHolder { name, url })
+        });
         let base_url = ground.base_url.clone().map_or(BaseUrl::Unset, BaseUrl::Set);
         let server = ground.server.clone();
         let several = ground.capabilities.several;
