@@ -185,8 +185,9 @@ impl State {
             return true;
         };
         let own = self.position(connection, visitor);
-        let ahead = lane.queue.range(..own).count();
-        places.saturating_sub(lane.taken) > ahead
+        let free = places.saturating_sub(lane.taken);
+        // No more are counted than matter: thousands may wait.
+        lane.queue.range(..own).take(free).count() < free
     }
 
     /// Where a visitor stands, or would stand, in the queue. It keeps its arrival when it becomes more urgent.
