@@ -251,3 +251,33 @@ fn answer(source: &sonarqube::Error) -> Answer {
         | sonarqube::Error::Transport(_) => Answer::Unknown,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::{Failure, Operation, Problem};
+
+    fn lost(problem: Problem) -> sonarqube::Error {
+        let operation = Operation::post("api/projects/create");
+        sonarqube::Error::Transport(Failure { operation, problem })
+    }
+
+    fn rejected(message: &str) -> sonarqube::Error {
+        sonarqube::Error::Rejected {
+            operation: Operation::post("api/projects/create"),
+            status: 400,
+            message: message.to_owned(),
+        }
+    }
+
+    /// Promise: what another user creates after a call that never reached the server is not ours.
+    #[test]
+    fn only_a_call_that_was_sent_may_have_created_a_project() {
+        assert_eq!(answer(&lost(Problem::Dns)), Answer::NeverSent);
+        assert_eq!(answer(&lost(Problem::Interrupted)), Answer::Unknown);
+        let exists =
+            "Could not create Project with key: \"K\". A similar key already exists: \"K\"";
+        assert_eq!(answer(&rejected(exists)), Answer::KeyExists);
+        assert_eq!(answer(&rejected("no")), Answer::RefusedByServer);
+    }
+}
