@@ -1,4 +1,4 @@
-//! The public contract: the two kinds, as users write them and as `kubectl explain` teaches them.
+//! The public contract: the kinds, as users write them and as `kubectl explain` teaches them.
 //!
 //! Nothing here decides anything. What a schema or a CEL rule can state is refused at admission, in
 //! words that say what to write instead; everything else becomes a condition (`plan::Reason`).
@@ -13,9 +13,14 @@ mod constraints;
 mod project_binding;
 mod reference;
 
+use std::fmt::Debug;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSON;
-use kube::CustomResourceExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::core::NamespaceResourceScope;
+use kube::{CustomResourceExt, Resource};
+use serde::de::DeserializeOwned;
 
 pub use bitbucket_connection::{
     AccessEntry, AdoptionPolicy, AppliedSecrets, BindingCounts, BitbucketConnection,
@@ -33,7 +38,57 @@ pub use reference::{
     CaBundleKind, CaBundleReference, ConnectionReference, ManagementPolicy, SecretKeyReference,
 };
 
-/// The API group of both kinds.
+/// The one list of kinds. What exists once for each kind is made from it: `$make!` is called with a row for each kind,
+/// which says what its objects are called in code, its type, and its page in the guide.
+macro_rules! for_each_kind {
+    ($make:ident) => {
+        $make! {
+            connections: BitbucketConnection, "bitbucket-connection";
+            bindings: ProjectBinding, "project-binding";
+        }
+    };
+}
+pub(crate) use for_each_kind;
+
+/// One of our kinds. Every kind reports how its objects are in the same way.
+pub trait Kind:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + CustomResourceExt
+    + Clone
+    + Debug
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+    /// Its name, as manifests write it.
+    const NAME: &'static str;
+
+    /// The conditions in its status; none before the first reconcile.
+    fn conditions(&self) -> &[Condition];
+
+    /// The generation that its conditions are about.
+    fn observed_generation(&self) -> Option<i64>;
+}
+
+macro_rules! implement_kind {
+    ($($objects:ident: $kind:ident, $page:literal;)+) => {$(
+        impl Kind for $kind {
+            const NAME: &'static str = stringify!($kind);
+
+            fn conditions(&self) -> &[Condition] {
+                self.status.as_ref().map_or(&[], |status| &status.conditions)
+            }
+
+            fn observed_generation(&self) -> Option<i64> {
+                self.status.as_ref()?.observed_generation
+            }
+        }
+    )+};
+}
+for_each_kind!(implement_kind);
+
+/// The API group of every kind.
 pub const GROUP: &str = "bindery.dev";
 
 /// Declares the finalizer and the annotations once: name in code, text, and what it does.
@@ -57,13 +112,15 @@ marks! {
     FINALIZER = "bindery.dev/release",
 }
 
-/// The definitions of both kinds, as `crds/` holds them.
+/// The definition of every kind, as `crds/` holds them.
 #[must_use]
 pub fn definitions() -> Vec<CustomResourceDefinition> {
-    [BitbucketConnection::crd(), ProjectBinding::crd()]
-        .into_iter()
-        .map(unseen_until_observed)
-        .collect()
+    macro_rules! define {
+        ($($objects:ident: $kind:ident, $page:literal;)+) => {
+            vec![$(unseen_until_observed($kind::crd())),+]
+        };
+    }
+    for_each_kind!(define)
 }
 
 /// Gives `status` its default, so that kstatus, Flux and `kubectl wait` never take an object that

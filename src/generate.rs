@@ -14,6 +14,14 @@ const CHART_FILES: &str = "charts/bindery/files";
 /// Written by hand; a copy is in the chart.
 const ALERTS: &str = include_str!("../deploy/alerts.yaml");
 
+/// `crds/kustomization.yaml`, up to its resources.
+const KUSTOMIZATION: &str = "\
+# A base of its own, so that others may include it: kustomize reads no single file outside their directory.
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources:
+";
+
 /// A file of the tree that nobody edits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GeneratedFile {
@@ -37,8 +45,10 @@ pub struct GenerateError {
 /// When a type does not translate to YAML.
 pub fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
     let mut files = Vec::new();
+    let mut kustomization = KUSTOMIZATION.to_owned();
     for definition in crd::definitions() {
         let name = format!("{}_{}", definition.spec.group, definition.spec.names.plural);
+        kustomization.extend(["  - ", &name, ".yaml\n"]);
         let content = marked(&document(&definition)?);
         files.push(GeneratedFile {
             path: format!("crds/{name}.yaml"),
@@ -50,6 +60,10 @@ pub fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
             content,
         });
     }
+    files.push(GeneratedFile {
+        path: "crds/kustomization.yaml".to_owned(),
+        content: marked(&kustomization),
+    });
     files.push(GeneratedFile {
         path: "deploy/rbac.yaml".to_owned(),
         content: marked(&access_rights()?),
@@ -69,7 +83,7 @@ pub fn files() -> Result<Vec<GeneratedFile>, GenerateError> {
     Ok(files)
 }
 
-/// Both kinds as one YAML stream, for `kubectl apply --server-side --filename -`.
+/// Every kind as one YAML stream, for `kubectl apply --server-side --filename -`.
 ///
 /// # Errors
 /// When a type does not translate to YAML.

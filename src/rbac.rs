@@ -18,8 +18,6 @@ pub const SYSTEM_NAMESPACE: &str = "bindery-system";
 
 const READ: [&str; 3] = ["get", "list", "watch"];
 const EDIT: [&str; 5] = ["create", "delete", "deletecollection", "patch", "update"];
-const KINDS: [&str; 2] = ["bitbucketconnections", "projectbindings"];
-const STATUSES: [&str; 2] = ["bitbucketconnections/status", "projectbindings/status"];
 
 /// Every role.
 #[must_use]
@@ -30,17 +28,19 @@ pub fn roles() -> [ClusterRole; 3] {
 /// What the operator needs in every namespace, and nothing more.
 #[must_use]
 pub fn operator_role() -> ClusterRole {
+    let kinds = kinds();
+    let statuses: Vec<_> = kinds.iter().map(|kind| format!("{kind}/status")).collect();
     role(
         OPERATOR,
         None,
         vec![
-            rule(crd::GROUP, &KINDS, &READ),
+            rule(crd::GROUP, &kinds, &READ),
             // Finalizers are metadata, which only the main resource takes.
-            rule(crd::GROUP, &KINDS, &["patch"]),
-            rule(crd::GROUP, &STATUSES, &["patch"]),
+            rule(crd::GROUP, &kinds, &["patch"]),
+            rule(crd::GROUP, &statuses, &["patch"]),
             // `access` selects namespaces by label.
-            rule("", &["namespaces"], &READ),
-            rule("events.k8s.io", &["events"], &["create", "patch"]),
+            rule("", &owned(&["namespaces"]), &READ),
+            rule("events.k8s.io", &owned(&["events"]), &["create", "patch"]),
         ],
     )
 }
@@ -73,7 +73,7 @@ pub fn view_role() -> ClusterRole {
     role(
         "bindery-view",
         Some(aggregated_to("view")),
-        vec![rule(crd::GROUP, &KINDS, &READ)],
+        vec![rule(crd::GROUP, &kinds(), &READ)],
     )
 }
 
@@ -83,8 +83,14 @@ pub fn edit_role() -> ClusterRole {
     role(
         "bindery-edit",
         Some(aggregated_to("edit")),
-        vec![rule(crd::GROUP, &KINDS, &EDIT)],
+        vec![rule(crd::GROUP, &kinds(), &EDIT)],
     )
+}
+
+/// The plural of every kind, as roles name it.
+fn kinds() -> Vec<String> {
+    let definitions = crd::definitions().into_iter();
+    definitions.map(|it| it.spec.names.plural).collect()
 }
 
 fn role(
@@ -103,10 +109,10 @@ fn role(
     }
 }
 
-fn rule(group: &str, resources: &[&str], verbs: &[&str]) -> PolicyRule {
+fn rule(group: &str, resources: &[String], verbs: &[&str]) -> PolicyRule {
     PolicyRule {
         api_groups: Some(owned(&[group])),
-        resources: Some(owned(resources)),
+        resources: Some(resources.to_vec()),
         verbs: owned(verbs),
         ..PolicyRule::default()
     }

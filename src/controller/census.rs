@@ -2,27 +2,26 @@
 
 use std::time::{Duration, Instant};
 
-use kube::Resource;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::Store;
 
-use crate::kubernetes::status::{self, Conditioned};
+use crate::crd::{Kind, for_each_kind};
+use crate::kubernetes::status;
 use crate::kubernetes::uid;
 use crate::metrics::Census;
 use crate::plan::verdict::Aspect;
 
 use super::context::Context;
 
-/// Counts the objects of both kinds.
+/// Counts the objects of every kind.
 pub(crate) fn take(context: &Context) -> Census {
     let mut census = Census::default();
-    count(
-        "BitbucketConnection",
-        &context.connections,
-        context,
-        &mut census,
-    );
-    count("ProjectBinding", &context.bindings, context, &mut census);
+    macro_rules! count {
+        ($($objects:ident: $kind:ident, $page:literal;)+) => {
+            $(count(&context.$objects, context, &mut census);)+
+        };
+    }
+    for_each_kind!(count);
     let connections = context.connections.state();
     let days = connections.iter().filter_map(|guarded| {
         let status = guarded.0.as_ref().ok()?.status.as_ref()?;
@@ -41,20 +40,13 @@ fn midnight(day: &str) -> Option<f64> {
     Some(midnight.timestamp().as_duration().as_secs_f64())
 }
 
-fn count<K>(
-    kind: &'static str,
-    store: &Store<DeserializeGuard<K>>,
-    context: &Context,
-    census: &mut Census,
-) where
-    K: Conditioned + Resource<DynamicType = ()> + Clone + 'static,
-{
+fn count<K: Kind>(store: &Store<DeserializeGuard<K>>, context: &Context, census: &mut Census) {
     let (mut oldest, now) = (Duration::ZERO, Instant::now());
     for guarded in store.state() {
         match &guarded.0 {
             Ok(object) => {
                 let (ready, reason) = ready(object);
-                census.objects.push((kind, ready, reason));
+                census.objects.push((K::NAME, ready, reason));
                 let decoration = status::said(object.conditions(), Aspect::DecorationReady);
                 census.decoration.extend(decoration.map(|said| {
                     let reason = said.reason.as_str().to_owned();
@@ -64,14 +56,14 @@ fn count<K>(
                 census.in_backoff += usize::from(context.agenda.is_failing(&uid));
                 oldest = oldest.max(context.agenda.overdue(&uid, now));
             }
-            Err(_) => census.undecodable.push(kind),
+            Err(_) => census.undecodable.push(K::NAME),
         }
     }
-    census.oldest_due.push((kind, oldest));
+    census.oldest_due.push((K::NAME, oldest));
 }
 
 /// Status and reason of `Ready`; nothing was told before the first pass.
-fn ready(object: &impl Conditioned) -> (String, String) {
+fn ready(object: &impl Kind) -> (String, String) {
     let conditions = object.conditions().iter();
     let mut ready = conditions.filter(|condition| condition.type_ == Aspect::Ready.as_str());
     ready.next().map_or_else(

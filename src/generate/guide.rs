@@ -9,7 +9,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 
 use super::GeneratedFile;
 use crate::cli::Cli;
-use crate::crd;
+use crate::crd::{self, for_each_kind};
 use crate::kubernetes::Occurred;
 use crate::metrics;
 use crate::plan::Reason;
@@ -19,19 +19,15 @@ use crate::plan::verdict::Aspect;
 /// What stands at the top of every page.
 const MARK: &str = "<!-- Generated from src/generate/guide by `bindery crds`: run `make generate` instead of editing. -->\n\n";
 
-/// The pages about both kinds, by the name of the kind.
-const KINDS: [(&str, &str, &str); 2] = [
-    (
-        "BitbucketConnection",
-        "bitbucket-connection",
-        include_str!("guide/bitbucket-connection.md"),
-    ),
-    (
-        "ProjectBinding",
-        "project-binding",
-        include_str!("guide/project-binding.md"),
-    ),
-];
+/// The name of a page and its text, for each kind in the order of [`crd::definitions`].
+const KINDS: &[(&str, &str)] = {
+    macro_rules! pages {
+        ($($objects:ident: $kind:ident, $page:literal;)+) => {
+            &[$(($page, include_str!(concat!("guide/", $page, ".md")))),+]
+        };
+    }
+    for_each_kind!(pages)
+};
 
 /// All pages.
 pub(super) fn pages() -> Vec<GeneratedFile> {
@@ -42,12 +38,10 @@ pub(super) fn pages() -> Vec<GeneratedFile> {
         ("annotations", annotations()),
     ];
     let operator = [("options", command_line()), ("metrics", measures())];
-    let kinds = crd::definitions();
-    let kinds = kinds.iter().filter_map(|definition| {
-        let name = &definition.spec.names.kind;
-        let page = KINDS.iter().find(|(kind, ..)| kind == name);
-        page.map(|(_, page, text)| filled(page, text, &tables_of(definition)))
-    });
+    let definitions = crd::definitions().into_iter();
+    let kinds = definitions
+        .zip(KINDS)
+        .map(|(definition, (page, text))| filled(page, text, &tables_of(&definition)));
     let servers = [
         ("capabilities", capabilities()),
         ("matrix", include_str!("guide/matrix.md").to_owned()),

@@ -4,9 +4,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt as _};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use crate::crd::{BitbucketConnection, ProjectBinding, RECONCILE_REQUESTED_AT};
+use crate::crd::{Kind, RECONCILE_REQUESTED_AT};
 use crate::metrics::Metrics;
 use crate::plan::Reason;
 use crate::plan::verdict::{Aspect, State, Verdict};
@@ -22,38 +21,8 @@ pub(crate) fn clip(text: &str, longest: usize) -> String {
 /// The field manager of everything that the operator writes.
 pub(crate) const MANAGER: &str = "bindery";
 
-/// An object of ours, as far as its conditions are concerned.
-pub(crate) trait Conditioned: Resource {
-    fn conditions(&self) -> &[Condition];
-    fn observed_generation(&self) -> Option<i64>;
-}
-
-impl Conditioned for BitbucketConnection {
-    fn conditions(&self) -> &[Condition] {
-        self.status
-            .as_ref()
-            .map_or(&[], |status| &status.conditions)
-    }
-
-    fn observed_generation(&self) -> Option<i64> {
-        self.status.as_ref()?.observed_generation
-    }
-}
-
-impl Conditioned for ProjectBinding {
-    fn conditions(&self) -> &[Condition] {
-        self.status
-            .as_ref()
-            .map_or(&[], |status| &status.conditions)
-    }
-
-    fn observed_generation(&self) -> Option<i64> {
-        self.status.as_ref()?.observed_generation
-    }
-}
-
 /// Whether a condition holds for the generation that the object has now.
-pub(crate) fn holds(object: &impl Conditioned, aspect: Aspect) -> bool {
+pub(crate) fn holds(object: &impl Kind, aspect: Aspect) -> bool {
     let generation = object.meta().generation;
     object.observed_generation() == generation
         && object.conditions().iter().any(|condition| {
@@ -64,12 +33,12 @@ pub(crate) fn holds(object: &impl Conditioned, aspect: Aspect) -> bool {
 }
 
 /// Whether an object was brought to its generation and left alone since.
-pub(crate) fn is_settled(object: &impl Conditioned) -> bool {
+pub(crate) fn is_settled(object: &impl Kind) -> bool {
     holds(object, Aspect::Ready)
 }
 
 /// Whether an object waits for a person.
-pub(crate) fn is_stalled(object: &impl Conditioned) -> bool {
+pub(crate) fn is_stalled(object: &impl Kind) -> bool {
     holds(object, Aspect::Stalled)
 }
 
@@ -80,7 +49,7 @@ pub(crate) fn requested(object: &impl Resource) -> Option<String> {
 }
 
 /// Whether an object says that it waits for this reason.
-pub(crate) fn waits_for(object: &impl Conditioned, reason: Reason) -> bool {
+pub(crate) fn waits_for(object: &impl Kind, reason: Reason) -> bool {
     let mut conditions = object.conditions().iter();
     conditions.any(|condition| condition.reason == reason.as_str())
 }
@@ -133,18 +102,15 @@ pub(crate) enum Precondition {
 }
 
 /// Writes a whole status by server-side apply, and returns the object as it is then.
-pub(crate) async fn write<K>(
+pub(crate) async fn write<K: Kind>(
     (api, metrics): (&Api<K>, &Metrics),
     object: &K,
     status: &impl Serialize,
     precondition: Precondition,
-) -> Result<K, Error>
-where
-    K: Conditioned + Resource<DynamicType = ()> + Clone + DeserializeOwned + std::fmt::Debug,
-{
+) -> Result<K, Error> {
     let mut patch = serde_json::json!({
         "apiVersion": K::api_version(&()),
-        "kind": K::kind(&()),
+        "kind": K::NAME,
         "metadata": {"name": object.name_any(), "uid": object.uid()},
         "status": status,
     });
@@ -156,15 +122,15 @@ where
         .patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))
         .await
         .map_err(Error::when("write the status"))?;
-    metrics.status_written(&K::kind(&()));
+    metrics.status_written(K::NAME);
     if let (Some(since), None) = (unready_since(object), unready_since(&written)) {
-        metrics.became_ready(&K::kind(&()), clock::since(since));
+        metrics.became_ready(K::NAME, clock::since(since));
     }
     Ok(written)
 }
 
 /// Since when an object is not ready; from its creation, where nothing was told of it yet.
-fn unready_since(object: &impl Conditioned) -> Option<&Time> {
+fn unready_since(object: &impl Kind) -> Option<&Time> {
     let mut conditions = object.conditions().iter();
     match conditions.find(|condition| condition.type_ == Aspect::Ready.as_str()) {
         Some(ready) if ready.status == State::True.as_str() => None,
@@ -176,6 +142,7 @@ fn unready_since(object: &impl Conditioned) -> Option<&Time> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crd::ProjectBinding;
     use crate::plan::Reason;
 
     fn at(second: i64) -> Time {

@@ -1,6 +1,7 @@
 //! The dependency rules of the code, its sizes, its names and what is kept out of the tree of crates.
 
 mod circles;
+mod kinds;
 mod references;
 
 use std::collections::BTreeSet;

@@ -6,9 +6,10 @@ use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::per_object::PerObject;
 use crate::controller::session::View;
+use crate::crd::Kind as _;
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
 use crate::inventory;
-use crate::kubernetes::status::{self, Conditioned as _};
+use crate::kubernetes::status;
 use crate::kubernetes::uid;
 use crate::plan::decoration::{
     self, Facts, Finding, Latest, Outcome, PullRequest, Repository, Server,

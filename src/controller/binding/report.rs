@@ -10,13 +10,13 @@ use crate::controller::error::Error;
 use crate::controller::pass::{self, Next};
 use crate::controller::session::View;
 use crate::crd::{
-    self, BitbucketConnection, ConnectionStatus, Intent, ProjectBinding, ProjectBindingStatus,
-    RepositoryStatus, SonarQubeProjectStatus,
+    self, BitbucketConnection, ConnectionStatus, Intent, Kind as _, ProjectBinding,
+    ProjectBindingStatus, RepositoryStatus, SonarQubeProjectStatus,
 };
 use crate::identity::{ProjectId, ServerId, Uid};
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{self, Occurrence};
-use crate::kubernetes::status::{self, Conditioned as _, Precondition};
+use crate::kubernetes::status::{self, Precondition};
 use crate::kubernetes::uid;
 use crate::plan::binding::{Accepted, Record};
 use crate::plan::decoration::{not_settled, token_refused};

@@ -217,7 +217,7 @@ fn named(path: &[String]) -> (Vec<String>, String) {
 }
 
 /// What is left of a file without its modules of tests.
-fn product<'a>(tokens: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn product<'a>(tokens: &[&'a str]) -> Vec<&'a str> {
     const TEST: [&str; 8] = ["#", "[", "cfg", "(", "test", ")", "]", "mod"];
     let mut product = Vec::new();
     let mut rest = tokens;
