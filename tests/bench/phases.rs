@@ -1,0 +1,372 @@
+//! One run: so many bindings are created, left alone, changed and deleted, on servers of their own.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bindery::crd::ProjectBinding;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::cluster::{self, Cluster, NAMESPACE, Requests, binding};
+use super::floor::{self, Floor};
+use super::operator::{Memory, Operator};
+use super::servers::{self, FLOOR_PROJECT, PROJECT, Servers};
+use super::work::Watch;
+
+const CONNECTION: &str = "bitbucket";
+
+/// How often each connection looks for drift.
+const INTERVAL: Duration = Duration::from_mins(1);
+
+/// At most so many bindings are there before the others while a person's changes are measured.
+const SETTLED: usize = 20;
+
+/// What one run found.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Run {
+    pub(crate) bindings: usize,
+    pub(crate) create: Phase,
+    /// How long the bare loop took for the same.
+    pub(crate) floor_of_create: f64,
+    pub(crate) memory_after_create: Memory,
+    /// One interval in which nothing happens.
+    pub(crate) quiet: Phase,
+    pub(crate) memory_at_rest: Memory,
+    pub(crate) restart: Phase,
+    pub(crate) memory_after_restart: Memory,
+    /// Changes of a person while nothing else goes on, in seconds.
+    pub(crate) change: Percentiles,
+    /// The same while as many bindings are created.
+    pub(crate) change_during_create: Percentiles,
+    /// One of a hundred projects is unbound by hand: until all are bound again.
+    pub(crate) drift: Phase,
+    pub(crate) rotation: Phase,
+    pub(crate) delete: Phase,
+    pub(crate) floor_of_delete: f64,
+}
+
+/// What was seen between two moments.
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct Phase {
+    pub(crate) seconds: f64,
+    pub(crate) cpu: f64,
+    pub(crate) calls: usize,
+    /// By server and route.
+    pub(crate) calls_by_route: std::collections::BTreeMap<String, usize>,
+    /// What the API server was asked, by verb and resource; what the benchmark itself asked among it.
+    pub(crate) requests: Requests,
+}
+
+/// In seconds.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct Percentiles {
+    pub(crate) count: usize,
+    pub(crate) median: f64,
+    pub(crate) p99: f64,
+}
+
+impl Phase {
+    /// What the operator wrote to the API server: all but what the benchmark does, which creates and deletes objects and
+    /// patches them without a subresource where a phase says so.
+    pub(crate) fn writes(&self) -> u64 {
+        let is_write = |request: &str| {
+            let mut words = request.split(' ');
+            let (verb, resource) = (words.next(), words.next());
+            matches!(verb, Some("PATCH" | "PUT" | "APPLY"))
+                || (verb == Some("POST") && resource == Some("events"))
+        };
+        self.sum(is_write)
+    }
+
+    pub(crate) fn reads(&self) -> u64 {
+        self.sum(|request| request.starts_with("GET "))
+    }
+
+    fn sum(&self, is_it: impl Fn(&str) -> bool) -> u64 {
+        let fitting = self.requests.iter().filter(|(request, _)| is_it(request));
+        fitting.map(|(_, count)| count).sum()
+    }
+}
+
+impl Percentiles {
+    fn of(mut seconds: Vec<f64>) -> Self {
+        seconds.sort_by(f64::total_cmp);
+        let at = |percent: usize| {
+            let index = (seconds.len() * percent).div_ceil(100).max(1) - 1;
+            seconds.get(index).copied().unwrap_or(f64::NAN)
+        };
+        Self {
+            count: seconds.len(),
+            median: at(50),
+            p99: at(99),
+        }
+    }
+}
+
+/// What a run works with.
+struct Bench {
+    cluster: Cluster,
+    servers: Servers,
+    operator: Operator,
+    watch: Watch,
+}
+
+/// The moment at which a phase begins.
+struct Begun {
+    at: Instant,
+    cpu: f64,
+    requests: Requests,
+}
+
+pub(crate) async fn run(binary: &Path, size: usize) -> Run {
+    let (mut bench, floor) = Bench::set_up(binary, size).await;
+    let bindings: Vec<_> = (0..size)
+        .map(|nth| binding(&format!("r{nth}"), CONNECTION, &format!("{PROJECT}/r{nth}")))
+        .collect();
+    say(size, "create");
+    let create = bench.create(&bindings).await;
+    let memory_after_create = bench.operator.memory();
+    say(size, "quiet");
+    let quiet = bench.quiet().await;
+    let memory_at_rest = bench.operator.memory();
+    say(size, "restart");
+    let restart = bench.restart(size).await;
+    let memory_after_restart = bench.operator.memory();
+    say(size, "a person's changes");
+    let some = names(&bindings[..settled(size)]);
+    let change = bench.change_some(&some).await;
+    say(size, "drift");
+    let drift = bench.drift(&bindings).await;
+    say(size, "rotation");
+    let rotation = bench.rotate().await;
+    say(size, "delete");
+    let delete = bench.delete(&names(&bindings)).await;
+    say(size, "a person's changes during create");
+    let change_during_create = bench.change_during_create(&bindings).await;
+    bench.clear(&bindings).await;
+    Run {
+        bindings: size,
+        create,
+        floor_of_create: floor.create.as_secs_f64(),
+        memory_after_create,
+        quiet,
+        memory_at_rest,
+        restart,
+        memory_after_restart,
+        change,
+        change_during_create,
+        drift,
+        rotation,
+        delete,
+        floor_of_delete: floor.delete.as_secs_f64(),
+    }
+}
+
+fn settled(size: usize) -> usize {
+    (size / 5).clamp(1, SETTLED)
+}
+
+fn say(size: usize, phase: &str) {
+    println!("{size} bindings: {phase}");
+}
+
+pub(crate) fn names(bindings: &[ProjectBinding]) -> Vec<String> {
+    let names = bindings.iter().map(|one| one.metadata.name.clone());
+    names.map(Option::unwrap).collect()
+}
+
+impl Bench {
+    /// Everything but the bindings; the floor was measured while no operator ran.
+    async fn set_up(binary: &Path, size: usize) -> (Self, Floor) {
+        let cluster = Cluster::ready().await;
+        let servers = Servers::start(size).await;
+        cluster.connection(CONNECTION, &servers);
+        let operator = Operator::start(&cluster, binary);
+        cluster.connection_is_ready(CONNECTION);
+        drop(operator);
+        say(size, "the floor");
+        let floor = floor::measure(&cluster, &servers, size).await;
+        servers.remove(FLOOR_PROJECT, size);
+        let bench = Self {
+            operator: Operator::start(&cluster, binary),
+            watch: Watch::start(&cluster),
+            cluster,
+            servers,
+        };
+        bench.settle().await;
+        (bench, floor)
+    }
+
+    async fn begin(&self) -> Begun {
+        self.servers.forget_calls();
+        Begun {
+            requests: self.cluster.requests().await,
+            cpu: self.operator.cpu(),
+            at: Instant::now(),
+        }
+    }
+
+    async fn end(&self, begun: Begun) -> Phase {
+        let seconds = begun.at.elapsed().as_secs_f64();
+        let calls_by_route = self.servers.calls().into_iter().collect();
+        Phase {
+            seconds,
+            cpu: self.operator.cpu() - begun.cpu,
+            calls: self.servers.count(),
+            calls_by_route,
+            requests: cluster::between(&begun.requests, &self.cluster.requests().await),
+        }
+    }
+
+    /// Waits until no call was made for a while.
+    async fn settle(&self) {
+        let mut last = (self.servers.total(), Instant::now());
+        while last.1.elapsed() < Duration::from_secs(4) {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let now = self.servers.total();
+            if now != last.0 {
+                last = (now, Instant::now());
+            }
+        }
+    }
+
+    /// Creates all of them and waits until all are Ready, and what was begun with them has ended.
+    async fn create(&mut self, bindings: &[ProjectBinding]) -> Phase {
+        let begun = self.begin().await;
+        self.cluster.create_all(bindings).await;
+        self.watch.until_all_ready(&names(bindings)).await;
+        let ready = begun.at.elapsed();
+        // An event may come after the status.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let phase = self.end(begun).await;
+        Phase {
+            seconds: ready.as_secs_f64(),
+            ..phase
+        }
+    }
+
+    async fn quiet(&mut self) -> Phase {
+        self.settle().await;
+        let begun = self.begin().await;
+        tokio::time::sleep(INTERVAL).await;
+        self.end(begun).await
+    }
+
+    /// Until it is ready; the calls and writes until it is at rest.
+    async fn restart(&mut self, size: usize) -> Phase {
+        self.settle().await;
+        let begun = self.begin().await;
+        let ready = self.operator.restart();
+        self.settle().await;
+        self.watch.until_ready(size).await;
+        let phase = self.end(Begun { cpu: 0.0, ..begun }).await;
+        Phase {
+            seconds: ready.as_secs_f64(),
+            ..phase
+        }
+    }
+
+    async fn change_some(&mut self, names: &[String]) -> Percentiles {
+        let mut seconds = Vec::new();
+        for visibility in ["Private", "Public"] {
+            for name in names {
+                seconds.push(self.change(name, visibility).await);
+            }
+        }
+        Percentiles::of(seconds)
+    }
+
+    /// How long a change of one field takes until it is Ready.
+    async fn change(&mut self, name: &str, visibility: &str) -> f64 {
+        let begun = Instant::now();
+        let spec = json!({"spec": {"sonarqubeProject": {"visibility": visibility}}});
+        let changed = self.cluster.patch(name, spec).await;
+        let generation = changed.metadata.generation.unwrap();
+        self.watch.until_generation(name, generation).await;
+        begun.elapsed().as_secs_f64()
+    }
+
+    async fn drift(&mut self, bindings: &[ProjectBinding]) -> Phase {
+        self.settle().await;
+        let one_percent = bindings.len().div_ceil(100);
+        let keys = (0..one_percent).map(|nth| format!("{PROJECT}:r{nth}"));
+        let keys: Vec<_> = keys.collect();
+        let begun = self.begin().await;
+        self.servers.unbind(&keys);
+        while !self.servers.are_bound(&keys) {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        self.end(begun).await
+    }
+
+    /// Until SonarQube has the new token; the calls until all is at rest.
+    async fn rotate(&mut self) -> Phase {
+        self.settle().await;
+        let begun = self.begin().await;
+        let name = format!("{CONNECTION}-bitbucket");
+        self.cluster.secret(&name, servers::NEXT_BITBUCKET_TOKEN);
+        while !self.servers.has_token(servers::NEXT_BITBUCKET_TOKEN) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let seconds = begun.at.elapsed();
+        self.settle().await;
+        let phase = self.end(begun).await;
+        Phase {
+            seconds: seconds.as_secs_f64(),
+            ..phase
+        }
+    }
+
+    async fn delete(&mut self, names: &[String]) -> Phase {
+        self.settle().await;
+        let begun = self.begin().await;
+        self.cluster.delete_all(names).await;
+        while !self.cluster.left().await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        self.end(begun).await
+    }
+
+    async fn change_during_create(&mut self, bindings: &[ProjectBinding]) -> Percentiles {
+        self.servers.sonarqube.world(|world| world.projects.clear());
+        self.settle().await;
+        let (settled, new) = bindings.split_at(settled(bindings.len()));
+        self.create(settled).await;
+        self.settle().await;
+        let cluster = Cluster {
+            client: self.cluster.client.clone(),
+            kubeconfig: self.cluster.kubeconfig.clone(),
+        };
+        let mut others = Watch::start(&cluster);
+        let (settled, new_names) = (names(settled), names(new));
+        let all_are_ready = async {
+            cluster.create_all(new).await;
+            others.until_all_ready(&new_names).await;
+        };
+        let mut seconds = Vec::new();
+        let changes = async {
+            for visibility in ["Private", "Public"].into_iter().cycle() {
+                for name in &settled {
+                    seconds.push(self.change(name, visibility).await);
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        };
+        tokio::select! {
+            () = all_are_ready => {}
+            () = changes => {}
+        }
+        Percentiles::of(seconds)
+    }
+
+    /// Leaves the cluster as it was.
+    async fn clear(self, bindings: &[ProjectBinding]) {
+        self.cluster.delete_all(&names(bindings)).await;
+        while !self.cluster.left().await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        let connection = format!("bitbucketconnection/{CONNECTION}");
+        self.cluster
+            .kubectl(&["delete", "-n", NAMESPACE, &connection]);
+    }
+}
