@@ -1,4 +1,4 @@
-//! All reads and writes of the Kubernetes API: watches, status, events, finalizers.
+//! All reads and writes of the Kubernetes API: watches, status, events, finalizers, Secrets.
 //!
 //! Knows the kinds and the words of their conditions. Knows neither the servers nor who calls it: what a watch sees is
 //! handed to a callback.
@@ -9,6 +9,7 @@ mod error;
 pub(crate) mod event;
 pub(crate) mod finalizer;
 pub(crate) mod objects;
+pub(crate) mod secrets;
 pub(crate) mod status;
 pub(crate) mod watches;
 

@@ -97,8 +97,8 @@ pub struct BitbucketServer {
     #[schemars(transform = constraints::bitbucket_url)]
     pub url: String,
 
-    /// Personal access token that SonarQube keeps in its configuration and decorates pull requests with: Write
-    /// permission on the repositories.
+    /// Personal access token that SonarQube keeps in its configuration and decorates pull requests with. Reports need
+    /// Read permission on the repositories. Without Write, `DecorationReady` is Unknown until a report was found.
     pub token_secret_ref: SecretKeyReference,
 
     /// Personal access token that repositories are imported with: Read permission on projects and repositories.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::{Api, ResourceExt as _};
+use kube::ResourceExt as _;
 
 use crate::controller::context::{Context, SecretHosts};
 use crate::controller::error::Error;
@@ -14,7 +14,7 @@ use crate::crd::{
     SecretKeyReference, SecretVersion,
 };
 use crate::http::{CaBundle, HostPolicy, Token};
-use crate::kubernetes;
+use crate::kubernetes::secrets::{self, Unread};
 use crate::kubernetes::watches::Watched;
 use crate::plan::Reason;
 
@@ -219,15 +219,15 @@ impl<'a> Reader<'a> {
     }
 
     async fn secret(&self, name: &str) -> Result<Secret, Error> {
-        let api: Api<Secret> = Api::namespaced(self.context.client.clone(), &self.namespace);
-        let secret = self.found("secrets", name, api.get_opt(name).await)?;
+        let read = secrets::secret(&self.context.client, &self.namespace, name).await;
+        let secret = read.map_err(|unread| self.unread("secrets", name, unread))?;
         self.seen(CaBundleKind::Secret, name, &secret.metadata);
         Ok(secret)
     }
 
     async fn config_map(&self, name: &str) -> Result<ConfigMap, Error> {
-        let api: Api<ConfigMap> = Api::namespaced(self.context.client.clone(), &self.namespace);
-        let map = self.found("configmaps", name, api.get_opt(name).await)?;
+        let read = secrets::config_map(&self.context.client, &self.namespace, name).await;
+        let map = read.map_err(|unread| self.unread("configmaps", name, unread))?;
         self.seen(CaBundleKind::ConfigMap, name, &map.metadata);
         Ok(map)
     }
@@ -243,33 +243,25 @@ impl<'a> Reader<'a> {
             .seen(&self.connection, &watched, metadata);
     }
 
-    fn found<T>(
-        &self,
-        resource: &str,
-        name: &str,
-        answer: kube::Result<Option<T>>,
-    ) -> Result<T, Error> {
+    fn unread(&self, resource: &str, name: &str, unread: Unread) -> Error {
         let namespace = &self.namespace;
-        match answer {
-            Ok(Some(object)) => Ok(object),
-            Ok(None) => Err(Error::refused(
+        match unread {
+            Unread::Absent => Error::refused(
                 Reason::SecretNotFound,
                 format!(
                     "{resource} {namespace}/{name} does not exist: create it, or correct its name in the spec"
                 ),
-            )),
-            Err(kube::Error::Api(status)) if status.code == 403 => {
+            ),
+            Unread::Forbidden => {
                 let account = &self.context.settings.service_account;
-                Err(Error::refused(
+                Error::refused(
                     Reason::SecretForbidden,
                     format!(
                         "the operator may not read {resource} {namespace}/{name}. Grant it with: kubectl create role bindery-{name} -n {namespace} --verb=get,list,watch --resource={resource} --resource-name={name} && kubectl create rolebinding bindery-{name} -n {namespace} --role=bindery-{name} --serviceaccount={account}"
                     ),
-                ))
+                )
             }
-            Err(source) => {
-                Err(kubernetes::Error::when("read what the connection refers to")(source).into())
-            }
+            Unread::Failed(error) => error.into(),
         }
     }
 }
