@@ -36,6 +36,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::crd::{BitbucketConnection, ProjectBinding};
+use crate::declared;
 use crate::kubernetes::objects::{self, Objects, Seen};
 use crate::metrics::Metrics;
 use crate::server::Readiness;
@@ -139,7 +140,7 @@ fn watch(client: &Client, metrics: &Arc<Metrics>, seen: &Seen) -> Kinds {
         objects::watch((client, metrics), seen, changed, gone)
     };
     let left = move |binding: &ProjectBinding| {
-        let connection = binding::validate::connection_of(binding);
+        let connection = declared::connection_of(binding);
         notice.send(Noticed::BindingLeft(connection)).ok();
     };
     let changed = {

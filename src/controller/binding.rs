@@ -3,11 +3,10 @@
 mod apply;
 pub(crate) mod decoration;
 pub(crate) mod dereference;
-mod observe;
 mod release;
 mod report;
+mod shown;
 pub(crate) mod trigger;
-pub(crate) mod validate;
 mod visit;
 mod work;
 
@@ -17,9 +16,11 @@ use std::time::Duration;
 use kube::{Api, ResourceExt as _};
 
 use crate::crd::{BindingDeletionPolicy, BitbucketConnection, ManagementPolicy, ProjectBinding};
+use crate::declared;
 use crate::identity::ProjectKey;
 use crate::kubernetes::uid;
 use crate::kubernetes::{self, finalizer, status};
+use crate::observe;
 use crate::plan::binding::{Desired, Plan, admitted, plan};
 use crate::plan::decoration::Token;
 use crate::plan::{Reason, Refusal};
@@ -187,7 +188,7 @@ async fn confirmed(error: Error, report: &Report, view: &View, context: &Context
 /// Whether something is to be read that no listing has: it is the turn of the project that a binding holds, or somebody
 /// asks for it. Of what is not admitted nothing is read.
 fn is_its_turn(binding: &ProjectBinding, reference: &Reference, view: &View) -> bool {
-    let holds = |key: &ProjectKey| is_asked(binding) || observe::is_due(key, view);
+    let holds = |key: &ProjectKey| is_asked(binding) || observe::is_due(key, view.servers());
     desired(binding, reference, view).is_ok_and(|desired| {
         let accepted = desired.record.accepted.as_ref();
         admitted(&desired).is_ok() && accepted.is_some_and(|accepted| holds(&accepted.key))
@@ -219,11 +220,12 @@ async fn ask_for_the_base_url(
 
 /// Reads that.
 async fn take_turn(binding: &ProjectBinding, view: &View, context: &Context) -> Result<(), Error> {
-    let record = validate::record(binding);
+    let record = declared::record(binding);
     let Some(accepted) = &record.accepted else {
         return Ok(());
     };
-    let is_due = observe::read_what_is_due(&accepted.key, view).await?;
+    let is_due = observe::read_what_is_due(&accepted.key, view.servers()).await;
+    let is_due = is_due.map_err(|error| view.not_observed(error))?;
     match &accepted.repository {
         Some(repository) if is_due || is_asked(binding) => {
             if is_asked(binding) {
@@ -314,11 +316,12 @@ fn is_at_rest(binding: &ProjectBinding, reference: &Reference, view: &View) -> b
         && desired(binding, reference, view).is_ok_and(|desired| {
             desired.record.intent.is_none()
                 && desired.record.accepted.is_some()
-                && observe::remembered(&desired, view)
+                && observe::listed(&desired, view.servers())
                     .is_some_and(|observed| plan(&desired, &observed) == Plan::Settled)
         })
 }
 
 fn desired(binding: &ProjectBinding, reference: &Reference, view: &View) -> Result<Desired, Error> {
-    validate::desired(binding, reference, &view.server)
+    let through = (&*reference.connection, &reference.access);
+    declared::desired(binding, through, &view.server).map_err(Error::Refused)
 }

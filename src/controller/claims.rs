@@ -12,13 +12,14 @@ use kube::runtime::reflector::Store;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::crd::{BitbucketConnection, ConfigurationStatus, ManagementPolicy, ProjectBinding};
+use crate::declared;
 use crate::identity::{
     ProjectId, ProjectKey, RepositoryPath, ServerId, ServerUrl, SettingId, SettingKey, Uid,
 };
 use crate::plan::connection::BaseUrlHolder;
 use crate::plan::{Contender, contest};
 
-use super::binding::{dereference, validate};
+use super::binding::dereference;
 use super::context::Context;
 
 /// A project or a configuration on a server, folded: what can be claimed once.
@@ -101,8 +102,8 @@ impl Claims {
                             && project.key.eq_ignore_ascii_case(key.as_str())
                     }),
                     wants: held.is_none()
-                        && validate::connection_of(binding) == validate::connection_of(own)
-                        && validate::wanted_key(binding).is_some_and(|wanted| wanted.same(key))
+                        && declared::connection_of(binding) == declared::connection_of(own)
+                        && declared::wanted_key(binding).is_some_and(|wanted| wanted.same(key))
                         && !status::is_stalled(binding)
                         && dereference::admits(binding, key, context),
                 }
@@ -255,7 +256,7 @@ pub(crate) fn held_for(
                 && !status::is_stalled(*binding)
                 && holds(binding)
         })?;
-    validate::repository(&holder.spec).ok()
+    declared::repository(&holder.spec).ok()
 }
 
 /// An object that may have a claim on the thing in question.

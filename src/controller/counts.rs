@@ -11,6 +11,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::crd::{BindingCounts, BitbucketConnection};
+use crate::declared;
 use crate::kubernetes::status;
 
 use super::binding;
@@ -52,9 +53,7 @@ fn count(context: &Context) -> Counts {
         if let Ok(binding) = &guarded.0
             && binding::dereference::is_admitted(binding, context)
         {
-            let (total, ready) = counts
-                .entry(binding::validate::connection_of(binding))
-                .or_default();
+            let (total, ready) = counts.entry(declared::connection_of(binding)).or_default();
             *total += 1;
             *ready += i64::from(status::is_settled(binding));
         }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::identity::{ServerId, SettingId, SettingKey, Uid};
 use crate::inventory::Inventory;
+use crate::observe::{self, Servers};
 use crate::plan::Refusal;
 use crate::plan::capability::Capabilities;
 use crate::plan::decoration::{self, Token};
@@ -112,6 +113,27 @@ impl View {
         Error::SonarQube {
             url: self.sonarqube.url().to_string(),
             source,
+        }
+    }
+
+    /// Nothing could be observed.
+    pub(crate) fn not_observed(&self, error: observe::Error) -> Error {
+        match error {
+            observe::Error::SonarQube(source) => self.failed(source),
+            observe::Error::Bitbucket(source) => self.bitbucket_failed(source),
+            observe::Error::Refused(refusal) => Error::Refused(refusal),
+        }
+    }
+
+    /// What a binding is compared with is read from these.
+    pub(crate) fn servers(&self) -> Servers<'_> {
+        Servers {
+            sonarqube: &self.sonarqube,
+            bitbucket: &self.bitbucket,
+            setting: &self.setting,
+            setting_key: &self.setting_key,
+            capabilities: self.capabilities,
+            inventory: &self.inventory,
         }
     }
 

@@ -3,6 +3,7 @@
 mod circles;
 mod kinds;
 mod references;
+mod without_cluster;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -23,7 +24,7 @@ struct Rule {
 const KUBERNETES: Names = Names::AllBut(&["kube", "k8s_openapi"]);
 const PURE: Names = Names::Only(&["thiserror", "url"]);
 
-const RULES: [Rule; 9] = [
+const RULES: [Rule; 11] = [
     Rule {
         module: "identity",
         crates: PURE,
@@ -58,6 +59,25 @@ const RULES: [Rule; 9] = [
         module: "crd",
         crates: Names::Only(&["kube", "k8s_openapi", "schemars", "serde", "serde_json"]),
         modules: Names::Only(&["crd"]),
+    },
+    // What a command line plans by as well: it has no cluster.
+    Rule {
+        module: "declared",
+        // Its tests read manifests.
+        crates: Names::Only(&["serde_json"]),
+        modules: Names::Only(&["declared", "crd", "plan", "identity"]),
+    },
+    Rule {
+        module: "observe",
+        crates: Names::Only(&["thiserror", "tokio"]),
+        modules: Names::Only(&[
+            "observe",
+            "plan",
+            "identity",
+            "inventory",
+            "sonarqube",
+            "bitbucket",
+        ]),
     },
     Rule {
         module: "kubernetes",

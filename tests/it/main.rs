@@ -15,5 +15,6 @@ mod deployment;
 mod documents;
 mod e2e;
 mod generated;
+mod plan_without_cluster;
 mod schema;
 mod support;

@@ -5,6 +5,7 @@ mod project;
 use crate::controller::error::Error;
 use crate::controller::session::View;
 use crate::crd::Intent;
+use crate::declared;
 use crate::identity::ProjectKey;
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{Occurred, Occurrence};
@@ -16,7 +17,6 @@ use crate::plan::binding::{
 use crate::sonarqube::{self, Permission};
 
 use super::report;
-use super::validate;
 use super::work::Work;
 
 /// A step that was not done.
@@ -197,7 +197,7 @@ impl Work<'_> {
     async fn write_intent(&mut self, intent: Intent, taken: &Taken<'_>) -> Result<(), Error> {
         let binding = &self.report.binding;
         let mut status = binding.status.clone().unwrap_or_default();
-        let remembered = record::after(validate::record(binding), taken);
+        let remembered = record::after(declared::record(binding), taken);
         let accepted = remembered.accepted.as_ref();
         status.sonarqube_project = accepted
             .map(|accepted| report::remembered(accepted, None, status.sonarqube_project.as_ref()));

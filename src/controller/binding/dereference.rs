@@ -13,11 +13,10 @@ use kube::runtime::reflector::ObjectRef;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::crd::{AccessEntry, BitbucketConnection, ProjectBinding};
+use crate::declared::{self, connection_of};
 use crate::identity::ProjectKey;
 use crate::kubernetes::status;
 use crate::plan::{Access, AccessRule, Reason, Refusal};
-
-use super::validate::{self, connection_of};
 
 /// The connection of a binding, if it admits the binding's namespace.
 pub(super) struct Reference {
@@ -78,7 +77,7 @@ pub(super) fn unreadable(namespace: &str, name: &str) -> Error {
 
 /// Whether the connection of a binding admits it with this key.
 pub(crate) fn admits(binding: &ProjectBinding, key: &ProjectKey, context: &Context) -> bool {
-    let repository = validate::repository(&binding.spec);
+    let repository = declared::repository(&binding.spec);
     let reference = reference(binding, context).ok().flatten();
     reference
         .is_some_and(|reference| repository.is_ok_and(|path| reference.access.admits(&path, key)))
@@ -86,9 +85,9 @@ pub(crate) fn admits(binding: &ProjectBinding, key: &ProjectKey, context: &Conte
 
 /// Whether the connection of a binding admits it with the key that it holds or wants.
 pub(crate) fn is_admitted(binding: &ProjectBinding, context: &Context) -> bool {
-    let held = validate::record(binding).accepted;
+    let held = declared::record(binding).accepted;
     let key = held.map(|accepted| accepted.key);
-    let key = key.or_else(|| validate::wanted_key(binding));
+    let key = key.or_else(|| declared::wanted_key(binding));
     key.is_some_and(|key| admits(binding, &key, context))
 }
 

@@ -14,11 +14,13 @@ use crate::controller::share::Share;
 use crate::crd::{
     BindingDeletionPolicy, BitbucketConnection, FORCE_ORPHAN, ManagementPolicy, ProjectBinding,
 };
+use crate::declared;
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
 use crate::kubernetes;
 use crate::kubernetes::event::{Occurred, Occurrence};
 use crate::kubernetes::finalizer;
 use crate::kubernetes::uid;
+use crate::observe;
 use crate::plan::binding::{
     Leave, Record, Release, ReleaseFacts, ReleasePolicy, Seen, Way, release as decide,
 };
@@ -27,7 +29,7 @@ use crate::plan::{Reason, Refusal};
 
 use super::report::Report;
 use super::visit::Visit;
-use super::{WITHOUT_CONNECTION, dereference, observe, validate, waiting};
+use super::{WITHOUT_CONNECTION, dereference, waiting};
 
 /// Lets a deleted binding go, as soon as it may.
 pub(super) async fn release(
@@ -99,7 +101,7 @@ async fn connection(
     binding: &ProjectBinding,
     context: &Context,
 ) -> Result<Option<BitbucketConnection>, Error> {
-    let (namespace, name) = validate::connection_of(binding);
+    let (namespace, name) = declared::connection_of(binding);
     let api: Api<BitbucketConnection> = Api::namespaced(context.client.clone(), &namespace);
     match api.get_opt(&name).await {
         // Its words are none of the tenant's business.
@@ -195,8 +197,8 @@ impl<'a> Leaving<'a> {
         Self {
             binding,
             uid: uid(binding),
-            record: validate::record(binding),
-            repository: validate::repository(&binding.spec).ok(),
+            record: declared::record(binding),
+            repository: declared::repository(&binding.spec).ok(),
             deletion_allowed: context.settings.allow_project_deletion,
         }
     }
@@ -228,14 +230,15 @@ impl<'a> Leaving<'a> {
         key: &ProjectKey,
         (view, context): (&View, &Context),
     ) -> Result<Option<Occurrence>, Error> {
-        self.record = validate::remembered(self.binding, &view.server);
+        self.record = declared::remembered(self.binding, &view.server);
         if self.record == Record::default() {
             // All of it was on another server.
             return Ok(told(Leave::OnAnotherServer));
         }
         let written = self.record.accepted.as_ref();
         let written = written.and_then(|accepted| accepted.repository.as_ref());
-        let project = observe::project(key, written, view).await?;
+        let project = observe::project(key, written, view.servers()).await;
+        let project = project.map_err(|error| view.not_observed(error))?;
         let seen = project.as_ref().map_or(Seen::Gone, Seen::There);
         let claims = &context.claims;
         let rival = claims.on_project(&view.server, key, self.binding, context);

@@ -13,6 +13,7 @@ use crate::crd::{
     self, BitbucketConnection, ConnectionStatus, Intent, Kind as _, ProjectBinding,
     ProjectBindingStatus, RepositoryStatus, SonarQubeProjectStatus,
 };
+use crate::declared;
 use crate::identity::{ProjectId, ServerId, Uid};
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{self, Occurrence};
@@ -23,7 +24,7 @@ use crate::plan::decoration::{not_settled, token_refused};
 use crate::plan::verdict::{Aspect, Outcome, Verdict, aspects, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
-use super::{WITHOUT_CONNECTION, decoration, validate};
+use super::{WITHOUT_CONNECTION, decoration};
 
 /// The own conditions of the kind, but for `DecorationReady`.
 const ASPECTS: &[Aspect] = &[Aspect::Accepted, Aspect::Synced];
@@ -70,7 +71,7 @@ impl Report {
         Self {
             precondition: Precondition::Unchanged,
             connection: None,
-            record: validate::record(&binding),
+            record: declared::record(&binding),
             accepted_by: None,
             intent: status.and_then(|status| status.intent.clone()),
             repository: status.and_then(|status| status.repository.clone()),
@@ -93,7 +94,7 @@ impl Report {
 
     /// What of the stored record still holds on this server stays, if the pass does nothing.
     pub(super) fn stay_on(&mut self, server: &ServerId) {
-        self.record = validate::remembered(&self.binding, server);
+        self.record = declared::remembered(&self.binding, server);
     }
 
     /// Replaces what is to be remembered.
@@ -185,7 +186,7 @@ impl Report {
         let refusal = error.refusal();
         let connection = self.connection.as_deref();
         let by_this_one = self.accepted_by.is_some()
-            || connection.is_none_or(|it| validate::is_accepted_by(&self.binding, it));
+            || connection.is_none_or(|it| declared::is_accepted_by(&self.binding, it));
         let still_accepted = self.accepted().is_some()
             && by_this_one
             && !matches!(
@@ -230,7 +231,7 @@ impl Report {
         context: &Context,
     ) -> Result<(), Error> {
         let kind = Aspect::DecorationReady;
-        let (namespace, name) = validate::connection_of(&self.binding);
+        let (namespace, name) = declared::connection_of(&self.binding);
         let before = status::said(self.binding.conditions(), kind);
         let refused = token_refused(&format!("{namespace}/{name}"), before.as_ref());
         let Some(refused) = refused else {
@@ -350,7 +351,7 @@ pub(super) fn remembered(
             .unwrap_or_default(),
         created_by: accepted.created_by.as_ref().map(Uid::to_string),
         bound_by: accepted.bound_by.as_ref().map(Uid::to_string),
-        new_code_definition: accepted.new_code.as_ref().map(validate::new_code_status),
+        new_code_definition: accepted.new_code.as_ref().map(declared::new_code_status),
     }
 }
 

@@ -8,14 +8,14 @@ use kube::core::DeserializeGuard;
 use crate::controller::connection::reference_to;
 use crate::controller::context::Context;
 use crate::crd::{BitbucketConnection, ManagementPolicy, ProjectBinding, ProjectBindingStatus};
+use crate::declared::{self, connection_of};
 use crate::inventory::Changes;
 use crate::kubernetes::finalizer;
 use crate::kubernetes::status::waits_for;
 use crate::kubernetes::uid;
 use crate::plan::Reason;
 
-use super::validate::connection_of;
-use super::{dereference, validate};
+use super::dereference;
 
 /// Every binding of a connection.
 pub(crate) fn all(connection: &BitbucketConnection, context: &Context) {
@@ -43,7 +43,7 @@ pub(crate) fn changed(connection: &BitbucketConnection, changes: &Changes, conte
             .and_then(|status| status.sonarqube_project.as_ref());
         let key = held
             .map(|project| project.key.to_lowercase())
-            .or_else(|| super::validate::wanted_key(binding).map(|key| key.folded()));
+            .or_else(|| declared::wanted_key(binding).map(|key| key.folded()));
         let repository = &binding.spec.repository;
         let path = format!("{}/{}", repository.project, repository.slug).to_lowercase();
         key.is_some_and(|key| changes.projects.contains(&key))
@@ -84,7 +84,7 @@ pub(crate) fn protected(connection: &BitbucketConnection, context: &Context) -> 
     };
     let in_need = |binding: &ProjectBinding| {
         finalizer::is_set(binding)
-            && (validate::may_be_accepted_by(binding, connection) || is_fresh(binding))
+            && (declared::may_be_accepted_by(binding, connection) || is_fresh(binding))
             && dereference::is_admitted(binding, context)
     };
     let mut names: Vec<_> = those(&reference_to(connection), context, in_need)

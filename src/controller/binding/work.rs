@@ -13,6 +13,7 @@ use crate::crd::{ProjectBinding, RepositoryStatus};
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::kubernetes::event::Occurrence;
 use crate::kubernetes::{clock, uid};
+use crate::observe::{self, Circumstances};
 use crate::plan::binding::{
     Desired, Observed, Plan, Rights, SeenRepository, Step, admitted, may_know, plan, record,
 };
@@ -20,8 +21,8 @@ use crate::plan::{Contender, Reason, Refusal};
 use crate::sonarqube;
 
 use super::dereference::Reference;
-use super::observe::{self, Circumstances};
 use super::report::{Ended, Report};
+use super::shown::shown;
 use super::visit::Visit;
 
 /// More rounds than any plan needs: import, accept, rights, visibility and branch, and one to see that
@@ -159,16 +160,16 @@ impl<'a> Work<'a> {
             rights: self.rights,
             import_at_work: self.import_at_work(),
         };
-        let look = observe::live(&self.desired, self.view, circumstances).await;
-        let look = look.map_err(|error| self.sorted(error))?;
-        self.looked_at = look.repository;
+        let observed = observe::live(&self.desired, self.view.servers(), circumstances).await;
+        let observed = observed.map_err(|error| self.sorted(self.view.not_observed(error)))?;
+        self.looked_at = shown(&self.desired, &observed, self.view.bitbucket.url());
         if self.report.accepted().is_none() {
             // Later the status shows what the project was bound to last, until it is bound to something else.
             let shown = self.looked_at.as_ref();
             let shown = shown.filter(|shown| may_know(&self.desired, &shown.path));
             self.report.see(shown.cloned());
         }
-        Ok(look.observed)
+        Ok(observed)
     }
 
     /// The project is bound to the repository that was looked at.

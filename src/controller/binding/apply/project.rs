@@ -3,6 +3,7 @@
 use crate::controller::error::Error;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::kubernetes::uid;
+use crate::observe;
 use crate::plan::binding::Way;
 use crate::plan::binding::record::{Answer, Done};
 use crate::plan::capability::Support;
@@ -10,7 +11,6 @@ use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, BitbucketAnswer, NewBinding, NewProject};
 
 use super::Failed;
-use crate::controller::binding::observe;
 use crate::controller::binding::work::Work;
 use crate::controller::session::View;
 
@@ -117,7 +117,8 @@ impl Work<'_> {
             }
             self.refused(source)
         })?;
-        observe::project_id(project, Some(repository), self.view).await
+        let id = observe::project_id(project, Some(repository), self.view.servers()).await;
+        id.map_err(|error| self.view.not_observed(error))
     }
 
     fn new_binding<'b>(

@@ -1,30 +1,26 @@
-//! What a binding declares and remembers, as the core wants it.
+//! What a ProjectBinding declares and remembers, as the core wants it.
 
-use kube::ResourceExt as _;
-
-use crate::controller::error::Error;
 use crate::crd::{
     BindingMode, BitbucketConnection, ManagementPolicy, NewCodeDefinition, NewCodeDefinitionType,
     ProjectBinding, ProjectBindingSpec, SonarQubeProjectSpec, Visibility as SpecVisibility,
 };
 use crate::identity::{NameError, ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
-use crate::kubernetes::uid;
 use crate::plan::binding::{
     Accepted, Attempt, Desired, Intent, Mode, NewCode, Record, SeenRepository, Visibility,
 };
-use crate::plan::{Management, Reason};
-
-use super::dereference::Reference;
+use crate::plan::{Access, Management, Reason, Refusal};
 
 /// Namespace and name of the connection that a binding refers to.
-pub(crate) fn connection_of(binding: &ProjectBinding) -> (String, String) {
+#[must_use]
+pub fn connection_of(binding: &ProjectBinding) -> (String, String) {
     let reference = &binding.spec.connection_ref;
-    let namespace = reference.namespace.clone().or_else(|| binding.namespace());
+    let own = || binding.metadata.namespace.clone();
+    let namespace = reference.namespace.clone().or_else(own);
     (namespace.unwrap_or_default(), reference.name.clone())
 }
 
 /// The key that a binding wants before it holds one: given, or the default.
-pub(crate) fn wanted_key(binding: &ProjectBinding) -> Option<ProjectKey> {
+pub fn wanted_key(binding: &ProjectBinding) -> Option<ProjectKey> {
     match given_key(&binding.spec) {
         Some(key) => ProjectKey::parse(key).ok(),
         None => repository(&binding.spec)
@@ -34,12 +30,15 @@ pub(crate) fn wanted_key(binding: &ProjectBinding) -> Option<ProjectKey> {
     }
 }
 
-/// Parses a binding for the server that it is about to be compared with.
-pub(super) fn desired(
+/// A binding through this connection, which admits this much, on the SonarQube server of this id.
+///
+/// # Errors
+/// When the spec has a value that cannot be right.
+pub fn desired(
     binding: &ProjectBinding,
-    Reference { connection, access }: &Reference,
+    (connection, access): (&BitbucketConnection, &Access),
     server: &ServerId,
-) -> Result<Desired, Error> {
+) -> Result<Desired, Refusal> {
     let spec = &binding.spec;
     let repository = repository(spec)?;
     let mut record = remembered(binding, server);
@@ -60,8 +59,8 @@ pub(super) fn desired(
     Ok(Desired {
         monorepo: spec.monorepo,
         follow: spec.follow_repository,
-        uid: uid(binding),
-        namespace: binding.namespace().unwrap_or_default(),
+        uid: Uid::new(binding.metadata.uid.clone().unwrap_or_default()),
+        namespace: binding.metadata.namespace.clone().unwrap_or_default(),
         key,
         key_given,
         repository,
@@ -84,10 +83,8 @@ pub(super) fn desired(
 
 /// Whether a binding holds a project, or is about to, for all that is known through this very connection: the first pass
 /// that came to its end has written which one it is.
-pub(super) fn may_be_accepted_by(
-    binding: &ProjectBinding,
-    connection: &BitbucketConnection,
-) -> bool {
+#[must_use]
+pub fn may_be_accepted_by(binding: &ProjectBinding, connection: &BitbucketConnection) -> bool {
     let status = binding.status.as_ref();
     let holds =
         status.is_some_and(|status| status.sonarqube_project.is_some() || status.intent.is_some());
@@ -96,7 +93,8 @@ pub(super) fn may_be_accepted_by(
 }
 
 /// Whether this very connection has accepted the binding: another one under its name is to accept it anew.
-pub(super) fn is_accepted_by(binding: &ProjectBinding, connection: &BitbucketConnection) -> bool {
+#[must_use]
+pub fn is_accepted_by(binding: &ProjectBinding, connection: &BitbucketConnection) -> bool {
     let by = binding
         .status
         .as_ref()
@@ -105,12 +103,14 @@ pub(super) fn is_accepted_by(binding: &ProjectBinding, connection: &BitbucketCon
 }
 
 /// What the status remembers of this server.
-pub(super) fn remembered(binding: &ProjectBinding, server: &ServerId) -> Record {
+#[must_use]
+pub fn remembered(binding: &ProjectBinding, server: &ServerId) -> Record {
     record(binding).on(server)
 }
 
 /// What the status remembers, keys as SonarQube spelt them.
-pub(super) fn record(binding: &ProjectBinding) -> Record {
+#[must_use]
+pub fn record(binding: &ProjectBinding) -> Record {
     let Some(status) = &binding.status else {
         return Record::default();
     };
@@ -159,7 +159,8 @@ pub(super) fn record(binding: &ProjectBinding) -> Record {
 }
 
 /// A new code definition as the status keeps it.
-pub(super) fn new_code_status(new_code: &NewCode) -> NewCodeDefinition {
+#[must_use]
+pub fn new_code_status(new_code: &NewCode) -> NewCodeDefinition {
     let (type_, days, branch) = match new_code {
         NewCode::PreviousVersion => (NewCodeDefinitionType::PreviousVersion, None, None),
         NewCode::NumberOfDays(days) => (NewCodeDefinitionType::NumberOfDays, Some(*days), None),
@@ -181,7 +182,10 @@ fn given_key(spec: &ProjectBindingSpec) -> Option<&str> {
 }
 
 /// The repository that a binding names.
-pub(crate) fn repository(spec: &ProjectBindingSpec) -> Result<RepositoryPath, Error> {
+///
+/// # Errors
+/// When it can be the name of no repository.
+pub fn repository(spec: &ProjectBindingSpec) -> Result<RepositoryPath, Refusal> {
     RepositoryPath::parse(&spec.repository.project, &spec.repository.slug)
         .map_err(|error| invalid(&error))
 }
@@ -193,7 +197,7 @@ fn visibility_of(visibility: SpecVisibility) -> Visibility {
     }
 }
 
-fn new_code(definition: &NewCodeDefinition) -> Result<NewCode, Error> {
+fn new_code(definition: &NewCodeDefinition) -> Result<NewCode, Refusal> {
     let NewCodeDefinition {
         type_,
         days,
@@ -206,7 +210,7 @@ fn new_code(definition: &NewCodeDefinition) -> Result<NewCode, Error> {
             Ok(NewCode::ReferenceBranch(branch.clone()))
         }
         (NewCodeDefinitionType::NumberOfDays | NewCodeDefinitionType::ReferenceBranch, _, _) => {
-            Err(Error::refused(
+            Err(Refusal::new(
                 Reason::InvalidSpec,
                 "newCodeDefinition: days goes with type NumberOfDays, branch with type ReferenceBranch",
             ))
@@ -214,8 +218,8 @@ fn new_code(definition: &NewCodeDefinition) -> Result<NewCode, Error> {
     }
 }
 
-fn invalid(error: &NameError) -> Error {
-    Error::refused(Reason::InvalidSpec, error.to_string())
+fn invalid(error: &NameError) -> Refusal {
+    Refusal::new(Reason::InvalidSpec, error.to_string())
 }
 
 #[cfg(test)]
