@@ -10,12 +10,14 @@ use super::references::tokens;
 use crate::support::tree;
 
 /// Files that may name several kinds, and why.
-const MAY_NAME_SEVERAL: [&str; 6] = [
+const MAY_NAME_SEVERAL: [&str; 7] = [
     // The list, and the descriptions of fields.
     "crd",
     // The stories: a binding has a connection, and a connection waits for its bindings.
     "controller/binding",
     "controller/connection",
+    // What a binding declares depends on its connection.
+    "declared.rs",
     // Who holds what, of the objects of both.
     "controller/claims",
     // Not made from the list yet.
