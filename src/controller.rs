@@ -3,9 +3,9 @@
 //! It gathers what the core wants to know, does what the core says, and reports. It decides nothing about
 //! what was found on the servers.
 
+mod access;
 mod binding;
 mod census;
-mod claims;
 mod connection;
 mod context;
 mod counts;
@@ -13,10 +13,11 @@ mod error;
 mod lifecycle;
 mod pass;
 mod per_object;
+mod register;
 mod session;
 mod share;
+mod triggers;
 
-use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::future::Future;
 use std::sync::Arc;
@@ -31,26 +32,24 @@ use kube::runtime::watcher::{Event, watcher};
 use kube::runtime::{WatchStreamExt as _, predicates};
 use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::crd::{BitbucketConnection, ProjectBinding};
-use crate::declared;
-use crate::kubernetes::objects::{self, Objects, Seen};
+use crate::kubernetes::objects::{self, Seen};
 use crate::metrics::Metrics;
 use crate::server::Readiness;
 
 pub(crate) use context::Context;
-use context::Stores;
+use context::Watched;
 pub use context::{SecretHosts, Settings};
+use register::{Register, Stores};
 use share::{Share, Workers};
+use triggers::Triggers;
 
 /// How long passes that are under way have to come to their end: less than a pod has.
 const DRAIN: Duration = Duration::from_secs(10);
-
-/// How many notices are taken at once.
-const NOTICES: usize = 4096;
 
 /// Runs both controllers until told to stop, and lets the passes that are under way come to their end.
 ///
@@ -64,35 +63,45 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), EndedEarly> {
     let seen = Seen::default();
-    let Kinds {
-        connections: (connections, connection_changes),
-        bindings: (bindings, binding_changes),
-        noticed,
-    } = watch(&client, &metrics, &seen);
+    let (triggers, asked) = Triggers::new();
+    let (connections, bindings) = (reflector::store(), reflector::store());
     let (namespaces, namespaces_writer) = reflector::store();
+    let stores = Stores {
+        connections: connections.0.clone(),
+        bindings: bindings.0.clone(),
+        namespaces,
+    };
+    let register = Register::new(stores.clone(), triggers.clone());
+    let by = (&client, &metrics);
+    let (connections, connection_changes) = {
+        let follower = register::Connections(Arc::clone(&register));
+        objects::watch(by, connections, seen.connections.clone(), follower)
+    };
+    let (bindings, binding_changes) = {
+        let follower = register::Bindings(Arc::clone(&register));
+        objects::watch(by, bindings, seen.bindings.clone(), follower)
+    };
     for kind in [BitbucketConnection::kind(&()), ProjectBinding::kind(&())] {
         metrics.may_run(&kind, settings.concurrency);
     }
     // Without a bound: reconciles that wait for a server or for each other hold no worker, see `share`.
     let passes = controller::Config::default().concurrency(0);
     let connection_queue =
-        Controller::for_stream(connection_changes, connections.clone()).with_config(passes.clone());
-    let binding_queue =
-        Controller::for_stream(binding_changes, bindings.clone()).with_config(passes);
-    let stores = Stores {
-        connections,
-        bindings,
-        namespaces,
+        Controller::for_stream(connection_changes, connections).with_config(passes.clone());
+    let binding_queue = Controller::for_stream(binding_changes, bindings).with_config(passes);
+    let watched = Watched {
+        stores,
         seen,
+        register,
+        triggers,
     };
-    let (context, asked) = Context::new(client, settings, Arc::clone(&metrics), stores);
+    let context = Context::new(client, settings, Arc::clone(&metrics), watched);
     let counted = Arc::clone(&context);
     metrics.take_census_by(move || census::take(&counted));
 
     let mut tasks = JoinSet::new();
     let (shared, stopping) = (|| Arc::clone(&context), || stop.clone());
     tasks.spawn(follow_namespaces(namespaces_writer, shared(), stopping()));
-    tasks.spawn(follow_notices(noticed, shared(), stopping()));
     tasks.spawn(counts::keep(shared(), stopping()));
     tasks.spawn(stop_workers(shared(), stopping()));
     tasks.spawn(work(
@@ -118,46 +127,6 @@ pub async fn run(
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a part of the operator ended by itself, which is a defect: please report it with the log")]
 pub struct EndedEarly;
-
-/// The watches of both kinds.
-struct Kinds {
-    connections: Objects<BitbucketConnection>,
-    bindings: Objects<ProjectBinding>,
-    noticed: UnboundedReceiver<Noticed>,
-}
-
-fn watch(client: &Client, metrics: &Arc<Metrics>, seen: &Seen) -> Kinds {
-    let (notice, noticed) = unbounded_channel();
-    let connections = {
-        let notice = notice.clone();
-        let changed = move |connection: &BitbucketConnection| {
-            notice
-                .send(Noticed::Connection(connection::reference_to(connection)))
-                .ok();
-        };
-        let gone = changed.clone();
-        let seen = seen.connections.clone();
-        objects::watch((client, metrics), seen, changed, gone)
-    };
-    let left = move |binding: &ProjectBinding| {
-        let connection = declared::connection_of(binding);
-        notice.send(Noticed::BindingLeft(connection)).ok();
-    };
-    let changed = {
-        let left = left.clone();
-        move |binding: &ProjectBinding| {
-            if binding::trigger::makes_room(binding) {
-                left(binding);
-            }
-        }
-    };
-    let bindings = objects::watch((client, metrics), seen.bindings.clone(), changed, left);
-    Kinds {
-        connections,
-        bindings,
-        noticed,
-    }
-}
 
 /// Waits for the tasks, and after the word to stop no longer than a pod has. The first that ends without that word has
 /// all others stopped.
@@ -220,55 +189,16 @@ async fn work<K, Story, Pass>(
         .await;
 }
 
-/// What a watch saw that concerns other objects than the one it saw.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Noticed {
-    /// A connection is gone or has another spec: `access`, `suspend` and `managementPolicy` decide about its bindings, and
-    /// about who else may have what it managed.
-    Connection((String, String)),
-    /// A binding of this connection is gone, or gave up its claim or its need of the connection.
-    BindingLeft((String, String)),
-}
-
-/// Has those objects looked at that the change of another one concerns.
-async fn follow_notices(
-    mut noticed: UnboundedReceiver<Noticed>,
-    context: Arc<Context>,
-    stop: CancellationToken,
-) {
-    let mut batch = Vec::new();
-    loop {
-        let some = noticed.recv_many(&mut batch, NOTICES);
-        if !matches!(stop.run_until_cancelled(some).await, Some(1..)) {
-            return;
-        }
-        // Thousands of one connection come together, when all are listed or a namespace goes: each looks at all objects.
-        let told: BTreeSet<_> = batch.drain(..).collect();
-        let is_left = |notice: &Noticed| matches!(notice, Noticed::BindingLeft(_));
-        if told.iter().any(is_left) {
-            binding::trigger::waiting_for_a_claim(&context);
-        }
-        for notice in told {
-            match notice {
-                Noticed::Connection(reference) => {
-                    binding::trigger::all_of(&reference, &context);
-                    connection::trigger::waiting(&context);
-                }
-                Noticed::BindingLeft((namespace, name)) => {
-                    connection::trigger::leaving((&namespace, &name), &context);
-                }
-            }
-        }
-    }
-}
-
 /// Keeps the labels of all namespaces, which `access` selects by, and has the bindings of a changed one looked at.
 async fn follow_namespaces(
     writer: reflector::store::Writer<PartialObjectMeta<Namespace>>,
     context: Arc<Context>,
     stop: CancellationToken,
 ) {
-    let seen = context.seen.namespaces.clone();
+    let (seen, register) = (
+        context.seen.namespaces.clone(),
+        Arc::clone(&context.register),
+    );
     let all = Api::<PartialObjectMeta<Namespace>>::all(context.client.clone());
     let events = watcher(all, objects::config())
         .default_backoff()
@@ -276,6 +206,7 @@ async fn follow_namespaces(
         .reflect(writer);
     let namespaces = events.inspect_ok(move |event| {
         if matches!(event, Event::InitDone) {
+            register.listed();
             seen.cancel();
         }
     });
@@ -286,12 +217,7 @@ async fn follow_namespaces(
     while let Some(namespace) = namespaces.next().await {
         match namespace {
             Ok(namespace) => {
-                let name = namespace.name_any();
-                for guarded in context.bindings.state() {
-                    if guarded.namespace().as_ref() == Some(&name) {
-                        context.triggers.binding(&name, &guarded.name_any());
-                    }
-                }
+                context.register.namespace_changed(&namespace.name_any());
             }
             Err(error) => {
                 context.metrics.watch_restarted("Namespace");

@@ -1,4 +1,7 @@
-//! What a ProjectBinding declares and remembers, as the core wants it.
+//! What a ProjectBinding declares and remembers, as the core wants it; in `connection`, the same of a
+//! BitbucketConnection.
+
+pub(crate) mod connection;
 
 use crate::crd::{
     BindingMode, BitbucketConnection, ManagementPolicy, NewCodeDefinition, NewCodeDefinitionType,

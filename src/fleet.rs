@@ -1,9 +1,15 @@
 //! What the process knows about all objects together: plain data behind short locks, without IO.
 //!
-//! `lane` holds the places of reconciles that call servers, `agenda` when each object is reconciled next.
+//! `ledger` holds who has, wants and waits for a thing, `roster` the bindings of each connection and namespace, `lane`
+//! the places of reconciles that call servers, `agenda` when each object is reconciled next.
 
 mod agenda;
 mod lane;
+pub(crate) mod ledger;
+mod object;
+mod roster;
 
 pub(crate) use agenda::{Agenda, Failure};
-pub(crate) use lane::{Enter, Lanes, Place, Urgency, Visitor, Wake};
+pub(crate) use lane::{Enter, Lanes, Place, Urgency, Visitor};
+pub(crate) use object::{Object, ObjectName};
+pub(crate) use roster::{Counts, Need, Roster, Row};

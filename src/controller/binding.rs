@@ -2,9 +2,10 @@
 
 mod apply;
 pub(crate) mod decoration;
-pub(crate) mod dereference;
+mod dereference;
 mod release;
 mod report;
+mod reserve;
 mod shown;
 pub(crate) mod trigger;
 mod visit;
@@ -21,7 +22,7 @@ use crate::identity::ProjectKey;
 use crate::kubernetes::uid;
 use crate::kubernetes::{self, finalizer, status};
 use crate::observe;
-use crate::plan::binding::{Desired, Plan, admitted, plan};
+use crate::plan::binding::{Desired, Plan, admitted, plan, uncontested};
 use crate::plan::decoration::Token;
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube;
@@ -35,6 +36,7 @@ use super::share::Share;
 
 use dereference::Reference;
 use report::{Ended, Report};
+use reserve::Reserved;
 use visit::{Visit, is_asked};
 use work::{Scene, Work};
 
@@ -51,6 +53,7 @@ pub(crate) async fn reconcile(
         context.client.clone(),
         &binding.namespace().unwrap_or_default(),
     );
+    context.register.ledger.begin(&uid(&*binding));
     if binding.metadata.deletion_timestamp.is_some() {
         return release::release(&binding, &api, &context, &mut share).await;
     }
@@ -115,27 +118,35 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
         api,
         context,
     } = scene;
+    let connection = &reference.connection;
+    let desired = desired(&report.binding, reference, view)?;
+    may_go_on(&desired, scene).map_err(|refusal| {
+        report.stay_on(&view.server);
+        Error::Refused(refusal)
+    })?;
     let is_turn = is_its_turn(&report.binding, reference, view);
     if !is_turn && is_at_rest(&report.binding, reference, view) {
         return Ok(Ended::Settled(Arc::clone(view)));
     }
-    let mut visit = Visit::of(
-        &report.binding,
-        &reference.connection,
-        share,
-        &context.lanes,
-    );
+    // Before a place is taken: who waits for another binding keeps none.
+    let Some(reserved) = Reserved::of(&desired, view, &context.register.ledger) else {
+        return Ok(Ended::Waits);
+    };
+    if !Visit::of(&report.binding, connection, share, &context.lanes).enter() {
+        return Ok(Ended::Queued);
+    }
+    // The connection may have closed its session meanwhile: it waits for those alone that have a place.
+    let session = context.sessions.of(&uid(&**connection));
+    if !matches!(session, Some(Session::Open(_))) {
+        // Its reconcile triggers this binding, or its end does.
+        return Ok(Ended::Untold);
+    }
     let mut fresh = None;
     if is_turn {
-        if !visit.enter() {
-            return Ok(Ended::Queued);
-        }
         if is_asked(&report.binding) {
-            fresh = ask_for_the_base_url(&reference.connection, view, context).await;
+            fresh = ask_for_the_base_url(connection, view, context).await;
         }
         take_turn(&report.binding, fresh.as_ref().unwrap_or(view), context).await?;
-    } else if !visit.is_open() {
-        return Ok(Ended::Queued);
     }
     let view = fresh.as_ref().unwrap_or(view);
     if is_turn && is_at_rest(&report.binding, reference, view) {
@@ -149,10 +160,18 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
     match fresh.filter(is_same) {
         Some(fresh) if fresh.metadata.deletion_timestamp.is_none() => {
             report.begin_anew(fresh);
-            Work::converge(report, scene, visit).await
+            Work::converge(report, scene, reserved).await
         }
         Some(_) | None => Ok(Ended::Gone),
     }
+}
+
+/// What is not admitted, or belongs to another binding, is asked of nobody.
+fn may_go_on(desired: &Desired, scene: Scene<'_>) -> Result<(), Refusal> {
+    admitted(desired)?;
+    let things = reserve::contended(desired, &scene.reference.connection, scene.view);
+    let ledger = &scene.context.register.ledger;
+    uncontested(desired, ledger.contend(&desired.uid, &things).as_ref())
 }
 
 /// A server that starts does not know the simplest call, and one that lost an edition or a plugin not what it could do

@@ -2,7 +2,6 @@
 //! the inventory that its bindings live on.
 
 mod credentials;
-mod desired;
 mod health;
 pub(crate) mod memory;
 mod pass;
@@ -12,7 +11,6 @@ mod report;
 mod settings;
 mod sweep;
 mod sync;
-pub(crate) mod trigger;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +54,7 @@ pub(crate) async fn reconcile(
         context.client.clone(),
         &connection.namespace().unwrap_or_default(),
     );
+    context.register.ledger.begin(&uid(&*connection));
     match Lifecycle::of(&*connection, connection.spec.suspend) {
         Lifecycle::Deleting => {
             drop(share);
@@ -146,12 +145,6 @@ fn tell_of(error: &Error, is_news: bool, (pass, context): (&Pass<'_>, &Context))
     } else if pass.ground.is_none() && is_gone() {
         binding::trigger::leaving(&pass.connection, context);
     }
-}
-
-/// `(namespace, name)`, as bindings refer to it.
-pub(crate) fn reference_to(connection: &BitbucketConnection) -> (String, String) {
-    let namespace = connection.namespace().unwrap_or_default();
-    (namespace, connection.name_any())
 }
 
 /// How often drift is looked for.

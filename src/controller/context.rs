@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt as _};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::crd::{BitbucketConnection, ProjectBinding};
-use crate::fleet::{Agenda, Lanes, Wake};
+use crate::fleet::{Agenda, Lanes};
 use crate::http::HostPolicy;
 use crate::identity::Uid;
 use crate::kubernetes::event::Publisher;
@@ -21,10 +20,11 @@ use crate::kubernetes::watches::Watches;
 use crate::metrics::Metrics;
 
 use super::binding::decoration::Outcomes;
-use super::claims::Claims;
 use super::connection::memory::Memories;
+use super::register::{Register, Stores};
 use super::session::Sessions;
 use super::share::Workers;
+use super::triggers::Triggers;
 
 /// How the operator was started.
 #[derive(Clone, Debug)]
@@ -64,11 +64,12 @@ pub(crate) struct Context {
     pub(crate) bindings: Store<DeserializeGuard<ProjectBinding>>,
     pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
     pub(crate) seen: Seen,
+    /// What the objects of others hold and want.
+    pub(crate) register: Arc<Register>,
     pub(crate) sessions: Sessions,
     pub(crate) memories: Memories,
     /// What became of the latest pull requests.
     pub(crate) decorations: Outcomes,
-    pub(crate) claims: Claims,
     /// The places of bindings that call the servers of their connection.
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) connection_workers: Workers,
@@ -80,18 +81,12 @@ pub(crate) struct Context {
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// What the watches have seen.
-pub(crate) struct Stores {
-    pub(crate) connections: Store<DeserializeGuard<BitbucketConnection>>,
-    pub(crate) bindings: Store<DeserializeGuard<ProjectBinding>>,
-    pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
+/// What the watches have seen, and what becomes of it.
+pub(crate) struct Watched {
+    pub(crate) stores: Stores,
     pub(crate) seen: Seen,
-}
-
-/// The other ends of the triggers.
-pub(crate) struct Asked {
-    pub(crate) connections: UnboundedReceiver<ObjectRef<DeserializeGuard<BitbucketConnection>>>,
-    pub(crate) bindings: UnboundedReceiver<ObjectRef<DeserializeGuard<ProjectBinding>>>,
+    pub(crate) register: Arc<Register>,
+    pub(crate) triggers: Triggers,
 }
 
 impl Context {
@@ -99,20 +94,19 @@ impl Context {
         client: kube::Client,
         settings: Settings,
         metrics: Arc<Metrics>,
-        stores: Stores,
-    ) -> (Arc<Self>, Asked) {
+        shown: Watched,
+    ) -> Arc<Self> {
+        let Watched {
+            stores,
+            seen,
+            register,
+            triggers,
+        } = shown;
         let Stores {
             connections,
             bindings,
             namespaces,
-            seen,
         } = stores;
-        let (ask_connection, asked_connections) = unbounded_channel();
-        let (ask_binding, asked_bindings) = unbounded_channel();
-        let triggers = Triggers {
-            connections: ask_connection,
-            bindings: ask_binding,
-        };
         let asked = triggers.clone();
         let watches = Watches::new(
             client.clone(),
@@ -123,10 +117,10 @@ impl Context {
         );
         let asked = triggers.clone();
         let places = usize::from(settings.concurrency / 2);
-        let lanes = Lanes::new(places, move |wake| asked.wake(wake));
+        let lanes = Lanes::new(places, move |object| asked.wake(object));
         let workers = || Workers::new(settings.concurrency);
         let (connection_workers, binding_workers) = (workers(), workers());
-        let context = Self {
+        Arc::new(Self {
             events: Publisher::new(client.clone(), Arc::clone(&metrics)),
             client,
             settings,
@@ -134,10 +128,10 @@ impl Context {
             bindings,
             namespaces,
             seen,
+            register,
             sessions: Sessions::default(),
             memories: Memories::default(),
             decorations: Outcomes::default(),
-            claims: Claims::default(),
             lanes,
             connection_workers,
             binding_workers,
@@ -145,14 +139,7 @@ impl Context {
             agenda: Agenda::default(),
             triggers,
             metrics,
-        };
-        (
-            Arc::new(context),
-            Asked {
-                connections: asked_connections,
-                bindings: asked_bindings,
-            },
-        )
+        })
     }
 
     /// Forgets what is gone, and takes note of what waits for its first pass.
@@ -162,7 +149,6 @@ impl Context {
         self.notice(&self.bindings, &mut present);
         self.agenda.keep_only(&present);
         self.decorations.keep_only(&present);
-        self.claims.keep_only(&present);
         self.lanes.keep_only(&present);
         self.sessions.keep_only(&present);
         self.memories.keep_only(&present);
@@ -197,35 +183,5 @@ impl Context {
             &connection.namespace().unwrap_or_default(),
             &connection.name_any(),
         );
-    }
-}
-
-/// Asks for passes from outside the watches.
-#[derive(Clone)]
-pub(crate) struct Triggers {
-    pub(crate) connections: UnboundedSender<ObjectRef<DeserializeGuard<BitbucketConnection>>>,
-    pub(crate) bindings: UnboundedSender<ObjectRef<DeserializeGuard<ProjectBinding>>>,
-}
-
-impl Triggers {
-    /// Has a connection looked at. A closed channel means that the operator is stopping.
-    pub(crate) fn connection(&self, namespace: &str, name: &str) {
-        self.connections
-            .send(ObjectRef::new(name).within(namespace))
-            .ok();
-    }
-
-    /// Has a binding looked at.
-    pub(crate) fn binding(&self, namespace: &str, name: &str) {
-        self.bindings
-            .send(ObjectRef::new(name).within(namespace))
-            .ok();
-    }
-
-    fn wake(&self, wake: Wake) {
-        match wake {
-            Wake::Binding((namespace, name)) => self.binding(&namespace, &name),
-            Wake::Connection((namespace, name)) => self.connection(&namespace, &name),
-        }
     }
 }

@@ -1,7 +1,6 @@
 //! What needs a look at everything that is there, every ten seconds: `status.bindings` of the connections, which no pass
 //! writes, and the end of what this process remembers of objects that are gone.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,19 +10,14 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::crd::{BindingCounts, BitbucketConnection};
-use crate::declared;
-use crate::kubernetes::status;
+use crate::fleet::Counts;
 
-use super::binding;
 use super::context::Context;
 
 /// A field manager of its own: the pass that writes the rest of the status does not know the counts.
 const MANAGER: &str = "bindery-counts";
 
 const PERIOD: Duration = Duration::from_secs(10);
-
-/// Bindings in all, and those of them that are ready, by namespace and name of their connection.
-type Counts = HashMap<(String, String), (i64, i64)>;
 
 /// Writes what changed, until told to stop. Counts what is there: a binding may go without any pass over it.
 pub(crate) async fn keep(context: Arc<Context>, stop: CancellationToken) {
@@ -38,35 +32,20 @@ pub(crate) async fn keep(context: Arc<Context>, stop: CancellationToken) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         context.keep_track();
-        let counts = count(&context);
         for guarded in context.connections.state() {
             if let Ok(connection) = &guarded.0 {
-                write(connection, &counts, &context).await;
+                write(connection, &context).await;
             }
         }
     }
 }
 
-fn count(context: &Context) -> Counts {
-    let mut counts = Counts::new();
-    for guarded in context.bindings.state() {
-        if let Ok(binding) = &guarded.0
-            && binding::dereference::is_admitted(binding, context)
-        {
-            let (total, ready) = counts.entry(declared::connection_of(binding)).or_default();
-            *total += 1;
-            *ready += i64::from(status::is_settled(binding));
-        }
-    }
-    counts
-}
-
-async fn write(connection: &BitbucketConnection, counts: &Counts, context: &Context) {
+async fn write(connection: &BitbucketConnection, context: &Context) {
     let reference = (
         connection.namespace().unwrap_or_default(),
         connection.name_any(),
     );
-    let (total, ready) = counts.get(&reference).copied().unwrap_or_default();
+    let Counts { total, ready } = context.register.roster.counts(&reference);
     let counts = BindingCounts {
         total,
         ready,

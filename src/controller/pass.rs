@@ -37,6 +37,8 @@ pub(crate) enum Next {
     AtOnce,
     /// When it is woken: it waits for a place, or for others that have one.
     Queued,
+    /// When it is woken: another object is being reconciled for what it needs.
+    Waits,
     /// Something stopped the pass, and its status says so: as the class of the error wants it.
     Failed { error: Error, interval: Duration },
     /// Never: the object is gone.
@@ -179,7 +181,7 @@ fn schedule(
             context.agenda.waits(own, now);
             Action::requeue(Duration::ZERO)
         }
-        Next::Queued => {
+        Next::Queued | Next::Waits => {
             context.metrics.pass_ended(kind, Ended::Well, elapsed);
             context.agenda.waits(own, now);
             Action::await_change()

@@ -1,5 +1,5 @@
 //! What a reconcile holds of the operator: a worker while it calls Kubernetes alone, a place in the lane of its
-//! connection while it calls servers, and nothing while it waits.
+//! connection while it calls servers.
 
 use std::sync::Arc;
 
@@ -16,8 +16,6 @@ pub(crate) enum Share {
     Worker { _permit: OwnedSemaphorePermit },
     /// It may call the servers of its connection.
     Place { _place: Place },
-    /// It waits for another reconcile.
-    Nothing,
 }
 
 impl Workers {

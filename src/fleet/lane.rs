@@ -8,11 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::identity::Uid;
 
+use super::object::{Object, ObjectName};
+
 #[cfg(test)]
 mod tests;
-
-/// Namespace and name.
-pub(crate) type ObjectName = (String, String);
 
 /// Which reconcile goes first where places are short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,15 +34,6 @@ pub(crate) struct Visitor {
     pub(crate) urgency: Urgency,
 }
 
-/// Whom to reconcile now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Wake {
-    /// A place is free for this binding.
-    Binding(ObjectName),
-    /// No binding of this connection calls servers any more.
-    Connection(ObjectName),
-}
-
 /// Whether there is a place.
 pub(crate) enum Enter {
     /// The servers may be called until this is dropped.
@@ -55,7 +45,7 @@ pub(crate) enum Enter {
 /// The lanes of all connections.
 pub(crate) struct Lanes {
     places: usize,
-    wake: Box<dyn Fn(Wake) + Send + Sync>,
+    wake: Box<dyn Fn(Object) + Send + Sync>,
     state: Mutex<State>,
 }
 
@@ -87,7 +77,7 @@ struct Waiting {
 
 impl Lanes {
     /// Lanes of so many places each, at least one. `wake` asks for a reconcile.
-    pub(crate) fn new(places: usize, wake: impl Fn(Wake) + Send + Sync + 'static) -> Arc<Self> {
+    pub(crate) fn new(places: usize, wake: impl Fn(Object) + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
             places: places.max(1),
             wake: Box::new(wake),
@@ -113,18 +103,6 @@ impl Lanes {
         };
         self.release(state, woken);
         enter
-    }
-
-    /// Whether `enter` would give a place now. If not, the object is put into the queue.
-    pub(crate) fn is_open_to(&self, connection: &Uid, visitor: Visitor) -> bool {
-        let mut state = self.lock();
-        let mut woken = state.leave_other_lane(connection, &visitor.object, self.places);
-        let is_open = state.may_enter(connection, &visitor, self.places);
-        if !is_open {
-            woken.extend(state.queue(connection, visitor, self.places));
-        }
-        self.release(state, woken);
-        is_open
     }
 
     /// An object needs no place any more: its reconcile ended without one, or it is gone.
@@ -166,7 +144,7 @@ impl Lanes {
     }
 
     /// Wakes without holding the lock.
-    fn release(&self, state: MutexGuard<'_, State>, woken: Vec<Wake>) {
+    fn release(&self, state: MutexGuard<'_, State>, woken: Vec<Object>) {
         drop(state);
         for wake in woken {
             (self.wake)(wake);
@@ -203,7 +181,7 @@ impl State {
 
     /// Puts a visitor into the queue, or has it wait on.
     #[must_use]
-    fn queue(&mut self, connection: &Uid, visitor: Visitor, places: usize) -> Vec<Wake> {
+    fn queue(&mut self, connection: &Uid, visitor: Visitor, places: usize) -> Vec<Object> {
         let position = self.position(connection, &visitor);
         self.arrivals += 1;
         self.remove(&visitor.object);
@@ -218,7 +196,7 @@ impl State {
     }
 
     #[must_use]
-    fn leave_other_lane(&mut self, connection: &Uid, object: &Uid, places: usize) -> Vec<Wake> {
+    fn leave_other_lane(&mut self, connection: &Uid, object: &Uid, places: usize) -> Vec<Object> {
         if matches!(self.waiting.get(object), Some((lane, _)) if lane != connection) {
             return self.withdraw(object, places);
         }
@@ -226,7 +204,7 @@ impl State {
     }
 
     #[must_use]
-    fn withdraw(&mut self, object: &Uid, places: usize) -> Vec<Wake> {
+    fn withdraw(&mut self, object: &Uid, places: usize) -> Vec<Object> {
         let Some(connection) = self.remove(object) else {
             return Vec::new();
         };
@@ -245,7 +223,7 @@ impl State {
     /// Wakes as many as there are free places. This holds after every change: of the first in the queue, as many as
     /// there are free places are on their way.
     #[must_use]
-    fn call(&mut self, connection: &Uid, places: usize) -> Vec<Wake> {
+    fn call(&mut self, connection: &Uid, places: usize) -> Vec<Object> {
         let Some(lane) = self.lanes.get_mut(connection) else {
             return Vec::new();
         };
@@ -254,11 +232,11 @@ impl State {
         for waiting in lane.queue.values_mut().take(free) {
             if !waiting.woken {
                 waiting.woken = true;
-                woken.push(Wake::Binding(waiting.name.clone()));
+                woken.push(Object::Binding(waiting.name.clone()));
             }
         }
         if lane.taken == 0 {
-            woken.extend(lane.when_empty.take().map(Wake::Connection));
+            woken.extend(lane.when_empty.take().map(Object::Connection));
             if lane.queue.is_empty() {
                 self.lanes.remove(connection);
             }

@@ -62,34 +62,52 @@ pub(crate) type Objects<K> = (
     std::pin::Pin<Box<dyn Stream<Item = Result<DeserializeGuard<K>, watcher::Error>> + Send>>,
 );
 
+/// Follows what a watch shows, once its store shows it.
+pub(crate) trait Follower<K: Resource>: Send + Sync + 'static {
+    /// Everything was listed. Nothing goes by the store before this has returned.
+    fn listed(&self);
+    /// An object appeared or changed, its status included.
+    fn shown(&self, object: &DeserializeGuard<K>);
+    /// An object appeared, or what it asks for changed.
+    fn changed(&self, object: &K);
+    /// An object is gone.
+    fn gone(&self, object: &DeserializeGuard<K>);
+}
+
+/// A store, and the end that fills it.
+pub(crate) type Filled<K> = (
+    Store<DeserializeGuard<K>>,
+    reflector::store::Writer<DeserializeGuard<K>>,
+);
+
 /// Watches a kind. A status alone triggers nothing: it is what passes write.
 pub(crate) fn watch<K>(
     (client, metrics): (&kube::Client, &Arc<Metrics>),
+    (store, writer): Filled<K>,
     seen: CancellationToken,
-    changed: impl Fn(&K) + Send + 'static,
-    gone: impl Fn(&K) + Send + 'static,
+    follower: impl Follower<K>,
 ) -> Objects<K>
 where
     K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
-    let (store, writer) = reflector::store();
     let metrics = Arc::clone(metrics);
-    let gone = move |object: &DeserializeGuard<K>| {
-        if let Ok(object) = &object.0 {
-            gone(object);
-        }
-    };
+    let follower = Arc::new(follower);
+    let changed = Arc::clone(&follower);
     let mut missing = Missing::of(store.clone());
     let events = watcher(Api::<DeserializeGuard<K>>::all(client.clone()), config())
         .default_backoff()
         .modify(prune)
         .reflect(writer)
         .inspect(move |event| {
-            missing.follow(event, &gone);
+            missing.follow(event, |object| follower.gone(object));
             match event {
-                Ok(Event::InitDone) => seen.cancel(),
-                Ok(Event::Delete(object)) => gone(object),
-                Ok(Event::Init | Event::InitApply(_) | Event::Apply(_)) => {}
+                Ok(Event::InitDone) => {
+                    follower.listed();
+                    seen.cancel();
+                }
+                Ok(Event::Apply(object)) => follower.shown(object),
+                Ok(Event::Delete(object)) => follower.gone(object),
+                Ok(Event::Init | Event::InitApply(_)) => {}
                 Err(error) => {
                     metrics.watch_restarted(&K::kind(&()));
                     tracing::warn!(%error, kind = %K::kind(&()), "a watch failed; it is tried again");
@@ -103,7 +121,7 @@ where
         .predicate_filter(wanted, remembering())
         .inspect_ok(move |DeserializeGuard(object)| {
             if let Ok(object) = object {
-                changed(object);
+                changed.changed(object);
             }
         });
     (store, objects.boxed())

@@ -15,7 +15,7 @@ mod world;
 
 use crate::identity::ProjectKey;
 
-use super::{Access, Management, Reason, Refusal};
+use super::{Access, Contender, Management, Reason, Refusal};
 use difference::differences;
 pub use difference::may_know;
 pub use model::{
@@ -65,16 +65,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
 /// The steps that are missing, whatever the management policy.
 fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
     admitted(desired)?;
-    if let Some(other) = &observed.claimed_by {
-        return Err(Refusal::new(
-            Reason::AlreadyManaged,
-            format!(
-                "SonarQube project {} is managed by another ProjectBinding{}; delete one of the two, or write another sonarqubeProject.key",
-                desired.key,
-                rival_name(desired, &other.name)
-            ),
-        ));
-    }
+    uncontested(desired, observed.claimed_by.as_ref())?;
     let repository = repository_to_bind(desired, &observed.repository)?;
     match &observed.project {
         Some(project) => keep(desired, observed, repository, project),
@@ -170,6 +161,24 @@ fn rival_name(desired: &Desired, name: &str) -> String {
     } else {
         String::new()
     }
+}
+
+/// Whether the project belongs to no other binding: found out before anything is asked about it.
+///
+/// # Errors
+/// With what to do where it does.
+pub fn uncontested(desired: &Desired, claimed_by: Option<&Contender>) -> Result<(), Refusal> {
+    let Some(other) = claimed_by else {
+        return Ok(());
+    };
+    Err(Refusal::new(
+        Reason::AlreadyManaged,
+        format!(
+            "SonarQube project {} is managed by another ProjectBinding{}; delete one of the two, or write another sonarqubeProject.key",
+            desired.key,
+            rival_name(desired, &other.name)
+        ),
+    ))
 }
 
 /// Whether the connection admits the repository under the key: found out before anything is asked about either.

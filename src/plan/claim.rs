@@ -1,5 +1,7 @@
 //! One claim per thing: who manages it when several objects want to.
 
+use std::cmp::Ordering;
+
 use crate::identity::Uid;
 
 /// An object that wants to manage the thing in question.
@@ -15,16 +17,28 @@ pub struct Contender {
     pub created: i64,
 }
 
-/// The contender that the thing belongs to while others want it: the accepted, then the older, then the
-/// one with the smaller uid, as Gateway API settles it. `None` without contenders.
+/// The one to which the thing belongs comes first: the accepted, then the older, then the one with the smaller uid, as
+/// Gateway API settles it.
+impl Ord for Contender {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let rank = |contender: &Self| (!contender.accepted, contender.created);
+        rank(self)
+            .cmp(&rank(other))
+            .then_with(|| self.uid.cmp(&other.uid))
+            .then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+impl PartialOrd for Contender {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The contender that the thing belongs to while others want it. `None` without contenders.
 #[must_use]
 pub fn contest(contenders: impl IntoIterator<Item = Contender>) -> Option<Contender> {
-    contenders.into_iter().min_by(|left, right| {
-        let rank = |contender: &Contender| (!contender.accepted, contender.created);
-        rank(left)
-            .cmp(&rank(right))
-            .then_with(|| left.uid.cmp(&right.uid))
-    })
+    contenders.into_iter().min()
 }
 
 #[cfg(test)]

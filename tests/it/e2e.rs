@@ -8,6 +8,7 @@ mod at_once;
 mod canary;
 mod chart;
 mod chosen_keys;
+mod claims;
 mod configurations;
 mod crash;
 mod decorated;

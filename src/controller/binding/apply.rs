@@ -6,17 +6,19 @@ use crate::controller::error::Error;
 use crate::controller::session::View;
 use crate::crd::Intent;
 use crate::declared;
+use crate::fleet::ledger::{Claim, Terms};
 use crate::identity::ProjectKey;
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{Occurred, Occurrence};
 use crate::kubernetes::status::{self, Precondition};
 use crate::plan::binding::record::{self, Answer, Done, Storing, Taken};
 use crate::plan::binding::{
-    Acceptance, Accepted, NewCode, Origin, Record, Rights, SeenRepository, Step, Visibility,
+    Acceptance, NewCode, Origin, Record, Rights, SeenRepository, Step, Visibility,
 };
 use crate::sonarqube::{self, Permission};
 
 use super::report;
+use super::reserve;
 use super::work::Work;
 
 /// A step that was not done.
@@ -116,7 +118,7 @@ impl Work<'_> {
     async fn grant_self(&mut self, key: &ProjectKey) -> Result<(), sonarqube::Error> {
         let View {
             sonarqube, login, ..
-        } = self.view;
+        } = &**self.view;
         for permission in [Permission::Browse, Permission::Administer] {
             sonarqube
                 .add_user_permission(login, permission, key)
@@ -139,10 +141,15 @@ impl Work<'_> {
                 let Some(accepted) = &self.desired.record.accepted else {
                     return;
                 };
-                let Accepted { server, key, .. } = accepted;
-                let claims = &self.context.claims;
-                claims.remember(server, key.as_str(), &self.desired.uid);
-                self.desired.key.clone_from(key);
+                let held_for = self.desired.repository.clone();
+                let claim = Claim {
+                    thing: reserve::server(self.view).project(&accepted.key),
+                    accepted: true,
+                    terms: Terms::Project(accepted.id.clone(), held_for),
+                };
+                let ledger = &self.context.register.ledger;
+                ledger.accept(&self.desired.uid, vec![claim]);
+                self.desired.key.clone_from(&accepted.key);
                 if accepted.repository.is_some() {
                     self.see();
                 }

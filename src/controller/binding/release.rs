@@ -25,11 +25,11 @@ use crate::plan::binding::{
     Leave, Record, Release, ReleaseFacts, ReleasePolicy, Seen, Way, release as decide,
 };
 use crate::plan::verdict::Outcome;
-use crate::plan::{Reason, Refusal};
+use crate::plan::{Contender, Reason, Refusal};
 
 use super::report::Report;
 use super::visit::Visit;
-use super::{WITHOUT_CONNECTION, dereference, waiting};
+use super::{WITHOUT_CONNECTION, dereference, reserve, waiting};
 
 /// Lets a deleted binding go, as soon as it may.
 pub(super) async fn release(
@@ -58,6 +58,7 @@ pub(super) async fn release(
         Ok(Undone::Ended(occurrence)) => occurrence,
         // The connection's first pass in this process triggers this binding again.
         Ok(Undone::NotYet) => return Ok(Next::Settled(interval)),
+        Ok(Undone::Waits) => return Ok(Next::Waits),
         Ok(Undone::Queued) => return Ok(Next::Queued),
         Err(error) => {
             // It finds out for all of its bindings; one that failed is about to, at its own pace.
@@ -90,7 +91,6 @@ pub(super) async fn release(
             .await?;
         return Ok(Next::Failed { error, interval });
     }
-    context.claims.forget(&uid(binding));
     context.decorations.forget(&uid(binding));
     // Whoever waits for it is told by the watch.
     Ok(Next::Gone)
@@ -118,6 +118,8 @@ enum Undone {
     Ended(Option<Occurrence>),
     /// Nothing is known of the servers yet.
     NotYet,
+    /// Another binding is at work on the project: its end wakes the object.
+    Waits,
     /// All places of the connection are taken: a free one wakes the object.
     Queued,
 }
@@ -158,22 +160,23 @@ async fn undo(
     };
     let undone = match view {
         Ok(view) => {
-            let mut visit = Visit::of(binding, connection, share, &context.lanes);
-            if !visit.is_open() {
-                return Ok(Undone::Queued);
-            }
-            visit.wait();
             // Others that work on the project go first, and need a place for it.
-            let _turn = context.claims.turn(&view.server, key.as_str()).await;
-            if !visit.enter() {
+            let thing = reserve::server(&view).project(&key);
+            let ledger = &context.register.ledger;
+            let Some(_reserved) = ledger.reserve(&leaving.uid, std::slice::from_ref(&thing)) else {
+                return Ok(Undone::Waits);
+            };
+            if !Visit::of(binding, connection, share, &context.lanes).enter() {
                 return Ok(Undone::Queued);
             }
-            leaving.undo(policy, &key, (&view, context)).await
+            let own = uid(binding);
+            let rival = || ledger.rival(&own, &thing);
+            leaving.undo(policy, &key, &view, rival).await
         }
         Err(error) => Err(error),
     };
     match undone {
-        Ok(occurrence) => Ok(Undone::Ended(occurrence)),
+        Ok(undone) => Ok(undone),
         // A session may be open with a token that nobody can renew any more.
         Err(error) if credentials_gone(connection, context).await? => {
             tracing::debug!(%error, "nothing can be undone any more");
@@ -228,27 +231,27 @@ impl<'a> Leaving<'a> {
         mut self,
         policy: ReleasePolicy,
         key: &ProjectKey,
-        (view, context): (&View, &Context),
-    ) -> Result<Option<Occurrence>, Error> {
+        view: &View,
+        rival: impl Fn() -> Option<Contender>,
+    ) -> Result<Undone, Error> {
+        let ended = |occurrence| Ok(Undone::Ended(occurrence));
         self.record = declared::remembered(self.binding, &view.server);
         if self.record == Record::default() {
             // All of it was on another server.
-            return Ok(told(Leave::OnAnotherServer));
+            return ended(told(Leave::OnAnotherServer));
         }
         let written = self.record.accepted.as_ref();
         let written = written.and_then(|accepted| accepted.repository.as_ref());
         let project = observe::project(key, written, view.servers()).await;
         let project = project.map_err(|error| view.not_observed(error))?;
         let seen = project.as_ref().map_or(Seen::Gone, Seen::There);
-        let claims = &context.claims;
-        let rival = claims.on_project(&view.server, key, self.binding, context);
-        let claimed_by_other = rival.is_some_and(|rival| rival.accepted);
+        let claimed_by_other = rival().is_some_and(|rival| rival.accepted);
         let unbinds = view.capabilities.way.unbinds();
         match decide(policy, &self.facts(seen, claimed_by_other, unbinds)) {
-            Release::DeleteProject(key) => delete(&key, view).await.map(Some),
-            Release::Unbind(key, policy) => unbind(&key, policy, view).await.map(Some),
-            Release::Leave(leave) => Ok(told(leave)),
-            Release::Look(_) => Ok(None),
+            Release::DeleteProject(key) => ended(Some(delete(&key, view).await?)),
+            Release::Unbind(key, policy) => ended(Some(unbind(&key, policy, view).await?)),
+            Release::Leave(leave) => ended(told(leave)),
+            Release::Look(_) => ended(None),
         }
     }
 }

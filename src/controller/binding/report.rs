@@ -39,6 +39,8 @@ pub(super) enum Ended {
     TokenRefused,
     /// Nothing is known, and nothing is said: something else triggers the next pass.
     Untold,
+    /// Another object is being reconciled for the same project or repository: its end wakes this one.
+    Waits,
     /// All places of the connection are taken: a free one wakes the object.
     Queued,
     /// The object is gone, or about to.
@@ -137,13 +139,14 @@ impl Report {
             Ok(Ended::Suspended) => self.suspended(api, context).await?,
             Ok(Ended::TokenRefused) => self.token_refused(api, context).await?,
             Ok(Ended::Untold) => {}
+            Ok(Ended::Waits) => return Ok(Next::Waits),
             Ok(Ended::Queued) => return Ok(Next::Queued),
             Ok(Ended::Gone) => return Ok(Next::Gone),
             Err(error) => {
                 let own = self.accepted().is_none().then(|| uid(&self.binding));
                 self.failed(&error, api, context).await?;
                 if let Some(own) = own {
-                    context.claims.forget(&own);
+                    context.register.ledger.give_up(&own);
                 }
                 return Ok(Next::Failed { error, interval });
             }

@@ -38,13 +38,8 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Whether there is a place. If not, the reconcile has to end: the binding is woken when there is one.
-    pub(super) fn is_open(&self) -> bool {
-        self.lanes
-            .is_open_to(&self.connection, self.visitor.clone())
-    }
-
-    /// Takes a place until the end of the reconcile. `false`: as above.
+    /// Takes a place until the end of the reconcile. `false`: the reconcile has to end, and the binding is woken when there
+    /// is one.
     pub(super) fn enter(&mut self) -> bool {
         if matches!(self.share, Share::Place { .. }) {
             return true;
@@ -56,11 +51,6 @@ impl<'a> Visit<'a> {
             }
             Enter::Queued => false,
         }
-    }
-
-    /// Gives back what others could use, before another reconcile is waited for.
-    pub(super) fn wait(&mut self) {
-        *self.share = Share::Nothing;
     }
 }
 

@@ -3,27 +3,26 @@
 use std::sync::Arc;
 
 use kube::Api;
-use tokio::sync::OwnedMutexGuard;
 
-use crate::controller::claims::held_for;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::controller::session::{Session, View};
+use crate::controller::session::View;
 use crate::crd::{ProjectBinding, RepositoryStatus};
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
+use crate::kubernetes::clock;
 use crate::kubernetes::event::Occurrence;
-use crate::kubernetes::{clock, uid};
 use crate::observe::{self, Circumstances};
 use crate::plan::binding::{
     Desired, Observed, Plan, Rights, SeenRepository, Step, admitted, may_know, plan, record,
+    uncontested,
 };
 use crate::plan::{Contender, Reason, Refusal};
 use crate::sonarqube;
 
 use super::dereference::Reference;
 use super::report::{Ended, Report};
+use super::reserve::{self, Reserved};
 use super::shown::shown;
-use super::visit::Visit;
 
 /// More rounds than any plan needs: import, accept, rights, visibility and branch, and one to see that
 /// nothing is left.
@@ -42,7 +41,7 @@ pub(super) struct Scene<'a> {
 pub(super) struct Work<'a> {
     pub(super) desired: Desired,
     pub(super) reference: &'a Reference,
-    pub(super) view: &'a View,
+    pub(super) view: &'a Arc<View>,
     pub(super) api: &'a Api<ProjectBinding>,
     pub(super) context: &'a Context,
     pub(super) report: &'a mut Report,
@@ -58,7 +57,7 @@ impl<'a> Work<'a> {
     pub(super) async fn converge(
         report: &'a mut Report,
         scene: Scene<'a>,
-        visit: Visit<'_>,
+        reserved: Reserved,
     ) -> Result<Ended, Error> {
         let Scene {
             reference,
@@ -79,43 +78,22 @@ impl<'a> Work<'a> {
             acceptance: None,
             looked_at: None,
         };
-        work.run(visit, view).await
-    }
-
-    /// Waits until no other reconcile works on the same project or repository, then for a place. In this order: a
-    /// reconcile that waits for another one holds no place.
-    async fn run(&mut self, mut visit: Visit<'_>, view: &Arc<View>) -> Result<Ended, Error> {
-        // Another one might import it under another key. Always before the turn for a project, so that nobody waits for
-        // each other.
-        let _repository = if self.desired.monorepo {
-            None
-        } else {
-            // No key begins with a slash.
-            let repository = format!("/{}", self.desired.repository);
-            Some(self.turn_without_place(&repository, &mut visit).await)
-        };
-        let key = self.desired.key.as_str();
-        let turn = self.turn_without_place(key, &mut visit).await;
-        if !visit.enter() {
-            return Ok(Ended::Queued);
-        }
-        // The connection may have closed its session meanwhile: it waits for those alone that have a place.
-        let connection = &self.reference.connection;
-        let session = self.context.sessions.of(&uid(&**connection));
-        if !matches!(session, Some(Session::Open(_))) {
-            // Its reconcile triggers this binding, or its end does.
-            return Ok(Ended::Untold);
-        }
-        self.settle(turn).await?;
-        self.commit();
-        Ok(Ended::Settled(Arc::clone(view)))
+        let ended = work.run(reserved).await?;
+        work.commit();
+        Ok(ended)
     }
 
     /// Looks, plans and writes until nothing is left, or nothing can be done.
-    async fn settle(&mut self, mut turn: OwnedMutexGuard<()>) -> Result<(), Error> {
+    async fn run(&mut self, mut reserved: Reserved) -> Result<Ended, Error> {
         for _ in 0..ROUNDS {
             // Before anybody is asked: who is not admitted learns nothing, and costs no call.
             admitted(&self.desired).map_err(Error::Refused)?;
+            // An adopted project has a key of its own.
+            if !reserved.follow(&self.desired, self.view) {
+                return Ok(Ended::Waits);
+            }
+            let rival = self.rival();
+            uncontested(&self.desired, rival.as_ref()).map_err(Error::Refused)?;
             let observed = self.look().await?;
             let steps = match plan(&self.desired, &observed) {
                 Plan::Wait(why) => {
@@ -132,23 +110,17 @@ impl<'a> Work<'a> {
                 Plan::Differs(differences) => {
                     self.report.differences = differences;
                     self.finish(&observed);
-                    return Ok(());
+                    return Ok(Ended::Settled(Arc::clone(self.view)));
                 }
                 Plan::Settled => {
                     self.finish(&observed);
-                    return Ok(());
+                    return Ok(Ended::Settled(Arc::clone(self.view)));
                 }
                 Plan::Steps(steps) => steps,
             };
-            let key = self.desired.key.clone();
             let seen = observed.repository.found();
             let seen = seen.map(|found| found.seen_as(&self.desired.repository));
             self.write(steps, seen.as_ref()).await?;
-            if self.desired.key != key {
-                // An adopted project has a key of its own: its turn, its claim.
-                drop(turn);
-                turn = self.turn().await;
-            }
         }
         Err(Error::Unstable { rounds: ROUNDS })
     }
@@ -213,31 +185,10 @@ impl<'a> Work<'a> {
         self.report.occurrences.extend(self.acceptance.take());
     }
 
-    /// Gives back the place while it waits: others of the connection go on.
-    async fn turn_without_place(&self, thing: &str, visit: &mut Visit<'_>) -> OwnedMutexGuard<()> {
-        if let Some(turn) = self.context.claims.try_turn(&self.view.server, thing) {
-            return turn;
-        }
-        visit.wait();
-        self.turn_for(thing).await
-    }
-
-    async fn turn(&self) -> OwnedMutexGuard<()> {
-        self.turn_for(self.desired.key.as_str()).await
-    }
-
-    async fn turn_for(&self, thing: &str) -> OwnedMutexGuard<()> {
-        self.context.claims.turn(&self.view.server, thing).await
-    }
-
     fn rival(&self) -> Option<Contender> {
-        let claims = &self.context.claims;
-        claims.on_project(
-            &self.view.server,
-            &self.desired.key,
-            &self.report.binding,
-            self.context,
-        )
+        let things = reserve::contended(&self.desired, &self.reference.connection, self.view);
+        let ledger = &self.context.register.ledger;
+        ledger.contend(&self.desired.uid, &things)
     }
 
     /// Whether SonarQube may still be working on an import whose answer did not come.
@@ -249,13 +200,10 @@ impl<'a> Work<'a> {
         })
     }
 
-    fn held_for(&self, project: (&ProjectKey, Option<&ProjectId>)) -> Option<RepositoryPath> {
-        held_for(
-            &self.view.server,
-            project,
-            &self.report.binding,
-            &self.context.bindings,
-        )
+    fn held_for(&self, (key, id): (&ProjectKey, Option<&ProjectId>)) -> Option<RepositoryPath> {
+        let project = reserve::server(self.view).project(key);
+        let ledger = &self.context.register.ledger;
+        ledger.held_for(&self.desired.uid, &project, id)
     }
 }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use tokio::sync::OwnedMutexGuard;
-
 use crate::controller::binding;
 use crate::controller::context::Context;
 use crate::controller::error::{Error, System};
 use crate::controller::session::{self, View, ViewParts};
 use crate::crd::{BitbucketConnection, SecretVersion};
+use crate::declared::connection as declared;
+use crate::fleet::ledger::Server;
 use crate::identity::{SettingId, SettingKey};
 use crate::kubernetes::event::Occurrence;
 use crate::kubernetes::uid;
@@ -20,7 +20,6 @@ use crate::plan::{Difference, Reason, Refusal};
 use crate::sonarqube;
 
 use super::credentials::{self, Credentials, SonarQubeCredentials};
-use super::desired;
 use super::health::{self, Ground, Health};
 use super::memory::{Memory, Request};
 use super::remotes::{self, Remotes};
@@ -63,13 +62,13 @@ enum Asked {
 impl<'a> Pass<'a> {
     pub(super) fn new(connection: BitbucketConnection, context: &'a Context) -> Self {
         let status = connection.status.as_ref();
-        let name = desired::recorded_name(&connection);
+        let name = declared::recorded_name(&connection);
         let kept = Kept {
-            configuration: desired::recorded(&connection).zip(name),
+            configuration: declared::recorded(&connection).zip(name),
             intent: status.and_then(|status| status.intent.clone()),
             applied: status
                 .and_then(|status| status.applied_secrets.as_ref())
-                .map(desired::applied),
+                .map(declared::applied),
         };
         Self {
             connection,
@@ -198,7 +197,7 @@ impl<'a> Pass<'a> {
         memory: &mut Memory,
     ) -> Result<(Ground, Option<sonarqube::Client>), Error> {
         self.at = Aspect::ConfigurationSynced;
-        let url = desired::sonarqube_url(&self.connection)?;
+        let url = declared::sonarqube_url(&self.connection).map_err(Error::Refused)?;
         self.at = Aspect::CredentialsValid;
         let known = memory.remotes.as_ref();
         let sonarqube = match known.and_then(|remotes| remotes.to_sonarqube(&url, own)) {
@@ -231,8 +230,8 @@ impl<'a> Pass<'a> {
         self.untidy = credentials.untidy();
         self.decorating = Some(credentials.write.version.clone());
         self.at = Aspect::ConfigurationSynced;
-        let urls = desired::urls(connection)?;
-        let desired = desired::desired(connection, &urls)?;
+        let urls = declared::urls(connection).map_err(Error::Refused)?;
+        let desired = declared::desired(connection, &urls).map_err(Error::Refused)?;
         self.at = Aspect::CredentialsValid;
         let remotes = Remotes::build(&urls, &credentials, memory.remotes.take(), context)?;
         memory.remotes = Some(remotes.clone());
@@ -256,8 +255,14 @@ impl<'a> Pass<'a> {
             credentials,
             remotes,
         } = prepared;
-        let claims = &self.context.claims;
-        let _turn: OwnedMutexGuard<()> = claims.turn(&ground.server, desired.name.as_str()).await;
+        let ledger = &self.context.register.ledger;
+        let server = Server::new(remotes.sonarqube.url(), ground.server.clone());
+        let name = server.configuration(&desired.name);
+        // Who has lost it writes nothing.
+        let has_lost = ledger.rival(&desired.uid, &name).is_some();
+        let reserved = (!has_lost).then(|| ledger.reserve(&desired.uid, &[name]));
+        let is_free = |reserved: Option<_>| reserved.ok_or_else(|| at_work(&desired.name));
+        let _reserved = reserved.map(is_free).transpose()?;
         let mut sync = Sync {
             connection: &mut self.connection,
             context: self.context,
@@ -361,4 +366,12 @@ impl<'a> Pass<'a> {
             binding::trigger::all(connection, context);
         }
     }
+}
+
+/// Another connection is being reconciled for the same configuration: its end wakes this one.
+pub(super) fn at_work(name: &SettingKey) -> Error {
+    Error::Retry(Refusal::new(
+        Reason::ProgressingWithRetry,
+        format!("another BitbucketConnection is at work on configuration {name} of SonarQube"),
+    ))
 }

@@ -12,6 +12,8 @@ use crate::crd::{
     BitbucketConnection, BitbucketConnectionStatus, ConnectionDeletionPolicy, FORCE_ORPHAN,
     ManagementPolicy,
 };
+use crate::declared::connection as declared;
+use crate::fleet::ledger::Server;
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{Occurred, Occurrence};
 use crate::kubernetes::finalizer;
@@ -23,7 +25,7 @@ use crate::plan::verdict::{Outcome, summary};
 use crate::plan::{Reason, Refusal};
 
 use super::health::failed;
-use super::{credentials, credentials_gone, desired, interval, reference_to, remotes, settings};
+use super::{credentials, credentials_gone, interval, remotes, settings};
 
 /// Lets a deleted connection go, as soon as it may.
 pub(super) async fn release(
@@ -98,7 +100,7 @@ pub(super) async fn release(
 fn awaited(connection: &BitbucketConnection, was_open: bool, context: &Context) -> Option<Next> {
     if context
         .lanes
-        .is_busy(&uid(connection), reference_to(connection))
+        .is_busy(&uid(connection), declared::reference_to(connection))
     {
         return Some(Next::Queued);
     }
@@ -139,7 +141,7 @@ fn forget(connection: &BitbucketConnection, context: &Context) {
     let own = uid(connection);
     context.sessions.forget(&own);
     context.memories.forget(&own);
-    context.claims.forget(&own);
+    context.register.ledger.give_up(&own);
     context.watches.forget(
         &connection.namespace().unwrap_or_default(),
         &connection.name_any(),
@@ -147,19 +149,22 @@ fn forget(connection: &BitbucketConnection, context: &Context) {
 }
 
 async fn delete(connection: &BitbucketConnection, context: &Context) -> Result<Occurrence, Error> {
-    let url = desired::sonarqube_url(connection)?;
+    let url = declared::sonarqube_url(connection).map_err(Error::Refused)?;
     let credentials = credentials::of_sonarqube(connection, context).await?;
     let sonarqube = &remotes::sonarqube_alone(&url, &credentials, context)?;
     let fail = |source| failed(sonarqube, source);
     let server = super::health::up(sonarqube).await?.id;
     super::health::authenticated(sonarqube).await?;
     let Some((record, name)) =
-        desired::recorded(connection).zip(desired::recorded_name(connection))
+        declared::recorded(connection).zip(declared::recorded_name(connection))
     else {
         return Ok(left(Kept::NotOurs));
     };
     // Whoever is about to adopt it goes first, or comes too late.
-    let _turn = context.claims.turn(&server, name.as_str()).await;
+    let (own, ledger) = (uid(connection), &context.register.ledger);
+    let at = Server::new(sonarqube.url(), server.clone());
+    let reserved = ledger.reserve(&own, &[at.configuration(&name)]);
+    let _reserved = reserved.ok_or_else(|| super::pass::at_work(&name))?;
     let settings = settings::read(sonarqube).await?;
     let ours = settings.iter().find(|setting| setting.id == record.id);
     // Read last: whatever is bound until now counts.
@@ -167,17 +172,15 @@ async fn delete(connection: &BitbucketConnection, context: &Context) -> Result<O
         Some(setting) => sonarqube.count_binding(&setting.key).await.map_err(fail)?,
         None => 0,
     };
-    let own = uid(connection);
-    let place = (&name, Some(&record.id));
-    let claims = &context.claims;
-    let rival = claims.on_configuration(&server, place, connection, &context.connections);
+    let mut things = at.configurations(&name, Some(&record.id)).into_iter();
+    let claimed_by_other = things.any(|thing| ledger.rival(&own, &thing).is_some());
     let facts = ConnectionReleaseFacts {
         uid: &own,
         record: Some(&record),
         server: &server,
         settings: &settings,
         bound,
-        claimed_by_other: rival.is_some(),
+        claimed_by_other,
     };
     match decide(&facts) {
         ConnectionRelease::Delete(key) => {

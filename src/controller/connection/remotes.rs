@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crate::controller::context::Context;
 use crate::controller::error::Error;
+use crate::declared::connection::Urls;
 use crate::http::{CaBundle, HostPolicy, Options, Recorder, Refusal, Transport};
 use crate::identity::ServerUrl;
 use crate::plan::Reason;
 use crate::{bitbucket, sonarqube};
 
 use super::credentials::{Credentials, SonarQubeCredentials};
-use super::desired::Urls;
 
 /// The servers of a connection.
 #[derive(Clone, Debug)]

@@ -8,13 +8,13 @@ use crate::crd::{
     BitbucketConnection, BitbucketConnectionStatus, BitbucketServerStatus, ConfigurationStatus,
     SonarQubeServerStatus, TokenExpiry,
 };
+use crate::declared::connection as declared;
 use crate::identity::Uid;
 use crate::kubernetes::clock;
 use crate::kubernetes::status;
 use crate::plan::verdict::{Aspect, Outcome, State, Verdict, aspects, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
-use super::desired;
 use super::health::Ground;
 use super::pass::Pass;
 use super::{ASPECTS, interval, requested, told, write};
@@ -108,7 +108,7 @@ impl Pass<'_> {
                 .map(|health| sonarqube_status(&health.ground))
                 .or(before.sonarqube),
             bitbucket: bitbucket.or(before.bitbucket),
-            applied_secrets: self.kept.applied.as_ref().map(desired::applied_secrets),
+            applied_secrets: self.kept.applied.as_ref().map(declared::applied_secrets),
             bindings: before.bindings,
             token_expiry: if health.is_some() {
                 expiry

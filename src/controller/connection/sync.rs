@@ -5,17 +5,18 @@ mod apply;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::crd::{BitbucketConnection, ConfigurationIntent, SecretVersion};
+use crate::declared::connection as declared;
+use crate::fleet::ledger::Server;
 use crate::http::Token;
 use crate::identity::{ServerId, SettingId, SettingKey};
 use crate::kubernetes::event::Occurrence;
-use crate::plan::Difference;
 use crate::plan::connection::{
-    Applied, BaseUrl, Credential, Desired, Observed, Place, Plan, Platform, Recorded, Remembered,
-    Setting, TokenState, Validation, Which, plan,
+    Applied, BaseUrl, BaseUrlHolder, Credential, Desired, Observed, Place, Plan, Platform,
+    Recorded, Remembered, Setting, TokenState, Validation, Which, plan,
 };
+use crate::plan::{Difference, Reason};
 
 use super::credentials::{self, Credentials};
-use super::desired;
 use super::health::{Ground, failed};
 use super::memory::Memory;
 use super::remotes::Remotes;
@@ -61,10 +62,17 @@ impl Sync<'_> {
                 .configuration
                 .as_ref()
                 .map(|(recorded, _)| recorded.clone());
-            self.desired.intent = desired::intended(self.record.intent.as_ref());
+            self.desired.intent = declared::intended(self.record.intent.as_ref());
             let observed = self.observe(settings.clone()).await?;
             match plan(&self.desired, &observed) {
-                Plan::Refused(refusal) => return Err(Error::Refused(refusal)),
+                Plan::Refused(refusal) => {
+                    if refusal.reason == Reason::ConfigurationLimit {
+                        let only = self.server().only_configuration();
+                        let ledger = &self.context.register.ledger;
+                        ledger.wait_for_change(&self.desired.uid, &only);
+                    }
+                    return Err(Error::Refused(refusal));
+                }
                 Plan::Settled => return Ok((self.settled(settings), Vec::new())),
                 Plan::Differs(differences) => return Ok((self.settled(settings), differences)),
                 Plan::Steps(steps) => {
@@ -108,9 +116,14 @@ impl Sync<'_> {
         }
     }
 
+    /// The SonarQube server.
+    pub(super) fn server(&self) -> Server {
+        Server::new(self.remotes.sonarqube.url(), self.ground.server.clone())
+    }
+
     async fn observe(&mut self, settings: Vec<Setting>) -> Result<Observed, Error> {
+        let at = self.server();
         let Self {
-            connection,
             context,
             desired,
             ground,
@@ -129,16 +142,16 @@ impl Sync<'_> {
             }
             _ => None,
         };
-        let claimed_by = context.claims.on_configuration(
-            &ground.server,
-            (name, id.as_ref()),
-            connection,
-            &context.connections,
-        );
-        let base_url_holder =
-            context
-                .claims
-                .on_base_url(&ground.server, connection, &context.connections);
+        let ledger = &context.register.ledger;
+        let things = at.configurations(name, id.as_ref());
+        let claimed_by = ledger.contend(&desired.uid, &things);
+        let declares = || desired.server_base_url.is_some() && claimed_by.is_none();
+        let decides = declares().then(|| ledger.contend(&desired.uid, &at.base_urls()));
+        let base_url_holder = decides.flatten().and_then(|winner| {
+            let url = ledger.base_url_of(&winner.uid)?;
+            let name = winner.name;
+            Some(BaseUrlHolder { name, url })
+        });
         let base_url = ground.base_url.clone().map_or(BaseUrl::Unset, BaseUrl::Set);
         let server = ground.server.clone();
         let several = ground.capabilities.several;

@@ -10,7 +10,7 @@ use super::references::tokens;
 use crate::support::tree;
 
 /// Files that may name several kinds, and why.
-const MAY_NAME_SEVERAL: [&str; 7] = [
+const MAY_NAME_SEVERAL: [&str; 9] = [
     // The list, and the descriptions of fields.
     "crd",
     // The stories: a binding has a connection, and a connection waits for its bindings.
@@ -18,10 +18,13 @@ const MAY_NAME_SEVERAL: [&str; 7] = [
     "controller/connection",
     // What a binding declares depends on its connection.
     "declared.rs",
+    // Whom a connection admits.
+    "controller/access",
     // Who holds what, of the objects of both.
-    "controller/claims",
+    "controller/register",
     // Not made from the list yet.
     "controller/context",
+    "controller/triggers",
     "controller.rs",
 ];
 

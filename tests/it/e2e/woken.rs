@@ -16,6 +16,7 @@ simulated!(
     a_deletion_that_waits_with_its_connection_is_patient_and_ends,
     a_connection_goes_once_its_bindings_need_it_no_more,
     a_claim_is_free_once_its_holder_only_observes,
+    a_claim_is_free_once_its_holder_has_lost_its_right,
 );
 on!([simulated_26_9_enterprise] => a_claim_is_free_also_for_the_bindings_of_another_connection);
 
@@ -123,6 +124,34 @@ async fn a_claim_is_free_once_its_holder_only_observes(server: Server) {
     stage.binding("payments", "first", "PAY/checkout", observing);
     stage
         .binding_is("payments", "second", ("Ready", "True"))
+        .await;
+}
+
+/// Promise: a claim does not outlive its right: access withdrawn, or suspended, the next that is admitted has the project.
+async fn a_claim_is_free_once_its_holder_has_lost_its_right(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({"interval": "1h"}));
+    stage.binding("payments", "first", "PAY/checkout", json!({}));
+    stage
+        .binding_is("payments", "first", ("Ready", "True"))
+        .await;
+    let others = ["second", "third"];
+    for name in others {
+        stage.binding("platform", name, "PAY/checkout", json!({}));
+        stage
+            .binding_reason("platform", name, "AlreadyManaged")
+            .await;
+        // An age is told in whole seconds.
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+    }
+    stage.connection(json!({"interval": "1h", "access": []}));
+    stage
+        .binding_is("platform", "second", ("Ready", "True"))
+        .await;
+    let suspended = json!({"suspend": true});
+    stage.binding("platform", "second", "PAY/checkout", suspended);
+    stage
+        .binding_is("platform", "third", ("Ready", "True"))
         .await;
 }
 

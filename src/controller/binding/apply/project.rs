@@ -46,7 +46,7 @@ impl Work<'_> {
             sonarqube,
             setting_key,
             ..
-        } = self.view;
+        } = &**self.view;
         let binding = self.new_binding(key, name, repository);
         let bound = match self.view.capabilities.way {
             Way::PutBoundProject => sonarqube.put_bound_project(&binding).await,
@@ -104,7 +104,7 @@ impl Work<'_> {
             sonarqube,
             setting_key,
             ..
-        } = self.view;
+        } = &**self.view;
         let monorepo = self.desired.monorepo;
         let answer = sonarqube.set_bitbucket_binding(project, setting_key, repository, monorepo);
         answer.await.map_err(|source| {
@@ -191,7 +191,7 @@ impl Work<'_> {
             setting,
             bitbucket,
             ..
-        } = self.view;
+        } = &**self.view;
         let rows = sonarqube.dop_settings().await;
         let rows = rows.map_err(|source| self.view.failed(source))?;
         let ours = rows.iter().any(|row| {

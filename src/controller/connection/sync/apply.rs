@@ -18,7 +18,6 @@ use crate::sonarqube::{self, BitbucketAnswer};
 use super::Sync;
 use crate::controller::connection::health::{SERVER_BASE_URL, failed};
 use crate::controller::connection::memory::Validated;
-use crate::controller::connection::trigger;
 
 /// Whether the listing must be read again after a step: a token cannot be listed.
 pub(super) fn changes_the_listing(step: &Step, observed: &Observed) -> bool {
@@ -154,9 +153,9 @@ impl Sync<'_> {
 
     fn claim(&mut self, id: &SettingId, name: &SettingKey, created_by: Option<Uid>) {
         let server = self.ground.server.clone();
-        self.context
-            .claims
-            .remember(&server, name.as_str(), &self.desired.uid);
+        let claims = self.server().accepted_configuration(name, id);
+        let ledger = &self.context.register.ledger;
+        ledger.accept(&self.desired.uid, claims);
         let recorded = Recorded {
             server,
             id: id.clone(),
@@ -178,10 +177,12 @@ impl Sync<'_> {
         let url_differed = before.is_some_and(|setting| !self.desired.url.same(&setting.url));
         if let Some(name) = rename {
             self.remembered().renamed(key, name);
-            let claims = &self.context.claims;
-            claims.remember(&self.ground.server, name.as_str(), &self.desired.uid);
             // The earlier name is free.
-            trigger::waiting(self.context);
+            if let Some(id) = self.id() {
+                let claims = self.server().accepted_configuration(name, &id);
+                let ledger = &self.context.register.ledger;
+                ledger.accept(&self.desired.uid, claims);
+            }
             let note = format!("renamed configuration {key} of SonarQube to {name}");
             self.tell(self.mended(), note);
         }

@@ -1,25 +1,28 @@
-//! What a connection declares and remembers, as the core wants it.
+//! What a connection declares and remembers.
 
-use kube::ResourceExt as _;
-
-use crate::controller::error::Error;
 use crate::crd::{
     AdoptionPolicy, AppliedSecrets, BitbucketConnection, ConfigurationIntent, ManagementPolicy,
     SecretVersion,
 };
 use crate::identity::{ServerId, ServerUrl, SettingId, SettingKey, Uid};
-use crate::kubernetes::uid;
 use crate::plan::connection::{Adoption, Applied, Desired, Intent, Recorded};
-use crate::plan::{Management, Reason};
+use crate::plan::{Management, Reason, Refusal};
 
 /// The URL of both servers.
-pub(super) struct Urls {
-    pub(super) sonarqube: ServerUrl,
-    pub(super) bitbucket: ServerUrl,
+pub(crate) struct Urls {
+    pub(crate) sonarqube: ServerUrl,
+    pub(crate) bitbucket: ServerUrl,
+}
+
+/// `(namespace, name)`, as bindings refer to it.
+pub(crate) fn reference_to(connection: &BitbucketConnection) -> (String, String) {
+    let metadata = &connection.metadata;
+    let part = |part: &Option<String>| part.clone().unwrap_or_default();
+    (part(&metadata.namespace), part(&metadata.name))
 }
 
 /// Parses the servers' URLs: CEL takes some that are none.
-pub(super) fn urls(connection: &BitbucketConnection) -> Result<Urls, Error> {
+pub(crate) fn urls(connection: &BitbucketConnection) -> Result<Urls, Refusal> {
     Ok(Urls {
         sonarqube: sonarqube_url(connection)?,
         bitbucket: parsed("bitbucket.url", &connection.spec.bitbucket.url)?,
@@ -27,16 +30,16 @@ pub(super) fn urls(connection: &BitbucketConnection) -> Result<Urls, Error> {
 }
 
 /// Parses the URL of SonarQube.
-pub(super) fn sonarqube_url(connection: &BitbucketConnection) -> Result<ServerUrl, Error> {
+pub(crate) fn sonarqube_url(connection: &BitbucketConnection) -> Result<ServerUrl, Refusal> {
     parsed("sonarqube.url", &connection.spec.sonarqube.url)
 }
 
 /// What the connection declares.
-pub(super) fn desired(connection: &BitbucketConnection, urls: &Urls) -> Result<Desired, Error> {
+pub(crate) fn desired(connection: &BitbucketConnection, urls: &Urls) -> Result<Desired, Refusal> {
     let spec = &connection.spec;
     let base_url = spec.sonarqube.server_base_url.as_deref();
     Ok(Desired {
-        uid: uid(connection),
+        uid: Uid::new(connection.metadata.uid.clone().unwrap_or_default()),
         name: configuration_name(connection)?,
         url: urls.bitbucket.clone(),
         server_base_url: base_url
@@ -62,7 +65,7 @@ pub(super) fn desired(connection: &BitbucketConnection, urls: &Urls) -> Result<D
 }
 
 /// The configuration that the status remembers.
-pub(super) fn recorded(connection: &BitbucketConnection) -> Option<Recorded> {
+pub(crate) fn recorded(connection: &BitbucketConnection) -> Option<Recorded> {
     let configuration = connection.status.as_ref()?.configuration.as_ref()?;
     Some(Recorded {
         server: ServerId::new(&*configuration.server_id),
@@ -72,13 +75,13 @@ pub(super) fn recorded(connection: &BitbucketConnection) -> Option<Recorded> {
 }
 
 /// The name under which the status remembers it.
-pub(super) fn recorded_name(connection: &BitbucketConnection) -> Option<SettingKey> {
+pub(crate) fn recorded_name(connection: &BitbucketConnection) -> Option<SettingKey> {
     let configuration = connection.status.as_ref()?.configuration.as_ref()?;
     SettingKey::parse(&configuration.name).ok()
 }
 
 /// The configuration that was announced.
-pub(super) fn intended(intent: Option<&ConfigurationIntent>) -> Option<Intent> {
+pub(crate) fn intended(intent: Option<&ConfigurationIntent>) -> Option<Intent> {
     intent.map(|intent| Intent {
         server: ServerId::new(&*intent.server_id),
         name: SettingKey::reported(&*intent.name),
@@ -86,7 +89,7 @@ pub(super) fn intended(intent: Option<&ConfigurationIntent>) -> Option<Intent> {
 }
 
 /// The versions of the Secrets that the status says SonarQube was given.
-pub(super) fn applied(secrets: &AppliedSecrets) -> Applied<SecretVersion> {
+pub(crate) fn applied(secrets: &AppliedSecrets) -> Applied<SecretVersion> {
     Applied {
         server: ServerId::new(&*secrets.server_id),
         configuration: SettingId::new(&*secrets.configuration_id),
@@ -97,7 +100,7 @@ pub(super) fn applied(secrets: &AppliedSecrets) -> Applied<SecretVersion> {
 }
 
 /// The same for the status.
-pub(super) fn applied_secrets(applied: &Applied<SecretVersion>) -> AppliedSecrets {
+pub(crate) fn applied_secrets(applied: &Applied<SecretVersion>) -> AppliedSecrets {
     AppliedSecrets {
         server_id: applied.server.to_string(),
         configuration_id: applied.configuration.to_string(),
@@ -107,21 +110,21 @@ pub(super) fn applied_secrets(applied: &Applied<SecretVersion>) -> AppliedSecret
     }
 }
 
-fn configuration_name(connection: &BitbucketConnection) -> Result<SettingKey, Error> {
+fn configuration_name(connection: &BitbucketConnection) -> Result<SettingKey, Refusal> {
     let name = connection
         .spec
         .configuration_name
         .clone()
-        .unwrap_or_else(|| connection.name_any());
+        .unwrap_or_else(|| reference_to(connection).1);
     SettingKey::parse(&name).map_err(|error| {
-        Error::refused(
+        Refusal::new(
             Reason::InvalidSpec,
             format!("spec.configurationName: {error}"),
         )
     })
 }
 
-fn parsed(field: &str, text: &str) -> Result<ServerUrl, Error> {
+fn parsed(field: &str, text: &str) -> Result<ServerUrl, Refusal> {
     ServerUrl::parse(text)
-        .map_err(|error| Error::refused(Reason::InvalidSpec, format!("spec.{field}: {error}")))
+        .map_err(|error| Refusal::new(Reason::InvalidSpec, format!("spec.{field}: {error}")))
 }

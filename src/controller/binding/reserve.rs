@@ -1,0 +1,55 @@
+//! What a binding reserves while it is compared with the servers: no other object works on the same project, or imports
+//! the same repository.
+
+use std::sync::Arc;
+
+use crate::controller::session::View;
+use crate::crd::BitbucketConnection;
+use crate::declared::connection::reference_to;
+use crate::fleet::ledger::{Ledger, Reservation, Server, Thing};
+use crate::plan::binding::Desired;
+
+/// What is reserved for one reconcile.
+pub(super) struct Reserved(Reservation);
+
+impl Reserved {
+    /// Reserves what a binding works on. `None` where another object is at work: its end wakes this one.
+    pub(super) fn of(desired: &Desired, view: &View, ledger: &Arc<Ledger>) -> Option<Self> {
+        ledger
+            .reserve(&desired.uid, &things(desired, view))
+            .map(Self)
+    }
+
+    /// Reserves what the binding works on by now. `false`: as above.
+    pub(super) fn follow(&mut self, desired: &Desired, view: &View) -> bool {
+        self.0.exchange(&things(desired, view))
+    }
+}
+
+fn things(desired: &Desired, view: &View) -> Vec<Thing> {
+    let server = server(view);
+    // Another binding might import the repository under another key.
+    let repository = (!desired.monorepo).then(|| server.repository(&desired.repository));
+    let project = server.project(&desired.key);
+    repository.into_iter().chain([project]).collect()
+}
+
+/// What must belong to no other object: the project, and before a binding holds it, the right to be the first.
+pub(super) fn contended(
+    desired: &Desired,
+    connection: &BitbucketConnection,
+    view: &View,
+) -> Vec<Thing> {
+    let (server, connection) = (server(view), reference_to(connection));
+    let is_held = desired.record.accepted.is_some();
+    let wanted = (!is_held).then(|| server.wanted_project(&connection, &desired.key));
+    [server.project(&desired.key)]
+        .into_iter()
+        .chain(wanted)
+        .collect()
+}
+
+/// The SonarQube server that a view leads to.
+pub(super) fn server(view: &View) -> Server {
+    Server::new(view.sonarqube.url(), view.server.clone())
+}

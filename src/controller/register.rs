@@ -1,0 +1,224 @@
+//! Keeps the ledger and the roster by what the watches show, and has those reconciled that a change concerns.
+
+mod facts;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Resource, ResourceExt as _};
+
+use crate::crd::{BitbucketConnection, ProjectBinding};
+use crate::declared::{self, connection};
+use crate::fleet::ledger::Ledger;
+use crate::fleet::{ObjectName, Roster};
+use crate::identity::Uid;
+use crate::kubernetes::objects::Follower;
+use crate::kubernetes::uid;
+
+use super::access;
+use super::triggers::Triggers;
+
+/// The watches' stores.
+#[derive(Clone)]
+pub(crate) struct Stores {
+    pub(crate) connections: Store<DeserializeGuard<BitbucketConnection>>,
+    pub(crate) bindings: Store<DeserializeGuard<ProjectBinding>>,
+    pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
+}
+
+/// What the watches show, by what it means to others.
+pub(crate) struct Register {
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) roster: Roster,
+    stores: Stores,
+    triggers: Triggers,
+    /// The connections as they were taken note of. Locked while anything is noted: what was read first is noted first.
+    noted: Mutex<HashMap<ObjectName, Noted>>,
+}
+
+/// What the claims of its bindings depend on: the spec of a connection, and the server that it was seen to reach.
+type Noted = (Uid, Option<i64>, Option<String>);
+
+impl Register {
+    pub(crate) fn new(stores: Stores, triggers: Triggers) -> Arc<Self> {
+        let waking = triggers.clone();
+        let ledger = Ledger::new(move |object| waking.wake(object));
+        Arc::new(Self {
+            ledger,
+            roster: Roster::default(),
+            stores,
+            triggers,
+            noted: Mutex::default(),
+        })
+    }
+
+    /// Has all bindings of a connection reconciled, whether or not it is there.
+    pub(crate) fn wake_all_of(&self, connection: &ObjectName) {
+        self.wake(self.roster.of(connection));
+    }
+
+    /// A namespace has other labels: `access` selects by them.
+    pub(crate) fn namespace_changed(&self, name: &str) {
+        let within = self.roster.within(name);
+        {
+            let _noting = self.noting();
+            self.note(&within);
+        }
+        self.wake(within);
+    }
+
+    /// Takes note of all bindings: what they depend on was listed.
+    pub(crate) fn listed(&self) {
+        let _noting = self.noting();
+        for guarded in self.stores.bindings.state() {
+            self.note_binding(&guarded);
+        }
+    }
+
+    fn wake(&self, bindings: Vec<ObjectName>) {
+        for (namespace, name) in bindings {
+            self.triggers.binding(&namespace, &name);
+        }
+    }
+
+    /// Has a connection reconciled that is on its way out, and waits for the bindings that need it.
+    fn wake_leaving(&self, connection: &ObjectName) {
+        let found = self.connection(connection);
+        if found.is_some_and(|found| found.meta().deletion_timestamp.is_some()) {
+            self.triggers.connection(&connection.0, &connection.1);
+        }
+    }
+
+    fn note(&self, bindings: &[ObjectName]) {
+        for (namespace, name) in bindings {
+            let reference = ObjectRef::new(name).within(namespace);
+            if let Some(guarded) = self.stores.bindings.get(&reference) {
+                self.note_binding(&guarded);
+            }
+        }
+    }
+
+    fn note_binding(&self, guarded: &DeserializeGuard<ProjectBinding>) {
+        let Ok(binding) = &guarded.0 else {
+            // Nobody can tell what it wants.
+            return self.forget_binding(&uid(guarded));
+        };
+        let found = self.connection(&declared::connection_of(binding));
+        let connection = found.as_ref().and_then(|found| found.0.as_ref().ok());
+        let is_admitted = connection.is_some_and(|connection| {
+            let namespace = binding.namespace().unwrap_or_default();
+            let namespace = self.stores.namespaces.get(&ObjectRef::new(&namespace));
+            let labels = namespace.as_deref().map(kube::ResourceExt::labels);
+            access::is_admitted(binding, connection, labels)
+        });
+        let row = facts::row(binding, connection, is_admitted);
+        if let Some(left) = self.roster.put(row) {
+            self.wake_leaving(&left);
+        }
+        self.ledger
+            .put(facts::of_binding(binding, connection, is_admitted));
+    }
+
+    /// Takes note of a connection. Returns its place, if what its bindings hold or want may be another thing by now.
+    fn note_connection(
+        &self,
+        guarded: &DeserializeGuard<BitbucketConnection>,
+        noted: &mut HashMap<ObjectName, Noted>,
+    ) -> Option<ObjectName> {
+        let connection = guarded.0.as_ref().ok();
+        match connection {
+            Some(connection) => self.ledger.put(facts::of_connection(connection)),
+            None => self.ledger.remove(&uid(guarded)),
+        }
+        let reached = connection.and_then(|connection| {
+            let status = connection.status.as_ref()?;
+            Some(status.sonarqube.as_ref()?.id.clone())
+        });
+        let place = (guarded.namespace().unwrap_or_default(), guarded.name_any());
+        let now = (uid(guarded), guarded.meta().generation, reached);
+        let before = noted.insert(place.clone(), now.clone());
+        (before.as_ref() != Some(&now)).then_some(place)
+    }
+
+    fn forget_binding(&self, own: &Uid) {
+        self.ledger.remove(own);
+        if let Some(connection) = self.roster.remove(own) {
+            self.wake_leaving(&connection);
+        }
+    }
+
+    fn connection(
+        &self,
+        (namespace, name): &ObjectName,
+    ) -> Option<Arc<DeserializeGuard<BitbucketConnection>>> {
+        let reference = ObjectRef::new(name).within(namespace);
+        self.stores.connections.get(&reference)
+    }
+
+    fn noting(&self) -> MutexGuard<'_, HashMap<ObjectName, Noted>> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The watch of bindings.
+pub(crate) struct Bindings(pub(crate) Arc<Register>);
+
+impl Follower<ProjectBinding> for Bindings {
+    fn listed(&self) {
+        self.0.listed();
+    }
+
+    fn shown(&self, binding: &DeserializeGuard<ProjectBinding>) {
+        let _noting = self.0.noting();
+        self.0.note_binding(binding);
+    }
+
+    fn changed(&self, _: &ProjectBinding) {}
+
+    fn gone(&self, binding: &DeserializeGuard<ProjectBinding>) {
+        let _noting = self.0.noting();
+        self.0.forget_binding(&uid(binding));
+    }
+}
+
+/// The watch of connections.
+pub(crate) struct Connections(pub(crate) Arc<Register>);
+
+impl Follower<BitbucketConnection> for Connections {
+    fn listed(&self) {
+        {
+            let mut noted = self.0.noting();
+            for guarded in self.0.stores.connections.state() {
+                self.0.note_connection(&guarded, &mut noted);
+            }
+        }
+        self.0.listed();
+    }
+
+    fn shown(&self, guarded: &DeserializeGuard<BitbucketConnection>) {
+        let mut noted = self.0.noting();
+        if let Some(place) = self.0.note_connection(guarded, &mut noted) {
+            self.0.note(&self.0.roster.of(&place));
+        }
+    }
+
+    /// `access`, `suspend` and `managementPolicy` decide about its bindings.
+    fn changed(&self, connection: &BitbucketConnection) {
+        self.0.wake_all_of(&connection::reference_to(connection));
+    }
+
+    fn gone(&self, guarded: &DeserializeGuard<BitbucketConnection>) {
+        let (namespace, name) = (guarded.namespace().unwrap_or_default(), guarded.name_any());
+        let (place, register) = ((namespace, name), &self.0);
+        {
+            let mut noted = register.noting();
+            noted.remove(&place);
+            register.ledger.remove(&uid(guarded));
+            register.note(&register.roster.of(&place));
+        }
+        register.wake_all_of(&place);
+    }
+}
