@@ -14,7 +14,6 @@ mod lifecycle;
 mod pass;
 mod per_object;
 mod register;
-mod session;
 mod share;
 mod triggers;
 

@@ -1,11 +1,13 @@
 //! What the process knows about all objects together: plain data behind short locks, without IO.
 //!
-//! `ledger` holds who has, wants and waits for a thing, `roster` the bindings of each connection and namespace, `lane`
-//! the places of reconciles that call servers, `agenda` when each object is reconciled next.
+//! `ledger` holds who has, wants and waits for a thing, `roster` the bindings of each connection and namespace, `link`
+//! what is known of each connection, `lane` the places of reconciles that call servers, `agenda` when each object is
+//! reconciled next.
 
 mod agenda;
 mod lane;
 pub(crate) mod ledger;
+pub(crate) mod link;
 mod object;
 mod roster;
 

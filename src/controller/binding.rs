@@ -18,6 +18,7 @@ use kube::{Api, ResourceExt as _};
 
 use crate::crd::{BindingDeletionPolicy, BitbucketConnection, ManagementPolicy, ProjectBinding};
 use crate::declared;
+use crate::fleet::link::ServerAccess;
 use crate::identity::ProjectKey;
 use crate::kubernetes::uid;
 use crate::kubernetes::{self, finalizer, status};
@@ -31,7 +32,6 @@ use super::context::Context;
 use super::error::Error;
 use super::lifecycle::Lifecycle;
 use super::pass::Next;
-use super::session::{Session, View};
 use super::share::Share;
 
 use dereference::Reference;
@@ -63,7 +63,7 @@ pub(crate) async fn reconcile(
         && error.is_outage()
     {
         // One server, one trouble: the connection finds out for all of its bindings.
-        context.doubt(connection);
+        context.doubt(connection, error);
     }
     report.tell(ended, &api, &context).await
 }
@@ -135,9 +135,9 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
     if !Visit::of(&report.binding, connection, share, &context.lanes).enter() {
         return Ok(Ended::Queued);
     }
-    // The connection may have closed its session meanwhile: it waits for those alone that have a place.
-    let session = context.sessions.of(&uid(&**connection));
-    if !matches!(session, Some(Session::Open(_))) {
+    // The connection may have closed meanwhile: it waits for those alone that have a place.
+    let standing = context.links.standing(&uid(&**connection));
+    if standing.serving().is_none() {
         // Its reconcile triggers this binding, or its end does.
         return Ok(Ended::Untold);
     }
@@ -176,7 +176,7 @@ fn may_go_on(desired: &Desired, scene: Scene<'_>) -> Result<(), Refusal> {
 
 /// A server that starts does not know the simplest call, and one that lost an edition or a plugin not what it could do
 /// before: it says which. Every other failure is what it seems.
-async fn confirmed(error: Error, report: &Report, view: &View, context: &Context) -> Error {
+async fn confirmed(error: Error, report: &Report, view: &ServerAccess, context: &Context) -> Error {
     let Error::SonarQube {
         source: sonarqube::Error::UnknownUrl { operation },
         url,
@@ -192,9 +192,8 @@ async fn confirmed(error: Error, report: &Report, view: &View, context: &Context
         let (url, phase) = (url.clone(), format!("{phase:?}"));
         return Error::NotUp { url, phase };
     }
-    let is_news = !status::waits_for(&report.binding, Reason::UnsupportedVersion);
-    if let Some(connection) = report.connection.as_ref().filter(|_| is_news) {
-        context.doubt(connection);
+    if let Some(connection) = &report.connection {
+        context.doubt(connection, &error);
     }
     Error::Retry(Refusal::new(
         Reason::UnsupportedVersion,
@@ -206,7 +205,7 @@ async fn confirmed(error: Error, report: &Report, view: &View, context: &Context
 
 /// Whether something is to be read that no listing has: it is the turn of the project that a binding holds, or somebody
 /// asks for it. Of what is not admitted nothing is read.
-fn is_its_turn(binding: &ProjectBinding, reference: &Reference, view: &View) -> bool {
+fn is_its_turn(binding: &ProjectBinding, reference: &Reference, view: &ServerAccess) -> bool {
     let holds = |key: &ProjectKey| is_asked(binding) || observe::is_due(key, view.servers());
     desired(binding, reference, view).is_ok_and(|desired| {
         let accepted = desired.record.accepted.as_ref();
@@ -218,12 +217,12 @@ fn is_its_turn(binding: &ProjectBinding, reference: &Reference, view: &View) -> 
 /// the view with what it is now, if it is another one. The connection then finds out for its other bindings.
 async fn ask_for_the_base_url(
     connection: &BitbucketConnection,
-    view: &View,
+    view: &ServerAccess,
     context: &Context,
-) -> Option<Arc<View>> {
+) -> Option<Arc<ServerAccess>> {
     match decoration::server(view).await {
         Ok(now) if now != view.decoration => {
-            context.doubt(connection);
+            context.recheck(connection);
             let mut fresh = view.clone();
             fresh.decoration = now;
             Some(Arc::new(fresh))
@@ -238,7 +237,11 @@ async fn ask_for_the_base_url(
 }
 
 /// Reads that.
-async fn take_turn(binding: &ProjectBinding, view: &View, context: &Context) -> Result<(), Error> {
+async fn take_turn(
+    binding: &ProjectBinding,
+    view: &ServerAccess,
+    context: &Context,
+) -> Result<(), Error> {
     let record = declared::record(binding);
     let Some(accepted) = &record.accepted else {
         return Ok(());
@@ -272,7 +275,7 @@ fn protects_itself(binding: &ProjectBinding, connection: &BitbucketConnection) -
 /// How a binding reaches the servers.
 enum Access {
     /// By this view.
-    Open(Arc<View>),
+    Open(Arc<ServerAccess>),
     /// Not now, and its status stays as it is.
     Kept,
     /// Not now. Its status stays as it is, except for what it says of decoration.
@@ -284,16 +287,19 @@ fn view(
     connection: &BitbucketConnection,
     context: &Context,
 ) -> Result<Access, Error> {
-    match context.sessions.of(&uid(connection)) {
-        Some(Session::Open(view)) => Ok(Access::Open(view)),
+    let standing = context.links.standing(&uid(connection));
+    if let Some(access) = standing.serving() {
+        return Ok(Access::Open(Arc::clone(access)));
+    }
+    match standing.availability.why() {
         // The connection's first pass in this process triggers this binding again.
         None => Ok(Access::Kept),
         // What is settled stays as it was while its server is away.
-        Some(Session::Closed { token, .. }) if status::is_settled(binding) => Ok(match token {
+        Some(_) if status::is_settled(binding) => Ok(match standing.availability.token() {
             Token::NotRefused => Access::Kept,
             Token::Refused => Access::TokenRefused,
         }),
-        Some(Session::Closed { why, .. }) => Err(waiting(connection, &why)),
+        Some(why) => Err(waiting(connection, why)),
     }
 }
 
@@ -328,7 +334,7 @@ fn waiting(connection: &BitbucketConnection, why: &Refusal) -> Error {
 /// Whether the last sweep shows that nothing is to be done. Costs no call at all.
 ///
 /// No listing has all that a spec may ask for: what was not brought to its generation yet is compared with the servers.
-fn is_at_rest(binding: &ProjectBinding, reference: &Reference, view: &View) -> bool {
+fn is_at_rest(binding: &ProjectBinding, reference: &Reference, view: &ServerAccess) -> bool {
     status::is_settled(binding)
         // Somebody may want the servers to be asked now.
         && !is_asked(binding)
@@ -340,7 +346,11 @@ fn is_at_rest(binding: &ProjectBinding, reference: &Reference, view: &View) -> b
         })
 }
 
-fn desired(binding: &ProjectBinding, reference: &Reference, view: &View) -> Result<Desired, Error> {
+fn desired(
+    binding: &ProjectBinding,
+    reference: &Reference,
+    view: &ServerAccess,
+) -> Result<Desired, Error> {
     let through = (&*reference.connection, &reference.access);
     declared::desired(binding, through, &view.server).map_err(Error::Refused)
 }

@@ -3,7 +3,6 @@
 
 mod credentials;
 mod health;
-pub(crate) mod memory;
 mod pass;
 mod release;
 mod remotes;
@@ -94,25 +93,13 @@ async fn converge(
     connection: BitbucketConnection,
     context: &Context,
 ) -> (Pass<'_>, Result<Vec<Difference>, Error>) {
-    let own = uid(&connection);
-    let mut memory = context.memories.take(&own);
     let mut pass = Pass::new(connection, context);
-    let result = pass.converge(&mut memory).await;
+    let result = pass.converge().await;
     if let Err(error) = &result {
-        memory.health = None;
-        let sessions = &context.sessions;
-        // Whatever else is wrong: undoing needs SonarQube alone.
-        let ground = pass.ground.as_ref();
-        let is_news = match ground.filter(|_| !error.is_outage_of_sonarqube()) {
-            Some(ground) => {
-                let why = (error.refusal(), pass.token(error));
-                sessions.close_to_staying(&own, why, Some(ground))
-            }
-            None => sessions.close(&own, error.refusal()),
-        };
-        tell_of(error, is_news, (&pass, context));
+        let failing = pass.failing(error);
+        let affected = pass.link.lock().fail(failing);
+        binding::trigger::affected(affected, &pass.connection, context);
     }
-    context.memories.put(&own, memory);
     (pass, result)
 }
 
@@ -122,29 +109,14 @@ async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result
     if connection.spec.suspend {
         return Ok(());
     }
-    let own = uid(connection);
-    let mut memory = context.memories.take(&own);
     let mut pass = Pass::new(connection.clone(), context);
-    let result = pass.serve_on(&mut memory).await;
+    let result = pass.serve_on().await;
     if let Err(error) = &result {
-        memory.health = None;
-        let sessions = &context.sessions;
-        let is_news = sessions.close_if_shut(&own, error.refusal(), pass.ground.as_ref());
-        tell_of(error, is_news, (&pass, context));
+        let failing = pass.failing(error);
+        let affected = pass.link.lock().fail_while_deleting(failing);
+        binding::trigger::affected(affected, connection, context);
     }
-    context.memories.put(&own, memory);
     result
-}
-
-/// Has bindings looked at whose session is closed: all, when it was not before; those on their way out, when what undoing
-/// needs, SonarQube's token, is gone for good.
-fn tell_of(error: &Error, is_news: bool, (pass, context): (&Pass<'_>, &Context)) {
-    let is_gone = || release::is_gone(error.refusal().reason, &pass.connection, context);
-    if is_news {
-        binding::trigger::all(&pass.connection, context);
-    } else if pass.ground.is_none() && is_gone() {
-        binding::trigger::leaving(&pass.connection, context);
-    }
 }
 
 /// How often drift is looked for.
@@ -159,9 +131,8 @@ async fn suspend(
     context: &Context,
 ) -> Result<Next, Error> {
     let why = Refusal::new(Reason::Suspended, "the connection is suspended");
-    if context.sessions.close(&uid(connection), why) {
-        binding::trigger::all(connection, context);
-    }
+    let affected = context.links.of(&uid(connection)).lock().close(why);
+    binding::trigger::affected(affected, connection, context);
     if !status::is_settled(connection) {
         let before = connection.status.clone().unwrap_or_default();
         let generation = connection.metadata.generation;

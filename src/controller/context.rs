@@ -10,6 +10,7 @@ use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt as _};
 
 use crate::crd::{BitbucketConnection, ProjectBinding};
+use crate::fleet::link::Links;
 use crate::fleet::{Agenda, Lanes};
 use crate::http::HostPolicy;
 use crate::identity::Uid;
@@ -20,9 +21,8 @@ use crate::kubernetes::watches::Watches;
 use crate::metrics::Metrics;
 
 use super::binding::decoration::Outcomes;
-use super::connection::memory::Memories;
+use super::error::Error;
 use super::register::{Register, Stores};
-use super::session::Sessions;
 use super::share::Workers;
 use super::triggers::Triggers;
 
@@ -66,8 +66,8 @@ pub(crate) struct Context {
     pub(crate) seen: Seen,
     /// What the objects of others hold and want.
     pub(crate) register: Arc<Register>,
-    pub(crate) sessions: Sessions,
-    pub(crate) memories: Memories,
+    /// What is known of each connection.
+    pub(crate) links: Links,
     /// What became of the latest pull requests.
     pub(crate) decorations: Outcomes,
     /// The places of bindings that call the servers of their connection.
@@ -129,8 +129,7 @@ impl Context {
             namespaces,
             seen,
             register,
-            sessions: Sessions::default(),
-            memories: Memories::default(),
+            links: Links::default(),
             decorations: Outcomes::default(),
             lanes,
             connection_workers,
@@ -150,8 +149,7 @@ impl Context {
         self.agenda.keep_only(&present);
         self.decorations.keep_only(&present);
         self.lanes.keep_only(&present);
-        self.sessions.keep_only(&present);
-        self.memories.keep_only(&present);
+        self.links.keep_only(&present);
         let connections = self.connections.state();
         let places = connections.iter().map(|connection| {
             let namespace = connection.namespace().unwrap_or_default();
@@ -176,9 +174,34 @@ impl Context {
         }
     }
 
-    /// Has the servers of a connection checked before anything else: one of its bindings met trouble.
-    pub(crate) fn doubt(&self, connection: &BitbucketConnection) {
-        self.memories.doubt(&uid(connection));
+    /// One of the bindings of a connection met what looks like an outage: the connection finds out for all of them, unless
+    /// it has just found everything well.
+    pub(crate) fn doubt(&self, connection: &BitbucketConnection, error: &Error) {
+        let link = self.links.of(&uid(connection));
+        if link.lock().doubt(error.doubt(), Instant::now()) {
+            self.ask(connection);
+        }
+    }
+
+    /// SonarQube says that it has no import token for the operator's user, or the user is another one by now.
+    pub(crate) fn import_token_lost(&self, connection: &BitbucketConnection) {
+        let link = self.links.of(&uid(connection));
+        {
+            let mut link = link.lock();
+            link.pushed.distrust_import();
+            link.health.invalidate();
+        }
+        self.ask(connection);
+    }
+
+    /// Has both servers of a connection checked: something is not as it was found.
+    pub(crate) fn recheck(&self, connection: &BitbucketConnection) {
+        self.links.of(&uid(connection)).lock().health.invalidate();
+        self.ask(connection);
+    }
+
+    /// Has a connection looked at.
+    pub(crate) fn ask(&self, connection: &BitbucketConnection) {
         self.triggers.connection(
             &connection.namespace().unwrap_or_default(),
             &connection.name_any(),

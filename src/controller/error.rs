@@ -1,5 +1,6 @@
 //! Why a pass stopped, and what follows from it. The one place that sorts failures.
 
+mod access;
 mod aspect;
 
 use std::error::Error as _;

@@ -129,7 +129,7 @@ fn after(now: Instant, pause: Duration) -> Instant {
 }
 
 /// Spreads objects in time, the same after every restart: 0 to 999.
-fn spread(object: &Uid) -> u16 {
+pub(super) fn spread(object: &Uid) -> u16 {
     let mut hasher = DefaultHasher::new();
     object.hash(&mut hasher);
     u16::try_from(hasher.finish() % 1000).unwrap_or_default()

@@ -1,5 +1,6 @@
 //! What to do about one BitbucketConnection: SonarQube's configuration, its tokens, the base URL.
 
+mod availability;
 mod model;
 #[cfg(test)]
 mod property;
@@ -10,12 +11,13 @@ mod tests;
 
 use super::capability::Support;
 use super::{Difference, Management, Reason, Refusal};
+pub use availability::{Affected, Availability, Offer, SonarQubeState, Trouble, transition};
 pub use model::{
     Adoption, BaseUrl, BaseUrlHolder, Desired, Intent, Observed, Plan, Platform, Recorded, Setting,
     Step, TokenInUpdate, TokenState, Validation,
 };
 pub use release::{ConnectionRelease, ConnectionReleaseFacts, Kept, release};
-pub use remembered::{Applied, Credential, Place, Pushed, Remembered, Which};
+pub use remembered::{Applied, Credential, Losses, Place, Pushed, Remembered, Which};
 
 /// What to do about a connection, given what was read.
 #[must_use]

@@ -28,6 +28,7 @@ mod newer_definition;
 mod observe;
 mod operator;
 mod ownership;
+mod partial_outage;
 mod process;
 mod proxy;
 mod quiet;

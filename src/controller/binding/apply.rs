@@ -3,10 +3,10 @@
 mod project;
 
 use crate::controller::error::Error;
-use crate::controller::session::View;
 use crate::crd::Intent;
 use crate::declared;
 use crate::fleet::ledger::{Claim, Terms};
+use crate::fleet::link::ServerAccess;
 use crate::identity::ProjectKey;
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{Occurred, Occurrence};
@@ -116,7 +116,7 @@ impl Work<'_> {
 
     /// Who creates a project does not always hold it; who administers the system may change that.
     async fn grant_self(&mut self, key: &ProjectKey) -> Result<(), sonarqube::Error> {
-        let View {
+        let ServerAccess {
             sonarqube, login, ..
         } = &**self.view;
         for permission in [Permission::Browse, Permission::Administer] {

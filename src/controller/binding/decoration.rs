@@ -5,8 +5,8 @@ use crate::controller::connection::SERVER_BASE_URL;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::per_object::PerObject;
-use crate::controller::session::View;
 use crate::crd::Kind as _;
+use crate::fleet::link::ServerAccess;
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
 use crate::inventory;
 use crate::kubernetes::status;
@@ -49,7 +49,7 @@ impl Outcomes {
 }
 
 /// Whether pull requests of the repository are decorated, as far as the inventory and the latest look show.
-pub(super) fn verdict(report: &Report, view: &View, context: &Context) -> Verdict {
+pub(super) fn verdict(report: &Report, view: &ServerAccess, context: &Context) -> Verdict {
     let shown = report.repository.as_ref();
     let path = shown.and_then(|shown| RepositoryPath::parse(&shown.project, &shown.slug).ok());
     let repository = {
@@ -79,7 +79,7 @@ pub(super) fn verdict(report: &Report, view: &View, context: &Context) -> Verdic
 }
 
 /// What holds for the whole server now. Costs one call; none on a server that cannot analyse pull requests.
-pub(super) async fn server(view: &View) -> Result<Server, Error> {
+pub(super) async fn server(view: &ServerAccess) -> Result<Server, Error> {
     if view.decoration == Server::Unsupported {
         return Ok(Server::Unsupported);
     }
@@ -90,7 +90,7 @@ pub(super) async fn server(view: &View) -> Result<Server, Error> {
 }
 
 /// Asks whether the configuration's token may write to one repository, and puts that into the inventory. One call.
-pub(super) async fn ask_for_the_right(path: &RepositoryPath, view: &View) {
+pub(super) async fn ask_for_the_right(path: &RepositoryPath, view: &ServerAccess) {
     let row = view.inventory().repository(path).cloned();
     let Some(row) = row.filter(|_| view.decoration != Server::Unsupported) else {
         return;
@@ -107,7 +107,7 @@ pub(super) async fn ask_for_the_right(path: &RepositoryPath, view: &View) {
 pub(super) async fn look(
     binding: &Uid,
     (project, repository): (&ProjectKey, &RepositoryPath),
-    view: &View,
+    view: &ServerAccess,
     outcomes: &Outcomes,
 ) -> Result<(), Error> {
     if view.decoration != Server::Able {
@@ -145,7 +145,7 @@ pub(super) async fn look(
 async fn pull_request(
     analysed: &AnalysedPullRequest,
     repository: &RepositoryPath,
-    view: &View,
+    view: &ServerAccess,
 ) -> Result<PullRequest, Error> {
     let bitbucket = &view.bitbucket;
     let failed = |source| view.bitbucket_failed(source);

@@ -9,12 +9,12 @@ use crate::controller::connection::{credentials_gone, interval};
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::pass::Next;
-use crate::controller::session::{Session, View};
 use crate::controller::share::Share;
 use crate::crd::{
     BindingDeletionPolicy, BitbucketConnection, FORCE_ORPHAN, ManagementPolicy, ProjectBinding,
 };
 use crate::declared;
+use crate::fleet::link::ServerAccess;
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
 use crate::kubernetes;
 use crate::kubernetes::event::{Occurred, Occurrence};
@@ -66,7 +66,7 @@ pub(super) async fn release(
                 && error.is_outage()
                 && !context.agenda.is_failing(&uid(connection))
             {
-                context.doubt(connection);
+                context.doubt(connection, &error);
             }
             let why = Refusal::new(
                 Reason::DeletionBlocked,
@@ -153,7 +153,7 @@ async fn undo(
     let is_silent = connection.metadata.deletion_timestamp.is_some()
         || context.agenda.is_failing(&uid(connection));
     let view = match view(connection, context) {
-        // A connection that goes itself closes no session when it fails, and would trigger nobody.
+        // A connection that is deleted itself goes on to serve when it fails, and would wake nobody.
         Ok(None) if !is_silent => return Ok(Undone::NotYet),
         Ok(view) => view.ok_or_else(not_looked_at),
         Err(error) => Err(error),
@@ -177,7 +177,7 @@ async fn undo(
     };
     match undone {
         Ok(undone) => Ok(undone),
-        // A session may be open with a token that nobody can renew any more.
+        // The connection may serve with a token that nobody can renew any more.
         Err(error) if credentials_gone(connection, context).await? => {
             tracing::debug!(%error, "nothing can be undone any more");
             ended("the Secret with the token is gone")
@@ -231,7 +231,7 @@ impl<'a> Leaving<'a> {
         mut self,
         policy: ReleasePolicy,
         key: &ProjectKey,
-        view: &View,
+        view: &ServerAccess,
         rival: impl Fn() -> Option<Contender>,
     ) -> Result<Undone, Error> {
         let ended = |occurrence| Ok(Undone::Ended(occurrence));
@@ -256,7 +256,7 @@ impl<'a> Leaving<'a> {
     }
 }
 
-async fn delete(key: &ProjectKey, view: &View) -> Result<Occurrence, Error> {
+async fn delete(key: &ProjectKey, view: &ServerAccess) -> Result<Occurrence, Error> {
     let answer = view.sonarqube.delete_project(key).await;
     answer.map_err(|source| view.failed(source))?;
     view.inventory().learn_project(key, None);
@@ -277,7 +277,11 @@ fn may_unbind(connection: &BitbucketConnection) -> bool {
     })
 }
 
-async fn unbind(key: &ProjectKey, policy: ReleasePolicy, view: &View) -> Result<Occurrence, Error> {
+async fn unbind(
+    key: &ProjectKey,
+    policy: ReleasePolicy,
+    view: &ServerAccess,
+) -> Result<Occurrence, Error> {
     let answer = view.sonarqube.delete_binding(key).await;
     answer.map_err(|source| view.failed(source))?;
     view.inventory().learn_project(key, None);
@@ -313,17 +317,15 @@ fn policy(binding: &ProjectBinding, connection: Option<&BitbucketConnection>) ->
 
 /// The servers, even while the connection itself is not quite right. `None`: it was not looked at yet since the operator
 /// started.
-fn view(connection: &BitbucketConnection, context: &Context) -> Result<Option<Arc<View>>, Error> {
-    match context.sessions.of(&uid(connection)) {
-        Some(
-            Session::Open(view)
-            | Session::Closed {
-                for_leaving: Some(view),
-                ..
-            },
-        ) => Ok(Some(view)),
-        Some(Session::Closed { why, .. }) => Err(waiting(connection, &why)),
-        None => Ok(None),
+fn view(
+    connection: &BitbucketConnection,
+    context: &Context,
+) -> Result<Option<Arc<ServerAccess>>, Error> {
+    let standing = context.links.standing(&uid(connection));
+    match (standing.undoing(), standing.availability.why()) {
+        (Some(access), _) => Ok(Some(Arc::clone(access))),
+        (None, Some(why)) => Err(waiting(connection, why)),
+        (None, None) => Ok(None),
     }
 }
 

@@ -8,12 +8,12 @@ use crate::controller::connection::{interval, told};
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::pass::{self, Next};
-use crate::controller::session::View;
 use crate::crd::{
     self, BitbucketConnection, ConnectionStatus, Intent, Kind as _, ProjectBinding,
     ProjectBindingStatus, RepositoryStatus, SonarQubeProjectStatus,
 };
 use crate::declared;
+use crate::fleet::link::ServerAccess;
 use crate::identity::{ProjectId, ServerId, Uid};
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{self, Occurrence};
@@ -32,7 +32,7 @@ const ASPECTS: &[Aspect] = &[Aspect::Accepted, Aspect::Synced];
 /// What a pass came to that did not fail.
 pub(super) enum Ended {
     /// Everything that may be written is as declared.
-    Settled(Arc<View>),
+    Settled(Arc<ServerAccess>),
     /// Nothing is done while it is suspended.
     Suspended,
     /// Nothing can be done, and what the status says stays, but for decoration: Bitbucket refuses SonarQube's token.
@@ -156,7 +156,7 @@ impl Report {
 
     async fn settled(
         &mut self,
-        view: &View,
+        view: &ServerAccess,
         api: &Api<ProjectBinding>,
         context: &Context,
     ) -> Result<(), Error> {
@@ -272,7 +272,7 @@ impl Report {
         self.write(status, api, context).await
     }
 
-    fn status(&self, verdicts: &[Verdict], view: Option<&View>) -> ProjectBindingStatus {
+    fn status(&self, verdicts: &[Verdict], view: Option<&ServerAccess>) -> ProjectBindingStatus {
         let before = self.binding.status.clone().unwrap_or_default();
         let generation = self.binding.metadata.generation;
         let project = before.sonarqube_project.as_ref();
@@ -336,7 +336,7 @@ fn accepts(connection: &BitbucketConnection) -> ConnectionStatus {
 
 pub(super) fn remembered(
     accepted: &Accepted,
-    view: Option<&View>,
+    view: Option<&ServerAccess>,
     before: Option<&SonarQubeProjectStatus>,
 ) -> SonarQubeProjectStatus {
     let url = view.map(|view| {

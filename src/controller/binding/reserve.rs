@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::controller::session::View;
 use crate::crd::BitbucketConnection;
 use crate::declared::connection::reference_to;
 use crate::fleet::ledger::{Ledger, Reservation, Server, Thing};
+use crate::fleet::link::ServerAccess;
 use crate::plan::binding::Desired;
 
 /// What is reserved for one reconcile.
@@ -14,19 +14,19 @@ pub(super) struct Reserved(Reservation);
 
 impl Reserved {
     /// Reserves what a binding works on. `None` where another object is at work: its end wakes this one.
-    pub(super) fn of(desired: &Desired, view: &View, ledger: &Arc<Ledger>) -> Option<Self> {
+    pub(super) fn of(desired: &Desired, view: &ServerAccess, ledger: &Arc<Ledger>) -> Option<Self> {
         ledger
             .reserve(&desired.uid, &things(desired, view))
             .map(Self)
     }
 
     /// Reserves what the binding works on by now. `false`: as above.
-    pub(super) fn follow(&mut self, desired: &Desired, view: &View) -> bool {
+    pub(super) fn follow(&mut self, desired: &Desired, view: &ServerAccess) -> bool {
         self.0.exchange(&things(desired, view))
     }
 }
 
-fn things(desired: &Desired, view: &View) -> Vec<Thing> {
+fn things(desired: &Desired, view: &ServerAccess) -> Vec<Thing> {
     let server = server(view);
     // Another binding might import the repository under another key.
     let repository = (!desired.monorepo).then(|| server.repository(&desired.repository));
@@ -38,7 +38,7 @@ fn things(desired: &Desired, view: &View) -> Vec<Thing> {
 pub(super) fn contended(
     desired: &Desired,
     connection: &BitbucketConnection,
-    view: &View,
+    view: &ServerAccess,
 ) -> Vec<Thing> {
     let (server, connection) = (server(view), reference_to(connection));
     let is_held = desired.record.accepted.is_some();
@@ -50,6 +50,6 @@ pub(super) fn contended(
 }
 
 /// The SonarQube server that a view leads to.
-pub(super) fn server(view: &View) -> Server {
+pub(super) fn server(view: &ServerAccess) -> Server {
     Server::new(view.sonarqube.url(), view.server.clone())
 }

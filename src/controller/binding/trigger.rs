@@ -8,14 +8,19 @@ use crate::declared::{self, connection::reference_to};
 use crate::inventory::Changes;
 use crate::kubernetes::status::waits_for;
 use crate::plan::Reason;
+use crate::plan::connection::Affected;
 
-/// Every binding of a connection.
-pub(crate) fn all(connection: &BitbucketConnection, context: &Context) {
-    context.register.wake_all_of(&reference_to(connection));
+/// Those bindings of a connection that a change of what it lets them do concerns.
+pub(crate) fn affected(which: Affected, connection: &BitbucketConnection, context: &Context) {
+    match which {
+        Affected::Nobody => {}
+        Affected::Leaving => leaving(connection, context),
+        Affected::All => context.register.wake_all_of(&reference_to(connection)),
+    }
 }
 
 /// The bindings of a connection that are on their way out.
-pub(crate) fn leaving(connection: &BitbucketConnection, context: &Context) {
+fn leaving(connection: &BitbucketConnection, context: &Context) {
     each(connection, context, |binding| {
         binding.metadata.deletion_timestamp.is_some()
     });

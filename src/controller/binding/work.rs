@@ -6,8 +6,8 @@ use kube::Api;
 
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::controller::session::View;
 use crate::crd::{ProjectBinding, RepositoryStatus};
+use crate::fleet::link::ServerAccess;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::kubernetes::clock;
 use crate::kubernetes::event::Occurrence;
@@ -32,7 +32,7 @@ const ROUNDS: u32 = 8;
 #[derive(Clone, Copy)]
 pub(super) struct Scene<'a> {
     pub(super) reference: &'a Reference,
-    pub(super) view: &'a Arc<View>,
+    pub(super) view: &'a Arc<ServerAccess>,
     pub(super) api: &'a Api<ProjectBinding>,
     pub(super) context: &'a Context,
 }
@@ -41,7 +41,7 @@ pub(super) struct Scene<'a> {
 pub(super) struct Work<'a> {
     pub(super) desired: Desired,
     pub(super) reference: &'a Reference,
-    pub(super) view: &'a Arc<View>,
+    pub(super) view: &'a Arc<ServerAccess>,
     pub(super) api: &'a Api<ProjectBinding>,
     pub(super) context: &'a Context,
     pub(super) report: &'a mut Report,

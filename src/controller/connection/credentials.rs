@@ -13,6 +13,7 @@ use crate::crd::{
     ALLOWED_HOSTS, BitbucketConnection, BitbucketConnectionSpec, CaBundleKind, CaBundleReference,
     SecretKeyReference, SecretVersion,
 };
+use crate::fleet::link::TriedTokens;
 use crate::http::{CaBundle, HostPolicy, Token};
 use crate::kubernetes::secrets::{self, Unread};
 use crate::kubernetes::watches::Watched;
@@ -35,6 +36,14 @@ pub(super) struct SonarQubeCredentials {
 }
 
 impl Credentials {
+    /// Bitbucket's tokens.
+    pub(super) fn tokens(&self) -> TriedTokens {
+        TriedTokens {
+            write: self.write.token.clone(),
+            import: self.import.token.clone(),
+        }
+    }
+
     /// The names of the Secrets that hold more than their token.
     pub(super) fn untidy(&self) -> BTreeSet<String> {
         [&self.sonarqube.own, &self.write, &self.import]

@@ -1,83 +1,53 @@
 //! Whether both servers are what they should be, and take the tokens. Read once an interval, and again
 //! after anything went wrong; a rotation asks only for what is new.
 
-mod ground;
 mod probe;
-
-use std::time::Duration;
+mod sonarqube;
 
 use crate::bitbucket;
 use crate::controller::error::{Error, System};
+use crate::fleet::link::{Clients, Health, TriedTokens, VerifiedServer};
 use crate::plan::verdict::Aspect;
 use crate::plan::{Reason, Refusal};
 
-pub(in crate::controller) use ground::SERVER_BASE_URL;
-pub(super) use ground::{Ground, authenticated, failed, up};
-pub(super) use probe::{Probed, names};
+pub(super) use probe::names;
+pub(crate) use sonarqube::SERVER_BASE_URL;
+pub(super) use sonarqube::{Stage, authenticated, check as check_sonarqube, failed, up};
 
-use super::credentials::{Credentials, SonarQubeCredentials};
-use super::remotes::Remotes;
-
-/// What the servers told.
-#[derive(Clone, Debug)]
-pub(super) struct Health {
-    pub(super) ground: Ground,
-    pub(super) bitbucket_version: String,
-    /// The tokens of Bitbucket's that were tried.
-    pub(super) tried: Credentials,
-}
-
-impl Health {
-    /// Whether the servers must be asked again before anything is done.
-    pub(super) fn is_due(&self, interval: Duration, credentials: &SonarQubeCredentials) -> bool {
-        // A little early is early enough: the pass is scheduled by the same interval.
-        self.ground.checked.elapsed() >= interval.mul_f64(0.9)
-            || self.ground.token != credentials.own.token
-    }
-
-    /// Asks Bitbucket everything.
-    pub(super) async fn check(
-        ground: Ground,
-        remotes: &Remotes,
-        credentials: &Credentials,
-        (at, reached): (&mut Aspect, &mut Vec<Aspect>),
-    ) -> Result<Self, Error> {
-        *at = Aspect::BitbucketReachable;
-        let bitbucket_version = supported(&remotes.writer).await?;
-        reached.push(*at);
-        *at = Aspect::CredentialsValid;
-        try_tokens(remotes, credentials, None).await?;
-        Ok(Self {
-            ground,
-            bitbucket_version,
-            tried: credentials.clone(),
-        })
-    }
+/// Asks Bitbucket everything. SonarQube was asked before.
+pub(super) async fn check_bitbucket(
+    sonarqube: VerifiedServer,
+    clients: &Clients,
+    tokens: TriedTokens,
+    stage: Stage<'_>,
+) -> Result<Health, Error> {
+    *stage.at = Aspect::BitbucketReachable;
+    let bitbucket_version = supported(&clients.writer).await?;
+    stage.reached.push(*stage.at);
+    *stage.at = Aspect::CredentialsValid;
+    try_tokens(clients, &tokens, None).await?;
+    Ok(Health {
+        sonarqube,
+        bitbucket_version,
+        tried: tokens,
+    })
 }
 
 /// Tries Bitbucket's tokens, those alone that were not tried before: a bad one is never pushed over a good one.
 pub(super) async fn try_tokens(
-    remotes: &Remotes,
-    credentials: &Credentials,
-    tried: Option<&Credentials>,
+    clients: &Clients,
+    tokens: &TriedTokens,
+    tried: Option<&TriedTokens>,
 ) -> Result<(), Error> {
     let is_new = |token, before: Option<&_>| before != Some(token);
-    if is_new(
-        &credentials.write.token,
-        tried.map(|tried| &tried.write.token),
-    ) {
+    if is_new(&tokens.write, tried.map(|tried| &tried.write)) {
         let system = System::Bitbucket;
-        check_token(&remotes.writer, (system, "tokenSecretRef")).await?;
+        check_token(&clients.writer, (system, "tokenSecretRef")).await?;
     }
-    let other = credentials.import.token != credentials.write.token;
-    if other
-        && is_new(
-            &credentials.import.token,
-            tried.map(|tried| &tried.import.token),
-        )
-    {
+    let other = tokens.import != tokens.write;
+    if other && is_new(&tokens.import, tried.map(|tried| &tried.import)) {
         let system = System::BitbucketImport;
-        check_token(&remotes.importer, (system, "importTokenSecretRef")).await?;
+        check_token(&clients.importer, (system, "importTokenSecretRef")).await?;
     }
     Ok(())
 }

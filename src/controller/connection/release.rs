@@ -20,7 +20,6 @@ use crate::kubernetes::finalizer;
 use crate::kubernetes::status;
 use crate::kubernetes::uid;
 use crate::plan::connection::{ConnectionRelease, ConnectionReleaseFacts, Kept, release as decide};
-use crate::plan::decoration::Token;
 use crate::plan::verdict::{Outcome, summary};
 use crate::plan::{Reason, Refusal};
 
@@ -53,9 +52,7 @@ pub(super) async fn release(
     // A binding that is at work, or was a moment ago, may need it from now on.
     let own = uid(connection);
     let why = Refusal::new(Reason::Deleting, "the connection is being deleted");
-    let was_open = context
-        .sessions
-        .close_to_staying(&own, (why, Token::NotRefused), None);
+    let was_open = context.links.of(&own).lock().close_to_new_ones(why);
     match awaited(connection, was_open, context) {
         Some(next) if !forced => return Ok(next),
         Some(_) | None => {}
@@ -139,8 +136,7 @@ async fn undo(
 
 fn forget(connection: &BitbucketConnection, context: &Context) {
     let own = uid(connection);
-    context.sessions.forget(&own);
-    context.memories.forget(&own);
+    context.links.forget(&own);
     context.register.ledger.give_up(&own);
     context.watches.forget(
         &connection.namespace().unwrap_or_default(),

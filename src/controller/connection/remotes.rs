@@ -1,98 +1,119 @@
 //! The clients of one connection, built from its spec and its credentials.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::declared::connection::Urls;
+use crate::fleet::link::{Clients, Endpoint, Endpoints, Key, SharedLink};
 use crate::http::{CaBundle, HostPolicy, Options, Recorder, Refusal, Transport};
 use crate::identity::ServerUrl;
 use crate::plan::Reason;
 use crate::{bitbucket, sonarqube};
 
-use super::credentials::{Credentials, SonarQubeCredentials};
+use super::credentials::{Credential, Credentials, SonarQubeCredentials};
 
-/// The servers of a connection.
-#[derive(Clone, Debug)]
-pub(super) struct Remotes {
-    pub(super) sonarqube: sonarqube::Client,
-    /// With the token that SonarQube decorates with.
-    pub(super) writer: bitbucket::Client,
-    /// With the token that SonarQube imports with.
-    pub(super) importer: bitbucket::Client,
-    built_from: BuiltFrom,
-}
-
-type BuiltFrom = (ServerUrl, ServerUrl, Credentials);
-
-impl Remotes {
-    /// Builds the clients, unless those that are there were built from the same.
-    pub(super) fn build(
-        urls: &Urls,
-        credentials: &Credentials,
-        before: Option<Self>,
-        context: &Context,
-    ) -> Result<Self, Error> {
-        let Urls {
-            sonarqube,
-            bitbucket,
-        } = urls;
-        let built_from = (sonarqube.clone(), bitbucket.clone(), credentials.clone());
-        if let Some(remotes) = before.filter(|remotes| remotes.built_from == built_from) {
-            return Ok(remotes);
-        }
-        if is_bitbucket_cloud(bitbucket) {
-            return Err(Error::refused(
-                Reason::InvalidSpec,
-                format!(
-                    "{bitbucket} is Bitbucket Cloud; Bindery serves Bitbucket Server and Data Center"
-                ),
-            ));
-        }
-        let Credentials {
-            sonarqube: SonarQubeCredentials { own, ca },
-            write,
-            import,
-            bitbucket_ca,
-        } = credentials;
-        let hosts: Vec<_> = write.hosts.iter().chain(&import.hosts).cloned().collect();
-        // Bitbucket's tokens reach SonarQube as well.
-        let sonarqube_hosts = hosts.iter().chain(&own.hosts).cloned().collect();
-        let to_sonarqube = Route {
-            system: "sonarqube",
-            url: sonarqube,
-            ca: ca.as_ref(),
-            hosts: sonarqube_hosts,
-        };
-        let to_bitbucket = Route {
-            system: "bitbucket",
-            url: bitbucket,
-            ca: bitbucket_ca.as_ref(),
-            hosts,
-        };
-        let to_bitbucket = to_bitbucket.transport(context)?;
-        Ok(Self {
-            sonarqube: sonarqube::Client::new(to_sonarqube.transport(context)?, own.token.clone()),
-            writer: bitbucket::Client::new(to_bitbucket.clone(), write.token.clone()),
-            importer: bitbucket::Client::new(to_bitbucket, import.token.clone()),
-            built_from,
-        })
-    }
-
-    /// The client of SonarQube, if it was built from these.
-    pub(super) fn to_sonarqube(
-        &self,
-        url: &ServerUrl,
-        credentials: &SonarQubeCredentials,
-    ) -> Option<sonarqube::Client> {
-        let (built_for, _, built_from) = &self.built_from;
-        let same = built_for == url && built_from.sonarqube == *credentials;
-        same.then(|| self.sonarqube.clone())
+/// Where the clients of a connection lead to.
+pub(super) fn endpoints(urls: &Urls, credentials: &Credentials) -> Endpoints {
+    let Credentials {
+        sonarqube: SonarQubeCredentials { own, ca },
+        write,
+        import,
+        bitbucket_ca,
+    } = credentials;
+    let key = |credential: &Credential| Key {
+        token: credential.token.clone(),
+        hosts: credential.hosts.clone(),
+    };
+    let endpoint = |url: &ServerUrl, ca: &Option<CaBundle>| Endpoint {
+        url: url.clone(),
+        ca: ca.clone(),
+    };
+    Endpoints {
+        sonarqube: (endpoint(&urls.sonarqube, ca), key(own)),
+        bitbucket: endpoint(&urls.bitbucket, bitbucket_ca),
+        write: key(write),
+        import: key(import),
     }
 }
 
-/// A client of SonarQube alone, for calls that carry no token of Bitbucket's.
+/// Builds the clients, unless those that are there lead to the same.
+pub(super) fn clients(
+    endpoints: Endpoints,
+    link: &SharedLink,
+    context: &Context,
+) -> Result<Clients, Error> {
+    let now = Instant::now();
+    let reading = {
+        let link = link.lock();
+        if let Some(clients) = link.clients.good(&endpoints, Duration::MAX, now) {
+            return Ok(clients.clone());
+        }
+        link.clients.begin(now)
+    };
+    let clients = build(&endpoints, context)?;
+    let mut link = link.lock();
+    link.clients.store(reading, clients.clone(), endpoints);
+    Ok(clients)
+}
+
+fn build(endpoints: &Endpoints, context: &Context) -> Result<Clients, Error> {
+    let Endpoints {
+        sonarqube: (sonarqube, own),
+        bitbucket,
+        write,
+        import,
+    } = endpoints;
+    if is_bitbucket_cloud(&bitbucket.url) {
+        return Err(Error::refused(
+            Reason::InvalidSpec,
+            format!(
+                "{} is Bitbucket Cloud; Bindery serves Bitbucket Server and Data Center",
+                bitbucket.url
+            ),
+        ));
+    }
+    let hosts: Vec<_> = write.hosts.iter().chain(&import.hosts).cloned().collect();
+    // Bitbucket's tokens reach SonarQube as well.
+    let sonarqube_hosts = hosts.iter().chain(&own.hosts).cloned().collect();
+    let to_sonarqube = Route {
+        system: "sonarqube",
+        to: sonarqube,
+        hosts: sonarqube_hosts,
+    };
+    let to_bitbucket = Route {
+        system: "bitbucket",
+        to: bitbucket,
+        hosts,
+    };
+    let to_bitbucket = to_bitbucket.transport(context)?;
+    Ok(Clients {
+        sonarqube: sonarqube::Client::new(to_sonarqube.transport(context)?, own.token.clone()),
+        writer: bitbucket::Client::new(to_bitbucket.clone(), write.token.clone()),
+        importer: bitbucket::Client::new(to_bitbucket, import.token.clone()),
+    })
+}
+
+/// A client of SonarQube, for calls that carry no token of Bitbucket's: the one that is there, if it leads to the same.
+pub(super) fn sonarqube(
+    url: &ServerUrl,
+    credentials: &SonarQubeCredentials,
+    link: &SharedLink,
+    context: &Context,
+) -> Result<sonarqube::Client, Error> {
+    let SonarQubeCredentials { own, ca } = credentials;
+    if let Some((clients, Endpoints { sonarqube, .. })) = link.lock().clients.last() {
+        let (endpoint, key) = sonarqube;
+        let leads_to_the_same = endpoint.url == *url && endpoint.ca == *ca;
+        if leads_to_the_same && key.token == own.token && key.hosts == own.hosts {
+            return Ok(clients.sonarqube.clone());
+        }
+    }
+    sonarqube_alone(url, credentials, context)
+}
+
+/// A client of SonarQube alone.
 pub(super) fn sonarqube_alone(
     url: &ServerUrl,
     credentials: &SonarQubeCredentials,
@@ -101,21 +122,20 @@ pub(super) fn sonarqube_alone(
     let SonarQubeCredentials { own, ca } = credentials;
     let route = Route {
         system: "sonarqube",
-        url,
-        ca: ca.as_ref(),
+        to: &Endpoint {
+            url: url.clone(),
+            ca: ca.clone(),
+        },
         hosts: own.hosts.iter().cloned().collect(),
     };
-    Ok(sonarqube::Client::new(
-        route.transport(context)?,
-        own.token.clone(),
-    ))
+    let transport = route.transport(context)?;
+    Ok(sonarqube::Client::new(transport, own.token.clone()))
 }
 
 /// The way to a server, and where it may lead beside what the operator's own list says.
 struct Route<'a> {
     system: &'static str,
-    url: &'a ServerUrl,
-    ca: Option<&'a CaBundle>,
+    to: &'a Endpoint,
     hosts: Vec<HostPolicy>,
 }
 
@@ -124,21 +144,15 @@ impl Route<'_> {
         let hosts = [context.settings.hosts.clone()];
         let options = Options {
             system: self.system,
-            ca_bundle: self.ca.cloned(),
+            ca_bundle: self.to.ca.clone(),
             hosts: HostPolicy::all(hosts.into_iter().chain(self.hosts)),
             allow_http: context.settings.allow_http,
             timeout: Duration::from_secs(30),
             recorder: Arc::clone(&context.metrics) as Arc<dyn Recorder>,
             ..Options::default()
         };
-        Transport::new(self.url.clone(), options).map_err(|refusal| refused(self.url, &refusal))
-    }
-}
-
-impl PartialEq for Remotes {
-    /// The same servers, reached with the same credentials.
-    fn eq(&self, other: &Self) -> bool {
-        self.built_from == other.built_from
+        let url = &self.to.url;
+        Transport::new(url.clone(), options).map_err(|refusal| refused(url, &refusal))
     }
 }
 

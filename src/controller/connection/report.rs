@@ -9,13 +9,13 @@ use crate::crd::{
     SonarQubeServerStatus, TokenExpiry,
 };
 use crate::declared::connection as declared;
+use crate::fleet::link::VerifiedServer;
 use crate::identity::Uid;
 use crate::kubernetes::clock;
 use crate::kubernetes::status;
 use crate::plan::verdict::{Aspect, Outcome, State, Verdict, aspects, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
-use super::health::Ground;
 use super::pass::Pass;
 use super::{ASPECTS, interval, requested, told, write};
 
@@ -94,7 +94,7 @@ impl Pass<'_> {
             version: status::clip(&health.bitbucket_version, 64),
         });
         let expiry = health
-            .and_then(|health| health.ground.token_expiry.clone())
+            .and_then(|health| health.sonarqube.token_expiry.clone())
             .map(|day| TokenExpiry {
                 sonarqube: Some(status::clip(&day, 32)),
             });
@@ -105,7 +105,7 @@ impl Pass<'_> {
             intent: self.kept.intent.clone(),
             // Where nobody could look, what was last seen stays.
             sonarqube: health
-                .map(|health| sonarqube_status(&health.ground))
+                .map(|health| sonarqube_status(&health.sonarqube))
                 .or(before.sonarqube),
             bitbucket: bitbucket.or(before.bitbucket),
             applied_secrets: self.kept.applied.as_ref().map(declared::applied_secrets),
@@ -120,14 +120,14 @@ impl Pass<'_> {
     }
 }
 
-fn sonarqube_status(ground: &Ground) -> SonarQubeServerStatus {
+fn sonarqube_status(server: &VerifiedServer) -> SonarQubeServerStatus {
     SonarQubeServerStatus {
-        id: ground.server.to_string(),
-        version: status::clip(&ground.version.to_string(), 64),
-        edition: ground
+        id: server.server.to_string(),
+        version: status::clip(&server.version.to_string(), 64),
+        edition: server
             .edition
             .as_deref()
             .map(|edition| status::clip(edition, 64)),
-        capabilities: super::health::names(ground.capabilities),
+        capabilities: super::health::names(server.capabilities),
     }
 }

@@ -2,24 +2,25 @@
 
 mod apply;
 
+use std::time::{Duration, Instant};
+
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::crd::{BitbucketConnection, ConfigurationIntent, SecretVersion};
 use crate::declared::connection as declared;
 use crate::fleet::ledger::Server;
+use crate::fleet::link::{Clients, SharedLink, VerifiedServer};
 use crate::http::Token;
-use crate::identity::{ServerId, SettingId, SettingKey};
+use crate::identity::{SettingId, SettingKey};
 use crate::kubernetes::event::Occurrence;
 use crate::plan::connection::{
-    Applied, BaseUrl, BaseUrlHolder, Credential, Desired, Observed, Place, Plan, Platform,
+    Applied, BaseUrl, BaseUrlHolder, Credential, Desired, Losses, Observed, Place, Plan, Platform,
     Recorded, Remembered, Setting, TokenState, Validation, Which, plan,
 };
 use crate::plan::{Difference, Reason};
 
 use super::credentials::{self, Credentials};
-use super::health::{Ground, failed};
-use super::memory::Memory;
-use super::remotes::Remotes;
+use super::health::failed;
 use super::settings;
 
 /// More rounds than any plan needs: adopt or create, update, and one to see that nothing is left.
@@ -32,9 +33,9 @@ pub(super) struct Sync<'a> {
     pub(super) context: &'a Context,
     pub(super) desired: Desired,
     pub(super) credentials: &'a Credentials,
-    pub(super) remotes: &'a Remotes,
-    pub(super) ground: &'a mut Ground,
-    pub(super) memory: &'a mut Memory,
+    pub(super) clients: &'a Clients,
+    pub(super) verified: &'a mut VerifiedServer,
+    pub(super) link: &'a SharedLink,
     /// What the status will remember; kept even if the pass fails.
     pub(super) record: Kept,
     pub(super) occurrences: Vec<Occurrence>,
@@ -53,10 +54,10 @@ pub(super) struct Kept {
 impl Sync<'_> {
     /// Works until nothing is left to do. The differences are those that `Observe` does not mend.
     pub(super) async fn run(&mut self) -> Result<(Option<Setting>, Vec<Difference>), Error> {
-        let sonarqube = &self.remotes.sonarqube;
+        let sonarqube = &self.clients.sonarqube;
         let mut settings = settings::read(sonarqube).await?;
         for _ in 0..ROUNDS {
-            self.remembered().learn_ids(&settings);
+            self.remembering(|mut remembered| remembered.learn_ids(&settings));
             self.desired.record = self
                 .record
                 .configuration
@@ -108,17 +109,21 @@ impl Sync<'_> {
     }
 
     /// What is remembered of the configuration, for the core to change.
-    pub(super) fn remembered(&mut self) -> Remembered<'_, SecretVersion, Token> {
-        Remembered {
+    pub(super) fn remembering<T>(
+        &mut self,
+        change: impl FnOnce(Remembered<'_, SecretVersion, Token>) -> T,
+    ) -> T {
+        let mut link = self.link.lock();
+        change(Remembered {
             configuration: &mut self.record.configuration,
             applied: &mut self.record.applied,
-            pushed: &mut self.memory.pushed,
-        }
+            pushed: &mut link.pushed,
+        })
     }
 
     /// The SonarQube server.
     pub(super) fn server(&self) -> Server {
-        Server::new(self.remotes.sonarqube.url(), self.ground.server.clone())
+        Server::new(self.clients.sonarqube.url(), self.verified.server.clone())
     }
 
     async fn observe(&mut self, settings: Vec<Setting>) -> Result<Observed, Error> {
@@ -126,7 +131,7 @@ impl Sync<'_> {
         let Self {
             context,
             desired,
-            ground,
+            verified,
             ..
         } = self;
         let name = &desired.name;
@@ -136,7 +141,7 @@ impl Sync<'_> {
             Some(namesake)
                 if Some(&namesake.id) != id.as_ref() && !desired.url.same(&namesake.url) =>
             {
-                let sonarqube = &self.remotes.sonarqube;
+                let sonarqube = &self.clients.sonarqube;
                 let count = sonarqube.count_binding(name).await;
                 Some(count.map_err(|source| failed(sonarqube, source))?)
             }
@@ -152,9 +157,10 @@ impl Sync<'_> {
             let name = winner.name;
             Some(BaseUrlHolder { name, url })
         });
-        let base_url = ground.base_url.clone().map_or(BaseUrl::Unset, BaseUrl::Set);
-        let server = ground.server.clone();
-        let several = ground.capabilities.several;
+        let base_url = verified.base_url.clone();
+        let base_url = base_url.map_or(BaseUrl::Unset, BaseUrl::Set);
+        let server = verified.server.clone();
+        let several = verified.capabilities.several;
         let kept = id.filter(|id| {
             let is_kept = |one: &Setting| one.id == *id && one.platform == Platform::Bitbucket;
             settings.iter().any(is_kept)
@@ -177,35 +183,45 @@ impl Sync<'_> {
         if setting.is_none() {
             return TokenState::ToPush;
         }
-        let (server, user) = self.place();
-        let place = Place {
-            server: &server,
-            user: &user,
-        };
         let credential = credential(self.credentials, which);
-        self.remembered().token_state(place, which, &credential)
+        self.remembering_tokens(|mut remembered, place| {
+            remembered.token_state(place, which, &credential)
+        })
     }
 
-    /// SonarQube has a token as the Secret has it.
-    pub(super) fn applied(&mut self, which: Which) {
-        let (server, user) = self.place();
-        let place = Place {
-            server: &server,
-            user: &user,
-        };
-        let credential = credential(self.credentials, which);
-        self.remembered().applied(place, which, &credential);
+    /// SonarQube has the configuration's own token as the Secret has it.
+    pub(super) fn write_pushed(&mut self) {
+        let credential = credential(self.credentials, Which::Write);
+        self.remembering_tokens(|mut remembered, place| {
+            remembered.write_pushed(place, &credential);
+        });
     }
 
-    fn place(&self) -> (ServerId, String) {
-        (self.ground.server.clone(), self.ground.login.clone())
+    /// The same of the import token, given by a call that began after these losses.
+    pub(super) fn import_pushed(&mut self, losses: Losses) {
+        let credential = credential(self.credentials, Which::Import);
+        self.remembering_tokens(|mut remembered, place| {
+            remembered.import_pushed(place, &credential, losses);
+        });
+    }
+
+    fn remembering_tokens<T>(
+        &mut self,
+        change: impl FnOnce(Remembered<'_, SecretVersion, Token>, Place<'_>) -> T,
+    ) -> T {
+        let VerifiedServer { server, login, .. } = self.verified.clone();
+        let place = Place {
+            server: &server,
+            user: &login,
+        };
+        self.remembering(|remembered| change(remembered, place))
     }
 
     fn validation(&self, setting: Option<&SettingId>) -> Validation {
-        let validated = self.memory.validated.as_ref();
-        validated
-            .filter(|validated| Some(&validated.setting) == setting)
-            .map_or(Validation::Due, |validated| validated.result)
+        let link = self.link.lock();
+        let known = setting
+            .and_then(|setting| link.validation.good(setting, Duration::MAX, Instant::now()));
+        known.map_or(Validation::Due, |validated| validated.result)
     }
 }
 

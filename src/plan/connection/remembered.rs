@@ -53,16 +53,23 @@ pub struct Applied<V> {
 pub struct Pushed<T> {
     write: Option<(SettingId, T)>,
     import: Option<(SettingId, T)>,
-    /// SonarQube said that it has no import token for the operator's user, whatever was pushed.
-    import_lost: bool,
+    /// What SonarQube said of the import token, whatever was pushed.
+    losses: Losses,
+    /// The losses that a push has made good.
+    made_good: Losses,
 }
+
+/// How often SonarQube said that it has no import token for the operator's user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses(u64);
 
 impl<T> Default for Pushed<T> {
     fn default() -> Self {
         Self {
             write: None,
             import: None,
-            import_lost: false,
+            losses: Losses::default(),
+            made_good: Losses::default(),
         }
     }
 }
@@ -70,7 +77,13 @@ impl<T> Default for Pushed<T> {
 impl<T> Pushed<T> {
     /// Has the import token pushed again: SonarQube says that it has none.
     pub fn distrust_import(&mut self) {
-        self.import_lost = true;
+        self.losses.0 += 1;
+    }
+
+    /// The losses that a push which begins now makes good. One that becomes known later is none of them.
+    #[must_use]
+    pub fn losses(&self) -> Losses {
+        self.losses
     }
 }
 
@@ -135,8 +148,8 @@ impl<V: Clone + PartialEq, T: Clone + PartialEq> Remembered<'_, V, T> {
         }
     }
 
-    /// SonarQube was given a token as the Secret has it.
-    pub fn applied(&mut self, place: Place<'_>, which: Which, credential: &Credential<'_, V, T>) {
+    /// SonarQube has a token as the Secret has it.
+    fn applied(&mut self, place: Place<'_>, which: Which, credential: &Credential<'_, V, T>) {
         let Some((Recorded { id, .. }, _)) = &*self.configuration else {
             return;
         };
@@ -160,10 +173,25 @@ impl<V: Clone + PartialEq, T: Clone + PartialEq> Remembered<'_, V, T> {
                 applied.import = Some(credential.version.clone());
                 applied.user = Some(place.user.to_owned());
                 self.pushed.import = pushed;
-                self.pushed.import_lost = false;
             }
         }
         *self.applied = Some(applied);
+    }
+
+    /// SonarQube was given the configuration's own token.
+    pub fn write_pushed(&mut self, place: Place<'_>, credential: &Credential<'_, V, T>) {
+        self.applied(place, Which::Write, credential);
+    }
+
+    /// SonarQube was given the import token, by a call that began after these losses.
+    pub fn import_pushed(
+        &mut self,
+        place: Place<'_>,
+        credential: &Credential<'_, V, T>,
+        losses: Losses,
+    ) {
+        self.applied(place, Which::Import, credential);
+        self.pushed.made_good = losses;
     }
 
     /// Whether SonarQube holds a token as the Secret has it, for a configuration that is there. A new version of the
@@ -183,7 +211,8 @@ impl<V: Clone + PartialEq, T: Clone + PartialEq> Remembered<'_, V, T> {
         let (is_usable, version, pushed) = match which {
             Which::Write => (true, &applied.write, &self.pushed.write),
             Which::Import => (
-                applied.user.as_deref() == Some(place.user) && !self.pushed.import_lost,
+                applied.user.as_deref() == Some(place.user)
+                    && self.pushed.made_good == self.pushed.losses,
                 &applied.import,
                 &self.pushed.import,
             ),
@@ -202,5 +231,52 @@ impl<V: Clone + PartialEq, T: Clone + PartialEq> Remembered<'_, V, T> {
         }
         self.applied(place, which, credential);
         TokenState::Applied
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Promise: an import token that SonarQube loses while it is being pushed is pushed again.
+    #[test]
+    fn a_loss_that_becomes_known_during_a_push_is_made_good_by_the_next_one() {
+        let (server, id) = (ServerId::new("server"), SettingId::new("id"));
+        let place = Place {
+            server: &server,
+            user: "bindery",
+        };
+        let credential = Credential {
+            version: &1,
+            token: &"token",
+        };
+        let name = SettingKey::parse("bitbucket").unwrap();
+        let recorded = Recorded {
+            server: server.clone(),
+            id,
+            created_by: None,
+        };
+        let (mut configuration, mut applied) = (Some((recorded, name)), None);
+        let mut pushed = Pushed::default();
+        let mut push = |pushed: &mut Pushed<&'static str>, losses| {
+            let mut remembered = Remembered {
+                configuration: &mut configuration,
+                applied: &mut applied,
+                pushed,
+            };
+            if let Some(losses) = losses {
+                remembered.import_pushed(place, &credential, losses);
+            }
+            remembered.token_state(place, Which::Import, &credential)
+        };
+        let losses = pushed.losses();
+        assert_eq!(push(&mut pushed, Some(losses)), TokenState::Applied);
+        pushed.distrust_import();
+        assert_eq!(push(&mut pushed, None), TokenState::ToPush);
+        let losses = pushed.losses();
+        pushed.distrust_import();
+        assert_eq!(push(&mut pushed, Some(losses)), TokenState::ToPush);
+        let losses = pushed.losses();
+        assert_eq!(push(&mut pushed, Some(losses)), TokenState::Applied);
     }
 }

@@ -2,7 +2,6 @@
 
 use crate::controller::error::Error;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
-use crate::kubernetes::uid;
 use crate::observe;
 use crate::plan::binding::Way;
 use crate::plan::binding::record::{Answer, Done};
@@ -12,7 +11,7 @@ use crate::sonarqube::{self, BitbucketAnswer, NewBinding, NewProject};
 
 use super::Failed;
 use crate::controller::binding::work::Work;
-use crate::controller::session::View;
+use crate::fleet::link::ServerAccess;
 
 impl Work<'_> {
     /// The project that the next look finds, and takes for our own by the intent.
@@ -42,7 +41,7 @@ impl Work<'_> {
             answer: Answer::NeverSent,
             error,
         })?;
-        let View {
+        let ServerAccess {
             sonarqube,
             setting_key,
             ..
@@ -100,7 +99,7 @@ impl Work<'_> {
         project: &ProjectKey,
         repository: &RepositoryPath,
     ) -> Result<Option<ProjectId>, Error> {
-        let View {
+        let ServerAccess {
             sonarqube,
             setting_key,
             ..
@@ -171,8 +170,7 @@ impl Work<'_> {
         if source.bitbucket_answer() == Some(BitbucketAnswer::TokenMissing) {
             // Somebody removed it, or our user is another one now: the connection stores it again.
             let connection = &self.reference.connection;
-            self.context.memories.distrust_import(&uid(&**connection));
-            self.context.doubt(connection);
+            self.context.import_token_lost(connection);
             return Error::Retry(Refusal::new(
                 Reason::ConnectionNotReady,
                 "SonarQube has no import token for the operator's user: the connection stores it again",
@@ -186,7 +184,7 @@ impl Work<'_> {
 
     /// SonarQube sends the import token to the setting's URL: it must be ours at this moment.
     async fn assert_setting(&self) -> Result<(), Error> {
-        let View {
+        let ServerAccess {
             sonarqube,
             setting,
             bitbucket,
@@ -208,7 +206,7 @@ impl Work<'_> {
     }
 
     fn setting_changed(&self) -> Error {
-        self.context.doubt(&self.reference.connection);
+        self.context.ask(&self.reference.connection);
         Error::Retry(Refusal::new(
             Reason::ConnectionNotReady,
             "SonarQube's configuration was changed by somebody else: nothing is bound until the connection has mended it",

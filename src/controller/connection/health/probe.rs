@@ -1,34 +1,15 @@
 //! What a SonarQube can do: probed once, and again when its id, its version or its features change, or when somebody
 //! asks. Another edition or a plugin need not change the version.
 
-use crate::identity::ServerId;
+use std::time::{Duration, Instant};
+
+use crate::fleet::link::{ProbeInputs, Probed, Request, SharedLink};
 use crate::plan::binding::Way;
 use crate::plan::capability::{Capabilities, Support};
-use crate::sonarqube::{self, Version};
-
-/// What was probed, and where: it holds through every failure of the same server.
-#[derive(Clone, Debug)]
-pub(in crate::controller::connection) struct Probed {
-    server: ServerId,
-    version: Version,
-    /// As the server lists them; none before 9.6.
-    features: Option<Vec<String>>,
-    pub(super) edition: Option<String>,
-    /// None on servers that cannot even import: before 8.2.
-    pub(super) capabilities: Option<Capabilities>,
-}
-
-impl Probed {
-    /// Learns what a server that cannot be asked said when it was tried: it takes one configuration.
-    pub(in crate::controller::connection) fn takes_one_configuration(&mut self) {
-        if let Some(capabilities) = &mut self.capabilities {
-            capabilities.several = Support::Missing;
-        }
-    }
-}
+use crate::sonarqube;
 
 /// The names of capabilities for the status.
-pub(in crate::controller::connection) fn names(capabilities: Capabilities) -> Vec<String> {
+pub(crate) fn names(capabilities: Capabilities) -> Vec<String> {
     let offered = |support| support == Support::Offered;
     let more = [
         (capabilities.pull_requests, "PullRequestAnalysis"),
@@ -44,20 +25,39 @@ pub(in crate::controller::connection) fn names(capabilities: Capabilities) -> Ve
 pub(super) async fn probe(
     sonarqube: &sonarqube::Client,
     status: &sonarqube::Status,
-    known: Option<Probed>,
+    request: Request,
+    link: &SharedLink,
 ) -> Result<Probed, sonarqube::Error> {
+    let reading = link.lock().probe.begin(Instant::now());
     let features = sonarqube.features().await?.map(|mut features| {
         features.sort();
         features
     });
-    let still_holds = |known: &Probed| {
-        known.server == status.id && known.version == status.version && known.features == features
+    let inputs = ProbeInputs {
+        request,
+        server: status.id.clone(),
+        version: status.version.clone(),
+        features,
     };
-    if let Some(known) = known.filter(still_holds) {
+    let known = link
+        .lock()
+        .probe
+        .good(&inputs, Duration::MAX, Instant::now())
+        .cloned();
+    if let Some(known) = known {
         return Ok(known);
     }
+    let probed = probe_anew(sonarqube, inputs.features.as_deref()).await?;
+    link.lock().probe.store(reading, probed.clone(), inputs);
+    Ok(probed)
+}
+
+async fn probe_anew(
+    sonarqube: &sonarqube::Client,
+    features: Option<&[String]>,
+) -> Result<Probed, sonarqube::Error> {
     let way = way(sonarqube).await?;
-    let told = |feature: &str| match &features {
+    let told = |feature: &str| match features {
         Some(features) if features.iter().any(|held| held == feature) => Support::Offered,
         // 8.9 has no list of features. Whoever lets a binding be set has more than plain Community.
         None if way == Some(Way::SetBinding) => Support::Untold,
@@ -75,10 +75,7 @@ pub(super) async fn probe(
         None => None,
     };
     Ok(Probed {
-        server: status.id.clone(),
-        version: status.version.clone(),
         edition: sonarqube.edition().await?,
-        features,
         capabilities,
     })
 }

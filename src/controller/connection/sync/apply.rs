@@ -1,23 +1,26 @@
 //! The writes of a connection, one for each step of the plan.
 
+use std::time::Instant;
+
 use kube::{Api, ResourceExt as _};
 
 use crate::controller::error::{Error, System};
 use crate::crd::{BitbucketConnectionStatus, ConfigurationIntent};
+use crate::fleet::link::Validated;
+use crate::http::Token;
 use crate::identity::{ServerUrl, SettingId, SettingKey, Uid};
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{Occurred, Occurrence};
 use crate::kubernetes::status::{self, Precondition};
 use crate::plan::capability::Support;
 use crate::plan::connection::{
-    Observed, Recorded, Setting, Step, TokenInUpdate, TokenState, Validation, Which,
+    Observed, Recorded, Setting, Step, TokenInUpdate, TokenState, Validation,
 };
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, BitbucketAnswer};
 
 use super::Sync;
 use crate::controller::connection::health::{SERVER_BASE_URL, failed};
-use crate::controller::connection::memory::Validated;
 
 /// Whether the listing must be read again after a step: a token cannot be listed.
 pub(super) fn changes_the_listing(step: &Step, observed: &Observed) -> bool {
@@ -40,8 +43,8 @@ pub(super) fn changes_the_listing(step: &Step, observed: &Observed) -> bool {
 
 impl Sync<'_> {
     pub(super) async fn apply(&mut self, step: Step, observed: &Observed) -> Result<(), Error> {
-        let (remotes, credentials) = (self.remotes, self.credentials);
-        let sonarqube = &remotes.sonarqube;
+        let credentials = self.credentials;
+        let sonarqube = &self.clients.sonarqube;
         let fail = |source| failed(sonarqube, source);
         match step {
             Step::RecordIntent(name) => self.record_intent(&name).await?,
@@ -63,11 +66,12 @@ impl Sync<'_> {
                 self.updated(&key, rename.as_ref(), token, observed);
             }
             Step::SetPat(name) => {
+                let losses = self.link.lock().pushed.losses();
                 sonarqube
                     .set_pat(&name, &credentials.import.token)
                     .await
                     .map_err(fail)?;
-                self.applied(Which::Import);
+                self.import_pushed(losses);
             }
             Step::Validate(name) => self.validate(&name).await?,
             Step::SetServerBaseUrl(url) => {
@@ -75,7 +79,7 @@ impl Sync<'_> {
                     .set_setting(SERVER_BASE_URL, url.as_str())
                     .await
                     .map_err(fail)?;
-                self.ground.base_url = Some(url.to_string());
+                self.verified.base_url = Some(url.to_string());
                 let note = format!("set SonarQube's server base URL to {url}");
                 self.tell(self.mended(), note);
             }
@@ -87,7 +91,7 @@ impl Sync<'_> {
     async fn record_intent(&mut self, name: &SettingKey) -> Result<(), Error> {
         let intent = Some(ConfigurationIntent {
             name: name.to_string(),
-            server_id: self.ground.server.to_string(),
+            server_id: self.verified.server.to_string(),
             since: clock::now(),
         });
         let status = BitbucketConnectionStatus {
@@ -107,7 +111,7 @@ impl Sync<'_> {
     }
 
     async fn create(&mut self, name: SettingKey, url: &ServerUrl) -> Result<(), Error> {
-        let sonarqube = &self.remotes.sonarqube;
+        let sonarqube = &self.clients.sonarqube;
         let token = &self.credentials.write.token;
         if let Err(source) = sonarqube.create_bitbucket(&name, url, token).await {
             // An answer says that nothing was created: what has the name by now is somebody else's.
@@ -116,10 +120,12 @@ impl Sync<'_> {
             }
             if source.is_configuration_limit() {
                 // The next look plans with it, and names the one in the way; so does the next pass.
-                self.ground.capabilities.several = Support::Missing;
-                if let Some(probed) = &mut self.memory.probed {
-                    probed.takes_one_configuration();
-                }
+                self.verified.capabilities.several = Support::Missing;
+                self.link.lock().probe.amend(|probed| {
+                    if let Some(capabilities) = &mut probed.capabilities {
+                        capabilities.several = Support::Missing;
+                    }
+                });
                 return Ok(());
             }
             return Err(failed(sonarqube, source));
@@ -128,7 +134,7 @@ impl Sync<'_> {
             Occurred::Created,
             format!("created configuration {name} in SonarQube"),
         );
-        self.remembered().created();
+        self.remembering(|mut remembered| remembered.created());
         self.created = Some(name);
         Ok(())
     }
@@ -138,7 +144,7 @@ impl Sync<'_> {
         let (name, uid) = (self.desired.name.clone(), self.desired.uid.clone());
         self.claim(id, &name, Some(uid));
         if self.created.take() == Some(name) {
-            self.applied(Which::Write);
+            self.write_pushed();
         }
     }
 
@@ -152,7 +158,7 @@ impl Sync<'_> {
     }
 
     fn claim(&mut self, id: &SettingId, name: &SettingKey, created_by: Option<Uid>) {
-        let server = self.ground.server.clone();
+        let server = self.verified.server.clone();
         let claims = self.server().accepted_configuration(name, id);
         let ledger = &self.context.register.ledger;
         ledger.accept(&self.desired.uid, claims);
@@ -161,7 +167,7 @@ impl Sync<'_> {
             id: id.clone(),
             created_by,
         };
-        self.remembered().claimed(recorded, name.clone());
+        self.remembering(|mut remembered| remembered.claimed(recorded, name.clone()));
         self.record.intent = None;
     }
 
@@ -176,7 +182,7 @@ impl Sync<'_> {
         let before = observed.settings.iter().find(|setting| setting.id == id);
         let url_differed = before.is_some_and(|setting| !self.desired.url.same(&setting.url));
         if let Some(name) = rename {
-            self.remembered().renamed(key, name);
+            self.remembering(|mut remembered| remembered.renamed(key, name));
             // The earlier name is free.
             if let Some(id) = self.id() {
                 let claims = self.server().accepted_configuration(name, &id);
@@ -187,7 +193,7 @@ impl Sync<'_> {
             self.tell(self.mended(), note);
         }
         if url_differed {
-            self.memory.validated = None;
+            self.link.lock().validation.invalidate();
             let note = format!(
                 "set the URL of configuration {key} of SonarQube to {}",
                 self.desired.url
@@ -208,7 +214,7 @@ impl Sync<'_> {
                     format!("gave configuration {key} of SonarQube its new token"),
                 );
             }
-            self.applied(Which::Write);
+            self.write_pushed();
         }
     }
 
@@ -225,41 +231,47 @@ impl Sync<'_> {
 
     async fn validate(&mut self, name: &SettingKey) -> Result<(), Error> {
         let Some(id) = self.id() else { return Ok(()) };
-        let sonarqube = &self.remotes.sonarqube;
-        let token = Some((id.clone(), self.credentials.write.token.clone()));
+        let sonarqube = &self.clients.sonarqube;
+        let token = &self.credentials.write.token;
+        let reading = self.link.lock().validation.begin(Instant::now());
         let result = match sonarqube.validate(name).await {
-            Ok(()) => {
-                self.memory.refused = None;
-                Validation::Passed
-            }
+            Ok(()) => Validation::Passed,
             // Up to 10.7 SonarQube asks Bitbucket without a token first, and takes what that answers to nobody for its
             // last word. Our own try has just succeeded.
             Err(source)
-                if !self.ground.validates()
+                if !self.verified.validates()
                     && source
                         .bitbucket_answer()
                         .is_some_and(BitbucketAnswer::is_of_bitbucket) =>
             {
                 Validation::Passed
             }
-            // Our own try has just succeeded: perhaps somebody else changed what SonarQube has.
+            // Our own try has just succeeded: perhaps somebody else changed what SonarQube has. It is pushed once more.
             Err(source)
                 if source.bitbucket_answer() == Some(BitbucketAnswer::InvalidToken)
-                    && self.memory.refused != token =>
+                    && !self.was_refused(&id, token) =>
             {
-                self.memory.refused = token;
                 Validation::TokenRefused
             }
             Err(source) => {
-                self.memory.validated = None;
+                self.link.lock().validation.invalidate();
                 return Err(invalid(name, source, sonarqube));
             }
         };
-        self.memory.validated = Some(Validated {
-            setting: id,
+        let validated = Validated {
             result,
-        });
+            token: token.clone(),
+        };
+        self.link.lock().validation.store(reading, validated, id);
         Ok(())
+    }
+
+    /// Whether SonarQube has refused this very token before, and was given it once more.
+    fn was_refused(&self, id: &SettingId, token: &Token) -> bool {
+        let link = self.link.lock();
+        link.validation.last().is_some_and(|(validated, of)| {
+            validated.result == Validation::TokenRefused && validated.token == *token && of == id
+        })
     }
 
     pub(super) fn id(&self) -> Option<SettingId> {

@@ -85,7 +85,12 @@ impl World {
             version: &version,
             token: &token,
         };
-        self.remembered().applied(place, which, &credential);
+        let losses = self.memory.pushed.losses();
+        let mut remembered = self.remembered();
+        match which {
+            Which::Write => remembered.write_pushed(place, &credential),
+            Which::Import => remembered.import_pushed(place, &credential, losses),
+        }
     }
 
     fn observe(&mut self) -> Observed {

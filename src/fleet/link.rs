@@ -1,0 +1,220 @@
+//! What the process knows of each connection: what its bindings may do there, its clients, and what was found out about
+//! its servers.
+//!
+//! The reconcile of the connection fills it; bindings read a snapshot, and tell what speaks against what was found out.
+//! Nothing in it is needed for correctness: a restart costs one check of the servers, one validation and one sweep.
+
+mod access;
+mod cached;
+mod doubts;
+mod found;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::http::Token;
+use crate::identity::{SettingId, Uid};
+use crate::plan::Refusal;
+use crate::plan::connection::{
+    Affected, Availability, Pushed, SonarQubeState, Trouble, transition,
+};
+use crate::plan::decoration;
+
+pub(crate) use access::{FoundSonarQube, ServerAccess, SharedInventory, Standing};
+pub(crate) use cached::{Cached, Reading};
+pub(crate) use found::{
+    Clients, Endpoint, Endpoints, Health, HealthInputs, Key, ProbeInputs, Probed, Request, Swept,
+    TriedTokens, Validated, VerifiedServer,
+};
+
+use super::agenda::spread;
+use doubts::Doubts;
+
+/// The links of all connections, by uid.
+#[derive(Default)]
+pub(crate) struct Links(Mutex<HashMap<Uid, SharedLink>>);
+
+/// The link of one connection, for its own reconcile and for those of its bindings. Its lock is held for moments.
+#[derive(Clone, Default)]
+pub(crate) struct SharedLink(Arc<Mutex<Link>>);
+
+/// What is known of one connection.
+#[derive(Default)]
+pub(crate) struct Link {
+    /// What its bindings may do.
+    standing: Arc<Standing>,
+    doubts: Doubts,
+    pub(crate) clients: Cached<Clients, Endpoints>,
+    pub(crate) health: Cached<Health, HealthInputs>,
+    pub(crate) probe: Cached<Probed, ProbeInputs>,
+    pub(crate) validation: Cached<Validated, SettingId>,
+    /// The very tokens that SonarQube was given: equal bytes in a new version of the Secret are not pushed again.
+    pub(crate) pushed: Pushed<Token>,
+    pub(crate) sweep: Cached<Swept, SettingId>,
+    pub(crate) inventory: SharedInventory,
+}
+
+/// What a reconcile of a connection that failed has found out.
+pub(crate) struct Failing {
+    pub(crate) why: Refusal,
+    /// SonarQube, if it was found well in this reconcile.
+    pub(crate) found: Option<FoundSonarQube>,
+    pub(crate) sonarqube: SonarQubeState,
+    pub(crate) token: decoration::Token,
+}
+
+/// A call of a binding failed in a way that says something about a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Doubt {
+    pub(crate) about: About,
+    /// When the server wants to be asked again (`Retry-After`).
+    pub(crate) at_least: Option<Duration>,
+}
+
+/// What a call that failed says something about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum About {
+    /// Whether the server is well.
+    Servers,
+    /// What it can do: it does not know a call that it knew before.
+    Offer,
+}
+
+impl Links {
+    /// The link of a connection.
+    pub(crate) fn of(&self, connection: &Uid) -> SharedLink {
+        self.lock().entry(connection.clone()).or_default().clone()
+    }
+
+    /// What the bindings of a connection may do.
+    pub(crate) fn standing(&self, connection: &Uid) -> Arc<Standing> {
+        let link = self.lock().get(connection).cloned();
+        link.map(|link| link.lock().standing()).unwrap_or_default()
+    }
+
+    /// Forgets a connection that is gone, and its tokens.
+    pub(crate) fn forget(&self, connection: &Uid) {
+        self.lock().remove(connection);
+    }
+
+    /// Forgets all connections but these: one that lost its finalizer to another writer has no last reconcile.
+    pub(crate) fn keep_only(&self, connections: &HashSet<Uid>) {
+        self.lock().retain(|uid, _| connections.contains(uid));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uid, SharedLink>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SharedLink {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Link> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Link {
+    /// What its bindings may do.
+    pub(crate) fn standing(&self) -> Arc<Standing> {
+        Arc::clone(&self.standing)
+    }
+
+    /// A reconcile of the connection begins.
+    pub(crate) fn begin(&mut self) {
+        self.doubts.begin();
+    }
+
+    /// A reconcile of the connection found everything well.
+    pub(crate) fn is_well(&mut self, connection: &Uid, now: Instant) {
+        self.doubts.found_well(spread(connection), now);
+    }
+
+    /// The bindings may work.
+    pub(crate) fn serve(&mut self, access: ServerAccess) -> Affected {
+        let availability = Availability::Serving(access.offer());
+        self.change(availability, Some(Arc::new(access)))
+    }
+
+    /// A reconcile of the connection failed: its bindings have to wait.
+    pub(crate) fn fail(&mut self, failing: Failing) -> Affected {
+        let (access, trouble) = self.judge(failing);
+        let availability = Availability::after(trouble);
+        // A token whose Secret is gone is used no more.
+        let is_gone = matches!(availability, Availability::Gone(_));
+        self.change(availability, access.filter(|_| !is_gone))
+    }
+
+    /// The same of a connection that is being deleted.
+    pub(crate) fn fail_while_deleting(&mut self, failing: Failing) -> Affected {
+        let (access, trouble) = self.judge(failing);
+        let availability = self.standing.availability.clone().while_deleting(trouble);
+        self.change(availability, access)
+    }
+
+    /// The bindings have to wait, for a reason that is not one of the servers.
+    pub(crate) fn close(&mut self, why: Refusal) -> Affected {
+        self.change(Availability::Down(why), None)
+    }
+
+    /// The connection is being deleted, and no binding needs it. Whether it served bindings until now, as far as is known.
+    pub(crate) fn close_to_new_ones(&mut self, why: Refusal) -> bool {
+        let availability = self.standing.availability.clone().closed_to_new_ones(why);
+        self.change(availability, self.standing.access.clone()) == Affected::All
+    }
+
+    /// A call of a binding failed as it does when a server is down. Whether the connection has to be reconciled for it: it
+    /// then checks both servers.
+    pub(crate) fn doubt(&mut self, doubt: Doubt, now: Instant) -> bool {
+        // A connection that does not serve has failed, and checks the servers at its own pace.
+        let is_worth_a_check = matches!(self.standing.availability, Availability::Serving(_))
+            && self.doubts.doubt(doubt.at_least, now);
+        if is_worth_a_check {
+            self.health.invalidate();
+            if doubt.about == About::Offer {
+                self.probe.invalidate();
+            }
+        }
+        is_worth_a_check
+    }
+
+    /// The access that bindings may go on with after a failure, and what the core judges by.
+    fn judge(&mut self, failing: Failing) -> (Option<Arc<ServerAccess>>, Trouble) {
+        self.health.invalidate();
+        self.doubts.found_trouble();
+        let Failing {
+            why,
+            found,
+            sonarqube,
+            token,
+        } = failing;
+        let known = self.standing.access.clone();
+        let access = match &found {
+            Some(found) => known.and_then(|access| access.by(found)),
+            None => known,
+        };
+        let trouble = Trouble {
+            why,
+            sonarqube,
+            has_access: access.is_some(),
+            token,
+        };
+        (access, trouble)
+    }
+
+    fn change(
+        &mut self,
+        availability: Availability,
+        access: Option<Arc<ServerAccess>>,
+    ) -> Affected {
+        let affected = transition(&self.standing.availability, &availability);
+        self.standing = Arc::new(Standing {
+            availability,
+            access,
+        });
+        affected
+    }
+}
+
+#[cfg(test)]
+mod tests;

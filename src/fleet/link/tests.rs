@@ -1,0 +1,195 @@
+//! Links by example.
+
+use super::*;
+use crate::http::{Options, Transport};
+use crate::identity::{ServerId, ServerUrl, SettingKey};
+use crate::plan::Reason;
+use crate::plan::binding::Way;
+use crate::plan::capability::{Capabilities, Support};
+use crate::plan::connection::SonarQubeState::{NotWell, TokenGone, Well};
+use crate::{bitbucket, sonarqube};
+
+fn transport() -> Transport {
+    let url = ServerUrl::parse("https://server.example.com").unwrap();
+    Transport::new(url, Options::default()).unwrap()
+}
+
+fn token() -> Token {
+    Token::parse(b"token").unwrap()
+}
+
+fn access() -> ServerAccess {
+    let bitbucket = bitbucket::Client::new(transport(), token());
+    ServerAccess {
+        sonarqube: sonarqube::Client::new(transport(), token()),
+        bitbucket: bitbucket.clone(),
+        writer: bitbucket,
+        server: ServerId::new("server"),
+        setting: SettingId::new("configuration"),
+        setting_key: SettingKey::parse("bitbucket").unwrap(),
+        login: "bindery".to_owned(),
+        capabilities: capabilities(),
+        decoration: decoration::Server::Unsupported,
+        inventory: SharedInventory::default(),
+    }
+}
+
+fn capabilities() -> Capabilities {
+    Capabilities {
+        way: Way::PutBoundProject,
+        lists_bindings: true,
+        several: Support::Missing,
+        monorepo: Support::Missing,
+        pull_requests: false,
+    }
+}
+
+/// A failure, and the server that was found before.
+fn failing(sonarqube: SonarQubeState, server: Option<&str>) -> Failing {
+    Failing {
+        why: Refusal::new(Reason::Timeout, "no answer"),
+        found: server.map(|server| FoundSonarQube {
+            server: ServerId::new(server),
+            client: Some(sonarqube::Client::new(transport(), token())),
+        }),
+        sonarqube,
+        token: decoration::Token::NotRefused,
+    }
+}
+
+fn doubt(about: About) -> Doubt {
+    let at_least = None;
+    Doubt { about, at_least }
+}
+
+fn probed() -> (Probed, ProbeInputs) {
+    let probed = Probed {
+        edition: None,
+        capabilities: Some(capabilities()),
+    };
+    let inputs = ProbeInputs {
+        request: Request {
+            generation: Some(1),
+            run_now: None,
+        },
+        server: ServerId::new("server"),
+        version: sonarqube::Version::parse("26.9").unwrap(),
+        features: None,
+    };
+    (probed, inputs)
+}
+
+/// Promise: a binding undoes by the SonarQube that was found in this very reconcile, and on no other server.
+#[test]
+fn undoing_goes_on_by_the_sonarqube_that_was_found() {
+    for (server, is_served) in [("server", true), ("another", false)] {
+        let mut link = Link::default();
+        assert_eq!(link.serve(access()), Affected::All);
+        assert!(link.standing().serving().is_some());
+        let affected = link.fail(failing(Well, Some(server)));
+        assert_eq!(affected, Affected::All);
+        assert!(link.standing().serving().is_none());
+        assert_eq!(link.standing().undoing().is_some(), is_served, "{server}");
+    }
+}
+
+/// Promise: a binding that is deleted while SonarQube is down goes on once SonarQube is well, whatever else is not.
+#[test]
+fn undoing_goes_on_after_an_outage_of_sonarqube() {
+    let mut link = Link::default();
+    link.serve(access());
+    link.fail(failing(NotWell, None));
+    assert!(link.standing().undoing().is_none());
+    let affected = link.fail(failing(Well, Some("server")));
+    assert_eq!(affected, Affected::Leaving);
+    assert!(link.standing().undoing().is_some());
+}
+
+/// Promise: a token whose Secret is gone is used no more; a connection that is deleted makes its last use of it.
+#[test]
+fn a_token_whose_secret_is_gone_is_forgotten() {
+    let mut link = Link::default();
+    link.serve(access());
+    link.fail_while_deleting(failing(TokenGone, None));
+    assert!(link.standing().undoing().is_some());
+    link.serve(access());
+    link.fail(failing(TokenGone, None));
+    assert!(link.standing().access.is_none());
+}
+
+#[test]
+fn a_deleted_connection_tells_whether_it_served_bindings() {
+    let mut link = Link::default();
+    link.serve(access());
+    let why = || Refusal::new(Reason::Deleting, "");
+    assert!(link.close_to_new_ones(why()));
+    assert!(!link.close_to_new_ones(why()));
+    assert!(link.standing().undoing().is_some());
+    assert_eq!(link.close(why()), Affected::Nobody);
+    assert!(link.standing().undoing().is_none());
+}
+
+/// Promise: what a binding found out while the connection is being reconciled is not lost.
+#[test]
+fn a_doubt_during_a_reconcile_has_the_servers_checked_by_the_next_one() {
+    let (mut link, now) = (Link::default(), Instant::now());
+    link.serve(access());
+    link.begin();
+    let reading = link.probe.begin(now);
+    assert!(link.doubt(doubt(About::Offer), now));
+    let (probed, inputs) = probed();
+    link.probe.store(reading, probed.clone(), inputs.clone());
+    link.is_well(&Uid::new("connection"), now);
+    assert!(link.probe.good(&inputs, Duration::MAX, now).is_none());
+    link.begin();
+    let reading = link.probe.begin(now);
+    link.probe.store(reading, probed, inputs.clone());
+    let later = now + Duration::from_secs(5);
+    assert!(link.doubt(doubt(About::Servers), later));
+    // What is down can do when it is up what it could do before.
+    assert!(link.probe.good(&inputs, Duration::MAX, now).is_some());
+}
+
+/// Promise: while all checks find the servers well, a call that goes on to fail leads to ever fewer of them.
+#[test]
+fn a_connection_that_was_just_found_well_is_not_doubted() {
+    let (mut link, now) = (Link::default(), Instant::now());
+    let own = Uid::new("connection");
+    assert!(
+        !link.doubt(doubt(About::Servers), now),
+        "it does not serve yet"
+    );
+    link.serve(access());
+    assert!(link.doubt(doubt(About::Servers), now));
+    link.begin();
+    link.is_well(&own, now);
+    assert!(!link.doubt(doubt(About::Servers), now));
+    assert!(link.doubt(doubt(About::Servers), now + Duration::from_secs(1)));
+    link.begin();
+    link.fail(failing(NotWell, None));
+    assert!(
+        !link.doubt(doubt(About::Servers), now),
+        "it tries at its own pace"
+    );
+    link.serve(access());
+    assert!(
+        link.doubt(doubt(About::Servers), now),
+        "the last doubt was right"
+    );
+}
+
+#[test]
+fn a_connection_that_is_gone_is_forgotten() {
+    let (links, own) = (Links::default(), Uid::new("connection"));
+    let serves = || links.standing(&own).serving().is_some();
+    let serve = || links.of(&own).lock().serve(access());
+    serve();
+    assert!(serves());
+    links.keep_only(&HashSet::from([own.clone()]));
+    assert!(serves());
+    links.keep_only(&HashSet::new());
+    assert!(!serves());
+    serve();
+    links.forget(&own);
+    assert!(!serves());
+}

@@ -1,0 +1,98 @@
+//! One call of a server fails while everything else works.
+
+use std::time::Duration;
+
+use serde_json::json;
+use simulators::sonarqube::{Effect, Fault, Scripted};
+
+use super::crash;
+use super::stage::Stage;
+use super::waiting::says;
+use crate::support::server::{Server, simulated};
+
+simulated!(
+    imports_that_fail_alone_have_the_servers_checked_ever_less_often,
+    a_write_that_fails_alone_has_the_servers_checked_ever_less_often,
+);
+
+const IMPORT: &str = "PUT /api/v2/dop-translation/bound-projects";
+const VISIBILITY: &str = "POST /api/projects/update_visibility";
+
+const BINDINGS: usize = 40;
+
+/// What the server asks for, in seconds.
+const RETRY_AFTER: u32 = 5;
+
+/// Promise: SonarQube fails in one call alone. Its connection is checked, found well, and then left in peace; the bindings
+/// try again at their own pace, which is not before the server wants it, and are ready soon after it is mended.
+async fn imports_that_fail_alone_have_the_servers_checked_ever_less_often(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let slugs = crash::repositories(&stage, BINDINGS);
+    fail_alone(&stage, IMPORT);
+    stage.apply(&crash::bindings(&slugs));
+    assert_left_in_peace(&stage, IMPORT).await;
+    assert_healed(&stage, &slugs).await;
+}
+
+/// Promise: the same holds for a call that no check of the connection makes.
+async fn a_write_that_fails_alone_has_the_servers_checked_ever_less_often(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let slugs = crash::repositories(&stage, BINDINGS);
+    fail_alone(&stage, VISIBILITY);
+    for slug in &slugs {
+        let private = json!({"sonarqubeProject": {"visibility": "Private"}});
+        stage.binding("payments", slug, &format!("PAY/{slug}"), private);
+    }
+    assert_left_in_peace(&stage, VISIBILITY).await;
+    assert_healed(&stage, &slugs).await;
+}
+
+fn fail_alone(stage: &Stage, call: &str) {
+    let away = Scripted {
+        status: 503,
+        body: "{}".to_owned(),
+        headers: vec![("retry-after".to_owned(), RETRY_AFTER.to_string())],
+    };
+    let fault = Fault::at(call).effect(Effect::Answer(away));
+    stage.sonarqube.simulated().fault(fault);
+    stage.sonarqube.simulated().clear_calls();
+}
+
+/// How often calls of this method and path were made.
+fn calls(stage: &Stage, call: &str) -> usize {
+    let calls = stage.sonarqube.simulated().calls();
+    let of = |method: &str, target: &str| {
+        let path = target.split('?').next().unwrap_or_default();
+        format!("{method} {path}") == call
+    };
+    calls
+        .iter()
+        .filter(|call| of(&call.method, &call.target))
+        .count()
+}
+
+async fn assert_left_in_peace(stage: &Stage, call: &str) {
+    let all_tried = || calls(stage, call) >= BINDINGS;
+    stage.eventually("all bindings tried", all_tried).await;
+    // 20 s, not less: that is what is promised to cost little.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let checks = calls(stage, "GET /api/system/status");
+    // At once, perhaps once more for those that failed meanwhile, then after 5, 10 and 15 s at the earliest.
+    assert!((1..=6).contains(&checks), "{checks} checks of SonarQube");
+    let tries = calls(stage, call);
+    let most = BINDINGS * 5;
+    assert!((BINDINGS..=most).contains(&tries), "{tries} tries");
+    let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
+    assert!(says(&connection, ("SonarQubeReachable", "True")));
+}
+
+async fn assert_healed(stage: &Stage, slugs: &[String]) {
+    stage.sonarqube.simulated().clear_faults();
+    for slug in slugs {
+        stage.binding_is("payments", slug, ("Ready", "True")).await;
+    }
+}
