@@ -76,7 +76,8 @@ pub enum Refusal {
 
 /// Calls to one server. Cheap to clone; clones share connections and limits.
 ///
-/// Follows no redirect, asks no proxy, retries nothing, and reads at most 8 MiB of an answer.
+/// Follows no redirect, asks no proxy, retries nothing, takes compressed answers, and reads at most 8 MiB of an answer,
+/// counted as it is without compression.
 #[derive(Clone, Debug)]
 pub struct Transport {
     inner: Arc<Inner>,

@@ -10,6 +10,7 @@ everywhere_with_v2!(
     a_project_is_created_changed_found_and_deleted,
     what_is_wrong_with_a_project_is_told_in_sonarqubes_words,
     main_branch_and_new_code_are_set_and_read,
+    a_long_list_is_compressed,
 );
 
 /// A project for one test, nothing left of an earlier run.
@@ -147,4 +148,29 @@ async fn main_branch_and_new_code_are_set_and_read(server: Server) {
         "{error:?}"
     );
     client.delete_project(&project).await.unwrap();
+}
+
+/// Source of: listings cost a tenth of their bytes.
+async fn a_long_list_is_compressed(server: Server) {
+    let bench = Bench::at(server).await;
+    for nth in 0..24 {
+        with_project(&bench.client, &format!("contract:compressed-{nth}")).await;
+    }
+    let url = format!("{}/api/projects/search?ps=500", bench.sonarqube.url);
+    let user = format!("{}:", bench.sonarqube.admin_token());
+    let output = std::process::Command::new("curl")
+        .args([
+            "--silent",
+            "--output",
+            "/dev/null",
+            "--dump-header",
+            "-",
+            "--user",
+            &user,
+        ])
+        .args(["--header", "Accept-Encoding: gzip", &url])
+        .output()
+        .unwrap();
+    let head = String::from_utf8(output.stdout).unwrap().to_lowercase();
+    assert!(head.contains("\ncontent-encoding: gzip"), "{head}");
 }

@@ -10,6 +10,8 @@ use bindery::http::{
 };
 use bindery::identity::ServerUrl;
 
+use simulators::bitbucket::{Bitbucket, Fault, Profile};
+
 use super::scripted::{CANARY, Scripted, answer, canary, loopback};
 
 const READ: Operation = Operation::get("api/read");
@@ -133,6 +135,39 @@ async fn a_body_is_read_up_to_eight_mebibytes() {
     assert!(
         matches!(failure.problem, Problem::BodyTooLarge),
         "{failure:?}"
+    );
+}
+
+/// Promise: the limit counts what an answer becomes, not what was sent: nobody fills our memory with a few bytes.
+#[tokio::test]
+async fn a_compressed_body_is_read_up_to_eight_mebibytes() {
+    let bitbucket = Bitbucket::start(Profile::V9_4).await.unwrap();
+    let url = ServerUrl::parse(bitbucket.url().as_str()).unwrap();
+    let transport = Transport::new(url, loopback()).unwrap();
+    let limit = 8 * 1024 * 1024;
+    for (size, is_read) in [(limit, true), (limit + 1, false)] {
+        bitbucket.clear_faults();
+        let body = format!("\"{}\"", "x".repeat(size - 2));
+        bitbucket.fault(Fault::at("*").answer(200, &body));
+        let answer = read(&transport).await;
+        let is_refused = |failure: &Failure| matches!(failure.problem, Problem::BodyTooLarge);
+        assert_eq!(answer.is_ok(), is_read, "{size}");
+        assert!(
+            answer.is_ok() || answer.is_err_and(|failure| is_refused(&failure)),
+            "{size}"
+        );
+    }
+}
+
+/// Promise: listings are asked for in compressed form.
+#[tokio::test]
+async fn compressed_answers_are_asked_for() {
+    let server = Scripted::saying(&[answer("200 OK", "", "{}")]);
+    read(&server.transport()).await.unwrap();
+    let request = server.requests().remove(0);
+    assert!(
+        request.contains("\r\naccept-encoding: gzip\r\n"),
+        "{request}"
     );
 }
 

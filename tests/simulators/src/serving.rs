@@ -13,6 +13,8 @@ use axum::{
     http::{Response, StatusCode},
 };
 
+use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
+
 use crate::{
     calls::{Call, Calls, Outcome},
     control,
@@ -20,6 +22,9 @@ use crate::{
     reply::Reply,
     wire::{self, Mode, Request},
 };
+
+/// From how many bytes on an answer is compressed for who takes that: Tomcat's default, which both servers run on.
+const LEAST_COMPRESSED: u16 = 2048;
 
 /// One server without its network.
 pub(crate) trait Machine: Send + Sized + 'static {
@@ -69,7 +74,13 @@ impl<M: Machine> Shared<M> {
     }
 
     pub(crate) fn router(self: Arc<Self>) -> Router {
-        Router::new().fallback(answer::<M>).with_state(self)
+        let compression = CompressionLayer::new()
+            .gzip(true)
+            .compress_when(SizeAbove::new(LEAST_COMPRESSED));
+        Router::new()
+            .fallback(answer::<M>)
+            .with_state(self)
+            .layer(compression)
     }
 
     /// Where a request leads on the control path, if it leads there, and there is one.
