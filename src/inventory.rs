@@ -4,27 +4,35 @@
 //! does not look right. What a pass reads afresh is put back here, own writes included, so the next look is
 //! no older than the last one. Being out of date is harmless: it sends a pass to the servers, no more.
 
+mod projects;
+mod repositories;
 mod sweep_error;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
+use std::time::Instant;
 
 use crate::bitbucket::{self, Access};
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, SettingId, SettingKey};
 use crate::sonarqube::{self, ProjectBindingRow};
 
+use projects::Projects;
+use repositories::Repositories;
 pub use sweep_error::SweepError;
 
 /// What the listings hold.
 #[derive(Clone, Debug, Default)]
 pub struct Inventory {
-    projects: HashMap<String, Project>,
-    repositories: HashMap<String, Repository>,
+    projects: Projects,
+    repositories: Repositories,
     hidden_bindings: u64,
     /// Whether the configuration's token may write to a repository, by the id of each that was listed when that was asked.
     writable: Rights,
     /// How many sweeps there were.
     sweeps: u64,
+    /// When the first call of the last sweep was made.
+    began: Option<Instant>,
 }
 
 /// Whether a token may write to a repository, by its id.
@@ -101,6 +109,7 @@ impl Inventory {
             writer,
             setting,
         } = sources;
+        let began = Instant::now();
         let bindings = match setting {
             Some(setting) => Some(Self::bindings(sonarqube, setting).await?),
             None => None,
@@ -124,19 +133,15 @@ impl Inventory {
             .map(|row| (row.project_key.folded(), row))
             .collect();
         let projects = projects.into_iter().map(|project| {
-            let folded = project.key.folded();
-            let row = bound.remove(&folded);
+            let row = bound.remove(&project.key.folded());
             let listed = Project::listed(project, row);
-            (folded, Project { is_due, ..listed })
+            Project { is_due, ..listed }
         });
-        let repositories = repositories.into_iter().map(|repository| {
-            let row = Repository {
-                id: repository.id,
-                path: repository.path,
-                name: repository.name,
-                archived: repository.archived,
-            };
-            (row.path.folded(), row)
+        let repositories = repositories.into_iter().map(|repository| Repository {
+            id: repository.id,
+            path: repository.path,
+            name: repository.name,
+            archived: repository.archived,
         });
         Ok(Self {
             projects: projects.collect(),
@@ -144,6 +149,7 @@ impl Inventory {
             hidden_bindings,
             writable,
             sweeps: 0,
+            began: Some(began),
         })
     }
 
@@ -194,9 +200,9 @@ impl Inventory {
     pub fn after(mut self, before: &Self) -> Self {
         self.sweeps = before.sweeps + 1;
         let turn = self.sweeps % SPREAD;
-        for (key, row) in &mut self.projects {
-            let Some(known) = before.projects.get(key) else {
-                continue;
+        self.projects.for_each(|key, row| {
+            let Some(known) = before.projects.rows().get(key) else {
+                return;
             };
             if row.is_due {
                 // No listing has it: what was read last serves until it is read again.
@@ -206,26 +212,37 @@ impl Inventory {
                 row.monorepo = known.monorepo;
             }
             row.is_due |= share(key) == turn;
-        }
+        });
         self
+    }
+
+    /// When the last listings began: all that they show was so then, or later. `None` before the first.
+    #[must_use]
+    pub fn began(&self) -> Option<Instant> {
+        self.began
     }
 
     /// The project of this key.
     #[must_use]
     pub fn project(&self, key: &ProjectKey) -> Option<&Project> {
-        self.projects.get(&key.folded())
+        self.projects.get(key)
+    }
+
+    /// The projects that are bound to a repository, in the order of their keys.
+    pub fn bound_to(&self, path: &RepositoryPath) -> impl Iterator<Item = &Project> {
+        self.projects.bound_to(path)
     }
 
     /// The repository at this place.
     #[must_use]
     pub fn repository(&self, path: &RepositoryPath) -> Option<&Repository> {
-        self.repositories.get(&path.folded())
+        self.repositories.get(path)
     }
 
     /// The repository of this id, wherever it lies.
     #[must_use]
     pub fn repository_of(&self, id: i64) -> Option<&Repository> {
-        self.repositories.values().find(|row| row.id == id)
+        self.repositories.of_id(id)
     }
 
     /// Whether the configuration's token may write to the repository of this id; `None` where that was not asked, and for
@@ -243,7 +260,8 @@ impl Inventory {
     /// The ids of all repositories.
     #[must_use]
     pub fn repository_ids(&self) -> Vec<i64> {
-        self.repositories.values().map(|row| row.id).collect()
+        let rows = self.repositories.rows().values();
+        rows.map(|row| row.id).collect()
     }
 
     /// Replaces the rights, and returns which repositories that changes something for.
@@ -260,9 +278,9 @@ impl Inventory {
 
     /// The folded paths of the repositories to which the token has other rights now.
     fn with_other_rights<'a>(&'a self, then: &'a Self) -> impl Iterator<Item = String> + 'a {
-        let rows = self.repositories.iter();
+        let rows = self.repositories.rows().iter();
         let changed = rows.filter(|(_, row)| self.writable(row.id) != then.writable(row.id));
-        changed.map(|(key, _)| key.clone())
+        changed.map(|(key, _)| key.to_string())
     }
 
     /// How many bindings SonarQube counted and did not list.
@@ -274,26 +292,26 @@ impl Inventory {
     /// Remembers a project as it was just read; `None` for one that is not there.
     pub fn learn_project(&mut self, key: &ProjectKey, project: Option<Project>) {
         match project {
-            Some(project) => self.projects.insert(key.folded(), project),
-            None => self.projects.remove(&key.folded()),
-        };
+            Some(project) => self.projects.insert(key, project),
+            None => self.projects.remove(key),
+        }
     }
 
     /// Remembers a repository as it was just read; `None` for one that is not there.
     pub fn learn_repository(&mut self, path: &RepositoryPath, repository: Option<Repository>) {
         match repository {
-            Some(repository) => self.repositories.insert(path.folded(), repository),
-            None => self.repositories.remove(&path.folded()),
-        };
+            Some(repository) => self.repositories.insert(path, repository),
+            None => self.repositories.remove(path),
+        }
     }
 
     /// What looks different now from how it looked then.
     #[must_use]
     pub fn changes_since(&self, then: &Self) -> Changes {
-        let mut repositories = differing(&self.repositories, &then.repositories);
+        let mut repositories = differing(self.repositories.rows(), then.repositories.rows());
         repositories.extend(self.with_other_rights(then));
         Changes {
-            projects: differing(&self.projects, &then.projects),
+            projects: differing(self.projects.rows(), then.projects.rows()),
             repositories,
         }
     }
@@ -331,13 +349,16 @@ fn share(key: &str) -> u64 {
     hasher.finish() % SPREAD
 }
 
-fn differing<T: PartialEq>(now: &HashMap<String, T>, then: &HashMap<String, T>) -> HashSet<String> {
+fn differing<T: PartialEq>(
+    now: &HashMap<Arc<str>, T>,
+    then: &HashMap<Arc<str>, T>,
+) -> HashSet<String> {
     let changed = now
         .iter()
         .filter(|(key, row)| then.get(*key) != Some(row))
         .map(|(key, _)| key);
     let gone = then.keys().filter(|key| !now.contains_key(*key));
-    changed.chain(gone).cloned().collect()
+    changed.chain(gone).map(ToString::to_string).collect()
 }
 
 #[cfg(test)]

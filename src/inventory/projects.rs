@@ -1,0 +1,79 @@
+//! The projects that a listing shows, found by key and by the repository that they are bound to.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::Project;
+use crate::identity::{ProjectKey, RepositoryPath};
+
+/// Projects by their folded keys, and which of them are bound to each repository.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Projects {
+    rows: HashMap<Arc<str>, Project>,
+    /// By the folded path of the repository. No set is empty.
+    bound: HashMap<String, BTreeSet<Arc<str>>>,
+}
+
+impl Projects {
+    pub(super) fn get(&self, key: &ProjectKey) -> Option<&Project> {
+        self.rows.get(&*key.folded())
+    }
+
+    pub(super) fn rows(&self) -> &HashMap<Arc<str>, Project> {
+        &self.rows
+    }
+
+    /// The projects that are bound to a repository, in the order of their keys.
+    pub(super) fn bound_to(&self, path: &RepositoryPath) -> impl Iterator<Item = &Project> {
+        let keys = self.bound.get(&path.folded()).into_iter().flatten();
+        keys.filter_map(|key| self.rows.get(key))
+    }
+
+    /// Replaces what is known of the project under a key.
+    pub(super) fn insert(&mut self, key: &ProjectKey, project: Project) {
+        self.remove(key);
+        let key: Arc<str> = key.folded().into();
+        if let Some(path) = &project.repository {
+            let bound = self.bound.entry(path.folded()).or_default();
+            bound.insert(Arc::clone(&key));
+        }
+        self.rows.insert(key, project);
+    }
+
+    pub(super) fn remove(&mut self, key: &ProjectKey) {
+        let Some((key, row)) = self.rows.remove_entry(&*key.folded()) else {
+            return;
+        };
+        let Some(path) = row.repository.map(|path| path.folded()) else {
+            return;
+        };
+        if let Some(bound) = self.bound.get_mut(&path) {
+            bound.remove(&key);
+            if bound.is_empty() {
+                self.bound.remove(&path);
+            }
+        }
+    }
+
+    /// Changes every row, and finds out anew what is bound to what.
+    pub(super) fn for_each(&mut self, mut change: impl FnMut(&str, &mut Project)) {
+        self.bound.clear();
+        for (key, row) in &mut self.rows {
+            change(key, row);
+            if let Some(path) = &row.repository {
+                let bound = self.bound.entry(path.folded()).or_default();
+                bound.insert(Arc::clone(key));
+            }
+        }
+    }
+}
+
+impl FromIterator<Project> for Projects {
+    fn from_iter<I: IntoIterator<Item = Project>>(rows: I) -> Self {
+        let mut projects = Self::default();
+        for row in rows {
+            projects.insert(&row.key.clone(), row);
+        }
+        projects
+    }
+}

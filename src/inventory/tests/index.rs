@@ -1,0 +1,120 @@
+//! What is found by an index is what a search through all rows finds.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// Something that a reconcile has just read.
+#[derive(Clone, Debug)]
+enum Learned {
+    /// This project, bound to this repository, if to any.
+    Project(usize, Option<usize>),
+    NoProject(usize),
+    /// The repository of this id, at this place.
+    Repository(usize, i64),
+    NoRepository(usize),
+    /// The listings were read anew: only what they show stays.
+    Listing(Vec<(usize, Option<usize>)>, Vec<(usize, i64)>),
+}
+
+fn learned() -> impl Strategy<Value = Learned> {
+    let key = || 0..5_usize;
+    let place = || 0..5_usize;
+    let id = || 0..4_i64;
+    let bound = || proptest::option::of(0..4_usize);
+    prop_oneof![
+        (key(), bound()).prop_map(|(key, bound)| Learned::Project(key, bound)),
+        key().prop_map(Learned::NoProject),
+        (place(), id()).prop_map(|(place, id)| Learned::Repository(place, id)),
+        place().prop_map(Learned::NoRepository),
+        (
+            proptest::collection::vec((key(), bound()), 0..6),
+            proptest::collection::vec((place(), id()), 0..6),
+        )
+            .prop_map(|(projects, repositories)| Learned::Listing(projects, repositories)),
+    ]
+}
+
+/// Places and keys are spelt in one letter case or the other.
+fn path(place: usize) -> RepositoryPath {
+    let slug = if place.is_multiple_of(2) { "p" } else { "P" };
+    RepositoryPath::parse("PAY", &format!("{slug}{}", place / 2)).unwrap()
+}
+
+fn row(key: usize, bound: Option<usize>) -> Project {
+    Project {
+        repository: bound.map(path),
+        ..project(key / 2)
+    }
+}
+
+fn at(place: usize, id: i64) -> Repository {
+    Repository {
+        path: path(place),
+        ..repository("any", id)
+    }
+}
+
+fn learn(inventory: &mut Inventory, learned: Learned) {
+    match learned {
+        Learned::Project(key, bound) => {
+            let row = row(key, bound);
+            inventory.learn_project(&row.key.clone(), Some(row));
+        }
+        Learned::NoProject(key) => inventory.learn_project(&row(key, None).key, None),
+        Learned::Repository(place, id) => {
+            inventory.learn_repository(&path(place), Some(at(place, id)));
+        }
+        Learned::NoRepository(place) => inventory.learn_repository(&path(place), None),
+        Learned::Listing(projects, repositories) => {
+            let listed = Inventory {
+                projects: projects
+                    .into_iter()
+                    .map(|(key, bound)| row(key, bound))
+                    .collect(),
+                repositories: repositories
+                    .into_iter()
+                    .map(|(place, id)| at(place, id))
+                    .collect(),
+                ..Inventory::default()
+            };
+            *inventory = listed.after(inventory);
+        }
+    }
+}
+
+proptest! {
+    /// Promise: a look-up costs the same however much there is, and finds the same.
+    #[test]
+    fn an_index_finds_what_a_search_through_all_rows_finds(
+        all in proptest::collection::vec(learned(), 0..40),
+    ) {
+        let mut inventory = Inventory::default();
+        for learned in all {
+            let newest = learned.clone();
+            learn(&mut inventory, learned);
+            if let Learned::Repository(place, id) = newest {
+                prop_assert_eq!(inventory.repository_of(id), Some(&at(place, id)));
+            }
+            for id in 0..4 {
+                let all: Vec<_> = inventory.repositories.rows().values().filter(|row| row.id == id).collect();
+                let found: Vec<_> = inventory.repository_of(id).into_iter().collect();
+                prop_assert_eq!(found, all, "repository {}", id);
+            }
+            for place in 0..4 {
+                let is_there = |row: &&Project| row.repository.as_ref().is_some_and(|it| it.same(&path(place)));
+                let mut all: Vec<_> = inventory.projects.rows().values().filter(is_there).collect();
+                all.sort_by_key(|row| row.key.folded());
+                let found: Vec<_> = inventory.bound_to(&path(place)).collect();
+                prop_assert_eq!(found, all, "bound to {}", path(place));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_inventory_that_no_listing_filled_began_at_no_time() {
+    let mut inventory = Inventory::default();
+    learn(&mut inventory, Learned::Repository(1, 1));
+    assert_eq!(inventory.began(), None);
+}
