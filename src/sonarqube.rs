@@ -11,6 +11,7 @@ mod permissions;
 mod projects;
 mod pull_requests;
 mod settings;
+mod shared;
 mod system;
 mod users;
 mod version;
@@ -41,6 +42,7 @@ pub struct Client {
     transport: Transport,
     authorization: Authorization,
     token_expiration: Arc<Mutex<Option<String>>>,
+    shared: shared::Shared,
 }
 
 impl Client {
@@ -53,6 +55,7 @@ impl Client {
             transport,
             authorization: Authorization::Basic(token),
             token_expiration: Arc::default(),
+            shared: shared::Shared::default(),
         }
     }
 

@@ -110,7 +110,7 @@ impl Client {
     /// # Errors
     /// When the server cannot be asked.
     pub async fn project(&self, key: &ProjectKey) -> Result<Option<Project>, Error> {
-        let found = self.search(Some(key.as_str())).await?;
+        let found = self.search(Some(("q", key.as_str()))).await?;
         Ok(found.into_iter().find(|project| project.key.same(key)))
     }
 
@@ -131,14 +131,20 @@ impl Client {
         }
     }
 
-    async fn search(&self, part: Option<&str>) -> Result<Vec<Project>, Error> {
+    /// The projects under these very keys, spelt like this; at most 1,000 of them.
+    pub(super) async fn spelt(&self, keys: &[ProjectKey]) -> Result<Vec<Project>, Error> {
+        let keys: Vec<_> = keys.iter().map(ProjectKey::as_str).collect();
+        self.search(Some(("projects", &keys.join(",")))).await
+    }
+
+    async fn search(&self, filter: Option<(&'static str, &str)>) -> Result<Vec<Project>, Error> {
         let mut pages = Pages::of(SEARCH);
         while let Some(number) = pages.next() {
             let mut call = Call::new(SEARCH)
                 .query("p", number.to_string())
                 .query("ps", PAGE_SIZE.to_string());
-            if let Some(part) = part {
-                call = call.query("q", part);
+            if let Some((name, value)) = filter {
+                call = call.query(name, value);
             }
             let body: SearchBody = self.read(call).await?;
             let rows = body.components.into_iter().map(Into::into).collect();

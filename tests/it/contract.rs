@@ -5,6 +5,7 @@ mod bench;
 mod bitbucket;
 mod repositories;
 mod scripted;
+mod shared_answers;
 mod sonarqube;
 mod sonarqube_answers;
 mod sonarqube_bindings;

@@ -1,5 +1,7 @@
 //! The writes that create a project or bind one.
 
+use std::time::Duration;
+
 use crate::controller::error::Error;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::observe;
@@ -12,6 +14,9 @@ use crate::sonarqube::{self, BitbucketAnswer, NewBinding, NewProject};
 use super::Failed;
 use crate::controller::binding::work::Work;
 use crate::fleet::link::ServerAccess;
+
+/// So long SonarQube's list of configurations serves all imports: it shows where the import token goes.
+const SETTINGS_SERVE: Duration = Duration::from_secs(2);
 
 impl Work<'_> {
     /// The project that the next look finds, and takes for our own by the intent.
@@ -190,17 +195,17 @@ impl Work<'_> {
             bitbucket,
             ..
         } = &**self.view;
-        let rows = sonarqube.dop_settings().await;
-        let rows = rows.map_err(|source| self.view.failed(source))?;
-        let ours = rows.iter().any(|row| {
-            row.id == *setting
-                && row
-                    .url
-                    .as_deref()
-                    .is_some_and(|url| bitbucket.url().same(url))
-        });
-        if ours {
-            return Ok(());
+        let is_ours = |row: &sonarqube::DopSetting| {
+            let url = row.url.as_deref();
+            row.id == *setting && url.is_some_and(|url| bitbucket.url().same(url))
+        };
+        // What a few seconds ago was not ours may have been mended since.
+        for age in [SETTINGS_SERVE, Duration::ZERO] {
+            let rows = sonarqube.recent_dop_settings(age).await;
+            let rows = rows.map_err(|source| self.view.failed(source))?;
+            if rows.iter().any(is_ours) {
+                return Ok(());
+            }
         }
         Err(self.setting_changed())
     }

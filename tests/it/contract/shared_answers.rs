@@ -1,0 +1,99 @@
+//! Answers of SonarQube that callers share who ask at the same time.
+
+use std::time::Duration;
+
+use bindery::http::Token;
+use bindery::sonarqube::{Client, NewProject};
+use futures::future::join_all;
+
+use simulators::sonarqube::{Edition, Fault, Profile, SonarQube, Version};
+
+use super::bench::{key, transport};
+
+const TOKEN: &str = "squ_simulated-bindery";
+const SETTINGS: &str = "GET /api/v2/dop-translation/dop-settings";
+const SEARCH: &str = "GET /api/projects/search";
+
+async fn start() -> (SonarQube, Client) {
+    let profile = Profile::new(Version::V26_9, Edition::Community);
+    let sonarqube = SonarQube::start(profile).await.unwrap();
+    sonarqube.world(|world| world.set_up("squ_simulated-admin", TOKEN));
+    let token = Token::parse(TOKEN.as_bytes()).unwrap();
+    let client = Client::new(transport(sonarqube.url().as_str()), token);
+    (sonarqube, client)
+}
+
+fn slow(at: &str) -> Fault {
+    Fault::at(at).delay(Duration::from_millis(50))
+}
+
+/// Promise: a hundred imports at once look up their keys in a few calls.
+#[tokio::test]
+async fn keys_that_are_looked_up_at_once_share_calls() {
+    let (sonarqube, client) = start().await;
+    let there = key("PAY:there-7");
+    let project = NewProject {
+        key: &there,
+        name: "There",
+        visibility: None,
+    };
+    client.create_project(&project).await.unwrap();
+    sonarqube.clear_calls();
+    sonarqube.fault(slow(SEARCH));
+    let keys: Vec<_> = (0..100)
+        .map(|number| key(&format!("PAY:there-{number}")))
+        .collect();
+    let found = join_all(keys.iter().map(|key| client.project_spelt(key))).await;
+    for (key, found) in keys.iter().zip(found) {
+        let found = found.unwrap().map(|project| project.key);
+        assert_eq!(found.as_ref(), (*key == there).then_some(key));
+    }
+    let calls = sonarqube.calls().len();
+    assert!(calls <= 3, "{calls} calls");
+    // Who asks later is not answered by an earlier call.
+    client.delete_project(&there).await.unwrap();
+    assert_eq!(client.project_spelt(&there).await.unwrap(), None);
+}
+
+/// Promise: a caller that is cut short takes nobody's answer along.
+#[tokio::test]
+async fn a_look_up_outlives_the_one_that_made_the_call_for_it() {
+    let (sonarqube, client) = start().await;
+    sonarqube.fault(slow(SEARCH));
+    let (first, second) = (key("PAY:first"), key("PAY:second"));
+    let cut = tokio::time::timeout(Duration::from_millis(10), client.project_spelt(&first));
+    let (cut, second) = tokio::join!(cut, client.project_spelt(&second));
+    assert!(cut.is_err());
+    assert_eq!(second.unwrap(), None);
+}
+
+/// Promise: the list of configurations is read once for all imports of a moment, and again after it.
+#[tokio::test]
+async fn settings_are_read_once_for_all_who_ask_within_their_age() {
+    let (sonarqube, client) = start().await;
+    sonarqube.clear_calls();
+    let ask = |age| client.recent_dop_settings(age);
+    for settings in join_all((0..20).map(|_| ask(Duration::from_mins(1)))).await {
+        settings.unwrap();
+    }
+    assert_eq!(sonarqube.calls().len(), 1);
+    ask(Duration::ZERO).await.unwrap();
+    assert_eq!(sonarqube.calls().len(), 2);
+}
+
+/// Promise: callers that wait for a server which does not answer wait for two calls at most.
+#[tokio::test]
+async fn a_failure_is_waited_for_once() {
+    let (sonarqube, client) = start().await;
+    let broken = slow(SETTINGS).answer(500, "{}");
+    sonarqube.fault(broken);
+    let ask = || client.recent_dop_settings(Duration::from_mins(1));
+    let started = tokio::time::Instant::now();
+    for settings in join_all((0..20).map(|_| ask())).await {
+        settings.unwrap_err();
+    }
+    let waited = started.elapsed();
+    assert!(waited < Duration::from_millis(500), "{waited:?}");
+    sonarqube.clear_faults();
+    ask().await.unwrap();
+}
