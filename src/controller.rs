@@ -1,4 +1,4 @@
-//! The imperative shell: watches, queues, and the stories of both kinds.
+//! The imperative shell: watches, queues, and the story of each kind.
 //!
 //! It gathers what the core wants to know, does what the core says, and reports. It decides nothing about
 //! what was found on the servers.
@@ -13,44 +13,39 @@ mod error;
 mod lifecycle;
 mod pass;
 mod per_object;
+mod queues;
 mod register;
 mod share;
-mod triggers;
 
-use std::fmt::Debug;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt as _, TryStreamExt as _};
+use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::Namespace;
-use kube::core::{DeserializeGuard, NamespaceResourceScope, PartialObjectMeta};
+use kube::core::PartialObjectMeta;
 use kube::runtime::controller::{self, Controller};
-use kube::runtime::reflector::{self, ObjectRef};
-use kube::runtime::watcher::{Event, watcher};
-use kube::runtime::{WatchStreamExt as _, predicates};
-use kube::{Api, Client, Resource, ResourceExt as _};
-use serde::de::DeserializeOwned;
+use kube::runtime::reflector;
+use kube::{Client, ResourceExt as _};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::crd::{BitbucketConnection, ProjectBinding};
-use crate::kubernetes::objects::{self, Seen};
+use crate::crd::for_each_kind;
+use crate::kubernetes::objects::{self, Follower, Seen};
 use crate::metrics::Metrics;
 use crate::server::Readiness;
 
 pub(crate) use context::Context;
 use context::Watched;
 pub use context::{SecretHosts, Settings};
-use register::{Register, Stores};
-use share::{Share, Workers};
-use triggers::Triggers;
+use pass::Reconcile;
+use queues::{Ends, Queued, Queues};
+use register::Register;
 
 /// How long passes that are under way have to come to their end: less than a pod has.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Runs both controllers until told to stop, and lets the passes that are under way come to their end.
+/// Runs the controllers of all kinds until told to stop, and lets the passes that are under way come to their end.
 ///
 /// # Errors
 /// When a part of it ended before it was told to: what is left would look alive, and do half of the work.
@@ -61,38 +56,16 @@ pub async fn run(
     readiness: Readiness,
     stop: CancellationToken,
 ) -> Result<(), EndedEarly> {
-    let seen = Seen::default();
-    let (triggers, asked) = Triggers::new();
-    let (connections, bindings) = (reflector::store(), reflector::store());
+    let mut seen = Seen::default();
+    let (queues, ends) = Queues::new(settings.concurrency, &mut seen);
     let (namespaces, namespaces_writer) = reflector::store();
-    let stores = Stores {
-        connections: connections.0.clone(),
-        bindings: bindings.0.clone(),
-        namespaces,
-    };
-    let register = Register::new(stores.clone(), triggers.clone());
-    let by = (&client, &metrics);
-    let (connections, connection_changes) = {
-        let follower = register::Connections(Arc::clone(&register));
-        objects::watch(by, connections, seen.connections.clone(), follower)
-    };
-    let (bindings, binding_changes) = {
-        let follower = register::Bindings(Arc::clone(&register));
-        objects::watch(by, bindings, seen.bindings.clone(), follower)
-    };
-    for kind in [BitbucketConnection::kind(&()), ProjectBinding::kind(&())] {
-        metrics.may_run(&kind, settings.concurrency);
-    }
-    // Without a bound: reconciles that wait for a server or for each other hold no worker, see `share`.
-    let passes = controller::Config::default().concurrency(0);
-    let connection_queue =
-        Controller::for_stream(connection_changes, connections).with_config(passes.clone());
-    let binding_queue = Controller::for_stream(binding_changes, bindings).with_config(passes);
+    let namespaces_seen = seen.expect();
+    let register = Register::new(queues.clone(), namespaces.clone());
     let watched = Watched {
-        stores,
+        queues,
+        namespaces,
         seen,
         register,
-        triggers,
     };
     let context = Context::new(client, settings, Arc::clone(&metrics), watched);
     let counted = Arc::clone(&context);
@@ -100,23 +73,16 @@ pub async fn run(
 
     let mut tasks = JoinSet::new();
     let (shared, stopping) = (|| Arc::clone(&context), || stop.clone());
-    tasks.spawn(follow_namespaces(namespaces_writer, shared(), stopping()));
+    let namespaces = (namespaces_writer, namespaces_seen);
+    tasks.spawn(follow_namespaces(namespaces, shared(), stopping()));
     tasks.spawn(counts::keep(shared(), stopping()));
     tasks.spawn(stop_workers(shared(), stopping()));
-    tasks.spawn(work(
-        connection_queue,
-        asked.connections,
-        shared(),
-        stopping(),
-        (|context| &context.connection_workers, connection::reconcile),
-    ));
-    tasks.spawn(work(
-        binding_queue,
-        asked.bindings,
-        shared(),
-        stopping(),
-        (|context| &context.binding_workers, binding::reconcile),
-    ));
+    macro_rules! work {
+        ($($objects:ident: $kind:ident, $page:literal;)+) => {
+            $(tasks.spawn(work(ends.$objects, shared(), stopping()));)+
+        };
+    }
+    for_each_kind!(work);
     let announced = announce(shared(), readiness, stopping());
     let ((), ended) = tokio::join!(announced, drain(tasks, &stop));
     ended
@@ -153,36 +119,35 @@ async fn drain(mut tasks: JoinSet<()>, stop: &CancellationToken) -> Result<(), E
     result
 }
 
-/// The queue of one kind.
-async fn work<K, Story, Pass>(
-    controller: Controller<DeserializeGuard<K>>,
-    asked: UnboundedReceiver<ObjectRef<DeserializeGuard<K>>>,
-    context: Arc<Context>,
-    stop: CancellationToken,
-    (workers, story): (fn(&Context) -> &Workers, Story),
-) where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + DeserializeOwned
-        + Debug
-        + Send
-        + Sync
-        + 'static,
-    Story: Fn(Arc<K>, Arc<Context>, Share) -> Pass + Copy + Send + Sync + 'static,
-    Pass: Future<Output = Result<pass::Next, error::Error>> + Send + 'static,
+/// Watches one kind, and works off its queue.
+async fn work<K>(ends: Ends<K>, context: Arc<Context>, stop: CancellationToken)
+where
+    K: Reconcile + Queued,
+    Register: Follower<K>,
 {
-    controller
-        .reconcile_on(received(asked))
+    let metrics = &context.metrics;
+    metrics.may_run(K::NAME, context.settings.concurrency);
+    let store = K::queue(&context.queues).store.clone();
+    let changes = objects::watch(
+        (&context.client, metrics),
+        (store.clone(), ends.writer),
+        ends.seen,
+        Arc::clone(&context.register),
+    );
+    Controller::for_stream(changes, store)
+        // Without a bound: reconciles that wait for a server or for each other hold no worker, see `share`.
+        .with_config(controller::Config::default().concurrency(0))
+        .reconcile_on(received(ends.asked))
         .graceful_shutdown_on(stop.cancelled_owned())
         .run(
-            move |object, context| pass::run(object, context, workers, story),
+            pass::run::<K>,
             // Never called: a pass turns every failure into an action by itself.
             |_, never, _| match *never {},
             context,
         )
         .for_each(|ended| async move {
             if let Err(error) = ended {
-                tracing::debug!(%error, kind = %K::kind(&()), "the queue reports");
+                tracing::debug!(%error, kind = K::NAME, "the queue reports");
             }
         })
         .await;
@@ -190,28 +155,18 @@ async fn work<K, Story, Pass>(
 
 /// Keeps the labels of all namespaces, which `access` selects by, and has the bindings of a changed one looked at.
 async fn follow_namespaces(
-    writer: reflector::store::Writer<PartialObjectMeta<Namespace>>,
+    (writer, seen): (
+        reflector::store::Writer<PartialObjectMeta<Namespace>>,
+        CancellationToken,
+    ),
     context: Arc<Context>,
     stop: CancellationToken,
 ) {
-    let (seen, register) = (
-        context.seen.namespaces.clone(),
-        Arc::clone(&context.register),
-    );
-    let all = Api::<PartialObjectMeta<Namespace>>::all(context.client.clone());
-    let events = watcher(all, objects::config())
-        .default_backoff()
-        .modify(objects::prune)
-        .reflect(writer);
-    let namespaces = events.inspect_ok(move |event| {
-        if matches!(event, Event::InitDone) {
-            register.listed();
-            seen.cancel();
-        }
+    let register = Arc::clone(&context.register);
+    let namespaces = objects::namespaces(&context.client, writer, move || {
+        register.note_all();
+        seen.cancel();
     });
-    // Whatever else changes would only cut short the pauses of bindings that failed.
-    let namespaces =
-        objects::shown(namespaces).predicate_filter(predicates::labels, objects::remembering());
     let mut namespaces = std::pin::pin!(namespaces.take_until(stop.cancelled_owned()));
     while let Some(namespace) = namespaces.next().await {
         match namespace {
@@ -229,8 +184,7 @@ async fn follow_namespaces(
 /// Lets no reconcile begin any more once the operator is to stop.
 async fn stop_workers(context: Arc<Context>, stop: CancellationToken) {
     stop.cancelled().await;
-    context.connection_workers.stop();
-    context.binding_workers.stop();
+    context.queues.stop();
 }
 
 /// Says that the operator is ready once it has seen every object.

@@ -31,7 +31,7 @@ use crate::sonarqube;
 use super::context::Context;
 use super::error::Error;
 use super::lifecycle::Lifecycle;
-use super::pass::Next;
+use super::pass::{Next, Reconcile};
 use super::share::Share;
 
 use dereference::Reference;
@@ -43,8 +43,18 @@ use work::{Scene, Work};
 /// How long an unsettled binding without a connection waits for its next look, at most.
 const WITHOUT_CONNECTION: Duration = Duration::from_mins(10);
 
+impl Reconcile for ProjectBinding {
+    fn reconcile(
+        self: Arc<Self>,
+        context: Arc<Context>,
+        share: Share,
+    ) -> impl Future<Output = Result<Next, Error>> + Send {
+        reconcile(self, context, share)
+    }
+}
+
 /// Brings one binding to its desired state, and reports what was found and done.
-pub(crate) async fn reconcile(
+async fn reconcile(
     binding: Arc<ProjectBinding>,
     context: Arc<Context>,
     mut share: Share,

@@ -18,11 +18,11 @@ pub(crate) fn take(context: &Context) -> Census {
     let mut census = Census::default();
     macro_rules! count {
         ($($objects:ident: $kind:ident, $page:literal;)+) => {
-            $(count(&context.$objects, context, &mut census);)+
+            $(count(&context.queues.$objects.store, context, &mut census);)+
         };
     }
     for_each_kind!(count);
-    let connections = context.connections.state();
+    let connections = context.queues.connections.store.state();
     let days = connections.iter().filter_map(|guarded| {
         let status = guarded.0.as_ref().ok()?.status.as_ref()?;
         midnight(status.token_expiry.as_ref()?.sonarqube.as_ref()?)

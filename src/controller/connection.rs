@@ -29,7 +29,7 @@ use super::binding;
 use super::context::Context;
 use super::error::Error;
 use super::lifecycle::Lifecycle;
-use super::pass::{Next, outcome};
+use super::pass::{Next, Reconcile, outcome};
 use super::share::Share;
 
 pub(in crate::controller) use health::SERVER_BASE_URL;
@@ -43,8 +43,18 @@ const ASPECTS: &[Aspect] = &[
     Aspect::ConfigurationSynced,
 ];
 
+impl Reconcile for BitbucketConnection {
+    fn reconcile(
+        self: Arc<Self>,
+        context: Arc<Context>,
+        share: Share,
+    ) -> impl Future<Output = Result<Next, Error>> + Send {
+        reconcile(self, context, share)
+    }
+}
+
 /// Brings one connection to its desired state, and reports what was found and done.
-pub(crate) async fn reconcile(
+async fn reconcile(
     connection: Arc<BitbucketConnection>,
     context: Arc<Context>,
     share: Share,

@@ -9,7 +9,7 @@ use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt as _};
 
-use crate::crd::{BitbucketConnection, ProjectBinding};
+use crate::crd::{BitbucketConnection, Kind, for_each_kind};
 use crate::fleet::link::Links;
 use crate::fleet::{Agenda, Lanes};
 use crate::http::HostPolicy;
@@ -22,9 +22,8 @@ use crate::metrics::Metrics;
 
 use super::binding::decoration::Outcomes;
 use super::error::Error;
-use super::register::{Register, Stores};
-use super::share::Workers;
-use super::triggers::Triggers;
+use super::queues::Queues;
+use super::register::Register;
 
 /// How the operator was started.
 #[derive(Clone, Debug)]
@@ -60,8 +59,7 @@ pub enum SecretHosts {
 pub(crate) struct Context {
     pub(crate) client: kube::Client,
     pub(crate) settings: Settings,
-    pub(crate) connections: Store<DeserializeGuard<BitbucketConnection>>,
-    pub(crate) bindings: Store<DeserializeGuard<ProjectBinding>>,
+    pub(crate) queues: Queues,
     pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
     pub(crate) seen: Seen,
     /// What the objects of others hold and want.
@@ -72,21 +70,18 @@ pub(crate) struct Context {
     pub(crate) decorations: Outcomes,
     /// The places of bindings that call the servers of their connection.
     pub(crate) lanes: Arc<Lanes>,
-    pub(crate) connection_workers: Workers,
-    pub(crate) binding_workers: Workers,
     pub(crate) watches: Watches,
     pub(crate) agenda: Agenda,
-    pub(crate) triggers: Triggers,
     pub(crate) events: Publisher,
     pub(crate) metrics: Arc<Metrics>,
 }
 
 /// What the watches have seen, and what becomes of it.
 pub(crate) struct Watched {
-    pub(crate) stores: Stores,
+    pub(crate) queues: Queues,
+    pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
     pub(crate) seen: Seen,
     pub(crate) register: Arc<Register>,
-    pub(crate) triggers: Triggers,
 }
 
 impl Context {
@@ -97,46 +92,37 @@ impl Context {
         shown: Watched,
     ) -> Arc<Self> {
         let Watched {
-            stores,
+            queues,
+            namespaces,
             seen,
             register,
-            triggers,
         } = shown;
-        let Stores {
-            connections,
-            bindings,
-            namespaces,
-        } = stores;
-        let asked = triggers.clone();
+        let asked = queues.clone();
         let watches = Watches::new(
             client.clone(),
             Arc::clone(&metrics),
             move |namespace, name| {
-                asked.connection(namespace, name);
+                asked
+                    .connections
+                    .wake(&(namespace.to_owned(), name.to_owned()));
             },
         );
-        let asked = triggers.clone();
+        let asked = queues.clone();
         let places = usize::from(settings.concurrency / 2);
-        let lanes = Lanes::new(places, move |object| asked.wake(object));
-        let workers = || Workers::new(settings.concurrency);
-        let (connection_workers, binding_workers) = (workers(), workers());
+        let lanes = Lanes::new(places, move |object| asked.wake(&object));
         Arc::new(Self {
             events: Publisher::new(client.clone(), Arc::clone(&metrics)),
             client,
             settings,
-            connections,
-            bindings,
+            queues,
             namespaces,
             seen,
             register,
             links: Links::default(),
             decorations: Outcomes::default(),
             lanes,
-            connection_workers,
-            binding_workers,
             watches,
             agenda: Agenda::default(),
-            triggers,
             metrics,
         })
     }
@@ -144,13 +130,17 @@ impl Context {
     /// Forgets what is gone, and takes note of what waits for its first pass.
     pub(crate) fn keep_track(&self) {
         let mut present = HashSet::new();
-        self.notice(&self.connections, &mut present);
-        self.notice(&self.bindings, &mut present);
+        macro_rules! notice {
+            ($($objects:ident: $kind:ident, $page:literal;)+) => {
+                $(self.notice(&self.queues.$objects.store, &mut present);)+
+            };
+        }
+        for_each_kind!(notice);
         self.agenda.keep_only(&present);
         self.decorations.keep_only(&present);
         self.lanes.keep_only(&present);
         self.links.keep_only(&present);
-        let connections = self.connections.state();
+        let connections = self.queues.connections.store.state();
         let places = connections.iter().map(|connection| {
             let namespace = connection.namespace().unwrap_or_default();
             (namespace, connection.name_any())
@@ -158,10 +148,7 @@ impl Context {
         self.watches.keep_only(&places.collect());
     }
 
-    fn notice<K>(&self, store: &Store<DeserializeGuard<K>>, present: &mut HashSet<Uid>)
-    where
-        K: Resource<DynamicType = ()> + Clone,
-    {
+    fn notice<K: Kind>(&self, store: &Store<DeserializeGuard<K>>, present: &mut HashSet<Uid>) {
         let now = Instant::now();
         for guarded in store.state() {
             let own = uid(&*guarded);
@@ -202,9 +189,9 @@ impl Context {
 
     /// Has a connection looked at.
     pub(crate) fn ask(&self, connection: &BitbucketConnection) {
-        self.triggers.connection(
-            &connection.namespace().unwrap_or_default(),
-            &connection.name_any(),
-        );
+        self.queues.connections.wake(&(
+            connection.namespace().unwrap_or_default(),
+            connection.name_any(),
+        ));
     }
 }

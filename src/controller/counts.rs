@@ -32,7 +32,7 @@ pub(crate) async fn keep(context: Arc<Context>, stop: CancellationToken) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         context.keep_track();
-        for guarded in context.connections.state() {
+        for guarded in context.queues.connections.store.state() {
             if let Ok(connection) = &guarded.0 {
                 write(connection, &context).await;
             }

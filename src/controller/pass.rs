@@ -2,20 +2,18 @@
 
 use std::any::Any;
 use std::convert::Infallible;
-use std::fmt::Debug;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
-use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use kube::{Api, Resource, ResourceExt as _};
-use serde::de::DeserializeOwned;
 use tracing::Instrument as _;
 
-use crate::crd::FORCE_ORPHAN;
+use crate::crd::{FORCE_ORPHAN, Kind};
 use crate::fleet::Failure;
 use crate::kubernetes::event::{Occurred, Occurrence};
 use crate::kubernetes::finalizer;
@@ -26,7 +24,8 @@ use crate::plan::verdict::Outcome;
 
 use super::context::Context;
 use super::error::Error;
-use super::share::{Share, Workers};
+use super::queues::Queued;
+use super::share::Share;
 
 /// When an object is looked at again.
 #[derive(Debug)]
@@ -54,22 +53,22 @@ pub(crate) fn outcome(error: &Error) -> Outcome {
     }
 }
 
+/// A kind with a story: how its objects are reconciled.
+pub(crate) trait Reconcile: Kind {
+    /// Brings one object to its desired state, and reports what was found and done.
+    fn reconcile(
+        self: Arc<Self>,
+        context: Arc<Context>,
+        share: Share,
+    ) -> impl Future<Output = Result<Next, Error>> + Send;
+}
+
 /// Runs the story of one object, whatever happens in it.
-pub(crate) async fn run<K, Story, Pass>(
+pub(crate) async fn run<K: Reconcile + Queued>(
     object: Arc<DeserializeGuard<K>>,
     context: Arc<Context>,
-    workers: fn(&Context) -> &Workers,
-    story: Story,
-) -> Result<Action, Infallible>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + DeserializeOwned,
-    Story: FnOnce(Arc<K>, Arc<Context>, Share) -> Pass,
-    Pass: Future<Output = Result<Next, Error>> + Send,
-{
-    let kind = K::kind(&()).into_owned();
+) -> Result<Action, Infallible> {
+    let kind = K::NAME;
     let own = uid(&*object);
     let span = tracing::info_span!(
         "pass",
@@ -86,14 +85,14 @@ where
     };
     context.seen.everything().await;
     context.agenda.waits(&own, Instant::now());
-    let Some(share) = workers(&context).begin().await else {
+    let Some(share) = K::queue(&context.queues).workers.begin().await else {
         return Ok(Action::await_change());
     };
     let started = Instant::now();
-    let _under_way = context.metrics.pass_begins(&kind);
+    let _under_way = context.metrics.pass_begins(kind);
     let deadline = context.settings.deadline;
     // On the heap: while it waits for a worker it needs no room.
-    let pass = Box::pin(story(object, Arc::clone(&context), share));
+    let pass = Box::pin(object.reconcile(Arc::clone(&context), share));
     let pass = AssertUnwindSafe(pass).catch_unwind();
     let ended = tokio::time::timeout(deadline, pass.instrument(span.clone())).await;
     let next = match ended {
@@ -104,35 +103,33 @@ where
         },
         Ok(Err(panic)) => {
             span.in_scope(|| tracing::error!(panic = text(&*panic), "the pass panicked"));
-            context.metrics.panicked(&kind);
+            context.metrics.panicked(kind);
             Next::Failed {
                 error: Error::Panicked,
                 interval: deadline,
             }
         }
         Err(_) => {
-            context.metrics.timed_out(&kind);
+            context.metrics.timed_out(kind);
             Next::Failed {
                 error: Error::Deadline { after: deadline },
                 interval: deadline,
             }
         }
     };
-    let action = span.in_scope(|| schedule(&own, &kind, next, &context, started.elapsed()));
+    let action = span.in_scope(|| schedule(&own, kind, next, &context, started.elapsed()));
     Ok(action)
 }
 
 /// An object of which no more than the metadata can be read. Admission makes that rare: a newer operator's object
 /// after a rollback. It is left alone, and let go when somebody says that everything may stay as it is.
-async fn unreadable<K>(object: &DeserializeGuard<K>, error: &str, context: &Context) -> Action
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
-        + Clone
-        + Debug
-        + DeserializeOwned,
-{
+async fn unreadable<K: Kind>(
+    object: &DeserializeGuard<K>,
+    error: &str,
+    context: &Context,
+) -> Action {
     let metrics = &context.metrics;
-    metrics.pass_ended(&K::kind(&()), Ended::Undecodable, Duration::ZERO);
+    metrics.pass_ended(K::NAME, Ended::Undecodable, Duration::ZERO);
     tracing::error!(
         error,
         "the object cannot be read by this version and is left alone"
@@ -155,7 +152,7 @@ where
                 error: error.into(),
                 interval: context.settings.deadline,
             };
-            schedule(&uid(object), &K::kind(&()), next, context, Duration::ZERO)
+            schedule(&uid(object), K::NAME, next, context, Duration::ZERO)
         }
     }
 }

@@ -19,22 +19,14 @@ use crate::kubernetes::objects::Follower;
 use crate::kubernetes::uid;
 
 use super::access;
-use super::triggers::Triggers;
-
-/// The watches' stores.
-#[derive(Clone)]
-pub(crate) struct Stores {
-    pub(crate) connections: Store<DeserializeGuard<BitbucketConnection>>,
-    pub(crate) bindings: Store<DeserializeGuard<ProjectBinding>>,
-    pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
-}
+use super::queues::Queues;
 
 /// What the watches show, by what it means to others.
 pub(crate) struct Register {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) roster: Roster,
-    stores: Stores,
-    triggers: Triggers,
+    queues: Queues,
+    namespaces: Store<PartialObjectMeta<Namespace>>,
     /// The connections as they were taken note of. Locked while anything is noted: what was read first is noted first.
     noted: Mutex<HashMap<ObjectName, Noted>>,
 }
@@ -43,21 +35,24 @@ pub(crate) struct Register {
 type Noted = (Uid, Option<i64>, Option<String>);
 
 impl Register {
-    pub(crate) fn new(stores: Stores, triggers: Triggers) -> Arc<Self> {
-        let waking = triggers.clone();
-        let ledger = Ledger::new(move |object| waking.wake(object));
+    pub(crate) fn new(
+        queues: Queues,
+        namespaces: Store<PartialObjectMeta<Namespace>>,
+    ) -> Arc<Self> {
+        let waking = queues.clone();
+        let ledger = Ledger::new(move |object| waking.wake(&object));
         Arc::new(Self {
             ledger,
             roster: Roster::default(),
-            stores,
-            triggers,
+            queues,
+            namespaces,
             noted: Mutex::default(),
         })
     }
 
     /// Has all bindings of a connection reconciled, whether or not it is there.
     pub(crate) fn wake_all_of(&self, connection: &ObjectName) {
-        self.wake(self.roster.of(connection));
+        self.wake(&self.roster.of(connection));
     }
 
     /// A namespace has other labels: `access` selects by them.
@@ -67,20 +62,20 @@ impl Register {
             let _noting = self.noting();
             self.note(&within);
         }
-        self.wake(within);
+        self.wake(&within);
     }
 
     /// Takes note of all bindings: what they depend on was listed.
-    pub(crate) fn listed(&self) {
+    pub(crate) fn note_all(&self) {
         let _noting = self.noting();
-        for guarded in self.stores.bindings.state() {
+        for guarded in self.queues.bindings.store.state() {
             self.note_binding(&guarded);
         }
     }
 
-    fn wake(&self, bindings: Vec<ObjectName>) {
-        for (namespace, name) in bindings {
-            self.triggers.binding(&namespace, &name);
+    fn wake(&self, bindings: &[ObjectName]) {
+        for binding in bindings {
+            self.queues.bindings.wake(binding);
         }
     }
 
@@ -88,14 +83,14 @@ impl Register {
     fn wake_leaving(&self, connection: &ObjectName) {
         let found = self.connection(connection);
         if found.is_some_and(|found| found.meta().deletion_timestamp.is_some()) {
-            self.triggers.connection(&connection.0, &connection.1);
+            self.queues.connections.wake(connection);
         }
     }
 
     fn note(&self, bindings: &[ObjectName]) {
         for (namespace, name) in bindings {
             let reference = ObjectRef::new(name).within(namespace);
-            if let Some(guarded) = self.stores.bindings.get(&reference) {
+            if let Some(guarded) = self.queues.bindings.store.get(&reference) {
                 self.note_binding(&guarded);
             }
         }
@@ -110,7 +105,7 @@ impl Register {
         let connection = found.as_ref().and_then(|found| found.0.as_ref().ok());
         let is_admitted = connection.is_some_and(|connection| {
             let namespace = binding.namespace().unwrap_or_default();
-            let namespace = self.stores.namespaces.get(&ObjectRef::new(&namespace));
+            let namespace = self.namespaces.get(&ObjectRef::new(&namespace));
             let labels = namespace.as_deref().map(kube::ResourceExt::labels);
             access::is_admitted(binding, connection, labels)
         });
@@ -155,7 +150,7 @@ impl Register {
         (namespace, name): &ObjectName,
     ) -> Option<Arc<DeserializeGuard<BitbucketConnection>>> {
         let reference = ObjectRef::new(name).within(namespace);
-        self.stores.connections.get(&reference)
+        self.queues.connections.store.get(&reference)
     }
 
     fn noting(&self) -> MutexGuard<'_, HashMap<ObjectName, Noted>> {
@@ -163,62 +158,54 @@ impl Register {
     }
 }
 
-/// The watch of bindings.
-pub(crate) struct Bindings(pub(crate) Arc<Register>);
-
-impl Follower<ProjectBinding> for Bindings {
+impl Follower<ProjectBinding> for Register {
     fn listed(&self) {
-        self.0.listed();
+        self.note_all();
     }
 
     fn shown(&self, binding: &DeserializeGuard<ProjectBinding>) {
-        let _noting = self.0.noting();
-        self.0.note_binding(binding);
+        let _noting = self.noting();
+        self.note_binding(binding);
     }
 
-    fn changed(&self, _: &ProjectBinding) {}
-
     fn gone(&self, binding: &DeserializeGuard<ProjectBinding>) {
-        let _noting = self.0.noting();
-        self.0.forget_binding(&uid(binding));
+        let _noting = self.noting();
+        self.forget_binding(&uid(binding));
     }
 }
 
-/// The watch of connections.
-pub(crate) struct Connections(pub(crate) Arc<Register>);
-
-impl Follower<BitbucketConnection> for Connections {
+impl Follower<BitbucketConnection> for Register {
     fn listed(&self) {
         {
-            let mut noted = self.0.noting();
-            for guarded in self.0.stores.connections.state() {
-                self.0.note_connection(&guarded, &mut noted);
+            let mut noted = self.noting();
+            for guarded in self.queues.connections.store.state() {
+                self.note_connection(&guarded, &mut noted);
             }
         }
-        self.0.listed();
+        self.note_all();
     }
 
     fn shown(&self, guarded: &DeserializeGuard<BitbucketConnection>) {
-        let mut noted = self.0.noting();
-        if let Some(place) = self.0.note_connection(guarded, &mut noted) {
-            self.0.note(&self.0.roster.of(&place));
+        let mut noted = self.noting();
+        if let Some(place) = self.note_connection(guarded, &mut noted) {
+            self.note(&self.roster.of(&place));
         }
     }
 
     /// `access`, `suspend` and `managementPolicy` decide about its bindings.
     fn changed(&self, connection: &BitbucketConnection) {
-        self.0.wake_all_of(&connection::reference_to(connection));
+        self.wake_all_of(&connection::reference_to(connection));
     }
 
     fn gone(&self, guarded: &DeserializeGuard<BitbucketConnection>) {
         let (namespace, name) = (guarded.namespace().unwrap_or_default(), guarded.name_any());
-        let (place, register) = ((namespace, name), &self.0);
+        let place = (namespace, name);
         {
-            let mut noted = register.noting();
+            let mut noted = self.noting();
             noted.remove(&place);
-            register.ledger.remove(&uid(guarded));
-            register.note(&register.roster.of(&place));
+            self.ledger.remove(&uid(guarded));
+            self.note(&self.roster.of(&place));
         }
-        register.wake_all_of(&place);
+        self.wake_all_of(&place);
     }
 }

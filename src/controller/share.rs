@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::fleet::Place;
 
 /// The workers of one kind: so many reconciles do what calls no server at once.
+#[derive(Clone)]
 pub(crate) struct Workers(Arc<Semaphore>);
 
 /// What a reconcile holds.

@@ -2,20 +2,20 @@
 //! only what a pass is for.
 
 use std::collections::HashSet;
-use std::fmt::Debug;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
-use kube::core::DeserializeGuard;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predicates};
 use kube::{Api, Resource};
-use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
+use crate::crd::Kind;
 use crate::metrics::Metrics;
 
 use super::uid;
@@ -28,50 +28,46 @@ const WATCH_TIMEOUT: u32 = 60;
 const REMEMBERED: Duration = Duration::from_hours(30 * 24);
 
 /// How every kind is watched.
-pub(crate) fn config() -> watcher::Config {
+fn config() -> watcher::Config {
     watcher::Config::default().timeout(WATCH_TIMEOUT)
 }
 
 /// Which watches have seen everything once. Until all have, absence means nothing.
 #[derive(Clone, Default)]
-pub(crate) struct Seen {
-    pub(crate) connections: CancellationToken,
-    pub(crate) bindings: CancellationToken,
-    pub(crate) namespaces: CancellationToken,
-}
+pub(crate) struct Seen(Vec<CancellationToken>);
 
 impl Seen {
+    /// One more watch, which cancels this token once it has seen everything.
+    pub(crate) fn expect(&mut self) -> CancellationToken {
+        let token = CancellationToken::new();
+        self.0.push(token.clone());
+        token
+    }
+
     /// Waits until nothing is missing from the stores.
     ///
     /// Not `Store::wait_until_ready`: it wakes one waiter only, and the queue waits as well.
     pub(crate) async fn everything(&self) {
-        let Self {
-            connections,
-            bindings,
-            namespaces,
-        } = self;
-        connections.cancelled().await;
-        bindings.cancelled().await;
-        namespaces.cancelled().await;
+        for token in &self.0 {
+            token.cancelled().await;
+        }
     }
 }
 
 /// Objects as a controller is to be triggered by them.
-pub(crate) type Objects<K> = (
-    Store<DeserializeGuard<K>>,
-    std::pin::Pin<Box<dyn Stream<Item = Result<DeserializeGuard<K>, watcher::Error>> + Send>>,
-);
+pub(crate) type Objects<K> =
+    std::pin::Pin<Box<dyn Stream<Item = Result<DeserializeGuard<K>, watcher::Error>> + Send>>;
 
-/// Follows what a watch shows, once its store shows it.
-pub(crate) trait Follower<K: Resource>: Send + Sync + 'static {
+/// Follows what the watch of a kind shows, once its store shows it.
+pub(crate) trait Follower<K: Kind>: Send + Sync + 'static {
     /// Everything was listed. Nothing goes by the store before this has returned.
-    fn listed(&self);
+    fn listed(&self) {}
     /// An object appeared or changed, its status included.
-    fn shown(&self, object: &DeserializeGuard<K>);
+    fn shown(&self, _object: &DeserializeGuard<K>) {}
     /// An object appeared, or what it asks for changed.
-    fn changed(&self, object: &K);
+    fn changed(&self, _object: &K) {}
     /// An object is gone.
-    fn gone(&self, object: &DeserializeGuard<K>);
+    fn gone(&self, _object: &DeserializeGuard<K>) {}
 }
 
 /// A store, and the end that fills it.
@@ -81,19 +77,15 @@ pub(crate) type Filled<K> = (
 );
 
 /// Watches a kind. A status alone triggers nothing: it is what passes write.
-pub(crate) fn watch<K>(
+pub(crate) fn watch<K: Kind>(
     (client, metrics): (&kube::Client, &Arc<Metrics>),
     (store, writer): Filled<K>,
     seen: CancellationToken,
-    follower: impl Follower<K>,
-) -> Objects<K>
-where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
-{
+    follower: Arc<impl Follower<K>>,
+) -> Objects<K> {
     let metrics = Arc::clone(metrics);
-    let follower = Arc::new(follower);
     let changed = Arc::clone(&follower);
-    let mut missing = Missing::of(store.clone());
+    let mut missing = Missing::of(store);
     let events = watcher(Api::<DeserializeGuard<K>>::all(client.clone()), config())
         .default_backoff()
         .modify(prune)
@@ -109,8 +101,8 @@ where
                 Ok(Event::Delete(object)) => follower.gone(object),
                 Ok(Event::Init | Event::InitApply(_)) => {}
                 Err(error) => {
-                    metrics.watch_restarted(&K::kind(&()));
-                    tracing::warn!(%error, kind = %K::kind(&()), "a watch failed; it is tried again");
+                    metrics.watch_restarted(K::NAME);
+                    tracing::warn!(%error, kind = K::NAME, "a watch failed; it is tried again");
                 }
             }
         });
@@ -124,14 +116,34 @@ where
                 changed.changed(object);
             }
         });
-    (store, objects.boxed())
+    objects.boxed()
+}
+
+/// Watches the labels of all namespaces: whatever else changes concerns nobody. `listed` is called once the store holds
+/// all of them.
+pub(crate) fn namespaces(
+    client: &kube::Client,
+    writer: reflector::store::Writer<PartialObjectMeta<Namespace>>,
+    listed: impl Fn() + Send,
+) -> impl Stream<Item = Result<PartialObjectMeta<Namespace>, watcher::Error>> + Send {
+    let all = Api::<PartialObjectMeta<Namespace>>::all(client.clone());
+    let events = watcher(all, config())
+        .default_backoff()
+        .modify(prune)
+        .reflect(writer)
+        .inspect_ok(move |event| {
+            if matches!(event, Event::InitDone) {
+                listed();
+            }
+        });
+    shown(events).predicate_filter(predicates::labels, remembering())
 }
 
 /// The annotation in which `kubectl apply` keeps a second copy of the object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// Drops what nobody reads before an object is stored: it is the larger part of many objects.
-pub(crate) fn prune(object: &mut impl Resource) {
+fn prune(object: &mut impl Resource) {
     let metadata = object.meta_mut();
     metadata.managed_fields = None;
     if let Some(annotations) = &mut metadata.annotations {
@@ -140,13 +152,13 @@ pub(crate) fn prune(object: &mut impl Resource) {
 }
 
 /// For how long changes are told apart.
-pub(crate) fn remembering() -> PredicateConfig {
+fn remembering() -> PredicateConfig {
     PredicateConfig::default().ttl(REMEMBERED)
 }
 
 /// Objects as they appear or change, each once its store shows it. A list that is taken anew fills the store when it is
 /// complete: a pass that was triggered before would go by what was.
-pub(crate) fn shown<K>(
+fn shown<K>(
     events: impl Stream<Item = Result<Event<K>, watcher::Error>>,
 ) -> impl Stream<Item = Result<K, watcher::Error>> {
     let mut listed = Vec::new();

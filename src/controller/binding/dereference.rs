@@ -29,7 +29,7 @@ pub(super) fn reference(
 ) -> Result<Option<Reference>, Error> {
     let (namespace, name) = declared::connection_of(binding);
     let key = ObjectRef::new(&name).within(&namespace);
-    let guarded = context.connections.get(&key);
+    let guarded = context.queues.connections.store.get(&key);
     let connection = match guarded.as_ref().map(|guarded| &guarded.0) {
         Some(Ok(connection)) => Some(Arc::new(connection.clone())),
         Some(Err(_)) if status::is_settled(binding) => return Ok(None),

@@ -68,11 +68,13 @@ fn each(
 ) {
     for (namespace, name) in context.register.roster.of(&reference_to(connection)) {
         let found = context
+            .queues
             .bindings
+            .store
             .get(&ObjectRef::new(&name).within(&namespace));
         let is_wanted = found.is_some_and(|found| found.0.as_ref().is_ok_and(&wanted));
         if is_wanted {
-            context.triggers.binding(&namespace, &name);
+            context.queues.bindings.wake(&(namespace, name));
         }
     }
 }
