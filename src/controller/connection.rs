@@ -105,7 +105,9 @@ async fn converge(
 ) -> (Pass<'_>, Result<Vec<Difference>, Error>) {
     let mut pass = Pass::new(connection, context);
     let result = pass.converge().await;
-    if let Err(error) = &result {
+    let failed = result.as_ref().err();
+    // One that waits for another object has learned nothing of its servers.
+    if let Some(error) = failed.filter(|error| !matches!(error, Error::Reserved)) {
         let failing = pass.failing(error);
         let affected = pass.link.lock().fail(failing);
         binding::trigger::affected(affected, &pass.connection, context);

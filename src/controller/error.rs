@@ -26,6 +26,9 @@ pub(crate) enum Error {
     /// Another object, or a server that starts, must be ready first.
     #[error("{}", .0.message)]
     Waiting(Refusal),
+    /// Another object is being reconciled for the same thing: its end wakes this one, which says nothing meanwhile.
+    #[error("another object is being reconciled for the same thing")]
+    Reserved,
     /// Something that may pass was found out in another way than by a failed call.
     #[error("{}", .0.message)]
     Retry(Refusal),
@@ -103,7 +106,7 @@ impl Error {
             | Self::Deadline { .. }
             | Self::Unstable { .. } => Class::Transient,
             Self::Refused(_) => Class::Invalid,
-            Self::Waiting(_) => Class::Waiting,
+            Self::Waiting(_) | Self::Reserved => Class::Waiting,
             Self::Denied { .. } => Class::Denied,
             Self::SonarQube { source, .. } => sonarqube_class(source),
             Self::Bitbucket { source, .. } => bitbucket_class(source),
@@ -161,6 +164,7 @@ impl Error {
             Self::Kubernetes { .. }
             | Self::Refused(_)
             | Self::Waiting(_)
+            | Self::Reserved
             | Self::Retry(_)
             | Self::Denied { .. }
             | Self::Deadline { .. }
@@ -200,7 +204,9 @@ impl Error {
             Self::Bitbucket { source, .. } => bitbucket_reason(source),
             Self::NotUp { .. } => Reason::ServerNotUp,
             Self::Deadline { .. } => Reason::Timeout,
-            Self::Kubernetes { .. } | Self::Unstable { .. } => Reason::ProgressingWithRetry,
+            Self::Kubernetes { .. } | Self::Unstable { .. } | Self::Reserved => {
+                Reason::ProgressingWithRetry
+            }
             Self::Panicked => Reason::InternalError,
         }
     }

@@ -180,7 +180,7 @@ impl<'a> Pass<'a> {
         // Who has lost it writes nothing.
         let has_lost = ledger.rival(&desired.uid, &name).is_some();
         let reserved = (!has_lost).then(|| ledger.reserve(&desired.uid, &[name]));
-        let is_free = |reserved: Option<_>| reserved.ok_or_else(|| at_work(&desired.name));
+        let is_free = |reserved: Option<_>| reserved.ok_or(Error::Reserved);
         let _reserved = reserved.map(is_free).transpose()?;
         let mut sync = Sync {
             connection: &mut self.connection,
@@ -271,12 +271,4 @@ impl<'a> Pass<'a> {
         let affected = self.link.lock().close(why);
         binding::trigger::affected(affected, &self.connection, self.context);
     }
-}
-
-/// Another connection is being reconciled for the same configuration: its end wakes this one.
-pub(super) fn at_work(name: &SettingKey) -> Error {
-    Error::Retry(Refusal::new(
-        Reason::ProgressingWithRetry,
-        format!("another BitbucketConnection is at work on configuration {name} of SonarQube"),
-    ))
 }

@@ -59,6 +59,7 @@ pub(super) async fn release(
     }
     let occurrence = match undo(connection, forced, context).await {
         Ok(occurrence) => occurrence,
+        Err(Error::Reserved) => return Ok(Next::Waits),
         Err(error) => {
             let why = Refusal::new(
                 Reason::DeletionBlocked,
@@ -67,11 +68,7 @@ pub(super) async fn release(
                     error.refusal().message
                 ),
             );
-            blocked(connection, api, context, why).await?;
-            return Ok(Next::Failed {
-                error,
-                interval: interval(connection, context),
-            });
+            return stays(connection, api, context, (error, why)).await;
         }
     };
     context
@@ -81,15 +78,23 @@ pub(super) async fn release(
     if let Err(refused) = finalizer::remove(api, connection).await {
         let error = Error::from(refused);
         let why = Refusal::new(Reason::DeletionBlocked, error.refusal().message);
-        blocked(connection, api, context, why).await?;
-        return Ok(Next::Failed {
-            error,
-            interval: interval(connection, context),
-        });
+        return stays(connection, api, context, (error, why)).await;
     }
     forget(connection, context);
     // Whoever waits for it is told by the watch.
     Ok(Next::Gone)
+}
+
+/// Says why the object cannot go yet.
+async fn stays(
+    connection: &BitbucketConnection,
+    api: &Api<BitbucketConnection>,
+    context: &Context,
+    (error, why): (Error, Refusal),
+) -> Result<Next, Error> {
+    blocked(connection, api, context, why).await?;
+    let interval = interval(connection, context);
+    Ok(Next::Failed { error, interval })
 }
 
 /// What a connection that has just let in its last binding waits for: for those at work, then for one more look at
@@ -160,7 +165,7 @@ async fn delete(connection: &BitbucketConnection, context: &Context) -> Result<O
     let (own, ledger) = (uid(connection), &context.register.ledger);
     let at = Server::new(sonarqube.url(), server.clone());
     let reserved = ledger.reserve(&own, &[at.configuration(&name)]);
-    let _reserved = reserved.ok_or_else(|| super::pass::at_work(&name))?;
+    let _reserved = reserved.ok_or(Error::Reserved)?;
     let settings = settings::read(sonarqube).await?;
     let ours = settings.iter().find(|setting| setting.id == record.id);
     // Read last: whatever is bound until now counts.

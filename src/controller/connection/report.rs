@@ -37,6 +37,7 @@ impl Pass<'_> {
                 let failed = Some((Aspect::ConfigurationSynced, drift));
                 (Outcome::Differing(message), failed, Next::Settled(interval))
             }
+            Err(Error::Reserved) => return Ok(Next::Waits),
             Err(error) => {
                 let failed = Some((error.aspect(self.at), error.refusal()));
                 (

@@ -34,6 +34,7 @@ impl Error {
             Self::Kubernetes { .. }
             | Self::Refused(_)
             | Self::Waiting(_)
+            | Self::Reserved
             | Self::Retry(_)
             | Self::Denied { .. }
             | Self::Deadline { .. }

@@ -135,7 +135,7 @@ mod tests {
 
     use super::*;
     use crate::fleet::ledger::Ledger;
-    use crate::identity::{SettingId, SettingKey, Uid};
+    use crate::identity::{ProjectKey, SettingId, SettingKey, Uid};
 
     const URL: &str = "https://sonarqube.example.com";
 
@@ -236,6 +236,57 @@ mod tests {
             ledger.accept(&Uid::new("first"), renamed);
             assert_eq!(holder("x"), of_first.clone().filter(|_| of_both), "{id}");
             assert_eq!(holder("y"), of_first, "{id}");
+        }
+    }
+
+    fn binding(name: &str, created: &str, reason: Option<&str>) -> ProjectBinding {
+        let stalled = reason.map(|reason| {
+            let condition = |kind: &str, status: &str| {
+                json!({
+                    "type": kind, "status": status, "reason": reason, "message": "",
+                    "lastTransitionTime": created, "observedGeneration": 1,
+                })
+            };
+            let conditions = [condition("Stalled", "True"), condition("Ready", "False")];
+            json!({"observedGeneration": 1, "conditions": conditions})
+        });
+        serde_json::from_value(json!({
+            "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBinding",
+            "metadata": {
+                "name": name, "namespace": "payments", "uid": name, "generation": 1, "creationTimestamp": created,
+            },
+            "spec": {
+                "connectionRef": {"name": "bitbucket"}, "repository": {"project": "PAY", "slug": "checkout"},
+            },
+            "status": stalled,
+        }))
+        .unwrap()
+    }
+
+    /// Promise: of the bindings that want a project the oldest goes first, unless a person must mend it; one that lost the
+    /// project to another goes on wanting it.
+    #[test]
+    fn a_binding_that_must_be_mended_makes_room_for_the_next() {
+        let reached = json!({"sonarqube": {"id": "server", "version": "26.9", "capabilities": []}});
+        let connection = connection("bitbucket", "2026-11-26T09:00:00Z", reached);
+        let ledger = Ledger::new(|_| ());
+        let put = |name: &str, created: &str, reason: Option<&str>| {
+            let binding = binding(name, created, reason);
+            ledger.put(of_binding(&binding, Some(&connection), true));
+        };
+        let (early, late) = ("2026-11-26T10:00:00Z", "2026-11-26T10:00:01Z");
+        put("second", late, None);
+        let project = ProjectKey::reported("PAY:checkout");
+        let place = ("payments".to_owned(), "bitbucket".to_owned());
+        let wanted = server().wanted_project(&place, &project);
+        let rival = || ledger.rival(&Uid::new("second"), &wanted);
+        for (reason, is_in_the_way) in [
+            (None, true),
+            (Some("AlreadyManaged"), true),
+            (Some("InvalidSpec"), false),
+        ] {
+            put("first", early, reason);
+            assert_eq!(rival().is_some(), is_in_the_way, "{reason:?}");
         }
     }
 }

@@ -1,7 +1,12 @@
 //! Who holds a project or a configuration, and who must wait for it.
 
+use std::time::Duration;
+
 use bindery::crd::BitbucketConnection;
+use kube::Api;
+use kube::api::DeleteParams;
 use serde_json::json;
+use simulators::bitbucket::Fault;
 
 use super::stage::Stage;
 use crate::support::server::{Server, on, simulated};
@@ -11,6 +16,7 @@ simulated!(
     a_server_that_reports_the_id_of_another_one_holds_none_of_its_projects,
     a_server_that_reports_the_id_of_another_one_holds_none_of_its_configurations,
     a_binding_that_lost_a_claim_calls_no_server,
+    a_connection_that_waits_for_another_one_says_nothing_of_it,
 );
 on!([simulated_26_9_enterprise] => a_claim_ends_with_the_connection_of_its_holder);
 
@@ -128,4 +134,29 @@ async fn a_binding_that_lost_a_claim_calls_no_server(server: Server) {
     let (of_one, of_other) = (sonarqube.calls(), stage.bitbucket.calls());
     let calls = of_one.iter().chain(&of_other).map(|call| call.operation);
     assert_eq!(calls.collect::<Vec<_>>(), [""; 0]);
+}
+
+/// Promise: while a configuration is reserved for one connection, the next one waits, and its status stays as it is.
+async fn a_connection_that_waits_for_another_one_says_nothing_of_it(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({"interval": "1h", "deletionPolicy": "Delete"}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let same = json!({"interval": "1h", "configurationName": "bitbucket"});
+    stage.connection_named("second", same);
+    stage.connection_reason("second", "AlreadyManaged").await;
+    let late = Fault::at("GET /api/alm_settings/list_definitions").delay(Duration::from_secs(3));
+    stage.sonarqube.simulated().fault(late);
+    let api: Api<BitbucketConnection> = stage.api("platform");
+    api.delete("bitbucket", &DeleteParams::default())
+        .await
+        .unwrap();
+    stage
+        .gone::<BitbucketConnection>("platform", "bitbucket")
+        .await;
+    let second = stage.connection_is("second", ("Ready", "True")).await;
+    let told = stage.told(&second);
+    let is_waiting = told
+        .iter()
+        .any(|told| told.reason == "ProgressingWithRetry");
+    assert!(!is_waiting, "{told:?}");
 }

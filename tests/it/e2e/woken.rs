@@ -17,6 +17,8 @@ simulated!(
     a_connection_goes_once_its_bindings_need_it_no_more,
     a_claim_is_free_once_its_holder_only_observes,
     a_claim_is_free_once_its_holder_has_lost_its_right,
+    a_base_url_is_free_once_its_holder_declares_none,
+    a_binding_waits_for_its_connection_and_for_the_labels_of_its_namespace,
 );
 on!([simulated_26_9_enterprise] => a_claim_is_free_also_for_the_bindings_of_another_connection);
 
@@ -177,5 +179,57 @@ async fn a_claim_is_free_also_for_the_bindings_of_another_connection(server: Ser
     stage.delete_binding("payments", "first").await;
     stage
         .binding_is("payments", "second", ("Ready", "True"))
+        .await;
+}
+
+/// Promise: a connection decides about the base URL as soon as no older one does.
+async fn a_base_url_is_free_once_its_holder_declares_none(server: Server) {
+    let stage = Stage::set(server).await;
+    let declaring = |url: &str| json!({"interval": "1h", "configurationName": "shared", "sonarqube": {"serverBaseURL": url}});
+    let first = json!({"serverBaseURL": "https://first.example.com"});
+    stage.connection(json!({"interval": "1h", "sonarqube": first}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    // An age is told in whole seconds.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    stage.connection_named("second", declaring("https://second.example.com"));
+    stage.connection_reason("second", "AlreadyManaged").await;
+    stage.kubectl(&[
+        "patch",
+        "bbconn/bitbucket",
+        "--namespace",
+        "platform",
+        "--type",
+        "merge",
+        "--patch",
+        r#"{"spec": {"sonarqube": {"serverBaseURL": null}}}"#,
+    ]);
+    stage.connection_is("second", ("Ready", "True")).await;
+}
+
+/// Promise: a binding waits for its connection, and for labels of its namespace that the connection admits; either wakes
+/// it.
+async fn a_binding_waits_for_its_connection_and_for_the_labels_of_its_namespace(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.binding("outsiders", "checkout", "PAY/checkout", json!({}));
+    stage
+        .binding_reason("outsiders", "checkout", "ConnectionNotFound")
+        .await;
+    let admitted = json!([{
+        "name": "insiders", "namespaceSelector": {"matchLabels": {"admitted": "yes"}}, "repositories": ["PAY/*"],
+    }]);
+    stage.connection(json!({"interval": "1h", "access": admitted}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage.kubectl(&["label", "namespace", "outsiders", "admitted=yes"]);
+    stage
+        .binding_is("outsiders", "checkout", ("Ready", "True"))
+        .await;
+    let everybody = json!([{"name": "all", "namespaceSelector": {}, "repositories": ["PAY/*"]}]);
+    stage.binding("payments", "ledger", "PAY/ledger", json!({}));
+    stage
+        .binding_reason("payments", "ledger", "ConnectionNotFound")
+        .await;
+    stage.connection(json!({"interval": "1h", "access": everybody}));
+    stage
+        .binding_is("payments", "ledger", ("Ready", "True"))
         .await;
 }
