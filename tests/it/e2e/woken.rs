@@ -17,10 +17,9 @@ simulated!(
     a_connection_goes_once_its_bindings_need_it_no_more,
     a_claim_is_free_once_its_holder_only_observes,
     a_claim_is_free_once_its_holder_has_lost_its_right,
-    a_base_url_is_free_once_its_holder_declares_none,
     a_binding_waits_for_its_connection_and_for_the_labels_of_its_namespace,
 );
-on!([simulated_26_9_enterprise] => a_claim_is_free_also_for_the_bindings_of_another_connection);
+on!([simulated_26_9_enterprise] => a_claim_is_free_also_for_the_bindings_of_another_connection, a_base_url_is_free_once_its_holder_declares_none);
 
 /// A connection that nobody looks at for an hour, and the door between the operator and SonarQube.
 async fn behind_a_door(server: Server) -> (Stage, Proxy) {
