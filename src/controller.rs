@@ -9,13 +9,14 @@ mod census;
 mod connection;
 mod context;
 mod counts;
+mod credentials;
 mod error;
 mod lifecycle;
 mod pass;
-mod per_object;
 mod queues;
 mod register;
 mod share;
+mod wake;
 
 use std::sync::Arc;
 use std::time::Duration;

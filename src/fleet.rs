@@ -9,9 +9,11 @@ mod lane;
 pub(crate) mod ledger;
 pub(crate) mod link;
 mod object;
+mod outcomes;
 mod roster;
 
 pub(crate) use agenda::{Agenda, Failure};
 pub(crate) use lane::{Enter, Lanes, Place, Urgency, Visitor};
 pub(crate) use object::{Object, ObjectName};
+pub(crate) use outcomes::{Found, Outcomes};
 pub(crate) use roster::{Counts, Need, Roster, Row};

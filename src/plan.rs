@@ -58,3 +58,19 @@ pub struct Difference {
     /// What was found.
     pub observed: String,
 }
+
+impl Difference {
+    /// Several in one line, for a message.
+    #[must_use]
+    pub fn in_one_line(differences: &[Self]) -> String {
+        let each = differences.iter().map(|difference| {
+            let Self {
+                field,
+                desired,
+                observed,
+            } = difference;
+            format!("{field} is {observed}, declared {desired}")
+        });
+        each.collect::<Vec<_>>().join("; ")
+    }
+}

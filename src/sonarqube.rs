@@ -33,6 +33,9 @@ pub use version::{Version, VersionError};
 use crate::http::{Answer, Authorization, Call, Token, Transport};
 use crate::identity::ServerUrl;
 
+/// The setting for the server's own public URL.
+pub const SERVER_BASE_URL: &str = "sonar.core.serverBaseURL";
+
 /// SonarQube waits up to 30 s for a connection and 30 s for an answer, for each of its three calls to Bitbucket.
 pub const WHILE_SONARQUBE_CALLS_BITBUCKET: Duration = Duration::from_secs(200);
 

@@ -1,13 +1,12 @@
 //! The story of a ProjectBinding: find its connection, see whether it may work, compare, write, look again.
 
 mod apply;
-pub(crate) mod decoration;
+mod decoration;
 mod dereference;
 mod release;
 mod report;
 mod reserve;
 mod shown;
-pub(crate) mod trigger;
 mod visit;
 mod work;
 
@@ -103,20 +102,20 @@ async fn pursue(
     if suspended {
         return Ok(Ended::Suspended);
     }
-    let view = match view(binding, connection, context)? {
-        Access::Open(view) => view,
+    let access = match access(binding, connection, context)? {
+        Access::Open(access) => access,
         Access::Kept => return Ok(Ended::Untold),
         Access::TokenRefused => return Ok(Ended::TokenRefused),
     };
     let scene = Scene {
         reference: &reference,
-        view: &view,
+        access: &access,
         api,
         context,
     };
     match work(report, scene, share).await {
         Ok(ended) => Ok(ended),
-        Err(error) => Err(confirmed(error, report, &view, context).await),
+        Err(error) => Err(confirmed(error, report, &access, context).await),
     }
 }
 
@@ -124,22 +123,22 @@ async fn pursue(
 async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Result<Ended, Error> {
     let Scene {
         reference,
-        view,
+        access,
         api,
         context,
     } = scene;
     let connection = &reference.connection;
-    let desired = desired(&report.binding, reference, view)?;
+    let desired = desired(&report.binding, reference, access)?;
     may_go_on(&desired, scene).map_err(|refusal| {
-        report.stay_on(&view.server);
+        report.stay_on(&access.server);
         Error::Refused(refusal)
     })?;
-    let is_turn = is_its_turn(&report.binding, reference, view);
-    if !is_turn && is_at_rest(&report.binding, reference, view) {
-        return Ok(Ended::Settled(Arc::clone(view)));
+    let is_turn = is_its_turn(&report.binding, reference, access);
+    if !is_turn && is_at_rest(&report.binding, reference, access) {
+        return Ok(Ended::Settled(Arc::clone(access)));
     }
     // Before a place is taken: who waits for another binding keeps none.
-    let Some(reserved) = Reserved::of(&desired, view, &context.register.ledger) else {
+    let Some(reserved) = Reserved::of(&desired, access, &context.register.ledger) else {
         return Ok(Ended::Waits);
     };
     if !Visit::of(&report.binding, connection, share, &context.lanes).enter() {
@@ -154,15 +153,15 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
     let mut fresh = None;
     if is_turn {
         if is_asked(&report.binding) {
-            fresh = ask_for_the_base_url(connection, view, context).await;
+            fresh = ask_for_the_base_url(connection, access, context).await;
         }
-        take_turn(&report.binding, fresh.as_ref().unwrap_or(view), context).await?;
+        take_turn(&report.binding, fresh.as_ref().unwrap_or(access), context).await?;
     }
-    let view = fresh.as_ref().unwrap_or(view);
-    if is_turn && is_at_rest(&report.binding, reference, view) {
-        return Ok(Ended::Settled(Arc::clone(view)));
+    let access = fresh.as_ref().unwrap_or(access);
+    if is_turn && is_at_rest(&report.binding, reference, access) {
+        return Ok(Ended::Settled(Arc::clone(access)));
     }
-    let scene = Scene { view, ..scene };
+    let scene = Scene { access, ..scene };
     // Something is to be done, and the watch may lag behind our own last write: go by the object itself.
     let fresh = api.get_opt(&report.binding.name_any()).await;
     let fresh = fresh.map_err(kubernetes::Error::when("read the object"))?;
@@ -179,14 +178,19 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
 /// What is not admitted, or belongs to another binding, is asked of nobody.
 fn may_go_on(desired: &Desired, scene: Scene<'_>) -> Result<(), Refusal> {
     admitted(desired)?;
-    let things = reserve::contended(desired, &scene.reference.connection, scene.view);
+    let things = reserve::contended(desired, &scene.reference.connection, scene.access);
     let ledger = &scene.context.register.ledger;
     uncontested(desired, ledger.contend(&desired.uid, &things).as_ref())
 }
 
 /// A server that starts does not know the simplest call, and one that lost an edition or a plugin not what it could do
 /// before: it says which. Every other failure is what it seems.
-async fn confirmed(error: Error, report: &Report, view: &ServerAccess, context: &Context) -> Error {
+async fn confirmed(
+    error: Error,
+    report: &Report,
+    access: &ServerAccess,
+    context: &Context,
+) -> Error {
     let Error::SonarQube {
         source: sonarqube::Error::UnknownUrl { operation },
         url,
@@ -194,9 +198,9 @@ async fn confirmed(error: Error, report: &Report, view: &ServerAccess, context: 
     else {
         return error;
     };
-    let phase = match view.sonarqube.status().await {
+    let phase = match access.sonarqube.status().await {
         Ok(status) => status.phase,
-        Err(source) => return view.failed(source),
+        Err(source) => return access.failed(source),
     };
     if phase != sonarqube::Phase::Up {
         let (url, phase) = (url.clone(), format!("{phase:?}"));
@@ -215,25 +219,25 @@ async fn confirmed(error: Error, report: &Report, view: &ServerAccess, context: 
 
 /// Whether something is to be read that no listing has: it is the turn of the project that a binding holds, or somebody
 /// asks for it. Of what is not admitted nothing is read.
-fn is_its_turn(binding: &ProjectBinding, reference: &Reference, view: &ServerAccess) -> bool {
-    let holds = |key: &ProjectKey| is_asked(binding) || observe::is_due(key, view.servers());
-    desired(binding, reference, view).is_ok_and(|desired| {
+fn is_its_turn(binding: &ProjectBinding, reference: &Reference, access: &ServerAccess) -> bool {
+    let holds = |key: &ProjectKey| is_asked(binding) || observe::is_due(key, access.servers());
+    desired(binding, reference, access).is_ok_and(|desired| {
         let accepted = desired.record.accepted.as_ref();
         admitted(&desired).is_ok() && accepted.is_some_and(|accepted| holds(&accepted.key))
     })
 }
 
 /// Reads SonarQube's base URL, which somebody may have changed in its UI since the last check of the connection. Returns
-/// the view with what it is now, if it is another one. The connection then finds out for its other bindings.
+/// the access with what it is now, if it is another one. The connection then finds out for its other bindings.
 async fn ask_for_the_base_url(
     connection: &BitbucketConnection,
-    view: &ServerAccess,
+    access: &ServerAccess,
     context: &Context,
 ) -> Option<Arc<ServerAccess>> {
-    match decoration::server(view).await {
-        Ok(now) if now != view.decoration => {
+    match decoration::server(access).await {
+        Ok(now) if now != access.decoration => {
             context.recheck(connection);
-            let mut fresh = view.clone();
+            let mut fresh = access.clone();
             fresh.decoration = now;
             Some(Arc::new(fresh))
         }
@@ -249,22 +253,22 @@ async fn ask_for_the_base_url(
 /// Reads that.
 async fn take_turn(
     binding: &ProjectBinding,
-    view: &ServerAccess,
+    access: &ServerAccess,
     context: &Context,
 ) -> Result<(), Error> {
     let record = declared::record(binding);
     let Some(accepted) = &record.accepted else {
         return Ok(());
     };
-    let is_due = observe::read_what_is_due(&accepted.key, view.servers()).await;
-    let is_due = is_due.map_err(|error| view.not_observed(error))?;
+    let is_due = observe::read_what_is_due(&accepted.key, access.servers()).await;
+    let is_due = is_due.map_err(|error| access.not_observed(error))?;
     match &accepted.repository {
         Some(repository) if is_due || is_asked(binding) => {
             if is_asked(binding) {
-                decoration::ask_for_the_right(repository, view).await;
+                decoration::ask_for_the_right(repository, access).await;
             }
             let place = (&accepted.key, repository);
-            let looked = decoration::look(&uid(binding), place, view, &context.decorations).await;
+            let looked = decoration::look(&uid(binding), place, access, &context.decorations).await;
             // It never holds a binding back: what was told before stays.
             if let Err(error) = looked {
                 tracing::warn!(%error, "failed to look whether pull requests were decorated");
@@ -284,7 +288,7 @@ fn protects_itself(binding: &ProjectBinding, connection: &BitbucketConnection) -
 
 /// How a binding reaches the servers.
 enum Access {
-    /// By this view.
+    /// By this one.
     Open(Arc<ServerAccess>),
     /// Not now, and its status stays as it is.
     Kept,
@@ -292,7 +296,7 @@ enum Access {
     TokenRefused,
 }
 
-fn view(
+fn access(
     binding: &ProjectBinding,
     connection: &BitbucketConnection,
     context: &Context,
@@ -344,14 +348,14 @@ fn waiting(connection: &BitbucketConnection, why: &Refusal) -> Error {
 /// Whether the last sweep shows that nothing is to be done. Costs no call at all.
 ///
 /// No listing has all that a spec may ask for: what was not brought to its generation yet is compared with the servers.
-fn is_at_rest(binding: &ProjectBinding, reference: &Reference, view: &ServerAccess) -> bool {
+fn is_at_rest(binding: &ProjectBinding, reference: &Reference, access: &ServerAccess) -> bool {
     status::is_settled(binding)
         // Somebody may want the servers to be asked now.
         && !is_asked(binding)
-        && desired(binding, reference, view).is_ok_and(|desired| {
+        && desired(binding, reference, access).is_ok_and(|desired| {
             desired.record.intent.is_none()
                 && desired.record.accepted.is_some()
-                && observe::listed(&desired, view.servers())
+                && observe::listed(&desired, access.servers())
                     .is_some_and(|observed| plan(&desired, &observed) == Plan::Settled)
         })
 }
@@ -359,8 +363,8 @@ fn is_at_rest(binding: &ProjectBinding, reference: &Reference, view: &ServerAcce
 fn desired(
     binding: &ProjectBinding,
     reference: &Reference,
-    view: &ServerAccess,
+    access: &ServerAccess,
 ) -> Result<Desired, Error> {
     let through = (&*reference.connection, &reference.access);
-    declared::desired(binding, through, &view.server).map_err(Error::Refused)
+    declared::desired(binding, through, &access.server).map_err(Error::Refused)
 }

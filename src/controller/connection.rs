@@ -1,7 +1,6 @@
 //! The story of a BitbucketConnection: credentials, health of both servers, SonarQube's configuration, and
 //! the inventory that its bindings live on.
 
-mod credentials;
 mod health;
 mod pass;
 mod release;
@@ -12,11 +11,11 @@ mod sweep;
 mod sync;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use kube::{Api, ResourceExt as _};
 
 use crate::crd::{BitbucketConnection, BitbucketConnectionStatus};
+use crate::declared::connection::reference_to;
 use crate::kubernetes::clock;
 use crate::kubernetes::event;
 use crate::kubernetes::status::{self, Precondition, requested};
@@ -25,14 +24,13 @@ use crate::kubernetes::{self, finalizer};
 use crate::plan::verdict::{Aspect, Outcome, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
-use super::binding;
 use super::context::Context;
 use super::error::Error;
 use super::lifecycle::Lifecycle;
 use super::pass::{Next, Reconcile, outcome};
 use super::share::Share;
+use super::wake;
 
-pub(in crate::controller) use health::SERVER_BASE_URL;
 use pass::Pass;
 
 /// The own conditions of the kind, in the order in which a pass finds out about them.
@@ -70,7 +68,7 @@ async fn reconcile(
             return release::release(&connection, &api, &context).await;
         }
         Lifecycle::Unprotected => {
-            let interval = interval(&connection, &context);
+            let interval = context.interval(&connection);
             let Err(refused) = finalizer::add(&api, &*connection).await else {
                 return Ok(Next::Settled(interval));
             };
@@ -110,7 +108,7 @@ async fn converge(
     if let Some(error) = failed.filter(|error| !matches!(error, Error::Reserved)) {
         let failing = pass.failing(error);
         let affected = pass.link.lock().fail(failing);
-        binding::trigger::affected(affected, &pass.connection, context);
+        wake::affected(affected, &reference_to(&pass.connection), context);
     }
     (pass, result)
 }
@@ -126,14 +124,9 @@ async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result
     if let Err(error) = &result {
         let failing = pass.failing(error);
         let affected = pass.link.lock().fail_while_deleting(failing);
-        binding::trigger::affected(affected, connection, context);
+        wake::affected(affected, &reference_to(connection), context);
     }
     result
-}
-
-/// How often drift is looked for.
-pub(crate) fn interval(connection: &BitbucketConnection, context: &Context) -> Duration {
-    Duration::from(connection.spec.interval).max(context.settings.minimum_interval)
 }
 
 /// Says that a connection is suspended, unless it is settled: then it stays as it was. Its bindings stand still with it.
@@ -144,7 +137,7 @@ async fn suspend(
 ) -> Result<Next, Error> {
     let why = Refusal::new(Reason::Suspended, "the connection is suspended");
     let affected = context.links.of(&uid(connection)).lock().close(why);
-    binding::trigger::affected(affected, connection, context);
+    wake::affected(affected, &reference_to(connection), context);
     if !status::is_settled(connection) {
         let before = connection.status.clone().unwrap_or_default();
         let generation = connection.metadata.generation;
@@ -158,7 +151,7 @@ async fn suspend(
         };
         write(connection, after, api, context).await?;
     }
-    Ok(Next::Settled(interval(connection, context)))
+    Ok(Next::Settled(context.interval(connection)))
 }
 
 /// Writes the status if it changed, and tells of a change of readiness.
@@ -185,31 +178,4 @@ async fn write(
         .publish(connection, transition.as_slice())
         .await;
     Ok(())
-}
-
-/// Whether the Secret without which nothing can be undone, SonarQube's, is confirmed gone, by a live read.
-pub(crate) async fn credentials_gone(
-    connection: &BitbucketConnection,
-    context: &Context,
-) -> Result<bool, Error> {
-    match credentials::token_of_sonarqube(connection, context).await {
-        Ok(_) => Ok(false),
-        Err(Error::Refused(refusal)) => Ok(release::is_gone(refusal.reason, connection, context)),
-        Err(error) => Err(error),
-    }
-}
-
-/// Differences in one line, for a message.
-pub(crate) fn told(differences: &[Difference]) -> String {
-    let each: Vec<_> = differences
-        .iter()
-        .map(
-            |Difference {
-                 field,
-                 desired,
-                 observed,
-             }| format!("{field} is {observed}, declared {desired}"),
-        )
-        .collect();
-    each.join("; ")
 }

@@ -11,7 +11,7 @@ use kube::{Resource, ResourceExt as _};
 
 use crate::crd::{BitbucketConnection, Kind, for_each_kind};
 use crate::fleet::link::Links;
-use crate::fleet::{Agenda, Lanes};
+use crate::fleet::{Agenda, Lanes, Outcomes};
 use crate::http::HostPolicy;
 use crate::identity::Uid;
 use crate::kubernetes::event::Publisher;
@@ -20,7 +20,6 @@ use crate::kubernetes::uid;
 use crate::kubernetes::watches::Watches;
 use crate::metrics::Metrics;
 
-use super::binding::decoration::Outcomes;
 use super::error::Error;
 use super::queues::Queues;
 use super::register::Register;
@@ -159,6 +158,11 @@ impl Context {
             }
             present.insert(own);
         }
+    }
+
+    /// How often drift is looked for.
+    pub(crate) fn interval(&self, connection: &BitbucketConnection) -> Duration {
+        Duration::from(connection.spec.interval).max(self.settings.minimum_interval)
     }
 
     /// One of the bindings of a connection met what looks like an outage: the connection finds out for all of them, unless

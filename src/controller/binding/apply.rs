@@ -48,10 +48,10 @@ impl Work<'_> {
             Ok(done) => (Answer::Done(done), Ok(())),
             Err(Failed { answer, error }) => (answer, Err(error)),
         };
-        let (own, view) = (self.desired.uid.clone(), self.view);
+        let (own, access) = (self.desired.uid.clone(), self.access);
         let taken = Taken {
             own: &own,
-            server: &view.server,
+            server: &access.server,
             seen,
             step,
             answer: &answer,
@@ -72,7 +72,7 @@ impl Work<'_> {
 
     /// Makes the write that a step stands for.
     async fn perform(&mut self, step: &Step) -> Result<Done, Failed> {
-        let sonarqube = &self.view.sonarqube;
+        let sonarqube = &self.access.sonarqube;
         let answer = match step {
             Step::RecordIntent(_) | Step::Consider(_) | Step::Accept(_) => Ok(()),
             Step::Create { key, name } => {
@@ -108,7 +108,7 @@ impl Work<'_> {
             }
             Step::RenameMainBranch(key, name) => sonarqube.rename_main_branch(key, name).await,
         };
-        let answer = answer.map_err(|source| self.view.failed(source));
+        let answer = answer.map_err(|source| self.access.failed(source));
         answer
             .map(|()| Done::Plain)
             .map_err(Failed::of_no_consequence)
@@ -118,7 +118,7 @@ impl Work<'_> {
     async fn grant_self(&mut self, key: &ProjectKey) -> Result<(), sonarqube::Error> {
         let ServerAccess {
             sonarqube, login, ..
-        } = &**self.view;
+        } = &**self.access;
         for permission in [Permission::Browse, Permission::Administer] {
             sonarqube
                 .add_user_permission(login, permission, key)
@@ -143,7 +143,7 @@ impl Work<'_> {
                 };
                 let held_for = self.desired.repository.clone();
                 let claim = Claim {
-                    thing: reserve::server(self.view).project(&accepted.key),
+                    thing: reserve::server(self.access).project(&accepted.key),
                     accepted: true,
                     terms: Terms::Project(accepted.id.clone(), held_for),
                 };
@@ -169,7 +169,7 @@ impl Work<'_> {
         let Some(intent) = self.desired.record.intent.clone() else {
             return Ok(());
         };
-        let way = self.view.capabilities.way;
+        let way = self.access.capabilities.way;
         let imported_as = intent.imported_as.as_ref().map(ProjectKey::to_string);
         let stored = match (&imported_as, self.report.intent.clone()) {
             (Some(_), Some(stored)) => {

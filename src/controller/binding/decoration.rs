@@ -1,59 +1,30 @@
 //! Looks whether the latest pull requests of a repository were decorated: some calls, for one binding in its turn.
 
 use crate::bitbucket::Access;
-use crate::controller::connection::SERVER_BASE_URL;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
-use crate::controller::per_object::PerObject;
 use crate::crd::Kind as _;
 use crate::fleet::link::ServerAccess;
+use crate::fleet::{Found, Outcomes};
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
 use crate::inventory;
 use crate::kubernetes::status;
 use crate::kubernetes::uid;
-use crate::plan::decoration::{
-    self, Facts, Finding, Latest, Outcome, PullRequest, Repository, Server,
-};
+use crate::plan::decoration::{self, Facts, Finding, Latest, PullRequest, Repository, Server};
 use crate::plan::verdict::{Aspect, Verdict};
-use crate::sonarqube::AnalysedPullRequest;
+use crate::sonarqube::{AnalysedPullRequest, SERVER_BASE_URL};
 
 use super::report::Report;
 
 /// The pull requests that are looked at: at most so many, at two calls each and one for warnings.
 const LATEST: usize = 3;
 
-/// What was found in this process, by the uid of the binding.
-pub(crate) type Outcomes = PerObject<Found>;
-
-/// What was found, and of which repository, analysed as which project.
-pub(crate) struct Found {
-    project: ProjectKey,
-    repository: RepositoryPath,
-    outcome: Outcome,
-}
-
-impl Outcomes {
-    /// What was found of this very repository: a binding may be pointed at another one.
-    fn of(
-        &self,
-        binding: &Uid,
-        project: &ProjectKey,
-        repository: &RepositoryPath,
-    ) -> Option<Outcome> {
-        let outcomes = self.lock();
-        let found = outcomes.get(binding);
-        let same =
-            found.filter(|found| found.project.same(project) && found.repository.same(repository));
-        same.map(|found| found.outcome.clone())
-    }
-}
-
 /// Whether pull requests of the repository are decorated, as far as the inventory and the latest look show.
-pub(super) fn verdict(report: &Report, view: &ServerAccess, context: &Context) -> Verdict {
+pub(super) fn verdict(report: &Report, access: &ServerAccess, context: &Context) -> Verdict {
     let shown = report.repository.as_ref();
     let path = shown.and_then(|shown| RepositoryPath::parse(&shown.project, &shown.slug).ok());
     let repository = {
-        let inventory = view.inventory();
+        let inventory = access.inventory();
         let row = path.as_ref().and_then(|path| inventory.repository(path));
         row.map(|row| Repository {
             archived: row.archived,
@@ -70,7 +41,7 @@ pub(super) fn verdict(report: &Report, view: &ServerAccess, context: &Context) -
     let is_same = of_before().is_some_and(|of| shown.is_some_and(|shown| shown.id == of.id));
     let before = is_same.then(|| status::said(binding.conditions(), Aspect::DecorationReady));
     decoration::verdict(&Facts {
-        server: view.decoration,
+        server: access.decoration,
         repository,
         outcome: outcome.as_ref(),
         before: before.flatten().as_ref(),
@@ -79,25 +50,25 @@ pub(super) fn verdict(report: &Report, view: &ServerAccess, context: &Context) -
 }
 
 /// What holds for the whole server now. Costs one call; none on a server that cannot analyse pull requests.
-pub(super) async fn server(view: &ServerAccess) -> Result<Server, Error> {
-    if view.decoration == Server::Unsupported {
+pub(super) async fn server(access: &ServerAccess) -> Result<Server, Error> {
+    if access.decoration == Server::Unsupported {
         return Ok(Server::Unsupported);
     }
-    let settings = view.sonarqube.settings(&[SERVER_BASE_URL]).await;
-    let mut settings = settings.map_err(|source| view.failed(source))?;
+    let settings = access.sonarqube.settings(&[SERVER_BASE_URL]).await;
+    let mut settings = settings.map_err(|source| access.failed(source))?;
     let base_url = settings.remove(SERVER_BASE_URL);
     Ok(Server::of(true, base_url.as_deref()))
 }
 
 /// Asks whether the configuration's token may write to one repository, and puts that into the inventory. One call.
-pub(super) async fn ask_for_the_right(path: &RepositoryPath, view: &ServerAccess) {
-    let row = view.inventory().repository(path).cloned();
-    let Some(row) = row.filter(|_| view.decoration != Server::Unsupported) else {
+pub(super) async fn ask_for_the_right(path: &RepositoryPath, access: &ServerAccess) {
+    let row = access.inventory().repository(path).cloned();
+    let Some(row) = row.filter(|_| access.decoration != Server::Unsupported) else {
         return;
     };
-    let writer = &view.writer;
+    let writer = &access.writer;
     match writer.has_access(Access::Write, row.id, &row.name).await {
-        Ok(right) => view.inventory().learn_right(row.id, right),
+        Ok(right) => access.inventory().learn_right(row.id, right),
         // It never holds a binding back: what was known stays.
         Err(error) => tracing::warn!(%error, "failed to ask for the rights of SonarQube's token"),
     }
@@ -107,21 +78,21 @@ pub(super) async fn ask_for_the_right(path: &RepositoryPath, view: &ServerAccess
 pub(super) async fn look(
     binding: &Uid,
     (project, repository): (&ProjectKey, &RepositoryPath),
-    view: &ServerAccess,
+    access: &ServerAccess,
     outcomes: &Outcomes,
 ) -> Result<(), Error> {
-    if view.decoration != Server::Able {
+    if access.decoration != Server::Able {
         return Ok(());
     }
     let before = outcomes.of(binding, project, repository);
-    let sonarqube = &view.sonarqube;
+    let sonarqube = &access.sonarqube;
     let analysed = sonarqube.pull_requests(project).await;
-    let mut analysed = analysed.map_err(|source| view.failed(source))?;
+    let mut analysed = analysed.map_err(|source| access.failed(source))?;
     analysed.sort_by_key(|one| std::cmp::Reverse(seconds(&one.analysed)));
     let mut seen = Vec::new();
     let mut outcome = decoration::outcome(&seen, project, before.as_ref());
     for one in analysed.iter().take(LATEST) {
-        seen.push(pull_request(one, repository, view).await?);
+        seen.push(pull_request(one, repository, access).await?);
         outcome = decoration::outcome(&seen, project, before.as_ref());
         if outcome.is_proof() {
             break;
@@ -137,7 +108,7 @@ pub(super) async fn look(
         repository: repository.clone(),
         outcome,
     };
-    outcomes.lock().insert(binding.clone(), found);
+    outcomes.learn(binding, found);
     Ok(())
 }
 
@@ -145,10 +116,10 @@ pub(super) async fn look(
 async fn pull_request(
     analysed: &AnalysedPullRequest,
     repository: &RepositoryPath,
-    view: &ServerAccess,
+    access: &ServerAccess,
 ) -> Result<PullRequest, Error> {
-    let bitbucket = &view.bitbucket;
-    let failed = |source| view.bitbucket_failed(source);
+    let bitbucket = &access.bitbucket;
+    let failed = |source| access.bitbucket_failed(source);
     let id = analysed.key.clone();
     let found = bitbucket.pull_request(repository, &id).await;
     let Some(found) = found.map_err(failed)? else {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use kube::{Api, ResourceExt as _};
 
-use crate::controller::connection::{credentials_gone, interval};
 use crate::controller::context::Context;
+use crate::controller::credentials;
 use crate::controller::error::Error;
 use crate::controller::pass::Next;
 use crate::controller::share::Share;
@@ -51,7 +51,7 @@ pub(super) async fn release(
     let interval = connection
         .as_ref()
         .map_or(WITHOUT_CONNECTION, |connection| {
-            interval(connection, context)
+            context.interval(connection)
         });
     let read = read.map(|()| connection.as_ref());
     let occurrence = match undo(binding, read, context, share).await {
@@ -152,16 +152,16 @@ async fn undo(
     // Nor does one whose passes end before they come to that.
     let is_silent = connection.metadata.deletion_timestamp.is_some()
         || context.agenda.is_failing(&uid(connection));
-    let view = match view(connection, context) {
+    let access = match access(connection, context) {
         // A connection that is deleted itself goes on to serve when it fails, and would wake nobody.
         Ok(None) if !is_silent => return Ok(Undone::NotYet),
-        Ok(view) => view.ok_or_else(not_looked_at),
+        Ok(access) => access.ok_or_else(not_looked_at),
         Err(error) => Err(error),
     };
-    let undone = match view {
-        Ok(view) => {
+    let undone = match access {
+        Ok(access) => {
             // Others that work on the project go first, and need a place for it.
-            let thing = reserve::server(&view).project(&key);
+            let thing = reserve::server(&access).project(&key);
             let ledger = &context.register.ledger;
             let Some(_reserved) = ledger.reserve(&leaving.uid, std::slice::from_ref(&thing)) else {
                 return Ok(Undone::Waits);
@@ -171,14 +171,14 @@ async fn undo(
             }
             let own = uid(binding);
             let rival = || ledger.rival(&own, &thing);
-            leaving.undo(policy, &key, &view, rival).await
+            leaving.undo(policy, &key, &access, rival).await
         }
         Err(error) => Err(error),
     };
     match undone {
         Ok(undone) => Ok(undone),
         // The connection may serve with a token that nobody can renew any more.
-        Err(error) if credentials_gone(connection, context).await? => {
+        Err(error) if credentials::are_gone(connection, context).await? => {
             tracing::debug!(%error, "nothing can be undone any more");
             ended("the Secret with the token is gone")
         }
@@ -231,35 +231,35 @@ impl<'a> Leaving<'a> {
         mut self,
         policy: ReleasePolicy,
         key: &ProjectKey,
-        view: &ServerAccess,
+        access: &ServerAccess,
         rival: impl Fn() -> Option<Contender>,
     ) -> Result<Undone, Error> {
         let ended = |occurrence| Ok(Undone::Ended(occurrence));
-        self.record = declared::remembered(self.binding, &view.server);
+        self.record = declared::remembered(self.binding, &access.server);
         if self.record == Record::default() {
             // All of it was on another server.
             return ended(told(Leave::OnAnotherServer));
         }
         let written = self.record.accepted.as_ref();
         let written = written.and_then(|accepted| accepted.repository.as_ref());
-        let project = observe::project(key, written, view.servers()).await;
-        let project = project.map_err(|error| view.not_observed(error))?;
+        let project = observe::project(key, written, access.servers()).await;
+        let project = project.map_err(|error| access.not_observed(error))?;
         let seen = project.as_ref().map_or(Seen::Gone, Seen::There);
         let claimed_by_other = rival().is_some_and(|rival| rival.accepted);
-        let unbinds = view.capabilities.way.unbinds();
+        let unbinds = access.capabilities.way.unbinds();
         match decide(policy, &self.facts(seen, claimed_by_other, unbinds)) {
-            Release::DeleteProject(key) => ended(Some(delete(&key, view).await?)),
-            Release::Unbind(key, policy) => ended(Some(unbind(&key, policy, view).await?)),
+            Release::DeleteProject(key) => ended(Some(delete(&key, access).await?)),
+            Release::Unbind(key, policy) => ended(Some(unbind(&key, policy, access).await?)),
             Release::Leave(leave) => ended(told(leave)),
             Release::Look(_) => ended(None),
         }
     }
 }
 
-async fn delete(key: &ProjectKey, view: &ServerAccess) -> Result<Occurrence, Error> {
-    let answer = view.sonarqube.delete_project(key).await;
-    answer.map_err(|source| view.failed(source))?;
-    view.inventory().learn_project(key, None);
+async fn delete(key: &ProjectKey, access: &ServerAccess) -> Result<Occurrence, Error> {
+    let answer = access.sonarqube.delete_project(key).await;
+    answer.map_err(|source| access.failed(source))?;
+    access.inventory().learn_project(key, None);
     Ok(Occurrence::new(
         Occurred::ProjectDeleted,
         format!("deleted SonarQube project {key}"),
@@ -280,11 +280,11 @@ fn may_unbind(connection: &BitbucketConnection) -> bool {
 async fn unbind(
     key: &ProjectKey,
     policy: ReleasePolicy,
-    view: &ServerAccess,
+    access: &ServerAccess,
 ) -> Result<Occurrence, Error> {
-    let answer = view.sonarqube.delete_binding(key).await;
-    answer.map_err(|source| view.failed(source))?;
-    view.inventory().learn_project(key, None);
+    let answer = access.sonarqube.delete_binding(key).await;
+    answer.map_err(|source| access.failed(source))?;
+    access.inventory().learn_project(key, None);
     let removed = format!("removed the binding of SonarQube project {key}");
     Ok(match policy {
         ReleasePolicy::DeleteProject => Occurrence::new(
@@ -317,7 +317,7 @@ fn policy(binding: &ProjectBinding, connection: Option<&BitbucketConnection>) ->
 
 /// The servers, even while the connection itself is not quite right. `None`: it was not looked at yet since the operator
 /// started.
-fn view(
+fn access(
     connection: &BitbucketConnection,
     context: &Context,
 ) -> Result<Option<Arc<ServerAccess>>, Error> {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use kube::{Api, ResourceExt as _};
 
-use crate::controller::connection::{interval, told};
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::controller::pass::{self, Next};
@@ -132,10 +131,10 @@ impl Report {
     ) -> Result<Next, Error> {
         let connection = self.connection.as_deref();
         let interval = connection.map_or(WITHOUT_CONNECTION, |connection| {
-            interval(connection, context)
+            context.interval(connection)
         });
         match ended {
-            Ok(Ended::Settled(view)) => self.settled(&view, api, context).await?,
+            Ok(Ended::Settled(access)) => self.settled(&access, api, context).await?,
             Ok(Ended::Suspended) => self.suspended(api, context).await?,
             Ok(Ended::TokenRefused) => self.token_refused(api, context).await?,
             Ok(Ended::Untold) => {}
@@ -156,11 +155,11 @@ impl Report {
 
     async fn settled(
         &mut self,
-        view: &ServerAccess,
+        access: &ServerAccess,
         api: &Api<ProjectBinding>,
         context: &Context,
     ) -> Result<(), Error> {
-        let message = told(&self.differences);
+        let message = Difference::in_one_line(&self.differences);
         let drift = Refusal::new(Reason::DriftDetected, message.clone());
         let (outcome, failed) = if self.differences.is_empty() {
             (Outcome::Settled, None)
@@ -169,9 +168,9 @@ impl Report {
         };
         let mut verdicts = summary(&outcome);
         verdicts.extend(aspects(ASPECTS, ASPECTS, failed));
-        verdicts.push(decoration::verdict(self, view, context));
+        verdicts.push(decoration::verdict(self, access, context));
         self.accepted_by = self.connection.as_deref().map(accepts);
-        let status = self.status(&verdicts, Some(view));
+        let status = self.status(&verdicts, Some(access));
         self.write(status, api, context).await
     }
 
@@ -272,11 +271,11 @@ impl Report {
         self.write(status, api, context).await
     }
 
-    fn status(&self, verdicts: &[Verdict], view: Option<&ServerAccess>) -> ProjectBindingStatus {
+    fn status(&self, verdicts: &[Verdict], access: Option<&ServerAccess>) -> ProjectBindingStatus {
         let before = self.binding.status.clone().unwrap_or_default();
         let generation = self.binding.metadata.generation;
         let project = before.sonarqube_project.as_ref();
-        let kept = |accepted: &Accepted| remembered(accepted, view, project);
+        let kept = |accepted: &Accepted| remembered(accepted, access, project);
         ProjectBindingStatus {
             observed_generation: generation,
             conditions: status::conditions(&before.conditions, verdicts, generation, &clock::now()),
@@ -336,11 +335,11 @@ fn accepts(connection: &BitbucketConnection) -> ConnectionStatus {
 
 pub(super) fn remembered(
     accepted: &Accepted,
-    view: Option<&ServerAccess>,
+    access: Option<&ServerAccess>,
     before: Option<&SonarQubeProjectStatus>,
 ) -> SonarQubeProjectStatus {
-    let url = view.map(|view| {
-        let mut url = view.sonarqube.url().join(["dashboard"]);
+    let url = access.map(|access| {
+        let mut url = access.sonarqube.url().join(["dashboard"]);
         url.query_pairs_mut()
             .append_pair("id", accepted.key.as_str());
         status::clip(url.as_str(), 1024)

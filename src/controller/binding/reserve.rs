@@ -14,20 +14,24 @@ pub(super) struct Reserved(Reservation);
 
 impl Reserved {
     /// Reserves what a binding works on. `None` where another object is at work: its end wakes this one.
-    pub(super) fn of(desired: &Desired, view: &ServerAccess, ledger: &Arc<Ledger>) -> Option<Self> {
+    pub(super) fn of(
+        desired: &Desired,
+        access: &ServerAccess,
+        ledger: &Arc<Ledger>,
+    ) -> Option<Self> {
         ledger
-            .reserve(&desired.uid, &things(desired, view))
+            .reserve(&desired.uid, &things(desired, access))
             .map(Self)
     }
 
     /// Reserves what the binding works on by now. `false`: as above.
-    pub(super) fn follow(&mut self, desired: &Desired, view: &ServerAccess) -> bool {
-        self.0.exchange(&things(desired, view))
+    pub(super) fn follow(&mut self, desired: &Desired, access: &ServerAccess) -> bool {
+        self.0.exchange(&things(desired, access))
     }
 }
 
-fn things(desired: &Desired, view: &ServerAccess) -> Vec<Thing> {
-    let server = server(view);
+fn things(desired: &Desired, access: &ServerAccess) -> Vec<Thing> {
+    let server = server(access);
     // Another binding might import the repository under another key.
     let repository = (!desired.monorepo).then(|| server.repository(&desired.repository));
     let project = server.project(&desired.key);
@@ -38,9 +42,9 @@ fn things(desired: &Desired, view: &ServerAccess) -> Vec<Thing> {
 pub(super) fn contended(
     desired: &Desired,
     connection: &BitbucketConnection,
-    view: &ServerAccess,
+    access: &ServerAccess,
 ) -> Vec<Thing> {
-    let (server, connection) = (server(view), reference_to(connection));
+    let (server, connection) = (server(access), reference_to(connection));
     let is_held = desired.record.accepted.is_some();
     let wanted = (!is_held).then(|| server.wanted_project(&connection, &desired.key));
     [server.project(&desired.key)]
@@ -49,7 +53,7 @@ pub(super) fn contended(
         .collect()
 }
 
-/// The SonarQube server that a view leads to.
-pub(super) fn server(view: &ServerAccess) -> Server {
-    Server::new(view.sonarqube.url(), view.server.clone())
+/// The SonarQube server that an access leads to.
+pub(super) fn server(access: &ServerAccess) -> Server {
+    Server::new(access.sonarqube.url(), access.server.clone())
 }

@@ -32,7 +32,7 @@ const ROUNDS: u32 = 8;
 #[derive(Clone, Copy)]
 pub(super) struct Scene<'a> {
     pub(super) reference: &'a Reference,
-    pub(super) view: &'a Arc<ServerAccess>,
+    pub(super) access: &'a Arc<ServerAccess>,
     pub(super) api: &'a Api<ProjectBinding>,
     pub(super) context: &'a Context,
 }
@@ -41,7 +41,7 @@ pub(super) struct Scene<'a> {
 pub(super) struct Work<'a> {
     pub(super) desired: Desired,
     pub(super) reference: &'a Reference,
-    pub(super) view: &'a Arc<ServerAccess>,
+    pub(super) access: &'a Arc<ServerAccess>,
     pub(super) api: &'a Api<ProjectBinding>,
     pub(super) context: &'a Context,
     pub(super) report: &'a mut Report,
@@ -61,16 +61,16 @@ impl<'a> Work<'a> {
     ) -> Result<Ended, Error> {
         let Scene {
             reference,
-            view,
+            access,
             api,
             context,
         } = scene;
-        let desired = super::desired(&report.binding, reference, view)?;
-        report.stay_on(&view.server);
+        let desired = super::desired(&report.binding, reference, access)?;
+        report.stay_on(&access.server);
         let mut work = Self {
             desired,
             reference,
-            view,
+            access,
             api,
             context,
             report,
@@ -89,7 +89,7 @@ impl<'a> Work<'a> {
             // Before anybody is asked: who is not admitted learns nothing, and costs no call.
             admitted(&self.desired).map_err(Error::Refused)?;
             // An adopted project has a key of its own.
-            if !reserved.follow(&self.desired, self.view) {
+            if !reserved.follow(&self.desired, self.access) {
                 return Ok(Ended::Waits);
             }
             let rival = self.rival();
@@ -110,11 +110,11 @@ impl<'a> Work<'a> {
                 Plan::Differs(differences) => {
                     self.report.differences = differences;
                     self.finish(&observed);
-                    return Ok(Ended::Settled(Arc::clone(self.view)));
+                    return Ok(Ended::Settled(Arc::clone(self.access)));
                 }
                 Plan::Settled => {
                     self.finish(&observed);
-                    return Ok(Ended::Settled(Arc::clone(self.view)));
+                    return Ok(Ended::Settled(Arc::clone(self.access)));
                 }
                 Plan::Steps(steps) => steps,
             };
@@ -132,9 +132,9 @@ impl<'a> Work<'a> {
             rights: self.rights,
             import_at_work: self.import_at_work(),
         };
-        let observed = observe::live(&self.desired, self.view.servers(), circumstances).await;
-        let observed = observed.map_err(|error| self.sorted(self.view.not_observed(error)))?;
-        self.looked_at = shown(&self.desired, &observed, self.view.bitbucket.url());
+        let observed = observe::live(&self.desired, self.access.servers(), circumstances).await;
+        let observed = observed.map_err(|error| self.sorted(self.access.not_observed(error)))?;
+        self.looked_at = shown(&self.desired, &observed, self.access.bitbucket.url());
         if self.report.accepted().is_none() {
             // Later the status shows what the project was bound to last, until it is bound to something else.
             let shown = self.looked_at.as_ref();
@@ -186,7 +186,7 @@ impl<'a> Work<'a> {
     }
 
     fn rival(&self) -> Option<Contender> {
-        let things = reserve::contended(&self.desired, &self.reference.connection, self.view);
+        let things = reserve::contended(&self.desired, &self.reference.connection, self.access);
         let ledger = &self.context.register.ledger;
         ledger.contend(&self.desired.uid, &things)
     }
@@ -201,7 +201,7 @@ impl<'a> Work<'a> {
     }
 
     fn held_for(&self, (key, id): (&ProjectKey, Option<&ProjectId>)) -> Option<RepositoryPath> {
-        let project = reserve::server(self.view).project(key);
+        let project = reserve::server(self.access).project(key);
         let ledger = &self.context.register.ledger;
         ledger.held_for(&self.desired.uid, &project, id)
     }

@@ -11,7 +11,6 @@ use crate::plan::verdict::Aspect;
 use crate::plan::{Reason, Refusal};
 
 pub(super) use probe::names;
-pub(crate) use sonarqube::SERVER_BASE_URL;
 pub(super) use sonarqube::{Stage, authenticated, check as check_sonarqube, failed, up};
 
 /// Asks Bitbucket everything. SonarQube was asked before.

@@ -5,11 +5,12 @@ mod ready;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use crate::controller::binding;
 use crate::controller::context::Context;
+use crate::controller::credentials;
 use crate::controller::error::{Error, System};
+use crate::controller::wake;
 use crate::crd::{BitbucketConnection, SecretVersion};
-use crate::declared::connection as declared;
+use crate::declared::connection::{self as declared, reference_to};
 use crate::fleet::ledger::Server;
 use crate::fleet::link::{
     Clients, Endpoints, Failing, FoundSonarQube, Health, ServerAccess, SharedLink, VerifiedServer,
@@ -22,8 +23,6 @@ use crate::plan::decoration::Token;
 use crate::plan::verdict::Aspect;
 use crate::plan::{Difference, Reason, Refusal};
 
-use super::interval;
-use super::release;
 use super::sweep::Sweep;
 use super::sync::{Kept, Sync};
 use ready::{Checked, Prepared};
@@ -107,7 +106,7 @@ impl<'a> Pass<'a> {
         } else {
             Affected::All
         };
-        binding::trigger::affected(affected, &self.connection, self.context);
+        wake::affected(affected, &reference_to(&self.connection), self.context);
         self.keep(checked);
         Ok(())
     }
@@ -147,7 +146,7 @@ impl<'a> Pass<'a> {
     /// What a failure says about the servers.
     pub(super) fn failing(&self, error: &Error) -> Failing {
         let why = error.refusal();
-        let is_gone = || release::is_gone(why.reason, &self.connection, self.context);
+        let is_gone = || credentials::is_gone(why.reason, &self.connection, self.context);
         let sonarqube = match &self.found {
             Some(_) if error.is_outage_of_sonarqube() => SonarQubeState::NotWell,
             Some(_) => SonarQubeState::Well,
@@ -223,13 +222,13 @@ impl<'a> Pass<'a> {
             clients: &clients,
             request: &self.request(),
             token: &health.tried.write,
-            interval: interval(connection, context),
+            interval: context.interval(connection),
         };
         let changes = sweep.refresh(&self.link).await?;
         let affected = self.open((setting.id, setting.key), &health.sonarqube, clients);
-        binding::trigger::affected(affected, connection, context);
+        wake::affected(affected, &reference_to(connection), context);
         if let Some(changes) = changes.filter(|_| affected == Affected::Nobody) {
-            binding::trigger::changed(connection, &changes, context);
+            wake::changed(&reference_to(connection), &changes, context);
         }
         Ok(())
     }
@@ -269,6 +268,6 @@ impl<'a> Pass<'a> {
             "SonarQube has no such configuration, and managementPolicy: Observe creates none",
         );
         let affected = self.link.lock().close(why);
-        binding::trigger::affected(affected, &self.connection, self.context);
+        wake::affected(affected, &reference_to(&self.connection), self.context);
     }
 }

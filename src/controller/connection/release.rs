@@ -1,18 +1,18 @@
 //! The end of a connection: it waits for the bindings that need it, and leaves SonarQube's configuration
 //! unless it was asked to delete what it made itself.
 
-use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt as _};
 
-use crate::controller::binding;
 use crate::controller::context::Context;
+use crate::controller::credentials;
 use crate::controller::error::Error;
 use crate::controller::pass::Next;
+use crate::controller::wake;
 use crate::crd::{
     BitbucketConnection, BitbucketConnectionStatus, ConnectionDeletionPolicy, FORCE_ORPHAN,
     ManagementPolicy,
 };
-use crate::declared::connection as declared;
+use crate::declared::connection::{self as declared, reference_to};
 use crate::fleet::ledger::Server;
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{Occurred, Occurrence};
@@ -24,7 +24,7 @@ use crate::plan::verdict::{Outcome, summary};
 use crate::plan::{Reason, Refusal};
 
 use super::health::failed;
-use super::{credentials, credentials_gone, interval, remotes, settings};
+use super::{remotes, settings};
 
 /// Lets a deleted connection go, as soon as it may.
 pub(super) async fn release(
@@ -39,14 +39,14 @@ pub(super) async fn release(
         return Ok(Next::Gone);
     };
     let forced = connection.annotations().contains_key(FORCE_ORPHAN);
-    let needed_by = binding::trigger::protected(connection, context);
+    let needed_by = wake::protected(&reference_to(connection), context);
     if !needed_by.is_empty() && !forced {
         let unserved = super::serve_on(connection, context).await.err();
         let why = in_use(&needed_by, unserved.as_ref());
         let next = blocked(connection, api, context, why).await?;
         return Ok(unserved.map_or(next, |error| Next::Failed {
             error,
-            interval: interval(connection, context),
+            interval: context.interval(connection),
         }));
     }
     // A binding that is at work, or was a moment ago, may need it from now on.
@@ -93,7 +93,7 @@ async fn stays(
     (error, why): (Error, Refusal),
 ) -> Result<Next, Error> {
     blocked(connection, api, context, why).await?;
-    let interval = interval(connection, context);
+    let interval = context.interval(connection);
     Ok(Next::Failed { error, interval })
 }
 
@@ -132,7 +132,7 @@ async fn undo(
     match delete(connection, context).await {
         Ok(occurrence) => Ok(Some(occurrence)),
         // What is gone cannot be used any more; what merely failed may be back.
-        Err(error) if matches!(credentials_gone(connection, context).await, Ok(true)) => {
+        Err(error) if matches!(credentials::are_gone(connection, context).await, Ok(true)) => {
             left(&error.refusal().message)
         }
         Err(error) => Err(error),
@@ -209,18 +209,6 @@ fn left(why: Kept) -> Occurrence {
     )
 }
 
-/// Whether a refusal says that something is confirmed gone, by an answer of the API server. A terminating
-/// namespace may lose the grant to read a Secret before the Secret, and neither can come back.
-pub(super) fn is_gone(reason: Reason, connection: &BitbucketConnection, context: &Context) -> bool {
-    let is_terminating = || {
-        let namespace = ObjectRef::new(&connection.namespace().unwrap_or_default());
-        let namespace = context.namespaces.get(&namespace);
-        namespace.is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some())
-    };
-    matches!(reason, Reason::SecretNotFound | Reason::SecretKeyMissing)
-        || (reason == Reason::SecretForbidden && is_terminating())
-}
-
 fn in_use(bindings: &[String], unserved: Option<&Error>) -> Refusal {
     let shown: Vec<_> = bindings.iter().take(5).map(String::as_str).collect();
     let more = bindings.len().saturating_sub(shown.len());
@@ -253,7 +241,7 @@ async fn blocked(
     why: Refusal,
 ) -> Result<Next, Error> {
     say(connection, &Outcome::DeletionBlocked(why), api, context).await?;
-    Ok(Next::Settled(interval(connection, context)))
+    Ok(Next::Settled(context.interval(connection)))
 }
 
 /// Writes the summary conditions. What was found out about the servers before stays.

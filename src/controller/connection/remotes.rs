@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::controller::context::Context;
+use crate::controller::credentials::{Credential, Credentials, SonarQubeCredentials};
 use crate::controller::error::Error;
 use crate::declared::connection::Urls;
 use crate::fleet::link::{Clients, Endpoint, Endpoints, Key, SharedLink};
@@ -11,8 +12,6 @@ use crate::http::{CaBundle, HostPolicy, Options, Recorder, Refusal, Transport};
 use crate::identity::ServerUrl;
 use crate::plan::Reason;
 use crate::{bitbucket, sonarqube};
-
-use super::credentials::{Credential, Credentials, SonarQubeCredentials};
 
 /// Where the clients of a connection lead to.
 pub(super) fn endpoints(urls: &Urls, credentials: &Credentials) -> Endpoints {

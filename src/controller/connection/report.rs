@@ -17,7 +17,7 @@ use crate::plan::verdict::{Aspect, Outcome, State, Verdict, aspects, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
 use super::pass::Pass;
-use super::{ASPECTS, interval, requested, told, write};
+use super::{ASPECTS, requested, write};
 
 impl Pass<'_> {
     /// Writes what the pass found, always, also after a failure.
@@ -26,13 +26,13 @@ impl Pass<'_> {
         api: &Api<BitbucketConnection>,
         result: Result<Vec<Difference>, Error>,
     ) -> Result<Next, Error> {
-        let interval = interval(&self.connection, self.context);
+        let interval = self.context.interval(&self.connection);
         let (outcome, failed, next) = match result {
             Ok(differences) if differences.is_empty() => {
                 (Outcome::Settled, None, Next::Settled(interval))
             }
             Ok(differences) => {
-                let message = told(&differences);
+                let message = Difference::in_one_line(&differences);
                 let drift = Refusal::new(Reason::DriftDetected, message.clone());
                 let failed = Some((Aspect::ConfigurationSynced, drift));
                 (Outcome::Differing(message), failed, Next::Settled(interval))

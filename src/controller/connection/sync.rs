@@ -5,6 +5,7 @@ mod apply;
 use std::time::{Duration, Instant};
 
 use crate::controller::context::Context;
+use crate::controller::credentials::{self, Credentials};
 use crate::controller::error::Error;
 use crate::crd::{BitbucketConnection, ConfigurationIntent, SecretVersion};
 use crate::declared::connection as declared;
@@ -19,7 +20,6 @@ use crate::plan::connection::{
 };
 use crate::plan::{Difference, Reason};
 
-use super::credentials::{self, Credentials};
 use super::health::failed;
 use super::settings;
 

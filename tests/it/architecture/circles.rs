@@ -16,6 +16,27 @@ type Sources = BTreeMap<Module, String>;
 
 /// Files that use each other, the largest circle first.
 pub(super) fn circles_of_the_tree() -> Vec<Vec<String>> {
+    circles(&sources_of_the_tree())
+}
+
+/// What each file uses, as paths of modules.
+pub(super) fn uses_of_the_tree() -> Vec<(String, String)> {
+    uses(&sources_of_the_tree())
+}
+
+pub(super) fn uses(sources: &Sources) -> Vec<(String, String)> {
+    let known: BTreeSet<&Module> = sources.keys().collect();
+    let of = |(module, source): (&Module, &String)| {
+        let from = module.join("::");
+        let others = used(module, source, &known).into_iter();
+        others
+            .map(move |to| (from.clone(), to.join("::")))
+            .collect::<Vec<_>>()
+    };
+    sources.iter().flat_map(of).collect()
+}
+
+fn sources_of_the_tree() -> Sources {
     let mut sources = Sources::new();
     let source = tree::top().join("src");
     read(
@@ -25,7 +46,7 @@ pub(super) fn circles_of_the_tree() -> Vec<Vec<String>> {
         &mut sources,
     );
     assert!(sources.len() > 100, "only {} files found", sources.len());
-    circles(&sources)
+    sources
 }
 
 /// Reads a file and all modules that it declares.

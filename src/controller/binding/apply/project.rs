@@ -27,7 +27,7 @@ impl Work<'_> {
             // Not for a moment is it visible to more than it is to be.
             visibility: self.desired.visibility.map(super::spelt),
         };
-        let created = self.view.sonarqube.create_project(&project).await;
+        let created = self.access.sonarqube.create_project(&project).await;
         created.map(|()| Done::Plain).map_err(|source| Failed {
             answer: answer(&source),
             error: self.refused(source),
@@ -50,9 +50,9 @@ impl Work<'_> {
             sonarqube,
             setting_key,
             ..
-        } = &**self.view;
+        } = &**self.access;
         let binding = self.new_binding(key, name, repository);
-        let bound = match self.view.capabilities.way {
+        let bound = match self.access.capabilities.way {
             Way::PutBoundProject => sonarqube.put_bound_project(&binding).await,
             Way::PostBoundProject => sonarqube.post_bound_project(&binding).await,
             Way::ImportRepository => {
@@ -87,11 +87,11 @@ impl Work<'_> {
         repository: &RepositoryPath,
     ) -> Result<Option<ProjectId>, Error> {
         self.assert_setting().await?;
-        match self.view.capabilities.way {
+        match self.access.capabilities.way {
             Way::SetBinding => self.set_binding(key, repository).await,
             Way::PutBoundProject => {
                 let binding = self.new_binding(key, name, repository);
-                let bound = self.view.sonarqube.put_bound_project(&binding).await;
+                let bound = self.access.sonarqube.put_bound_project(&binding).await;
                 let bound = bound.map_err(|source| self.refused(source))?;
                 Ok(Some(bound.project))
             }
@@ -108,21 +108,21 @@ impl Work<'_> {
             sonarqube,
             setting_key,
             ..
-        } = &**self.view;
+        } = &**self.access;
         let monorepo = self.desired.monorepo;
         let answer = sonarqube.set_bitbucket_binding(project, setting_key, repository, monorepo);
         answer.await.map_err(|source| {
             // 8.9 cannot be asked beforehand.
             if let sonarqube::Error::Rejected { message, .. } = &source
                 && monorepo
-                && self.view.capabilities.monorepo == Support::Untold
+                && self.access.capabilities.monorepo == Support::Untold
             {
                 return no_monorepo(message);
             }
             self.refused(source)
         })?;
-        let id = observe::project_id(project, Some(repository), self.view.servers()).await;
-        id.map_err(|error| self.view.not_observed(error))
+        let id = observe::project_id(project, Some(repository), self.access.servers()).await;
+        id.map_err(|error| self.access.not_observed(error))
     }
 
     fn new_binding<'b>(
@@ -134,7 +134,7 @@ impl Work<'_> {
         NewBinding {
             project,
             name,
-            setting: &self.view.setting,
+            setting: &self.access.setting,
             repository,
             monorepo: self.desired.monorepo,
         }
@@ -184,7 +184,7 @@ impl Work<'_> {
         if source.is_setting_unknown() {
             return self.setting_changed();
         }
-        self.view.failed(source)
+        self.access.failed(source)
     }
 
     /// SonarQube sends the import token to the setting's URL: it must be ours at this moment.
@@ -194,7 +194,7 @@ impl Work<'_> {
             setting,
             bitbucket,
             ..
-        } = &**self.view;
+        } = &**self.access;
         let is_ours = |row: &sonarqube::DopSetting| {
             let url = row.url.as_deref();
             row.id == *setting && url.is_some_and(|url| bitbucket.url().same(url))
@@ -202,7 +202,7 @@ impl Work<'_> {
         // What a few seconds ago was not ours may have been mended since.
         for age in [SETTINGS_SERVE, Duration::ZERO] {
             let rows = sonarqube.recent_dop_settings(age).await;
-            let rows = rows.map_err(|source| self.view.failed(source))?;
+            let rows = rows.map_err(|source| self.access.failed(source))?;
             if rows.iter().any(is_ours) {
                 return Ok(());
             }

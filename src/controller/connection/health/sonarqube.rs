@@ -5,12 +5,9 @@ use crate::controller::error::{Error, System};
 use crate::fleet::link::{Request, SharedLink, VerifiedServer};
 use crate::plan::verdict::Aspect;
 use crate::plan::{Reason, Refusal};
-use crate::sonarqube::{self, Client, Phase, Version};
+use crate::sonarqube::{self, Client, Phase, SERVER_BASE_URL, Version};
 
 use super::probe::probe;
-
-/// SonarQube's setting for its own public URL.
-pub(crate) const SERVER_BASE_URL: &str = "sonar.core.serverBaseURL";
 
 /// How far a reconcile has come, for the report of what fails.
 pub(crate) struct Stage<'a> {

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use crate::controller::connection::credentials::{self, Credentials, SonarQubeCredentials};
 use crate::controller::connection::health::{self, Stage};
-use crate::controller::connection::{interval, remotes, requested};
+use crate::controller::connection::{remotes, requested};
+use crate::controller::credentials::{self, Credentials, SonarQubeCredentials};
 use crate::controller::error::Error;
 use crate::declared::connection as declared;
 use crate::fleet::link::{
@@ -42,7 +42,7 @@ impl Pass<'_> {
     /// Both servers are what they should be, and take the tokens. SonarQube comes first: undoing needs nothing else,
     /// whatever else is wrong.
     pub(super) async fn ready(&mut self) -> Result<(Prepared, Checked), Error> {
-        let interval = interval(&self.connection, self.context);
+        let interval = self.context.interval(&self.connection);
         credentials::follow(&self.connection, self.context);
         let own = credentials::of_sonarqube(&self.connection, self.context).await?;
         let inputs = HealthInputs {

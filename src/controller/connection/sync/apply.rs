@@ -17,10 +17,10 @@ use crate::plan::connection::{
     Observed, Recorded, Setting, Step, TokenInUpdate, TokenState, Validation,
 };
 use crate::plan::{Reason, Refusal};
-use crate::sonarqube::{self, BitbucketAnswer};
+use crate::sonarqube::{self, BitbucketAnswer, SERVER_BASE_URL};
 
 use super::Sync;
-use crate::controller::connection::health::{SERVER_BASE_URL, failed};
+use crate::controller::connection::health::failed;
 
 /// Whether the listing must be read again after a step: a token cannot be listed.
 pub(super) fn changes_the_listing(step: &Step, observed: &Observed) -> bool {

@@ -3,31 +3,32 @@
 use kube::runtime::reflector::ObjectRef;
 
 use crate::controller::context::Context;
-use crate::crd::{BitbucketConnection, ProjectBinding};
-use crate::declared::{self, connection::reference_to};
+use crate::crd::ProjectBinding;
+use crate::declared;
+use crate::fleet::ObjectName;
 use crate::inventory::Changes;
 use crate::kubernetes::status::waits_for;
 use crate::plan::Reason;
 use crate::plan::connection::Affected;
 
 /// Those bindings of a connection that a change of what it lets them do concerns.
-pub(crate) fn affected(which: Affected, connection: &BitbucketConnection, context: &Context) {
+pub(crate) fn affected(which: Affected, connection: &ObjectName, context: &Context) {
     match which {
         Affected::Nobody => {}
         Affected::Leaving => leaving(connection, context),
-        Affected::All => context.register.wake_all_of(&reference_to(connection)),
+        Affected::All => context.register.wake_all_of(connection),
     }
 }
 
 /// The bindings of a connection that are on their way out.
-fn leaving(connection: &BitbucketConnection, context: &Context) {
+fn leaving(connection: &ObjectName, context: &Context) {
     each(connection, context, |binding| {
         binding.metadata.deletion_timestamp.is_some()
     });
 }
 
 /// The bindings that a sweep found something new about: their project, or their repository.
-pub(crate) fn changed(connection: &BitbucketConnection, changes: &Changes, context: &Context) {
+pub(crate) fn changed(connection: &ObjectName, changes: &Changes, context: &Context) {
     each(connection, context, |binding| {
         let held = binding
             .status
@@ -46,13 +47,10 @@ pub(crate) fn changed(connection: &BitbucketConnection, changes: &Changes, conte
 }
 
 /// `namespace/name` of the bindings whose own deletion needs the connection: those that it has accepted, and still admits.
-pub(crate) fn protected(connection: &BitbucketConnection, context: &Context) -> Vec<String> {
+pub(crate) fn protected(connection: &ObjectName, context: &Context) -> Vec<String> {
     let register = &context.register;
     let is_fresh = |binding: &_| register.ledger.is_fresh(binding);
-    let in_need = register
-        .roster
-        .in_need(&reference_to(connection), is_fresh)
-        .into_iter();
+    let in_need = register.roster.in_need(connection, is_fresh).into_iter();
     let mut names: Vec<_> = in_need
         .map(|(namespace, name)| format!("{namespace}/{name}"))
         .collect();
@@ -61,12 +59,8 @@ pub(crate) fn protected(connection: &BitbucketConnection, context: &Context) -> 
 }
 
 /// The bindings of a connection that are wanted, as far as they can be read.
-fn each(
-    connection: &BitbucketConnection,
-    context: &Context,
-    wanted: impl Fn(&ProjectBinding) -> bool,
-) {
-    for (namespace, name) in context.register.roster.of(&reference_to(connection)) {
+fn each(connection: &ObjectName, context: &Context, wanted: impl Fn(&ProjectBinding) -> bool) {
+    for (namespace, name) in context.register.roster.of(connection) {
         let found = context
             .queues
             .bindings

@@ -6,6 +6,7 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt as _;
+use kube::runtime::reflector::ObjectRef;
 
 use crate::controller::context::{Context, SecretHosts};
 use crate::controller::error::Error;
@@ -21,23 +22,23 @@ use crate::plan::Reason;
 
 /// Everything that a connection refers to, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Credentials {
-    pub(super) sonarqube: SonarQubeCredentials,
-    pub(super) write: Credential,
-    pub(super) import: Credential,
-    pub(super) bitbucket_ca: Option<CaBundle>,
+pub(crate) struct Credentials {
+    pub(crate) sonarqube: SonarQubeCredentials,
+    pub(crate) write: Credential,
+    pub(crate) import: Credential,
+    pub(crate) bitbucket_ca: Option<CaBundle>,
 }
 
 /// What leads to SonarQube: all that undoing needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct SonarQubeCredentials {
-    pub(super) own: Credential,
-    pub(super) ca: Option<CaBundle>,
+pub(crate) struct SonarQubeCredentials {
+    pub(crate) own: Credential,
+    pub(crate) ca: Option<CaBundle>,
 }
 
 impl Credentials {
     /// Bitbucket's tokens.
-    pub(super) fn tokens(&self) -> TriedTokens {
+    pub(crate) fn tokens(&self) -> TriedTokens {
         TriedTokens {
             write: self.write.token.clone(),
             import: self.import.token.clone(),
@@ -45,7 +46,7 @@ impl Credentials {
     }
 
     /// The names of the Secrets that hold more than their token.
-    pub(super) fn untidy(&self) -> BTreeSet<String> {
+    pub(crate) fn untidy(&self) -> BTreeSet<String> {
         [&self.sonarqube.own, &self.write, &self.import]
             .into_iter()
             .filter(|credential| credential.token.was_trimmed())
@@ -56,18 +57,18 @@ impl Credentials {
 
 /// A token, and the Secret that it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Credential {
+pub(crate) struct Credential {
     /// The name of the Secret.
-    pub(super) secret: String,
-    pub(super) token: Token,
-    pub(super) version: SecretVersion,
+    pub(crate) secret: String,
+    pub(crate) token: Token,
+    pub(crate) version: SecretVersion,
     /// Where its Secret lets it go.
-    pub(super) hosts: Option<HostPolicy>,
+    pub(crate) hosts: Option<HostPolicy>,
 }
 
 /// Sees to it that a change of what the connection refers to triggers a pass. Before anything is read: what is missing,
 /// or may not be read yet, is noticed when it comes.
-pub(super) fn follow(connection: &BitbucketConnection, context: &Context) {
+pub(crate) fn follow(connection: &BitbucketConnection, context: &Context) {
     let namespace = connection.namespace().unwrap_or_default();
     let references = references(connection, &namespace);
     let name = connection.name_any();
@@ -75,7 +76,7 @@ pub(super) fn follow(connection: &BitbucketConnection, context: &Context) {
 }
 
 /// Reads what leads to SonarQube.
-pub(super) async fn of_sonarqube(
+pub(crate) async fn of_sonarqube(
     connection: &BitbucketConnection,
     context: &Context,
 ) -> Result<SonarQubeCredentials, Error> {
@@ -88,7 +89,7 @@ pub(super) async fn of_sonarqube(
 }
 
 /// Reads the token that is all of SonarQube's that cannot be done without: a bundle can.
-pub(super) async fn token_of_sonarqube(
+pub(crate) async fn token_of_sonarqube(
     connection: &BitbucketConnection,
     context: &Context,
 ) -> Result<Credential, Error> {
@@ -97,7 +98,7 @@ pub(super) async fn token_of_sonarqube(
 }
 
 /// Reads the rest of what the connection refers to.
-pub(super) async fn with_bitbucket(
+pub(crate) async fn with_bitbucket(
     sonarqube: SonarQubeCredentials,
     connection: &BitbucketConnection,
     context: &Context,
@@ -115,6 +116,30 @@ pub(super) async fn with_bitbucket(
         import,
         bitbucket_ca: reader.bundle(bitbucket.ca_bundle_ref.as_ref()).await?,
     })
+}
+
+/// Whether the Secret without which nothing can be undone, SonarQube's, is confirmed gone, by a live read.
+pub(crate) async fn are_gone(
+    connection: &BitbucketConnection,
+    context: &Context,
+) -> Result<bool, Error> {
+    match token_of_sonarqube(connection, context).await {
+        Ok(_) => Ok(false),
+        Err(Error::Refused(refusal)) => Ok(is_gone(refusal.reason, connection, context)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a refusal says that something is confirmed gone, by an answer of the API server. A terminating
+/// namespace may lose the grant to read a Secret before the Secret, and neither can come back.
+pub(crate) fn is_gone(reason: Reason, connection: &BitbucketConnection, context: &Context) -> bool {
+    let is_terminating = || {
+        let namespace = ObjectRef::new(&connection.namespace().unwrap_or_default());
+        let namespace = context.namespaces.get(&namespace);
+        namespace.is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some())
+    };
+    matches!(reason, Reason::SecretNotFound | Reason::SecretKeyMissing)
+        || (reason == Reason::SecretForbidden && is_terminating())
 }
 
 /// The objects that a connection refers to.
