@@ -71,9 +71,9 @@ fn capabilities() -> String {
             Outlook::Told => "no, told by an event".to_owned(),
         });
         let [import, bind, monorepo, several, unbind, decoration] = kept;
-        let way = code(capabilities.way.name());
+        let method = code(capabilities.method.name());
         [
-            server, way, import, bind, monorepo, several, unbind, decoration,
+            server, method, import, bind, monorepo, several, unbind, decoration,
         ]
     });
     let [import, bind, monorepo, several, unbind, decoration] = Promise::ALL.map(Promise::title);

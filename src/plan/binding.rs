@@ -1,199 +1,29 @@
-//! What to do about one ProjectBinding: the table of "a project that is already there", drift, and
-//! what is kept equal.
+//! What to do about one ProjectBinding. This file declares and re-exports only, and nothing below it uses it, so that no
+//! files use each other in a circle.
 
 mod difference;
+mod found;
 mod model;
+mod offered;
 pub mod record;
 mod release;
+mod remembered;
 mod repository;
+mod rights;
+mod steps;
 mod table;
 #[cfg(test)]
 mod tests;
-mod way;
 #[cfg(test)]
 mod world;
 
-use crate::identity::ProjectKey;
-
-use super::{Access, Contender, Management, Reason, Refusal};
-use difference::differences;
 pub use difference::may_know;
-pub use model::{
-    Acceptance, BindingState, Bound, Branches, Desired, Mode, Moved, NewCode, Observed, Origin,
-    Plan, Project, Repository, RepositoryState, Rights, Step, Visibility,
+pub use found::{
+    BindingState, Bound, Branches, Moved, NewCode, Project, Repository, RepositoryState, Rights,
+    Visibility,
 };
-pub use record::{Accepted, Attempt, Intent, Record, SeenRepository};
+pub use model::{Acceptance, Desired, Mode, Observed, Origin, Plan, Step};
 pub use release::{Leave, Release, ReleaseFacts, ReleasePolicy, Seen, release};
+pub use remembered::{Accepted, Attempt, Intent, Record, SeenRepository};
 pub use repository::repository_to_bind;
-pub use way::Way;
-
-/// What to do about a binding, given what was read.
-#[must_use]
-pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
-    let steps = match next(desired, observed) {
-        Ok(steps) => steps,
-        Err(refusal) => {
-            return Plan::Refused {
-                refusal,
-                differences: Vec::new(),
-            };
-        }
-    };
-    if desired.management == Management::Full && !steps.is_empty() {
-        if table::must_wait(&steps, desired, observed) {
-            return Plan::Wait(format!(
-                "the answer to an earlier import of repository {} never came, and SonarQube may still be at work: a second import would make a second project",
-                desired.repository
-            ));
-        }
-        return match way::offered(&steps, desired, observed) {
-            Ok(()) => Plan::Steps(steps),
-            Err(refusal) => Plan::Refused {
-                refusal,
-                differences: differences(&steps, desired, observed),
-            },
-        };
-    }
-    let differences = differences(&steps, desired, observed);
-    if differences.is_empty() {
-        Plan::Settled
-    } else {
-        Plan::Differs(differences)
-    }
-}
-
-/// The steps that are missing, whatever the management policy.
-fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
-    admitted(desired)?;
-    uncontested(desired, observed.claimed_by.as_ref())?;
-    let repository = repository_to_bind(desired, &observed.repository)?;
-    match &observed.project {
-        Some(project) => keep(desired, observed, repository, project),
-        // What we may not see may be there.
-        None if observed.rights == Rights::Denied => Err(permission_missing(&desired.key)),
-        None => table::absent(desired, observed, repository),
-    }
-}
-
-/// The project under the effective key is there: accept it, or keep what was accepted.
-fn keep(
-    desired: &Desired,
-    observed: &Observed,
-    repository: &Repository,
-    project: &Project,
-) -> Result<Vec<Step>, Refusal> {
-    let creating =
-        observed.capabilities.way.creates_unbound() && desired.record.is_importing(&project.key);
-    // What was just created is not what was accepted before, though nothing may tell them apart: that one is gone.
-    let is_another = |accepted: &&Accepted| {
-        creating && accepted.created_by.is_none()
-            // Nor is one seized that somebody bound elsewhere while no uuid says that it is ours.
-            || project.id.is_none() && matches!(project.binding, BindingState::Elsewhere(_))
-    };
-    let held = desired.record.holding(project);
-    let Some(accepted) = held.filter(|accepted| !is_another(accepted)) else {
-        return table::present(desired, observed, repository, project);
-    };
-    let ours = accepted.created_by.as_ref() == Some(&desired.uid) && accepted.proves(project);
-    if observed.rights == Rights::Denied || project.binding == BindingState::Hidden {
-        // What was just created, and is about to be bound, has no uuid yet on some servers.
-        return grant(desired, project, ours || creating);
-    }
-    if !is_as_declared(desired, project, repository) {
-        return table::bind(desired, observed, repository, project);
-    }
-    let mut steps = Vec::new();
-    if let (Some(wanted), true) = (desired.visibility, ours)
-        && project.visibility.is_some_and(|found| found != wanted)
-    {
-        steps.push(Step::SetVisibility(project.key.clone(), wanted));
-    }
-    if let Some(wanted) = &desired.new_code
-        && accepted.new_code.as_ref() != Some(wanted)
-    {
-        steps.push(Step::SetNewCode(project.key.clone(), wanted.clone()));
-    }
-    if let Some(Branches {
-        main,
-        default: Some(default),
-    }) = &observed.branches
-        && ours
-        && main != default
-    {
-        steps.push(Step::RenameMainBranch(project.key.clone(), default.clone()));
-    }
-    Ok(steps)
-}
-
-/// What to do where SonarQube denied us a project.
-fn grant(desired: &Desired, project: &Project, ours: bool) -> Result<Vec<Step>, Refusal> {
-    if ours && desired.management == Management::Full {
-        return Ok(vec![Step::GrantSelf(project.key.clone())]);
-    }
-    Err(permission_missing(&project.key))
-}
-
-fn permission_missing(key: &ProjectKey) -> Refusal {
-    Refusal::new(
-        Reason::PermissionMissing,
-        format!(
-            "SonarQube denies the operator's user SonarQube project {key}: give it the permissions Browse and Administer on that project"
-        ),
-    )
-}
-
-/// Whether nothing is left to do about what a project is bound to. What was not read counts as equal.
-fn is_as_declared(desired: &Desired, project: &Project, repository: &Repository) -> bool {
-    match &project.binding {
-        BindingState::Bound {
-            repository: found,
-            monorepo,
-        } => found.same(&repository.path) && monorepo.is_none_or(|flag| flag == desired.monorepo),
-        BindingState::Unbound | BindingState::Elsewhere(_) | BindingState::Hidden => false,
-    }
-}
-
-/// The name of a rival, for those who may see into its namespace.
-fn rival_name(desired: &Desired, name: &str) -> String {
-    let neighbour = name.split('/').next() == Some(&desired.namespace);
-    if neighbour || desired.access == Access::Own {
-        format!(", {name}")
-    } else {
-        String::new()
-    }
-}
-
-/// Whether the project belongs to no other binding: found out before anything is asked about it.
-///
-/// # Errors
-/// With what to do where it does.
-pub fn uncontested(desired: &Desired, claimed_by: Option<&Contender>) -> Result<(), Refusal> {
-    let Some(other) = claimed_by else {
-        return Ok(());
-    };
-    Err(Refusal::new(
-        Reason::AlreadyManaged,
-        format!(
-            "SonarQube project {} is managed by another ProjectBinding{}; delete one of the two, or write another sonarqubeProject.key",
-            desired.key,
-            rival_name(desired, &other.name)
-        ),
-    ))
-}
-
-/// Whether the connection admits the repository under the key: found out before anything is asked about either.
-///
-/// # Errors
-/// With whom to ask where it does not.
-pub fn admitted(desired: &Desired) -> Result<(), Refusal> {
-    if desired.access.admits(&desired.repository, &desired.key) {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        Reason::AccessDenied,
-        format!(
-            "the connection admits this namespace, but no entry of its spec.access admits repository {} with SonarQube project key {}: ask the owner of the connection to add both to one entry",
-            desired.repository, desired.key
-        ),
-    ))
-}
+pub use steps::{admitted, plan, uncontested};

@@ -1,14 +1,16 @@
 //! What a SonarQube server can do, as it was probed, and what of it each promise needs. The one place that knows:
 //! the plans ask here, and the user's guide is written from here.
 
+mod method;
+
 use super::Reason;
-use super::binding::Way;
+pub use method::BindingMethod;
 
 /// What a SonarQube server was found to offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    /// The best way to make it bind a project.
-    pub way: Way,
+    /// The best method to make it bind a project.
+    pub method: BindingMethod,
     /// Whether it lists bindings and gives its configurations ids (`api/v2/dop-translation`, 10.5 and later).
     pub lists_bindings: bool,
     /// Whether it takes several Bitbucket configurations.
@@ -91,11 +93,11 @@ impl Capabilities {
     pub fn outlook(self, promise: Promise) -> Outlook {
         match promise {
             Promise::Import => Outlook::Kept,
-            Promise::Bind if self.way.binds_existing() => Outlook::Kept,
+            Promise::Bind if self.method.binds_existing() => Outlook::Kept,
             Promise::Bind => Outlook::Refused(Reason::UnsupportedVersion),
             Promise::Monorepo => self.monorepo_outlook(),
             Promise::SeveralConfigurations => self.several.outlook(Reason::ConfigurationLimit),
-            Promise::Unbind if self.way.unbinds() => Outlook::Kept,
+            Promise::Unbind if self.method.unbinds() => Outlook::Kept,
             Promise::Unbind => Outlook::Told,
             Promise::Decoration if self.pull_requests => Outlook::Kept,
             Promise::Decoration => Outlook::Refused(Reason::UnsupportedEdition),
@@ -103,13 +105,13 @@ impl Capabilities {
     }
 
     fn monorepo_outlook(self) -> Outlook {
-        match self.way {
+        match self.method {
             // The edition decides.
-            Way::SetBinding => self.monorepo.outlook(Reason::UnsupportedEdition),
+            BindingMethod::SetBinding => self.monorepo.outlook(Reason::UnsupportedEdition),
             // They store the flag in every edition (25.1, 26.9 Community).
-            Way::PutBoundProject | Way::PostBoundProject => Outlook::Kept,
+            BindingMethod::PutBoundProject | BindingMethod::PostBoundProject => Outlook::Kept,
             // It always imports without the flag.
-            Way::ImportRepository => Outlook::Refused(Reason::UnsupportedVersion),
+            BindingMethod::ImportRepository => Outlook::Refused(Reason::UnsupportedVersion),
         }
     }
 }
@@ -174,11 +176,13 @@ pub fn expected(version: (u32, u32), edition: Edition) -> Capabilities {
         Edition::BranchPlugin | Edition::Enterprise
     ));
     Capabilities {
-        way: match edition {
-            Edition::BranchPlugin | Edition::Developer | Edition::Enterprise => Way::SetBinding,
-            Edition::Community if version >= (25, 12) => Way::PutBoundProject,
-            Edition::Community if version >= (10, 5) => Way::PostBoundProject,
-            Edition::Community => Way::ImportRepository,
+        method: match edition {
+            Edition::BranchPlugin | Edition::Developer | Edition::Enterprise => {
+                BindingMethod::SetBinding
+            }
+            Edition::Community if version >= (25, 12) => BindingMethod::PutBoundProject,
+            Edition::Community if version >= (10, 5) => BindingMethod::PostBoundProject,
+            Edition::Community => BindingMethod::ImportRepository,
         },
         lists_bindings: version >= (10, 5),
         several: more,

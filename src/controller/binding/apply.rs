@@ -169,7 +169,7 @@ impl Work<'_> {
         let Some(intent) = self.desired.record.intent.clone() else {
             return Ok(());
         };
-        let way = self.access.capabilities.way;
+        let method = self.access.capabilities.method;
         let imported_as = intent.imported_as.as_ref().map(ProjectKey::to_string);
         let stored = match (&imported_as, self.report.intent.clone()) {
             (Some(_), Some(stored)) => {
@@ -185,7 +185,7 @@ impl Work<'_> {
             (Some(_), None) | (None, _) => Intent {
                 server_id: intent.server.to_string(),
                 project_key: intent.key.to_string(),
-                way: way.name().to_owned(),
+                way: method.name().to_owned(),
                 imported_as,
                 since: clock::now(),
             },
@@ -194,7 +194,7 @@ impl Work<'_> {
             before.key == intent.key && before.imported_as == intent.imported_as
         });
         // Where a repeated import makes a second project, the time counts from the last one.
-        if !is_repeated || way.chooses_keys() {
+        if !is_repeated || method.chooses_keys() {
             self.write_intent(stored, taken).await?;
         }
         self.commit();

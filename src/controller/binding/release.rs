@@ -22,8 +22,9 @@ use crate::kubernetes::finalizer;
 use crate::kubernetes::uid;
 use crate::observe;
 use crate::plan::binding::{
-    Leave, Record, Release, ReleaseFacts, ReleasePolicy, Seen, Way, release as decide,
+    Leave, Record, Release, ReleaseFacts, ReleasePolicy, Seen, release as decide,
 };
+use crate::plan::capability::BindingMethod;
 use crate::plan::verdict::Outcome;
 use crate::plan::{Contender, Reason, Refusal};
 
@@ -222,7 +223,7 @@ impl<'a> Leaving<'a> {
             claimed_by_other,
             deletion_allowed: self.deletion_allowed,
             unbinds,
-            importing_by: intent.and_then(|intent| Way::named(&intent.way)),
+            importing_by: intent.and_then(|intent| BindingMethod::named(&intent.way)),
         }
     }
 
@@ -246,7 +247,7 @@ impl<'a> Leaving<'a> {
         let project = project.map_err(|error| access.not_observed(error))?;
         let seen = project.as_ref().map_or(Seen::Gone, Seen::There);
         let claimed_by_other = rival().is_some_and(|rival| rival.accepted);
-        let unbinds = access.capabilities.way.unbinds();
+        let unbinds = access.capabilities.method.unbinds();
         match decide(policy, &self.facts(seen, claimed_by_other, unbinds)) {
             Release::DeleteProject(key) => ended(Some(delete(&key, access).await?)),
             Release::Unbind(key, policy) => ended(Some(unbind(&key, policy, access).await?)),
@@ -272,8 +273,8 @@ fn may_unbind(connection: &BitbucketConnection) -> bool {
     let status = connection.status.as_ref();
     let server = status.and_then(|status| status.sonarqube.as_ref());
     server.is_none_or(|server| {
-        let mut ways = Way::ALL.iter().filter(|way| way.unbinds());
-        ways.any(|way| server.capabilities.iter().any(|held| held == way.name()))
+        let mut methods = BindingMethod::ALL.iter().filter(|method| method.unbinds());
+        methods.any(|method| server.capabilities.iter().any(|held| held == method.name()))
     })
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::http::{Options, Transport};
 use crate::identity::{ServerId, ServerUrl, SettingKey};
 use crate::plan::Reason;
-use crate::plan::binding::Way;
+use crate::plan::capability::BindingMethod;
 use crate::plan::capability::{Capabilities, Support};
 use crate::plan::connection::SonarQubeState::{NotWell, TokenGone, Well};
 use crate::{bitbucket, sonarqube};
@@ -36,7 +36,7 @@ fn access() -> ServerAccess {
 
 fn capabilities() -> Capabilities {
     Capabilities {
-        way: Way::PutBoundProject,
+        method: BindingMethod::PutBoundProject,
         lists_bindings: true,
         several: Support::Missing,
         monorepo: Support::Missing,

@@ -3,7 +3,8 @@
 use crate::identity::{ProjectKey, RepositoryPath};
 use crate::plan::{Access, Difference};
 
-use super::{BindingState, Desired, Observed, Step};
+use super::found::{BindingState, Project, Repository};
+use super::model::{Desired, Observed, Step};
 
 /// Whether a tenant may read the name of a repository, given as `PROJECT/slug`.
 #[must_use]
@@ -109,5 +110,20 @@ fn bound_to(desired: &Desired, observed: &Observed) -> String {
         }
         Some(BindingState::Elsewhere(_)) => "a repository of another configuration".to_owned(),
         Some(BindingState::Unbound | BindingState::Hidden) | None => "unbound".to_owned(),
+    }
+}
+
+/// Whether nothing is left to do about what a project is bound to. What was not read counts as equal.
+pub(super) fn is_as_declared(
+    desired: &Desired,
+    project: &Project,
+    repository: &Repository,
+) -> bool {
+    match &project.binding {
+        BindingState::Bound {
+            repository: found,
+            monorepo,
+        } => found.same(&repository.path) && monorepo.is_none_or(|flag| flag == desired.monorepo),
+        BindingState::Unbound | BindingState::Elsewhere(_) | BindingState::Hidden => false,
     }
 }

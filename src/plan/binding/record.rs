@@ -1,187 +1,328 @@
-//! What the status of a binding remembers, and what of it still holds.
+//! How what is remembered of a binding changes: the one place for it. The operator and the property tests call it.
 
-mod evolution;
 #[cfg(test)]
 mod tests;
 
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
 
-use super::{BindingState, NewCode, Project, Repository};
-pub use evolution::{Answer, Done, Storing, Taken, after, bound_to, settled, storing};
+use super::found::{BindingState, Repository};
+use super::model::{Acceptance, Observed, Origin, Step};
+use super::remembered::{Accepted, Attempt, Intent, Record, SeenRepository};
 
-/// What the status remembers. Cleared by [`Record::on`] where it speaks of another server.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Record {
-    /// The project that was accepted.
-    pub accepted: Option<Accepted>,
-    /// The project that was accepted through an earlier connection of the same name: no claim, but it says who created
-    /// the project if the same one is accepted again.
-    pub former: Option<Accepted>,
-    /// The project that was about to be created.
-    pub intent: Option<Intent>,
-    /// The repository that was last seen.
-    pub repository: Option<SeenRepository>,
-}
-
-/// A project that is about to be created.
+/// What a step came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Intent {
-    /// The server on which it is to be created.
-    pub server: ServerId,
-    /// The key that it is to have.
-    pub key: ProjectKey,
-    /// The key that SonarQube gave it, where SonarQube chooses keys, and its answer came.
-    pub imported_as: Option<ProjectKey>,
-    /// Whether it may have led to a call before.
-    pub attempt: Attempt,
+pub enum Answer {
+    /// It was done.
+    Done(Done),
+    /// SonarQube refused it, and did nothing.
+    RefusedByServer,
+    /// SonarQube refused to create a project because its key exists: since the last look, somebody else created it,
+    /// or an earlier call of ours did.
+    KeyExists,
+    /// The call was never sent.
+    NeverSent,
+    /// The call was sent, and whether it was done is not known.
+    Unknown,
 }
 
-/// Whether an intent may have led to a call before.
+/// What SonarQube answered to a step that was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// Nothing that is remembered, beyond what the step says.
+    Plain,
+    /// An import made, or bound, this project.
+    Imported {
+        /// Its uuid.
+        id: ProjectId,
+        /// Whether the call created it; `false` where somebody else had created it meanwhile.
+        created: bool,
+    },
+    /// An import made a project under this key, which SonarQube chose.
+    ImportedAs(ProjectKey),
+    /// A project that exists was bound; its uuid, where SonarQube reports it.
+    Bound(Option<ProjectId>),
+}
+
+/// A step that was taken.
+pub struct Taken<'a> {
+    /// The object for which it was taken.
+    pub own: &'a Uid,
+    /// The SonarQube server.
+    pub server: &'a ServerId,
+    /// The repository as it was observed before the step.
+    pub seen: Option<&'a SeenRepository>,
+    /// The step.
+    pub step: &'a Step,
+    /// What it came to.
+    pub answer: &'a Answer,
+}
+
+/// When the record that follows a step must be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Attempt {
-    /// It was recorded in this reconcile, and no call was made since whose answer is not known.
-    First,
-    /// The answer to an earlier call may have been lost.
-    Repeated,
+pub enum Storing {
+    /// Before the next step is taken: the next step relies on it after a crash.
+    BeforeTheNextStep,
+    /// At the end of the reconcile, also if a later step fails.
+    InAnyCase,
+    /// At the end of the reconcile, if nothing fails: the next reconcile finds it out again.
+    OnSuccess,
 }
 
-/// A repository that was seen, by the name that was asked for: another id under that name is another repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SeenRepository {
-    /// Its id in Bitbucket.
-    pub id: i64,
-    /// The name under which the spec asked for it.
-    pub asked: RepositoryPath,
+/// What is remembered after a step.
+#[must_use]
+pub fn after(record: Record, taken: &Taken<'_>) -> Record {
+    match taken.answer {
+        Answer::Done(done) => done_with(record, taken, done),
+        Answer::RefusedByServer | Answer::KeyExists | Answer::NeverSent | Answer::Unknown => {
+            failed(record, taken)
+        }
+    }
 }
 
-/// An accepted project: the claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Accepted {
-    /// The server that holds it.
-    pub server: ServerId,
-    /// Its key.
-    pub key: ProjectKey,
-    /// Its uuid, where told.
-    pub id: Option<ProjectId>,
-    /// For whom Bindery created it.
-    pub created_by: Option<Uid>,
-    /// For whom Bindery last wrote its binding.
-    pub bound_by: Option<Uid>,
-    /// The repository that it was last bound to.
-    pub repository: Option<RepositoryPath>,
-    /// The new code definition that was last written.
-    pub new_code: Option<NewCode>,
+/// When the record that follows a step must be stored.
+#[must_use]
+pub fn storing(step: &Step, answer: &Answer) -> Storing {
+    match (step, answer) {
+        (Step::RecordIntent(_), _) | (_, Answer::Done(Done::ImportedAs(_))) => {
+            Storing::BeforeTheNextStep
+        }
+        (
+            Step::Create { .. } | Step::Import { .. },
+            Answer::RefusedByServer | Answer::KeyExists | Answer::NeverSent,
+        )
+        | (Step::Import { .. } | Step::Bind { .. } | Step::SetNewCode(..), Answer::Done(_)) => {
+            Storing::InAnyCase
+        }
+        (
+            Step::Create { .. }
+            | Step::Import { .. }
+            | Step::Bind { .. }
+            | Step::SetNewCode(..)
+            | Step::Consider(_)
+            | Step::Accept(_)
+            | Step::Rekey { .. }
+            | Step::GrantSelf(_)
+            | Step::SetVisibility(..)
+            | Step::RenameMainBranch(..),
+            _,
+        ) => Storing::OnSuccess,
+    }
 }
 
-impl Record {
-    /// What still holds on this server when a reconcile begins: a swapped database makes every memory worthless. What
-    /// was about to be created may have been asked for by an earlier reconcile that did not live to see the answer.
-    #[must_use]
-    pub fn on(self, server: &ServerId) -> Self {
-        let holds = |accepted: &Accepted| accepted.server == *server;
-        let is_elsewhere = self
-            .accepted
-            .as_ref()
-            .is_some_and(|accepted| !holds(accepted));
-        let intent = self.intent.filter(|intent| intent.server == *server);
-        Self {
-            accepted: self.accepted.filter(holds),
-            former: self.former.filter(holds),
-            intent: intent.map(|intent| Intent {
-                attempt: Attempt::Repeated,
+/// What is remembered once nothing is left to write.
+#[must_use]
+pub fn settled(record: Record, asked: &RepositoryPath, observed: &Observed) -> Record {
+    let project = observed.project.as_ref();
+    // Where nothing is mended, the project may be bound to another repository than the spec asks for.
+    let bound = bound_to(observed);
+    let accepted = record.accepted.map(|accepted| Accepted {
+        id: accepted.id.or_else(|| project?.id.clone()),
+        repository: bound
+            .map(|found| found.path.clone())
+            .or(accepted.repository),
+        ..accepted
+    });
+    let seen = bound.filter(|_| accepted.is_some());
+    Record {
+        repository: seen.map(|found| found.seen_as(asked)).or(record.repository),
+        accepted,
+        intent: None,
+        former: None,
+    }
+}
+
+/// The repository that was observed, where the project is bound to it: of an accepted project the status shows no other.
+#[must_use]
+pub fn bound_to(observed: &Observed) -> Option<&Repository> {
+    let BindingState::Bound { repository, .. } = &observed.project.as_ref()?.binding else {
+        return None;
+    };
+    let found = observed.repository.found();
+    found.filter(|found| found.path.same(repository))
+}
+
+/// A step that was not done, as far as is known: an intent is withdrawn where nothing can have been created for it.
+fn failed(record: Record, taken: &Taken<'_>) -> Record {
+    match taken.step {
+        Step::Create { .. } | Step::Import { .. } => {}
+        Step::RecordIntent(_)
+        | Step::Consider(_)
+        | Step::Accept(_)
+        | Step::Rekey { .. }
+        | Step::Bind { .. }
+        | Step::GrantSelf(_)
+        | Step::SetVisibility(..)
+        | Step::SetNewCode(..)
+        | Step::RenameMainBranch(..) => return record,
+    }
+    let intent = record.intent.and_then(|intent| {
+        let may_have_been_created = match taken.answer {
+            Answer::RefusedByServer => false,
+            // An earlier call may have created it, whatever came of this one.
+            Answer::KeyExists | Answer::NeverSent => intent.attempt == Attempt::Repeated,
+            Answer::Unknown | Answer::Done(_) => true,
+        };
+        may_have_been_created.then_some(Intent {
+            attempt: Attempt::Repeated,
+            ..intent
+        })
+    });
+    Record { intent, ..record }
+}
+
+fn done_with(record: Record, taken: &Taken<'_>, done: &Done) -> Record {
+    match taken.step {
+        Step::RecordIntent(key) => intended(record, taken, key),
+        Step::Import {
+            key, repository, ..
+        } => imported(record, taken, (key, repository), done),
+        Step::Bind {
+            key, repository, ..
+        } => bound(record, taken, (key, repository), done),
+        Step::Accept(acceptance) => accepted(record, taken, acceptance),
+        Step::SetNewCode(_, new_code) => Record {
+            accepted: record.accepted.map(|accepted| Accepted {
+                new_code: Some(new_code.clone()),
+                ..accepted
+            }),
+            ..record
+        },
+        // The next look finds what was created, and the intent proves whose it is.
+        Step::Create { .. }
+        | Step::Consider(_)
+        | Step::Rekey { .. }
+        | Step::GrantSelf(_)
+        | Step::SetVisibility(..)
+        | Step::RenameMainBranch(..) => record,
+    }
+}
+
+/// A project of this key is about to be created: what was remembered of an earlier one is gone with it.
+fn intended(record: Record, taken: &Taken<'_>, key: &ProjectKey) -> Record {
+    let before = record.intent.filter(|intent| intent.key.same(key));
+    Record {
+        accepted: record.accepted.map(|accepted| Accepted {
+            id: None,
+            created_by: None,
+            bound_by: None,
+            ..accepted
+        }),
+        former: None,
+        intent: Some(Intent {
+            server: taken.server.clone(),
+            key: key.clone(),
+            imported_as: None,
+            attempt: before.map_or(Attempt::First, |before| before.attempt),
+        }),
+        repository: record.repository,
+    }
+}
+
+fn imported(
+    record: Record,
+    taken: &Taken<'_>,
+    (key, repository): (&ProjectKey, &RepositoryPath),
+    done: &Done,
+) -> Record {
+    match done {
+        Done::ImportedAs(chosen) => Record {
+            intent: record.intent.map(|intent| Intent {
+                imported_as: Some(chosen.clone()),
                 ..intent
             }),
-            repository: self.repository.filter(|_| !is_elsewhere),
-        }
-    }
-
-    /// The same for another connection of the same name: it accepts the project anew. Perhaps it leads to another
-    /// Bitbucket, with ids of its own.
-    #[must_use]
-    pub fn through_another_connection(self) -> Self {
-        Self {
-            former: self.accepted,
-            accepted: None,
-            intent: self.intent,
-            repository: None,
-        }
-    }
-}
-
-impl Repository {
-    /// This repository, as it is remembered under the name that the spec asked for.
-    #[must_use]
-    pub fn seen_as(&self, asked: &RepositoryPath) -> SeenRepository {
-        SeenRepository {
-            id: self.id,
-            asked: asked.clone(),
-        }
+            ..record
+        },
+        Done::Imported { id, created } => Record {
+            accepted: Some(Accepted {
+                server: taken.server.clone(),
+                key: key.clone(),
+                id: Some(id.clone()),
+                created_by: created.then(|| taken.own.clone()),
+                bound_by: Some(taken.own.clone()),
+                repository: Some(repository.clone()),
+                new_code: None,
+            }),
+            repository: taken.seen.cloned().or(record.repository),
+            ..record
+        },
+        Done::Plain | Done::Bound(_) => record,
     }
 }
 
-impl Accepted {
-    /// The same with the uuid that SonarQube just reported. Another uuid than before is another project: somebody else
-    /// created it under the key, and nothing was written to it yet.
-    fn reported(self, id: Option<ProjectId>) -> Self {
-        let is_another = self.id.is_some() && id.is_some() && self.id != id;
-        Self {
-            created_by: self.created_by.filter(|_| !is_another),
-            new_code: self.new_code.filter(|_| !is_another),
-            id: id.or(self.id),
-            ..self
-        }
-    }
-
-    /// Whether this very project was accepted, beyond doubt: a key may be that of a later project.
-    #[must_use]
-    pub fn proves(&self, project: &Project) -> bool {
-        match (&self.id, &project.id) {
-            (Some(then), Some(now)) => then == now,
-            // Where SonarQube tells no uuid, the binding must still be as we wrote it.
-            (None, _) | (_, None) => matches!(
-                (&project.binding, &self.repository),
-                (BindingState::Bound { repository, .. }, Some(then)) if repository.same(then)
-            ),
-        }
+fn bound(
+    record: Record,
+    taken: &Taken<'_>,
+    (key, repository): (&ProjectKey, &RepositoryPath),
+    done: &Done,
+) -> Record {
+    let id = match done {
+        Done::Bound(id) => id.clone(),
+        Done::Plain | Done::Imported { .. } | Done::ImportedAs(_) => None,
+    };
+    let before = record
+        .accepted
+        .filter(|accepted| accepted.key.same(key))
+        .map_or_else(
+            || Accepted {
+                server: taken.server.clone(),
+                key: key.clone(),
+                id: id.clone(),
+                created_by: None,
+                bound_by: None,
+                repository: None,
+                new_code: None,
+            },
+            |accepted| accepted.reported(id.clone()),
+        );
+    Record {
+        accepted: Some(Accepted {
+            bound_by: Some(taken.own.clone()),
+            repository: Some(repository.clone()),
+            ..before
+        }),
+        repository: taken.seen.cloned().or(record.repository),
+        ..record
     }
 }
 
-impl Record {
-    /// The key that a binding is about: that of the spec, else the remembered one, else that of an import
-    /// which is under way, else the default.
-    #[must_use]
-    pub fn effective_key(
-        &self,
-        given: Option<ProjectKey>,
-        repository: &RepositoryPath,
-    ) -> ProjectKey {
-        let remembered = || self.accepted.as_ref().map(|accepted| accepted.key.clone());
-        given
-            .or_else(remembered)
-            .or_else(|| self.intent.as_ref().map(|intent| intent.key.clone()))
-            .unwrap_or_else(|| ProjectKey::default_for(repository))
-    }
-
-    /// The acceptance that speaks of this very project. Another uuid is another project, and one that was
-    /// accepted from a listing without uuids is to pass the table once its uuid is told.
-    #[must_use]
-    pub fn holding(&self, project: &Project) -> Option<&Accepted> {
-        self.accepted.as_ref().filter(|accepted| {
-            accepted.key.same(&project.key) && (project.id.is_none() || accepted.id == project.id)
-        })
-    }
-
-    /// Whether a project of this key is our own import, whose answer was lost. One whose answer came was created
-    /// or bound by us.
-    pub(super) fn is_importing(&self, key: &ProjectKey) -> bool {
-        let answered = self.accepted.as_ref().is_some_and(|accepted| {
-            let written = accepted.created_by.is_some() || accepted.bound_by.is_some();
-            written && accepted.repository.is_some()
-        });
-        !answered
-            && self
-                .intent
-                .as_ref()
-                .is_some_and(|intent| intent.key.same(key))
+fn accepted(record: Record, taken: &Taken<'_>, acceptance: &Acceptance) -> Record {
+    let Acceptance {
+        key,
+        id,
+        repository,
+        origin,
+    } = acceptance;
+    // Accepted before, under another key or through an earlier connection of this name: who made it is still known.
+    let is_this = |earlier: &&Accepted| {
+        earlier.server == *taken.server && earlier.id.is_some() && earlier.id == *id
+    };
+    let earlier = [&record.accepted, &record.former];
+    let earlier = earlier.into_iter().flatten().find(is_this).cloned();
+    let (created_by, bound_by, new_code) = earlier.map_or((None, None, None), |earlier| {
+        (earlier.created_by, earlier.bound_by, earlier.new_code)
+    });
+    let made = match origin {
+        Origin::Imported => Some(taken.own.clone()),
+        Origin::Found => None,
+    };
+    let bound_by_us = made.clone().filter(|_| repository.is_some());
+    let seen = taken.seen.filter(|_| repository.is_some()).cloned();
+    Record {
+        accepted: Some(Accepted {
+            server: taken.server.clone(),
+            key: key.clone(),
+            id: id.clone(),
+            created_by: made.or(created_by),
+            bound_by: bound_by_us.or(bound_by),
+            repository: repository.clone(),
+            new_code,
+        }),
+        former: record.former,
+        intent: match origin {
+            Origin::Imported => record.intent,
+            // Whatever was about to be created, this is not it.
+            Origin::Found => None,
+        },
+        repository: seen.or(record.repository),
     }
 }

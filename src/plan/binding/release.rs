@@ -1,8 +1,10 @@
 //! What to undo when a binding is deleted: as little as asked for, and only what is provably ours.
 
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
+use crate::plan::capability::BindingMethod;
 
-use super::{Accepted, BindingState, Intent, Project, Record, Way};
+use super::found::{BindingState, Project};
+use super::remembered::{Accepted, Intent, Record};
 
 /// What is to happen in SonarQube.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,8 +34,8 @@ pub struct ReleaseFacts<'a> {
     pub deletion_allowed: bool,
     /// Whether the server removes single bindings; as far as is known, where nobody has looked yet.
     pub unbinds: bool,
-    /// The way of the import that was under way, if one was.
-    pub importing_by: Option<Way>,
+    /// The method of the import that was under way, if one was.
+    pub importing_by: Option<BindingMethod>,
 }
 
 impl ReleaseFacts<'_> {
@@ -113,7 +115,7 @@ fn intended(policy: ReleasePolicy, intent: &Intent, facts: &ReleaseFacts<'_>) ->
     let key = intent.imported_as.as_ref().unwrap_or(&intent.key);
     let unanswered = Release::Leave(Leave::Unanswered(key.clone()));
     let chosen_by_sonarqube =
-        intent.imported_as.is_none() && facts.importing_by.is_some_and(Way::chooses_keys);
+        intent.imported_as.is_none() && facts.importing_by.is_some_and(BindingMethod::chooses_keys);
     if chosen_by_sonarqube || !facts.deletes(policy) && !facts.unbinds {
         return unanswered;
     }

@@ -2,7 +2,9 @@
 
 use crate::plan::{Reason, Refusal};
 
-use super::{Desired, Moved, Repository, RepositoryState, may_know};
+use super::difference::may_know;
+use super::found::{Moved, Repository, RepositoryState};
+use super::model::Desired;
 
 /// The repository to bind, or why there is none.
 ///

@@ -3,10 +3,11 @@
 use crate::identity::ProjectKey;
 use crate::plan::{Reason, Refusal};
 
-use super::{
-    Acceptance, BindingState, Bound, Desired, Mode, Observed, Origin, Project, Record, Repository,
-    Rights, Step, grant, is_as_declared,
-};
+use super::difference::is_as_declared;
+use super::found::{BindingState, Bound, Project, Repository, Rights};
+use super::model::{Acceptance, Desired, Mode, Observed, Origin, Step};
+use super::remembered::Record;
+use super::rights::grant;
 
 /// Nothing is there under the effective key.
 pub(super) fn absent(
@@ -70,7 +71,7 @@ fn own_import(
     repository: &Repository,
 ) -> Option<ProjectKey> {
     let intent = desired.record.intent.as_ref()?;
-    if !observed.capabilities.way.chooses_keys() || !desired.record.is_importing(&desired.key) {
+    if !observed.capabilities.method.chooses_keys() || !desired.record.is_importing(&desired.key) {
         return None;
     }
     if intent.imported_as.is_some() {
@@ -96,7 +97,7 @@ fn is_chosen(key: &ProjectKey, repository: &Repository) -> bool {
 pub(super) fn must_wait(steps: &[Step], desired: &Desired, observed: &Observed) -> bool {
     let imports = steps.iter().any(|step| matches!(step, Step::Import { .. }));
     imports
-        && observed.capabilities.way.chooses_keys()
+        && observed.capabilities.method.chooses_keys()
         && observed.import_at_work
         && desired.record.intent.is_some()
 }
@@ -109,11 +110,11 @@ pub(super) fn present(
     project: &Project,
 ) -> Result<Vec<Step>, Refusal> {
     let importing = desired.record.is_importing(&project.key);
-    let way = observed.capabilities.way;
+    let method = observed.capabilities.method;
     if observed.rights == Rights::Denied || project.binding == BindingState::Hidden {
         // What our own import made is bound, and of what is bound the uuid is told; unless it is ours to bind or
         // to give its key.
-        let ours = project.id.is_some() || way.creates_unbound() || way.chooses_keys();
+        let ours = project.id.is_some() || method.creates_unbound() || method.chooses_keys();
         return grant(desired, project, importing && ours);
     }
     let accept = |bound: Option<&Repository>, origin| {
@@ -125,7 +126,7 @@ pub(super) fn present(
         })])
     };
     match &project.binding {
-        BindingState::Unbound if importing && way.creates_unbound() => {
+        BindingState::Unbound if importing && method.creates_unbound() => {
             accept(None, Origin::Imported)
         }
         BindingState::Unbound if !desired.key_given || desired.mode == Mode::Import => {
@@ -207,7 +208,7 @@ pub(super) fn bind(
     project: &Project,
 ) -> Result<Vec<Step>, Refusal> {
     // Nobody is to make room for what would be refused all the same.
-    if observed.capabilities.way.binds_existing() {
+    if observed.capabilities.method.binds_existing() {
         repository_is_free(desired, observed, repository, &project.key)?;
     }
     Ok(vec![Step::Bind {
@@ -246,7 +247,7 @@ fn import(
     let name = desired.name.clone();
     let name = name.unwrap_or_else(|| repository.name.clone());
     let announcement = Step::RecordIntent(key.clone());
-    let creation = if observed.capabilities.way.creates_unbound() {
+    let creation = if observed.capabilities.method.creates_unbound() {
         Step::Create { key, name }
     } else {
         Step::Import {
@@ -259,7 +260,7 @@ fn import(
 }
 
 fn not_there(desired: &Desired, observed: &Observed) -> Refusal {
-    let create = if observed.capabilities.way.binds_existing() {
+    let create = if observed.capabilities.method.binds_existing() {
         "create it, or "
     } else {
         ""
@@ -275,7 +276,7 @@ fn not_there(desired: &Desired, observed: &Observed) -> Refusal {
 
 fn not_asked_for(desired: &Desired, observed: &Observed, project: &Project) -> Refusal {
     let (key, repository) = (&project.key, &desired.repository);
-    let way_out = if observed.capabilities.way.binds_existing() {
+    let way_out = if observed.capabilities.method.binds_existing() {
         format!(
             "write sonarqubeProject.key: {key} (and a mode other than Import) to bind it to repository {repository}"
         )
@@ -303,7 +304,7 @@ fn part_of_a_monorepo(desired: &Desired, project: &Project) -> Refusal {
 
 fn already_bound(observed: &Observed, project: &Project, place: &str) -> Refusal {
     // Where what exists cannot be bound, an unbound project is of no use either.
-    let way_out = if observed.capabilities.way.binds_existing() {
+    let way_out = if observed.capabilities.method.binds_existing() {
         "choose another sonarqubeProject.key, or remove that binding in SonarQube"
     } else {
         "choose another sonarqubeProject.key"

@@ -10,10 +10,9 @@ mod repository_life;
 mod table;
 
 use super::*;
-use crate::identity::{ProjectId, RepositoryPath, ServerId, Uid};
-use crate::plan::AccessRule;
-use crate::plan::capability::{Capabilities, Support};
-use crate::plan::{Access, Contender, Difference};
+use crate::identity::{ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
+use crate::plan::capability::{BindingMethod, Capabilities, Support};
+use crate::plan::{Access, AccessRule, Contender, Difference, Management, Reason};
 
 const OURS: &str = "uid-ours";
 
@@ -120,17 +119,17 @@ fn observed(binding: impl Into<Option<BindingState>>, keys: &[&str]) -> Observed
         claimed_by: None,
         rights: Rights::Assumed,
         branches: None,
-        capabilities: server(Way::PutBoundProject),
+        capabilities: server(BindingMethod::PutBoundProject),
         imported: None,
         import_at_work: false,
     }
 }
 
 /// A server that offers all but what its way excludes.
-fn server(way: Way) -> Capabilities {
+fn server(method: BindingMethod) -> Capabilities {
     Capabilities {
-        way,
-        lists_bindings: way != Way::ImportRepository,
+        method,
+        lists_bindings: method != BindingMethod::ImportRepository,
         several: Support::Offered,
         monorepo: Support::Offered,
         pull_requests: true,

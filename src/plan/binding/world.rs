@@ -8,12 +8,11 @@ mod pass;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::identity::{ProjectId, RepositoryPath, ServerId, Uid};
-use crate::plan::Contender;
-use crate::plan::capability::Capabilities;
+use crate::identity::{ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
+use crate::plan::capability::{BindingMethod, Capabilities};
+use crate::plan::{Access, Contender, Management, contest};
 
 use super::*;
-use crate::plan::contest;
 use pass::Pass;
 
 /// Who made a project.

@@ -6,6 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::identity::{ServerId, ServerUrl, SettingId, SettingKey, Uid};
+use crate::plan::Management;
+use crate::plan::capability::Support;
 use world::{Memory, World};
 
 const URLS: [&str; 3] = [

@@ -2,7 +2,7 @@
 
 use crate::identity::{ServerId, SettingKey, Uid};
 
-use super::{Platform, Recorded, Setting};
+use super::model::{Platform, Recorded, Setting};
 
 /// What is known when a connection with `deletionPolicy: Delete` is deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]

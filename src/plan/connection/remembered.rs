@@ -3,7 +3,7 @@
 
 use crate::identity::{ServerId, SettingId, SettingKey};
 
-use super::{Platform, Recorded, Setting, TokenState};
+use super::model::{Platform, Recorded, Setting, TokenState};
 
 /// One of the two tokens that SonarQube is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

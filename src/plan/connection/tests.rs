@@ -6,6 +6,8 @@ mod released;
 
 use super::*;
 use crate::identity::{ServerId, ServerUrl, SettingId, SettingKey, Uid};
+use crate::plan::capability::Support;
+use crate::plan::{Management, Reason};
 
 const OURS: &str = "uid-connection";
 

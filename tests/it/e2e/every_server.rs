@@ -72,7 +72,7 @@ mod other_versions {
 async fn all(server: Server) {
     let arguments = ["--minimum-interval", "10", "--allow-project-deletion"];
     let stage = Stage::set_with(server, &arguments).await;
-    let way = server.capabilities().way.name();
+    let way = server.capabilities().method.name();
     let scene = Scene {
         stage: &stage,
         server,

@@ -17,7 +17,7 @@ on!([simulated_26_9, simulated_25_1] => what_somebody_creates_after_a_call_that_
 /// Promise: whichever call to SonarQube was done and not answered, there is one project, under our key, and remembered
 /// as ours.
 async fn no_lost_answer_makes_a_second_project(server: Server) {
-    let lost: &[&str] = match server.capabilities().way.name() {
+    let lost: &[&str] = match server.capabilities().method.name() {
         "ImportRepository" => &["/api/alm_integrations/import_bitbucketserver_project"],
         "SetBinding" => &[
             "/api/projects/create",

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::controller::error::Error;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::observe;
-use crate::plan::binding::Way;
 use crate::plan::binding::record::{Answer, Done};
+use crate::plan::capability::BindingMethod;
 use crate::plan::capability::Support;
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, BitbucketAnswer, NewBinding, NewProject};
@@ -52,20 +52,20 @@ impl Work<'_> {
             ..
         } = &**self.access;
         let binding = self.new_binding(key, name, repository);
-        let bound = match self.access.capabilities.way {
-            Way::PutBoundProject => sonarqube.put_bound_project(&binding).await,
-            Way::PostBoundProject => sonarqube.post_bound_project(&binding).await,
-            Way::ImportRepository => {
+        let bound = match self.access.capabilities.method {
+            BindingMethod::PutBoundProject => sonarqube.put_bound_project(&binding).await,
+            BindingMethod::PostBoundProject => sonarqube.post_bound_project(&binding).await,
+            BindingMethod::ImportRepository => {
                 let imported = sonarqube.import_repository(setting_key, repository).await;
                 return imported.map(Done::ImportedAs).map_err(|source| Failed {
                     answer: answer(&source),
                     error: self.not_imported(source),
                 });
             }
-            way @ Way::SetBinding => {
+            method @ BindingMethod::SetBinding => {
                 return Err(Failed {
                     answer: Answer::NeverSent,
-                    error: unplanned(way),
+                    error: unplanned(method),
                 });
             }
         };
@@ -87,15 +87,17 @@ impl Work<'_> {
         repository: &RepositoryPath,
     ) -> Result<Option<ProjectId>, Error> {
         self.assert_setting().await?;
-        match self.access.capabilities.way {
-            Way::SetBinding => self.set_binding(key, repository).await,
-            Way::PutBoundProject => {
+        match self.access.capabilities.method {
+            BindingMethod::SetBinding => self.set_binding(key, repository).await,
+            BindingMethod::PutBoundProject => {
                 let binding = self.new_binding(key, name, repository);
                 let bound = self.access.sonarqube.put_bound_project(&binding).await;
                 let bound = bound.map_err(|source| self.refused(source))?;
                 Ok(Some(bound.project))
             }
-            way @ (Way::PostBoundProject | Way::ImportRepository) => Err(unplanned(way)),
+            method @ (BindingMethod::PostBoundProject | BindingMethod::ImportRepository) => {
+                Err(unplanned(method))
+            }
         }
     }
 
@@ -230,12 +232,12 @@ fn no_monorepo(message: &str) -> Error {
 }
 
 /// A step that this server cannot take was not planned for it.
-fn unplanned(way: Way) -> Error {
+fn unplanned(method: BindingMethod) -> Error {
     Error::refused(
         Reason::InternalError,
         format!(
             "the plan has a step that does not go with {}: this is a defect of Bindery, please report it",
-            way.name()
+            method.name()
         ),
     )
 }

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::fleet::link::{ProbeInputs, Probed, Request, SharedLink};
-use crate::plan::binding::Way;
+use crate::plan::capability::BindingMethod;
 use crate::plan::capability::{Capabilities, Support};
 use crate::sonarqube;
 
@@ -17,8 +17,12 @@ pub(crate) fn names(capabilities: Capabilities) -> Vec<String> {
         (offered(capabilities.monorepo), "Monorepo"),
     ];
     let more = more.iter().filter(|(held, _)| *held).map(|(_, name)| *name);
-    let way = capabilities.way.name();
-    [way].into_iter().chain(more).map(str::to_owned).collect()
+    let method = capabilities.method.name();
+    [method]
+        .into_iter()
+        .chain(more)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// What a server can do. What is known of it stays while it is the same server with the same features.
@@ -56,16 +60,16 @@ async fn probe_anew(
     sonarqube: &sonarqube::Client,
     features: Option<&[String]>,
 ) -> Result<Probed, sonarqube::Error> {
-    let way = way(sonarqube).await?;
+    let method = method(sonarqube).await?;
     let told = |feature: &str| match features {
         Some(features) if features.iter().any(|held| held == feature) => Support::Offered,
         // 8.9 has no list of features. Whoever lets a binding be set has more than plain Community.
-        None if way == Some(Way::SetBinding) => Support::Untold,
+        None if method == Some(BindingMethod::SetBinding) => Support::Untold,
         Some(_) | None => Support::Missing,
     };
-    let capabilities = match way {
-        Some(way) => Some(Capabilities {
-            way,
+    let capabilities = match method {
+        Some(method) => Some(Capabilities {
+            method,
             lists_bindings: sonarqube.has_bindings_listing().await?,
             several: told("multiple-alm"),
             monorepo: told("monorepo"),
@@ -80,17 +84,17 @@ async fn probe_anew(
     })
 }
 
-/// The best way that the server offers.
-async fn way(sonarqube: &sonarqube::Client) -> Result<Option<Way>, sonarqube::Error> {
-    for way in Way::ALL {
-        let offered = match way {
-            Way::SetBinding => sonarqube.has_set_bitbucket_binding().await?,
-            Way::PutBoundProject => sonarqube.has_put_bound_project().await?,
-            Way::PostBoundProject => sonarqube.has_post_bound_project().await?,
-            Way::ImportRepository => sonarqube.has_import_repository().await?,
+/// The best method that the server offers.
+async fn method(sonarqube: &sonarqube::Client) -> Result<Option<BindingMethod>, sonarqube::Error> {
+    for method in BindingMethod::ALL {
+        let offered = match method {
+            BindingMethod::SetBinding => sonarqube.has_set_bitbucket_binding().await?,
+            BindingMethod::PutBoundProject => sonarqube.has_put_bound_project().await?,
+            BindingMethod::PostBoundProject => sonarqube.has_post_bound_project().await?,
+            BindingMethod::ImportRepository => sonarqube.has_import_repository().await?,
         };
         if offered {
-            return Ok(Some(way));
+            return Ok(Some(method));
         }
     }
     Ok(None)

@@ -1,6 +1,7 @@
 //! What is remembered, step by step.
 
 use super::*;
+use crate::plan::binding::NewCode;
 use crate::plan::binding::{Acceptance, Origin, Step};
 
 fn key(text: &str) -> ProjectKey {

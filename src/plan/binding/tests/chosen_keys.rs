@@ -11,7 +11,7 @@ fn importing(residents: &[&str], imported_as: Option<&str>) -> (Desired, Observe
         ..intent("PAY:checkout")
     });
     let observed = Observed {
-        capabilities: server(Way::ImportRepository),
+        capabilities: server(BindingMethod::ImportRepository),
         ..observed(None, residents)
     };
     (desired, observed)
@@ -79,9 +79,9 @@ fn an_import_without_an_answer_is_not_repeated_while_sonarqube_may_be_at_work() 
     assert_eq!(verdict(&plan(&desired, &observed)), "import");
     // Where the key is ours, a repeated call is the same call.
     observed.import_at_work = true;
-    observed.capabilities = server(Way::PutBoundProject);
+    observed.capabilities = server(BindingMethod::PutBoundProject);
     assert_eq!(verdict(&plan(&desired, &observed)), "import");
     // The first import of all waits for nothing.
-    observed.capabilities = server(Way::ImportRepository);
+    observed.capabilities = server(BindingMethod::ImportRepository);
     assert_eq!(verdict(&plan(&super::desired(), &observed)), "import");
 }

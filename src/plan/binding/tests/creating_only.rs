@@ -4,7 +4,7 @@ use super::table::{row, verdict};
 use super::*;
 
 fn creating_only(observed: Observed) -> Observed {
-    let capabilities = server(Way::PostBoundProject);
+    let capabilities = server(BindingMethod::PostBoundProject);
     let mut observed = Observed {
         capabilities,
         ..observed

@@ -55,7 +55,7 @@ fn imported() -> (Desired, Observed) {
         imported_as: Some(chosen.clone()),
     });
     let observed = Observed {
-        capabilities: server(Way::ImportRepository),
+        capabilities: server(BindingMethod::ImportRepository),
         imported: Some(chosen),
         ..observed(None, &["PAY_checkout_x"])
     };
@@ -77,7 +77,7 @@ fn an_import_announced_under_another_key_is_not_given_the_key_of_today() {
 #[test]
 fn a_server_that_no_longer_chooses_keys_has_its_project_adopted_under_the_key_it_has() {
     let (desired, mut observed) = imported();
-    observed.capabilities = server(Way::PutBoundProject);
+    observed.capabilities = server(BindingMethod::PutBoundProject);
     assert_eq!(
         verdict(&plan(&desired, &observed)),
         "consider PAY_checkout_x"

@@ -67,7 +67,7 @@ fn is_unheard_of(world: &World, project: usize) -> bool {
         return false;
     };
     let intent = world.members[member].record.intent.as_ref();
-    world.capabilities.way == Way::ImportRepository
+    world.capabilities.method == BindingMethod::ImportRepository
         && intent.is_some_and(|intent| intent.imported_as.is_none())
 }
 
@@ -207,7 +207,7 @@ proptest! {
                     claimed_by_other,
                     deletion_allowed: true,
                     unbinds: true,
-                    importing_by: Some(world.capabilities.way),
+                    importing_by: Some(world.capabilities.method),
                 });
                 if let Release::DeleteProject(_) = released {
                     prop_assert!(!claimed_by_other);
@@ -221,17 +221,17 @@ proptest! {
 #[test]
 fn the_worlds_are_not_idle() {
     // Import, GrantSelf, SetVisibility, SetNewCode, RenameMainBranch: nothing twice; and what a way has more.
-    for (way, writes) in [
-        (Way::PutBoundProject, 5),
-        (Way::PostBoundProject, 5),
-        (Way::SetBinding, 6),
-        (Way::ImportRepository, 6),
+    for (method, writes) in [
+        (BindingMethod::PutBoundProject, 5),
+        (BindingMethod::PostBoundProject, 5),
+        (BindingMethod::SetBinding, 6),
+        (BindingMethod::ImportRepository, 6),
     ] {
-        is_not_idle(way, writes);
+        is_not_idle(method, writes);
     }
 }
 
-fn is_not_idle(way: Way, writes: usize) {
+fn is_not_idle(method: BindingMethod, writes: usize) {
     let mut world = World {
         members: Vec::new(),
         projects: Vec::new(),
@@ -241,8 +241,8 @@ fn is_not_idle(way: Way, writes: usize) {
             default_branch: Some("trunk".to_owned()),
         }],
         server: ServerId::new("server"),
-        capabilities: server(way),
-        search_tells_ids: way == Way::PutBoundProject,
+        capabilities: server(method),
+        search_tells_ids: method == BindingMethod::PutBoundProject,
         creator_is_granted: false,
         faults: [(1, Fault::AnswerLost)].into(),
         steps: 0,

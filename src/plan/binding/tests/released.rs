@@ -248,7 +248,7 @@ fn an_import_under_a_key_of_sonarqubes_choice_is_undone_once_that_key_is_known()
                 imported_as: imported_as.map(key),
                 ..intent("PAY:checkout")
             });
-            facts.importing_by = Some(Way::ImportRepository);
+            facts.importing_by = Some(BindingMethod::ImportRepository);
         })
     };
     let unanswered = Release::Leave(Leave::Unanswered(key("PAY:checkout")));

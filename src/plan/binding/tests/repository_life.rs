@@ -172,29 +172,32 @@ fn a_flag_that_was_not_read_is_no_drift() {
 
 #[test]
 fn a_server_that_cannot_share_repositories_says_who_can() {
-    let cannot = |way, monorepo| {
+    let cannot = |method, monorepo| {
         let mut second = observed(None, &["legacy"]);
         second.capabilities = Capabilities {
             monorepo,
-            ..server(way)
+            ..server(method)
         };
         plan(&sharing(desired()), &second)
     };
     let developer = refused(
-        cannot(Way::SetBinding, Support::Missing),
+        cannot(BindingMethod::SetBinding, Support::Missing),
         Reason::UnsupportedEdition,
     );
     assert!(developer.contains("Enterprise Edition"), "{developer}");
     let old = refused(
-        cannot(Way::ImportRepository, Support::Missing),
+        cannot(BindingMethod::ImportRepository, Support::Missing),
         Reason::UnsupportedVersion,
     );
     assert!(old.contains("10.5 or later"), "{old}");
-    for (way, monorepo) in [
-        (Way::SetBinding, Support::Untold),
-        (Way::PutBoundProject, Support::Missing),
-        (Way::PostBoundProject, Support::Missing),
+    for (method, monorepo) in [
+        (BindingMethod::SetBinding, Support::Untold),
+        (BindingMethod::PutBoundProject, Support::Missing),
+        (BindingMethod::PostBoundProject, Support::Missing),
     ] {
-        assert!(matches!(cannot(way, monorepo), Plan::Steps(_)), "{way:?}");
+        assert!(
+            matches!(cannot(method, monorepo), Plan::Steps(_)),
+            "{method:?}"
+        );
     }
 }

@@ -125,13 +125,13 @@ impl World {
         (key, name, repository): (&ProjectKey, &str, &RepositoryPath),
     ) -> Done {
         self.is_free(index, key, repository);
-        match self.capabilities.way {
-            Way::PutBoundProject | Way::PostBoundProject => {
+        match self.capabilities.method {
+            BindingMethod::PutBoundProject | BindingMethod::PostBoundProject => {
                 let id = self.create(index, key, name);
                 self.point(index, key, repository);
                 Done::Imported { id, created: true }
             }
-            Way::ImportRepository => {
+            BindingMethod::ImportRepository => {
                 let chosen = ProjectKey::reported(format!(
                     "{}_{}_{}",
                     repository.project(),
@@ -145,7 +145,7 @@ impl World {
                 };
                 Done::ImportedAs(chosen)
             }
-            Way::SetBinding => panic!("this way creates, and binds afterwards"),
+            BindingMethod::SetBinding => panic!("this method creates, and binds afterwards"),
         }
     }
 
@@ -155,8 +155,11 @@ impl World {
         record: &Record,
         (key, name, repository): (&ProjectKey, &str, &RepositoryPath),
     ) -> Done {
-        let way = self.capabilities.way;
-        assert!(way.binds_existing(), "{way:?} binds no project that exists");
+        let method = self.capabilities.method;
+        assert!(
+            method.binds_existing(),
+            "{method:?} binds no project that exists"
+        );
         self.is_free(index, key, repository);
         let member = &self.members[index];
         let project = self.find(key).unwrap();

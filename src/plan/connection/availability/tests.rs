@@ -5,15 +5,15 @@ use proptest::prelude::*;
 use super::Availability::{Down, Gone, Serving, UndoOnly, Unknown};
 use super::*;
 use crate::plan::Reason;
-use crate::plan::binding::Way;
+use crate::plan::capability::BindingMethod;
 use crate::plan::capability::Support;
 
-fn offer(way: Way, configuration: &str) -> Offer {
+fn offer(method: BindingMethod, configuration: &str) -> Offer {
     Offer {
         server: ServerId::new("server"),
         configuration: SettingId::new(configuration),
         capabilities: Capabilities {
-            way,
+            method,
             lists_bindings: true,
             several: Support::Missing,
             monorepo: Support::Missing,
@@ -24,7 +24,7 @@ fn offer(way: Way, configuration: &str) -> Offer {
 }
 
 fn serving() -> Availability {
-    Serving(offer(Way::PutBoundProject, "one"))
+    Serving(offer(BindingMethod::PutBoundProject, "one"))
 }
 
 fn why() -> Refusal {
@@ -47,11 +47,11 @@ fn trouble(sonarqube: SonarQubeState, has_access: bool) -> Trouble {
 /// Promise: a binding that waits for what a server could not do is reconciled when it can.
 #[test]
 fn bindings_are_reconciled_when_the_servers_offer_something_else() {
-    let mut decorates = offer(Way::PutBoundProject, "one");
+    let mut decorates = offer(BindingMethod::PutBoundProject, "one");
     decorates.decoration = decoration::Server::Able;
     for other in [
-        Serving(offer(Way::PostBoundProject, "one")),
-        Serving(offer(Way::PutBoundProject, "two")),
+        Serving(offer(BindingMethod::PostBoundProject, "one")),
+        Serving(offer(BindingMethod::PutBoundProject, "two")),
         Serving(decorates),
         Unknown,
         Down(why()),
@@ -152,7 +152,7 @@ fn may_leave(now: &Availability) -> Option<&'static str> {
 fn availabilities() -> impl Strategy<Value = Availability> {
     prop_oneof![
         Just(serving()),
-        Just(Serving(offer(Way::SetBinding, "two"))),
+        Just(Serving(offer(BindingMethod::SetBinding, "two"))),
         Just(undo_only(Token::NotRefused)),
         Just(undo_only(Token::Refused)),
         Just(Down(why())),

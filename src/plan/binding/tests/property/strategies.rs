@@ -95,17 +95,20 @@ fn members() -> impl Strategy<Value = Member> {
 /// The servers that there are: each way with and without what some of its versions and editions lack.
 fn servers() -> impl Strategy<Value = Capabilities> {
     let support = prop_oneof![Just(Support::Offered), Just(Support::Missing)];
-    (prop::sample::select(&Way::ALL), any::<bool>(), support).prop_map(
-        |(way, lists_bindings, monorepo)| Capabilities {
-            lists_bindings: match way {
-                Way::SetBinding => lists_bindings,
-                Way::PutBoundProject | Way::PostBoundProject => true,
-                Way::ImportRepository => false,
+    (
+        prop::sample::select(&BindingMethod::ALL),
+        any::<bool>(),
+        support,
+    )
+        .prop_map(|(method, lists_bindings, monorepo)| Capabilities {
+            lists_bindings: match method {
+                BindingMethod::SetBinding => lists_bindings,
+                BindingMethod::PutBoundProject | BindingMethod::PostBoundProject => true,
+                BindingMethod::ImportRepository => false,
             },
             monorepo,
-            ..server(way)
-        },
-    )
+            ..server(method)
+        })
 }
 
 pub(super) fn worlds() -> impl Strategy<Value = World> {
@@ -121,10 +124,10 @@ pub(super) fn worlds() -> impl Strategy<Value = World> {
             let mut world = World {
                 server: ServerId::new("server"),
                 capabilities,
-                search_tells_ids: match capabilities.way {
-                    Way::PutBoundProject => true,
-                    Way::SetBinding => newer,
-                    Way::PostBoundProject | Way::ImportRepository => false,
+                search_tells_ids: match capabilities.method {
+                    BindingMethod::PutBoundProject => true,
+                    BindingMethod::SetBinding => newer,
+                    BindingMethod::PostBoundProject | BindingMethod::ImportRepository => false,
                 },
                 projects: Vec::new(),
                 repositories: REPOSITORIES[..3]
