@@ -126,7 +126,10 @@ fn intended(policy: ReleasePolicy, intent: &Intent, facts: &ReleaseFacts<'_>) ->
         )
     };
     match facts.seen {
-        Seen::There(project) if !is_imported(project) => return unanswered,
+        // A look at another key tells nothing: the record may have changed with the server since that was chosen.
+        Seen::There(project) if !project.key.same(key) || !is_imported(project) => {
+            return unanswered;
+        }
         Seen::NotYet | Seen::Gone | Seen::There(_) => {}
     }
     let ours = Ours {

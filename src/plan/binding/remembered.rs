@@ -91,15 +91,23 @@ impl Record {
     }
 
     /// The same for another connection of the same name: it accepts the project anew. Perhaps it leads to another
-    /// Bitbucket, with ids of its own.
+    /// Bitbucket, with ids of its own. An intent whose answer came goes: only the acceptance showed that it was answered.
     #[must_use]
     pub fn through_another_connection(self) -> Self {
         Self {
+            intent: self.intent.clone().filter(|_| !self.is_answered()),
             former: self.accepted,
             accepted: None,
-            intent: self.intent,
             repository: None,
         }
+    }
+
+    /// Whether the answer to the call that the intent is about came: the project was created or bound by us since.
+    fn is_answered(&self) -> bool {
+        self.accepted.as_ref().is_some_and(|accepted| {
+            let written = accepted.created_by.is_some() || accepted.bound_by.is_some();
+            written && accepted.repository.is_some()
+        })
     }
 }
 
@@ -169,11 +177,7 @@ impl Record {
     /// Whether a project of this key is our own import, whose answer was lost. One whose answer came was created
     /// or bound by us.
     pub(super) fn is_importing(&self, key: &ProjectKey) -> bool {
-        let answered = self.accepted.as_ref().is_some_and(|accepted| {
-            let written = accepted.created_by.is_some() || accepted.bound_by.is_some();
-            written && accepted.repository.is_some()
-        });
-        !answered
+        !self.is_answered()
             && self
                 .intent
                 .as_ref()

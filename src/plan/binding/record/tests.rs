@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::plan::binding::NewCode;
-use crate::plan::binding::{Acceptance, Origin, Step};
 
 fn key(text: &str) -> ProjectKey {
     ProjectKey::reported(text)
@@ -111,6 +110,22 @@ fn an_intent_that_is_announced_again_remembers_that_a_call_was_made() {
     let other = Step::RecordIntent(key("PAY:other"));
     let other = taken(again, &other, &Answer::Done(Done::Plain));
     assert_eq!(other.intent.unwrap().attempt, Attempt::First);
+}
+
+/// Ownership: our project is deleted and somebody else creates one of the same key before the next look. An intent that was
+/// answered would show that one as the answer that never came.
+#[test]
+fn another_connection_of_the_name_expects_no_answer_that_came() {
+    let answered = Record {
+        accepted: Some(held()),
+        ..intended(Attempt::First)
+    };
+    assert!(!answered.is_importing(&key("PAY:checkout")));
+    let renewed = answered.through_another_connection();
+    assert!(!renewed.is_importing(&key("PAY:checkout")));
+    assert_eq!(renewed.former, Some(held()));
+    let unanswered = intended(Attempt::First).through_another_connection();
+    assert!(unanswered.is_importing(&key("PAY:checkout")));
 }
 
 #[test]

@@ -195,23 +195,35 @@ proptest! {
             for index in 0..world.members.len() {
                 let member = &world.members[index];
                 let record = member.record.clone().on(&world.server);
-                let key = member.effective_key(&record);
-                let project = world.find(&key);
-                let claimed_by_other = world.claimed_by(index, &key).is_some();
-                let shown = project.map(|project| world.shown(project));
-                let released = release(ReleasePolicy::DeleteProject, &ReleaseFacts {
+                let unseen = ReleaseFacts {
                     uid: &member.uid,
                     record: &record,
                     repository: Some(&member.repository),
-                    seen: shown.as_ref().map_or(Seen::Gone, Seen::There),
-                    claimed_by_other,
+                    seen: Seen::NotYet,
+                    claimed_by_other: false,
                     deletion_allowed: true,
                     unbinds: true,
                     importing_by: Some(world.capabilities.method),
-                });
-                if let Release::DeleteProject(_) = released {
-                    prop_assert!(!claimed_by_other);
-                    prop_assert_ne!(project.map(|one| one.maker), Some(Maker::Hand));
+                };
+                let policy = ReleasePolicy::DeleteProject;
+                // The operator is told where to look; whatever else it looked at proves nothing.
+                let asked = match release(policy, &unseen) {
+                    Release::Look(key) => key,
+                    Release::Leave(_) | Release::DeleteProject(_) | Release::Unbind(..) => {
+                        member.effective_key(&record)
+                    }
+                };
+                for key in [asked, member.effective_key(&record)] {
+                    let project = world.find(&key);
+                    let claimed_by_other = world.claimed_by(index, &key).is_some();
+                    let shown = project.map(|project| world.shown(project));
+                    let seen = shown.as_ref().map_or(Seen::Gone, Seen::There);
+                    let facts = ReleaseFacts { seen, claimed_by_other, ..unseen };
+                    let released = release(policy, &facts);
+                    if let Release::DeleteProject(_) = released {
+                        prop_assert!(!claimed_by_other);
+                        prop_assert_ne!(project.map(|one| one.maker), Some(Maker::Hand));
+                    }
                 }
             }
         }

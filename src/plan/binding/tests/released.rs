@@ -259,3 +259,15 @@ fn an_import_under_a_key_of_sonarqubes_choice_is_undone_once_that_key_is_known()
         "gone from under the key that it had"
     );
 }
+
+/// Ownership: the record may have changed with the server since the key to look at was chosen.
+#[test]
+fn another_project_than_the_intended_one_proves_nothing() {
+    let another = Project {
+        key: key("PAY:other"),
+        ..project(bound("PAY/checkout"))
+    };
+    let released = interrupted(ReleasePolicy::DeleteProject, Some(another), |_, _| {});
+    let unanswered = Release::Leave(Leave::Unanswered(key("PAY:checkout")));
+    assert_eq!(released, unanswered);
+}
