@@ -50,6 +50,17 @@ pub struct RunArguments {
     )]
     concurrency: u16,
 
+    /// How long a reconcile may take, in seconds, from 10 to a day. One that takes longer ends, says so in the status, and
+    /// is tried again. The listings of a connection must fit into it.
+    #[arg(
+        long,
+        env = "BINDERY_RECONCILE_TIMEOUT",
+        value_name = "SECONDS",
+        default_value_t = 600,
+        value_parser = clap::value_parser!(u64).range(10..=86_400)
+    )]
+    reconcile_timeout: u64,
+
     /// Where /metrics, /healthz and /readyz are served.
     #[arg(
         long,
@@ -91,9 +102,6 @@ pub enum LogFormat {
     Text,
 }
 
-/// Longer than any healthy pass: an import waits for SonarQube, which waits for Bitbucket.
-const DEADLINE: Duration = Duration::from_mins(10);
-
 impl RunArguments {
     /// The settings of the controllers.
     #[must_use]
@@ -109,7 +117,7 @@ impl RunArguments {
             allow_project_deletion: self.allow_project_deletion,
             minimum_interval: Duration::from_secs(self.minimum_interval),
             concurrency: self.concurrency,
-            deadline: DEADLINE,
+            deadline: Duration::from_secs(self.reconcile_timeout),
             service_account: self.service_account.clone(),
         }
     }
@@ -138,6 +146,7 @@ mod tests {
             ("--minimum-interval", "86401"),
             ("--concurrency", "0"),
             ("--concurrency", "65536"),
+            ("--reconcile-timeout", "9"),
         ] {
             let words = refused(option, value);
             assert!(

@@ -30,7 +30,7 @@ use crate::sonarqube;
 use super::context::Context;
 use super::error::Error;
 use super::lifecycle::Lifecycle;
-use super::pass::{Next, Reconcile};
+use super::pass::{Limits, Next, Reconcile};
 use super::share::Share;
 
 use dereference::Reference;
@@ -67,7 +67,9 @@ async fn reconcile(
         return release::release(&binding, &api, &context, &mut share).await;
     }
     let mut report = Report::of(Arc::unwrap_or_clone(binding));
-    let ended = pursue(&mut report, &api, &context, &mut share).await;
+    let limits = Limits::of::<ProjectBinding>(&context);
+    let ended = limits.keep(pursue(&mut report, &api, &context, &mut share));
+    let ended = ended.await.map_err(|error| error.during(report.doing));
     if let (Err(error), Some(connection)) = (&ended, &report.connection)
         && error.is_outage()
     {

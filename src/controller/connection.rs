@@ -27,7 +27,7 @@ use crate::plan::{Difference, Reason, Refusal};
 use super::context::Context;
 use super::error::Error;
 use super::lifecycle::Lifecycle;
-use super::pass::{Next, Reconcile, outcome};
+use super::pass::{Limits, Next, Reconcile, outcome};
 use super::share::Share;
 use super::wake;
 
@@ -102,7 +102,9 @@ async fn converge(
     context: &Context,
 ) -> (Pass<'_>, Result<Vec<Difference>, Error>) {
     let mut pass = Pass::new(connection, context);
-    let result = pass.converge().await;
+    let limits = Limits::of::<BitbucketConnection>(context);
+    let result = limits.keep(Box::pin(pass.converge())).await;
+    let result = result.map_err(|error| error.during(pass.doing));
     let failed = result.as_ref().err();
     // One that waits for another object has learned nothing of its servers.
     if let Some(error) = failed.filter(|error| !matches!(error, Error::Reserved)) {
@@ -120,7 +122,9 @@ async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result
         return Ok(());
     }
     let mut pass = Pass::new(connection.clone(), context);
-    let result = pass.serve_on().await;
+    let limits = Limits::of::<BitbucketConnection>(context);
+    let result = limits.keep(Box::pin(pass.serve_on())).await;
+    let result = result.map_err(|error| error.during(pass.doing));
     if let Err(error) = &result {
         let failing = pass.failing(error);
         let affected = pass.link.lock().fail_while_deleting(failing);

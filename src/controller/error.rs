@@ -4,6 +4,7 @@ mod access;
 mod aspect;
 
 use std::error::Error as _;
+use std::fmt;
 use std::time::Duration;
 
 use crate::bitbucket;
@@ -56,9 +57,16 @@ pub(crate) enum Error {
     /// SonarQube answers, and is not ready to serve.
     #[error("SonarQube at {url} is not up: {phase}")]
     NotUp { url: String, phase: String },
-    /// The pass took longer than any pass should.
-    #[error("the pass was given up after {} s", after.as_secs())]
-    Deadline { after: Duration },
+    /// The reconcile took longer than it may.
+    #[error(
+        "{doing} did not end within the {} s that a reconcile may take. Bindery tries again, at last every 5 minutes; if it always takes this long, raise the operator's --reconcile-timeout",
+        after.as_secs()
+    )]
+    Deadline {
+        /// What was under way.
+        doing: Doing,
+        after: Duration,
+    },
     /// The plan did not come to an end.
     #[error(
         "the servers do not keep what is written to them: still different after {rounds} rounds"
@@ -67,6 +75,35 @@ pub(crate) enum Error {
     /// The pass panicked.
     #[error("the pass panicked: this is a defect of Bindery, please report it with the log")]
     Panicked,
+}
+
+/// What a reconcile is doing: where it meets its deadline, its status says so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Doing {
+    #[default]
+    Reconciling,
+    Reading,
+    Writing,
+    Importing,
+    Undoing,
+    Checking,
+    Synchronizing,
+    Listing,
+}
+
+impl fmt::Display for Doing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Reconciling => "the reconcile",
+            Self::Reading => "reading the project and the repository",
+            Self::Writing => "writing to SonarQube",
+            Self::Importing => "the import into SonarQube",
+            Self::Undoing => "undoing what Bindery did in SonarQube",
+            Self::Checking => "the check of both servers",
+            Self::Synchronizing => "the update of SonarQube's configuration",
+            Self::Listing => "reading the lists of projects, bindings and repositories",
+        })
+    }
 }
 
 /// A server that takes tokens.
@@ -82,6 +119,15 @@ pub(crate) enum System {
 impl Error {
     pub(crate) fn refused(reason: Reason, message: impl Into<String>) -> Self {
         Self::Refused(Refusal::new(reason, message))
+    }
+
+    /// The same, if it met its deadline, with what was under way.
+    pub(crate) fn during(self, doing: Doing) -> Self {
+        if let Self::Deadline { after, .. } = self {
+            Self::Deadline { doing, after }
+        } else {
+            self
+        }
     }
 
     pub(crate) fn sweep(error: SweepError, sonarqube: &ServerUrl, bitbucket: &ServerUrl) -> Self {

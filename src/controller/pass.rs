@@ -18,12 +18,12 @@ use crate::fleet::Failure;
 use crate::kubernetes::event::{Occurred, Occurrence};
 use crate::kubernetes::finalizer;
 use crate::kubernetes::uid;
-use crate::metrics::Ended;
+use crate::metrics::{Ended, Metrics};
 use crate::plan::Class;
 use crate::plan::verdict::Outcome;
 
 use super::context::Context;
-use super::error::Error;
+use super::error::{Doing, Error};
 use super::queues::Queued;
 use super::share::Share;
 
@@ -63,6 +63,48 @@ pub(crate) trait Reconcile: Kind {
     ) -> impl Future<Output = Result<Next, Error>> + Send;
 }
 
+/// Longer than the API server takes to store a status, or to refuse it.
+const WHILE_A_STATUS_IS_WRITTEN: Duration = Duration::from_mins(1);
+
+/// What holds for a piece of work, whatever happens in it.
+pub(crate) struct Limits<'a> {
+    kind: &'static str,
+    deadline: Duration,
+    metrics: &'a Metrics,
+}
+
+impl<'a> Limits<'a> {
+    /// Those of what a reconcile does before it writes the status.
+    pub(crate) fn of<K: Kind>(context: &'a Context) -> Self {
+        Self {
+            kind: K::NAME,
+            deadline: context.settings.deadline,
+            metrics: &context.metrics,
+        }
+    }
+
+    /// Ends the work at its deadline, and makes an error of a panic: whoever called learns of both.
+    pub(crate) async fn keep<T>(
+        self,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let work = AssertUnwindSafe(work).catch_unwind();
+        match tokio::time::timeout(self.deadline, work).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => {
+                tracing::error!(panic = text(&*panic), "the reconcile panicked");
+                self.metrics.panicked(self.kind);
+                Err(Error::Panicked)
+            }
+            Err(_) => {
+                self.metrics.timed_out(self.kind);
+                let (doing, after) = (Doing::default(), self.deadline);
+                Err(Error::Deadline { doing, after })
+            }
+        }
+    }
+}
+
 /// Runs the story of one object, whatever happens in it.
 pub(crate) async fn run<K: Reconcile + Queued>(
     object: Arc<DeserializeGuard<K>>,
@@ -90,33 +132,19 @@ pub(crate) async fn run<K: Reconcile + Queued>(
     };
     let started = Instant::now();
     let _under_way = context.metrics.pass_begins(kind);
-    let deadline = context.settings.deadline;
+    let limits = Limits {
+        kind,
+        // Its work has limits of its own, so that the status can say what it came to.
+        deadline: context.settings.deadline + WHILE_A_STATUS_IS_WRITTEN,
+        metrics: &context.metrics,
+    };
     // On the heap: while it waits for a worker it needs no room.
     let pass = Box::pin(object.reconcile(Arc::clone(&context), share));
-    let pass = AssertUnwindSafe(pass).catch_unwind();
-    let ended = tokio::time::timeout(deadline, pass.instrument(span.clone())).await;
-    let next = match ended {
-        Ok(Ok(Ok(next))) => next,
-        Ok(Ok(Err(error))) => Next::Failed {
-            error,
-            interval: deadline,
-        },
-        Ok(Err(panic)) => {
-            span.in_scope(|| tracing::error!(panic = text(&*panic), "the pass panicked"));
-            context.metrics.panicked(kind);
-            Next::Failed {
-                error: Error::Panicked,
-                interval: deadline,
-            }
-        }
-        Err(_) => {
-            context.metrics.timed_out(kind);
-            Next::Failed {
-                error: Error::Deadline { after: deadline },
-                interval: deadline,
-            }
-        }
-    };
+    let ended = limits.keep(pass).instrument(span.clone()).await;
+    let next = ended.unwrap_or_else(|error| Next::Failed {
+        error,
+        interval: context.settings.deadline,
+    });
     let action = span.in_scope(|| schedule(&own, kind, next, &context, started.elapsed()));
     Ok(action)
 }
@@ -222,4 +250,32 @@ fn text(panic: &(dyn Any + Send)) -> &str {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn kept(work: impl Future<Output = Result<(), Error>>) -> Error {
+        let metrics = Metrics::default();
+        let limits = Limits {
+            kind: "ProjectBinding",
+            deadline: Duration::from_millis(10),
+            metrics: &metrics,
+        };
+        limits.keep(work).await.unwrap_err()
+    }
+
+    /// Promise: whoever reports learns of a deadline and of a panic as of any other failure.
+    #[tokio::test]
+    async fn what_outlasts_the_deadline_or_panics_is_a_failure_with_words() {
+        let late = kept(std::future::pending()).await.during(Doing::Importing);
+        let message = late.refusal().message;
+        assert!(
+            message.starts_with("the import into SonarQube did not end within"),
+            "{message}"
+        );
+        let broken = kept(async { panic!("a defect") }).await;
+        assert!(matches!(broken, Error::Panicked), "{broken}");
+    }
 }

@@ -11,6 +11,7 @@ mod chosen_keys;
 mod claims;
 mod configurations;
 mod crash;
+mod deadline;
 mod decorated;
 mod deletion;
 mod drift;

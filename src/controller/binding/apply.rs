@@ -2,7 +2,7 @@
 
 mod project;
 
-use crate::controller::error::Error;
+use crate::controller::error::{Doing, Error};
 use crate::crd::Intent;
 use crate::declared;
 use crate::fleet::ledger::{Claim, Terms};
@@ -44,6 +44,12 @@ impl Work<'_> {
         step: &Step,
         seen: Option<&SeenRepository>,
     ) -> Result<(), Error> {
+        let imports = matches!(step, Step::Create { .. } | Step::Import { .. });
+        self.report.doing = if imports {
+            Doing::Importing
+        } else {
+            Doing::Writing
+        };
         let (answer, failure) = match self.perform(step).await {
             Ok(done) => (Answer::Done(done), Ok(())),
             Err(Failed { answer, error }) => (answer, Err(error)),

@@ -7,8 +7,8 @@ use kube::{Api, ResourceExt as _};
 
 use crate::controller::context::Context;
 use crate::controller::credentials;
-use crate::controller::error::Error;
-use crate::controller::pass::Next;
+use crate::controller::error::{Doing, Error};
+use crate::controller::pass::{Limits, Next};
 use crate::controller::share::Share;
 use crate::crd::{
     BindingDeletionPolicy, BitbucketConnection, FORCE_ORPHAN, ManagementPolicy, ProjectBinding,
@@ -55,7 +55,10 @@ pub(super) async fn release(
             context.interval(connection)
         });
     let read = read.map(|()| connection.as_ref());
-    let occurrence = match undo(binding, read, context, share).await {
+    let undone =
+        Limits::of::<ProjectBinding>(context).keep(Box::pin(undo(binding, read, context, share)));
+    let undone = undone.await.map_err(|error| error.during(Doing::Undoing));
+    let occurrence = match undone {
         Ok(Undone::Ended(occurrence)) => occurrence,
         // The connection's first pass in this process triggers this binding again.
         Ok(Undone::NotYet) => return Ok(Next::Settled(interval)),

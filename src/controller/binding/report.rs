@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::{Api, ResourceExt as _};
 
 use crate::controller::context::Context;
-use crate::controller::error::Error;
+use crate::controller::error::{Doing, Error};
 use crate::controller::pass::{self, Next};
 use crate::crd::{
     self, BitbucketConnection, ConnectionStatus, Intent, Kind as _, ProjectBinding,
@@ -63,6 +63,8 @@ pub(super) struct Report {
     /// What is not as declared, and is not mended.
     pub(super) differences: Vec<Difference>,
     pub(super) occurrences: Vec<Occurrence>,
+    /// What is under way.
+    pub(super) doing: Doing,
 }
 
 impl Report {
@@ -78,6 +80,7 @@ impl Report {
             repository: status.and_then(|status| status.repository.clone()),
             differences: Vec::new(),
             occurrences: Vec::new(),
+            doing: Doing::default(),
             binding,
         }
     }

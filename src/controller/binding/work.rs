@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::Api;
 
 use crate::controller::context::Context;
-use crate::controller::error::Error;
+use crate::controller::error::{Doing, Error};
 use crate::crd::{ProjectBinding, RepositoryStatus};
 use crate::fleet::link::ServerAccess;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
@@ -126,6 +126,7 @@ impl<'a> Work<'a> {
     }
 
     async fn look(&mut self) -> Result<Observed, Error> {
+        self.report.doing = Doing::Reading;
         let circumstances = Circumstances {
             held_for: &|row| self.held_for(row),
             claimed_by: self.rival(),

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::controller::context::Context;
 use crate::controller::credentials;
-use crate::controller::error::{Error, System};
+use crate::controller::error::{Doing, Error, System};
 use crate::controller::wake;
 use crate::crd::{BitbucketConnection, SecretVersion};
 use crate::declared::connection::{self as declared, reference_to};
@@ -34,6 +34,8 @@ pub(super) struct Pass<'a> {
     /// What the pass is about at the moment: where it stops is what failed.
     pub(super) at: Aspect,
     pub(super) reached: Vec<Aspect>,
+    /// What is under way.
+    pub(super) doing: Doing,
     pub(super) health: Option<Health>,
     pub(super) kept: Kept,
     pub(super) occurrences: Vec<Occurrence>,
@@ -65,6 +67,7 @@ impl<'a> Pass<'a> {
             context,
             at: Aspect::CredentialsValid,
             reached: Vec::new(),
+            doing: Doing::Checking,
             health: None,
             kept,
             occurrences: Vec::new(),
@@ -80,7 +83,9 @@ impl<'a> Pass<'a> {
         let (prepared, mut checked) = self.ready().await?;
         let clients = prepared.clients.clone();
         let verified = &mut checked.health.sonarqube;
+        self.doing = Doing::Synchronizing;
         let (setting, differences) = self.sync(prepared, verified).await?;
+        self.doing = Doing::Listing;
         match setting {
             Some(setting) => self.serve(setting, &checked.health, clients).await?,
             None => self.shut(),
@@ -189,19 +194,12 @@ impl<'a> Pass<'a> {
             clients: &clients,
             verified,
             link: &self.link,
-            record: self.kept.clone(),
-            occurrences: Vec::new(),
+            // Kept even if it fails or is cut off half-way: what was written was written.
+            record: &mut self.kept,
+            occurrences: &mut self.occurrences,
             created: None,
         };
-        let result = sync.run().await;
-        // Kept even if it failed half-way: what was written was written.
-        let Sync {
-            record,
-            occurrences,
-            ..
-        } = sync;
-        (self.kept, self.occurrences) = (record, occurrences);
-        let (setting, differences) = result?;
+        let (setting, differences) = sync.run().await?;
         if differences.is_empty() {
             self.reached.push(Aspect::ConfigurationSynced);
         }

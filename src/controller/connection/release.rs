@@ -5,8 +5,8 @@ use kube::{Api, ResourceExt as _};
 
 use crate::controller::context::Context;
 use crate::controller::credentials;
-use crate::controller::error::Error;
-use crate::controller::pass::Next;
+use crate::controller::error::{Doing, Error};
+use crate::controller::pass::{Limits, Next};
 use crate::controller::wake;
 use crate::crd::{
     BitbucketConnection, BitbucketConnectionStatus, ConnectionDeletionPolicy, FORCE_ORPHAN,
@@ -129,7 +129,9 @@ async fn undo(
     if !wants_deletion {
         return Ok(None);
     }
-    match delete(connection, context).await {
+    let limits = Limits::of::<BitbucketConnection>(context);
+    let deleted = limits.keep(Box::pin(delete(connection, context))).await;
+    match deleted.map_err(|error| error.during(Doing::Undoing)) {
         Ok(occurrence) => Ok(Some(occurrence)),
         // What is gone cannot be used any more; what merely failed may be back.
         Err(error) if matches!(credentials::are_gone(connection, context).await, Ok(true)) => {

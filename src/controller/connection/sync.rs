@@ -37,8 +37,8 @@ pub(super) struct Sync<'a> {
     pub(super) verified: &'a mut VerifiedServer,
     pub(super) link: &'a SharedLink,
     /// What the status will remember; kept even if the pass fails.
-    pub(super) record: Kept,
-    pub(super) occurrences: Vec<Occurrence>,
+    pub(super) record: &'a mut Kept,
+    pub(super) occurrences: &'a mut Vec<Occurrence>,
     /// The name of a configuration that was just created, with the token as the Secret has it.
     pub(super) created: Option<SettingKey>,
 }

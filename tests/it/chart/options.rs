@@ -319,13 +319,14 @@ fn the_operator_knows_its_own_account() {
 }
 
 /// Every option of `bindery run`, as the chart gives it for [`ALL_OPTIONS`].
-const GIVEN: [&str; 10] = [
+const GIVEN: [&str; 11] = [
     "--service-account=tools:bindery",
     "--allowed-hosts=bitbucket.example.com:7990,*.sonar.example.com",
     "--require-secret-hosts",
     "--allow-http",
     "--allow-project-deletion",
     "--minimum-interval=86400",
+    "--reconcile-timeout=86400",
     "--concurrency=3",
     "--listen=[::]:9090",
     "--log=info,bindery=debug",
@@ -338,6 +339,7 @@ const ALL_OPTIONS: &str = r#"operator={
     "allowHttp": true,
     "allowProjectDeletion": true,
     "minimumInterval": 86400,
+    "reconcileTimeout": 86400,
     "concurrency": 3,
     "listen": "[::]:9090",
     "log": "info,bindery=debug",
