@@ -68,7 +68,7 @@ async fn reconcile(
     }
     let mut report = Report::of(Arc::unwrap_or_clone(binding));
     let limits = Limits::of::<ProjectBinding>(&context);
-    let ended = limits.keep(pursue(&mut report, &api, &context, &mut share));
+    let ended = limits.keep(Box::pin(pursue(&mut report, &api, &context, &mut share)));
     let ended = ended.await.map_err(|error| error.during(report.doing));
     if let (Err(error), Some(connection)) = (&ended, &report.connection)
         && error.is_outage()
