@@ -137,6 +137,7 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
     })?;
     let is_turn = is_its_turn(&report.binding, reference, access);
     if !is_turn && is_at_rest(&report.binding, reference, access) {
+        context.agenda.rests(&desired.uid);
         return Ok(Ended::Settled(Arc::clone(access)));
     }
     // Before a place is taken: who waits for another binding keeps none.

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::identity::Uid;
+use crate::plan::binding::fight::Writes;
 use crate::plan::{Class, delay};
 
 /// One record per object. Nothing of it outlives its object.
@@ -16,12 +17,24 @@ struct Record {
     /// The time of the next reconcile. It lies in the past while the object waits for a worker or for a place.
     due: Instant,
     failed: Option<Failed>,
+    /// What was written to servers by the last reconciles.
+    writes: Writes,
 }
 
 /// The last reconcile failed.
 struct Failed {
     /// Failures in a row that may pass by themselves; 0: it failed otherwise.
     in_a_row: u32,
+}
+
+impl Record {
+    fn due(due: Instant) -> Self {
+        Self {
+            due,
+            failed: None,
+            writes: Writes::default(),
+        }
+    }
 }
 
 /// How a reconcile failed.
@@ -35,31 +48,30 @@ pub(crate) struct Failure {
 impl Agenda {
     /// An object without a reconcile so far is due from when it is noticed first.
     pub(crate) fn notice(&self, object: &Uid, now: Instant) {
-        let record = Record {
-            due: now,
-            failed: None,
-        };
-        self.lock().entry(object.clone()).or_insert(record);
+        self.lock()
+            .entry(object.clone())
+            .or_insert_with(|| Record::due(now));
     }
 
     /// Nothing is left to do. The pause until the next reconcile, spread over a twentieth of the interval: objects of
     /// one age do not come back together.
     pub(crate) fn settled(&self, object: &Uid, interval: Duration, now: Instant) -> Duration {
         let pause = interval + interval.mul_f64(f64::from(spread(object)) / 20_000.0);
-        let record = Record {
-            due: after(now, pause),
-            failed: None,
-        };
-        self.lock().insert(object.clone(), record);
+        let mut records = self.lock();
+        let record = records
+            .entry(object.clone())
+            .or_insert_with(|| Record::due(now));
+        (record.due, record.failed) = (after(now, pause), None);
         pause
     }
 
     /// The reconcile failed. The pause until the next one.
     pub(crate) fn failed(&self, object: &Uid, failure: &Failure, now: Instant) -> Duration {
         let mut records = self.lock();
-        let before = records
-            .get(object)
-            .and_then(|record| record.failed.as_ref());
+        let record = records
+            .entry(object.clone())
+            .or_insert_with(|| Record::due(now));
+        let before = record.failed.as_ref();
         let in_a_row = match failure.class {
             Class::Transient | Class::Bug => {
                 before.map_or(0, |failed| failed.in_a_row).saturating_add(1)
@@ -73,22 +85,40 @@ impl Agenda {
             at_least,
         } = *failure;
         let pause = delay(class, in_a_row, interval, spread(object), at_least);
-        let record = Record {
-            due: after(now, pause),
-            failed: Some(Failed { in_a_row }),
-        };
-        records.insert(object.clone(), record);
+        (record.due, record.failed) = (after(now, pause), Some(Failed { in_a_row }));
         pause
     }
 
     /// The object is reconciled as soon as it can be: it is due from now on, or still.
     pub(crate) fn waits(&self, object: &Uid, now: Instant) {
         let mut records = self.lock();
-        let record = records.entry(object.clone()).or_insert(Record {
-            due: now,
-            failed: None,
-        });
+        let record = records
+            .entry(object.clone())
+            .or_insert_with(|| Record::due(now));
         record.due = record.due.min(now);
+    }
+
+    /// What the last reconciles of an object wrote to servers.
+    pub(crate) fn writes(&self, object: &Uid) -> Writes {
+        let records = self.lock();
+        let record = records.get(object);
+        record
+            .map(|record| record.writes.clone())
+            .unwrap_or_default()
+    }
+
+    /// A reconcile ended, and this is to be remembered of what it wrote to servers.
+    pub(crate) fn wrote(&self, object: &Uid, writes: Writes) {
+        if let Some(record) = self.lock().get_mut(object) {
+            record.writes = writes;
+        }
+    }
+
+    /// The inventory shows that nothing is to be written for an object.
+    pub(crate) fn rests(&self, object: &Uid) {
+        if let Some(record) = self.lock().get_mut(object) {
+            record.writes = std::mem::take(&mut record.writes).at_rest();
+        }
     }
 
     /// Whether the last reconcile of an object failed.

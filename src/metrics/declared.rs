@@ -68,7 +68,7 @@ declare! {
     ERRORS = Counter("controller_runtime_reconcile_errors", ["controller"], "Passes that failed.");
     TERMINAL = Counter("controller_runtime_terminal_reconcile_errors", ["controller"], "Those of them that need a person.");
     PANICS = Counter("controller_runtime_reconcile_panics", ["controller"], "Passes that panicked: defects.");
-    TIMEOUTS = Counter("controller_runtime_reconcile_timeouts", ["controller"], "Passes that were given up after ten minutes.");
+    TIMEOUTS = Counter("controller_runtime_reconcile_timeouts", ["controller"], "Reconciles that were ended at --reconcile-timeout.");
     PASS_TIME = Histogram("controller_runtime_reconcile_time_seconds", ["controller"], "How long passes take.");
     ACTIVE = Gauge("controller_runtime_active_workers", ["controller"], "Passes under way.");
     MOST = Gauge("controller_runtime_max_concurrent_reconciles", ["controller"], "How many may work at once, beside those that call servers: `--concurrency`.");

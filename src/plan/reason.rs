@@ -89,6 +89,8 @@ vocabulary! {
         AdoptionRefused,
         /// Something is not as declared, and is not mended.
         DriftDetected,
+        /// Something else keeps undoing what Bindery writes; the message says what.
+        FightDetected,
         /// Bindings still need the connection.
         InUse,
         /// Deletion waits for something that the message names.

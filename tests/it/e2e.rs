@@ -19,6 +19,7 @@ mod ending;
 mod events;
 mod every_bitbucket;
 mod every_server;
+mod fight;
 mod first_binding;
 mod hidden;
 mod leaving;

@@ -65,7 +65,11 @@ impl Work<'_> {
         let before = self.desired.record.clone();
         self.desired.record = record::after(before.clone(), &taken);
         if failure.is_ok() {
-            self.describe(step, &before);
+            self.writes.took(step);
+            // Of a fight its condition tells, once.
+            if self.writes.fight().is_none() {
+                self.describe(step, &before);
+            }
             self.hold(step);
         }
         match record::storing(step, &answer) {

@@ -12,6 +12,7 @@ use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::kubernetes::clock;
 use crate::kubernetes::event::Occurrence;
 use crate::observe::{self, Circumstances};
+use crate::plan::binding::fight::{Leave, Writes};
 use crate::plan::binding::{
     Desired, Observed, Plan, Rights, SeenRepository, Step, admitted, may_know, plan, record,
     uncontested,
@@ -48,6 +49,8 @@ pub(super) struct Work<'a> {
     pub(super) rights: Rights,
     /// What is worth telling of an acceptance, once it is more than that: who tries again would tell it again.
     pub(super) acceptance: Option<Occurrence>,
+    /// What was written, by the reconciles before too.
+    pub(super) writes: Writes,
     /// The repository as the last look found it.
     looked_at: Option<RepositoryStatus>,
 }
@@ -67,6 +70,7 @@ impl<'a> Work<'a> {
         } = scene;
         let desired = super::desired(&report.binding, reference, access)?;
         report.stay_on(&access.server);
+        let own = desired.uid.clone();
         let mut work = Self {
             desired,
             reference,
@@ -76,9 +80,14 @@ impl<'a> Work<'a> {
             report,
             rights: Rights::Assumed,
             acceptance: None,
+            writes: Writes::after(context.agenda.writes(&own)),
             looked_at: None,
         };
-        let ended = work.run(reserved).await?;
+        let ended = work.run(reserved).await;
+        context
+            .agenda
+            .wrote(&own, std::mem::take(&mut work.writes).at_the_end());
+        let ended = ended?;
         work.commit();
         Ok(ended)
     }
@@ -109,15 +118,14 @@ impl<'a> Work<'a> {
                 }
                 Plan::Differs(differences) => {
                     self.report.differences = differences;
-                    self.finish(&observed);
-                    return Ok(Ended::Settled(Arc::clone(self.access)));
+                    return self.finish(&observed);
                 }
-                Plan::Settled => {
-                    self.finish(&observed);
-                    return Ok(Ended::Settled(Arc::clone(self.access)));
-                }
+                Plan::Settled => return self.finish(&observed),
                 Plan::Steps(steps) => steps,
             };
+            if let Leave::Stop(fight) = self.writes.may_take(&steps) {
+                return Err(Error::Refused(fight));
+            }
             let seen = observed.repository.found();
             let seen = seen.map(|found| found.seen_as(&self.desired.repository));
             self.write(steps, seen.as_ref()).await?;
@@ -151,13 +159,21 @@ impl<'a> Work<'a> {
     }
 
     /// Nothing is left to write: what is remembered becomes what was seen.
-    fn finish(&mut self, observed: &Observed) {
+    fn finish(&mut self, observed: &Observed) -> Result<Ended, Error> {
         let Desired {
             record, repository, ..
         } = &mut self.desired;
         *record = record::settled(std::mem::take(record), repository, observed);
         if record::bound_to(observed).is_some() {
             self.see();
+        }
+        match self.writes.fight().cloned() {
+            // It is as declared now, and was not a moment ago: nobody should take it for settled.
+            Some(fight) => {
+                self.commit();
+                Err(Error::Refused(fight))
+            }
+            None => Ok(Ended::Settled(Arc::clone(self.access))),
         }
     }
 

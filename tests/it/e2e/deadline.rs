@@ -49,7 +49,7 @@ async fn an_import_that_outlasts_the_deadline_is_said_and_not_repeated(server: S
 
 async fn listings_that_outlast_the_deadline_are_said_by_the_connection(server: Server) {
     let mut stage = Stage::set_with(server, &SHORT).await;
-    let listing = Fault::at("GET /api/v2/dop-translation/project-bindings");
+    let listing = Fault::at("GET /api/projects/search");
     stage.sonarqube.simulated().fault(listing.delay(HANGING));
     stage.connection(json!({}));
     stage.patience = Duration::from_secs(40);
