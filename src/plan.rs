@@ -9,6 +9,7 @@ pub mod capability;
 mod claim;
 pub mod connection;
 pub mod decoration;
+pub mod failure;
 mod reason;
 mod retry;
 pub mod verdict;

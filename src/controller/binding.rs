@@ -71,7 +71,7 @@ async fn reconcile(
     let ended = limits.keep(Box::pin(pursue(&mut report, &api, &context, &mut share)));
     let ended = ended.await.map_err(|error| error.during(report.doing));
     if let (Err(error), Some(connection)) = (&ended, &report.connection)
-        && error.is_outage()
+        && error.sorted().blame.is_outage()
     {
         // One server, one trouble: the connection finds out for all of its bindings.
         context.doubt(connection, error);

@@ -1,19 +1,20 @@
-//! Why a pass stopped, and what follows from it. The one place that sorts failures.
+//! Why a reconcile stopped, in words. What follows from it is for `plan::failure` to say.
 
 mod access;
-mod aspect;
+mod facts;
 
 use std::error::Error as _;
 use std::fmt;
 use std::time::Duration;
 
 use crate::bitbucket;
-use crate::http::{Failure, Problem};
+use crate::http::Failure;
 use crate::identity::ServerUrl;
 use crate::inventory::SweepError;
 use crate::kubernetes;
+use crate::plan::failure::{Sorted, System, sort};
 use crate::plan::{Class, Reason, Refusal};
-use crate::sonarqube::{self, BitbucketAnswer};
+use crate::sonarqube;
 
 /// What ended a pass before everything was as declared.
 #[derive(Debug, thiserror::Error)]
@@ -106,16 +107,6 @@ impl fmt::Display for Doing {
     }
 }
 
-/// A server that takes tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum System {
-    SonarQube,
-    /// With the token that SonarQube decorates with.
-    Bitbucket,
-    /// With the token that SonarQube imports with.
-    BitbucketImport,
-}
-
 impl Error {
     pub(crate) fn refused(reason: Reason, message: impl Into<String>) -> Self {
         Self::Refused(Refusal::new(reason, message))
@@ -143,21 +134,14 @@ impl Error {
         }
     }
 
+    /// What follows from it.
+    pub(crate) fn sorted(&self) -> Sorted {
+        sort(facts::of(self))
+    }
+
     /// Who has to do something before another try can help.
     pub(crate) fn class(&self) -> Class {
-        match self {
-            Self::Kubernetes { .. }
-            | Self::Retry(_)
-            | Self::NotUp { .. }
-            | Self::Deadline { .. }
-            | Self::Unstable { .. } => Class::Transient,
-            Self::Refused(_) => Class::Invalid,
-            Self::Waiting(_) | Self::Reserved => Class::Waiting,
-            Self::Denied { .. } => Class::Denied,
-            Self::SonarQube { source, .. } => sonarqube_class(source),
-            Self::Bitbucket { source, .. } => bitbucket_class(source),
-            Self::Panicked => Class::Bug,
-        }
+        self.sorted().class
     }
 
     /// When the server wants to be asked again.
@@ -170,53 +154,6 @@ impl Error {
             return *retry_after;
         }
         self.failure().and_then(Failure::retry_after)
-    }
-
-    /// Whether this system refuses its token.
-    pub(crate) fn is_refused(&self, system: System) -> bool {
-        matches!(self, Self::Denied { by, .. } if *by == system)
-    }
-
-    /// Whether SonarQube is the trouble: nothing can be undone meanwhile.
-    pub(crate) fn is_outage_of_sonarqube(&self) -> bool {
-        if let Self::Denied { by, .. } = self {
-            return *by == System::SonarQube;
-        }
-        matches!(self, Self::NotUp { .. } | Self::SonarQube { .. }) && self.is_outage()
-    }
-
-    /// Whether a server of the connection, not the object, is the trouble: no other object need find out by itself.
-    pub(crate) fn is_outage(&self) -> bool {
-        match self {
-            Self::NotUp { .. } => true,
-            Self::SonarQube { source, .. } => match source {
-                sonarqube::Error::Unauthorized { .. } | sonarqube::Error::UnknownUrl { .. } => true,
-                sonarqube::Error::Transport(failure) => concerns_the_server(failure),
-                sonarqube::Error::Forbidden { .. }
-                | sonarqube::Error::NotFound { .. }
-                | sonarqube::Error::Rejected { .. } => false,
-            },
-            Self::Bitbucket { source, .. } => match source {
-                bitbucket::Error::InvalidToken { .. }
-                | bitbucket::Error::Unlicensed { .. }
-                | bitbucket::Error::Captcha { .. }
-                | bitbucket::Error::WrongRoute { .. }
-                | bitbucket::Error::RateLimited { .. } => true,
-                bitbucket::Error::Transport(failure) => concerns_the_server(failure),
-                bitbucket::Error::PermissionDenied { .. }
-                | bitbucket::Error::NotFound { .. }
-                | bitbucket::Error::Rejected { .. } => false,
-            },
-            Self::Kubernetes { .. }
-            | Self::Refused(_)
-            | Self::Waiting(_)
-            | Self::Reserved
-            | Self::Retry(_)
-            | Self::Denied { .. }
-            | Self::Deadline { .. }
-            | Self::Unstable { .. }
-            | Self::Panicked => false,
-        }
     }
 
     /// What a condition says of it: the whole chain, joined once.
@@ -241,20 +178,7 @@ impl Error {
     }
 
     fn reason(&self) -> Reason {
-        match self {
-            Self::Refused(refusal)
-            | Self::Waiting(refusal)
-            | Self::Denied { refusal, .. }
-            | Self::Retry(refusal) => refusal.reason,
-            Self::SonarQube { source, .. } => sonarqube_reason(source),
-            Self::Bitbucket { source, .. } => bitbucket_reason(source),
-            Self::NotUp { .. } => Reason::ServerNotUp,
-            Self::Deadline { .. } => Reason::Timeout,
-            Self::Kubernetes { .. } | Self::Unstable { .. } | Self::Reserved => {
-                Reason::ProgressingWithRetry
-            }
-            Self::Panicked => Reason::InternalError,
-        }
+        self.sorted().reason
     }
 
     fn failure(&self) -> Option<&Failure> {
@@ -271,103 +195,5 @@ impl Error {
         } else {
             None
         }
-    }
-}
-
-fn sonarqube_class(error: &sonarqube::Error) -> Class {
-    use sonarqube::Error::{Forbidden, NotFound, Rejected, Transport, Unauthorized, UnknownUrl};
-    match error {
-        // A server that restarts answers the first two for a while; the connection's pass finds out which it
-        // is. The third may just have gone: another look tells.
-        Unauthorized { .. } | UnknownUrl { .. } | NotFound { .. } => Class::Transient,
-        Forbidden { .. } => Class::Invalid,
-        Rejected { .. } => match error.bitbucket_answer() {
-            Some(BitbucketAnswer::InvalidToken) => Class::Denied,
-            Some(BitbucketAnswer::Unreachable | BitbucketAnswer::Unexpected) => Class::Transient,
-            // A race with another writer: the next look sees what it left.
-            None if error.is_similar_key() || error.is_name_mismatch() => Class::Transient,
-            _ => Class::Invalid,
-        },
-        Transport(failure) => failure_class(failure),
-    }
-}
-
-fn sonarqube_reason(error: &sonarqube::Error) -> Reason {
-    use sonarqube::Error::{Forbidden, NotFound, Rejected, Transport, Unauthorized, UnknownUrl};
-    match error {
-        Unauthorized { .. } => Reason::AuthenticationFailed,
-        Forbidden { .. } => Reason::PermissionMissing,
-        NotFound { .. } => Reason::ProgressingWithRetry,
-        UnknownUrl { .. } => Reason::UnsupportedVersion,
-        Rejected { .. } => match error.bitbucket_answer() {
-            Some(BitbucketAnswer::InvalidToken) => Reason::AuthenticationFailed,
-            Some(BitbucketAnswer::Unreachable) => Reason::ConnectionUnavailable,
-            Some(_) => Reason::UnexpectedResponse,
-            None => Reason::InvalidSpec,
-        },
-        Transport(failure) => failure_reason(failure),
-    }
-}
-
-fn bitbucket_class(error: &bitbucket::Error) -> Class {
-    use bitbucket::Error::{
-        Captcha, InvalidToken, NotFound, PermissionDenied, RateLimited, Rejected, Transport,
-        Unlicensed, WrongRoute,
-    };
-    match error {
-        InvalidToken { .. } | Captcha { .. } | Unlicensed { .. } => Class::Denied,
-        PermissionDenied { .. } | WrongRoute { .. } | Rejected { .. } => Class::Invalid,
-        NotFound { .. } | RateLimited { .. } => Class::Transient,
-        Transport(failure) => failure_class(failure),
-    }
-}
-
-fn bitbucket_reason(error: &bitbucket::Error) -> Reason {
-    use bitbucket::Error::{
-        Captcha, InvalidToken, NotFound, PermissionDenied, RateLimited, Rejected, Transport,
-        Unlicensed, WrongRoute,
-    };
-    match error {
-        InvalidToken { .. } | Captcha { .. } | Unlicensed { .. } => Reason::AuthenticationFailed,
-        PermissionDenied { .. } => Reason::PermissionMissing,
-        NotFound { .. } => Reason::RepositoryNotFound,
-        WrongRoute { .. } | Rejected { .. } => Reason::UnexpectedResponse,
-        RateLimited { .. } => Reason::RateLimited,
-        Transport(failure) => failure_reason(failure),
-    }
-}
-
-/// Whether no call to the server can do better.
-fn concerns_the_server(failure: &Failure) -> bool {
-    failure.is_transient()
-        || matches!(
-            failure.problem,
-            Problem::Tls { .. } | Problem::HostRefused(_) | Problem::Redirected { .. }
-        )
-}
-
-fn failure_class(failure: &Failure) -> Class {
-    if failure.is_transient() {
-        Class::Transient
-    } else {
-        Class::Invalid
-    }
-}
-
-fn failure_reason(failure: &Failure) -> Reason {
-    match &failure.problem {
-        Problem::HostRefused(_) => Reason::HostNotAllowed,
-        Problem::Dns => Reason::DNSFailed,
-        Problem::Tls { .. } => Reason::TLSFailed,
-        Problem::Timeout { .. } => Reason::Timeout,
-        Problem::Redirected { .. } => Reason::RedirectRefused,
-        Problem::Status { status: 429, .. } => Reason::RateLimited,
-        Problem::Status { .. } | Problem::Connect { .. } | Problem::Interrupted => {
-            Reason::ConnectionUnavailable
-        }
-        Problem::WrongRoute
-        | Problem::UnexpectedBody { .. }
-        | Problem::BodyTooLarge
-        | Problem::InconsistentPages => Reason::UnexpectedResponse,
     }
 }

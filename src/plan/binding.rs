@@ -11,6 +11,7 @@ mod release;
 mod remembered;
 mod repository;
 mod rights;
+mod standing;
 mod steps;
 mod table;
 #[cfg(test)]
@@ -27,4 +28,5 @@ pub use model::{Acceptance, Desired, Mode, Observed, Origin, Plan, Step};
 pub use release::{Leave, Release, ReleaseFacts, ReleasePolicy, Seen, release};
 pub use remembered::{Accepted, Attempt, Intent, Record, SeenRepository};
 pub use repository::repository_to_bind;
+pub use standing::{AfterFailure, Standing, after_failure};
 pub use steps::{admitted, plan, uncontested};

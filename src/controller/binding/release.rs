@@ -67,7 +67,7 @@ pub(super) async fn release(
         Err(error) => {
             // It finds out for all of its bindings; one that failed is about to, at its own pace.
             if let Some(connection) = &connection
-                && error.is_outage()
+                && error.sorted().blame.is_outage()
                 && !context.agenda.is_failing(&uid(connection))
             {
                 context.doubt(connection, &error);

@@ -19,6 +19,7 @@ use crate::kubernetes::event::{self, Occurrence};
 use crate::kubernetes::status::{self, Precondition};
 use crate::kubernetes::uid;
 use crate::plan::binding::{Accepted, Record};
+use crate::plan::binding::{AfterFailure, Standing, after_failure};
 use crate::plan::decoration::{not_settled, token_refused};
 use crate::plan::verdict::{Aspect, Outcome, Verdict, aspects, summary};
 use crate::plan::{Difference, Reason, Refusal};
@@ -184,30 +185,18 @@ impl Report {
         api: &Api<ProjectBinding>,
         context: &Context,
     ) -> Result<(), Error> {
-        let is_of_others = error.is_outage() || matches!(error, Error::Kubernetes { .. });
-        if is_of_others && status::is_settled(&self.binding) {
-            return self.kept(api, context).await;
-        }
-        let refusal = error.refusal();
         let connection = self.connection.as_deref();
-        let by_this_one = self.accepted_by.is_some()
-            || connection.is_none_or(|it| declared::is_accepted_by(&self.binding, it));
-        let still_accepted = self.accepted().is_some()
-            && by_this_one
-            && !matches!(
-                refusal.reason,
-                Reason::ConnectionNotFound | Reason::AccessDenied | Reason::AlreadyManaged
-            );
-        let at = if still_accepted {
-            Aspect::Synced
-        } else {
-            Aspect::Accepted
+        let standing = Standing {
+            settled: status::is_settled(&self.binding),
+            accepted: self.accepted().is_some(),
+            by_this_connection: self.accepted_by.is_some()
+                || connection.is_none_or(|it| declared::is_accepted_by(&self.binding, it)),
         };
-        let reached: &[Aspect] = if still_accepted {
-            &[Aspect::Accepted]
-        } else {
-            &[]
+        let (at, reached) = match after_failure(standing, error.sorted()) {
+            AfterFailure::Unchanged => return self.kept(api, context).await,
+            AfterFailure::Failed { at, reached } => (at, reached),
         };
+        let refusal = error.refusal();
         let mut verdicts = summary(&pass::outcome(error));
         verdicts.extend(aspects(ASPECTS, reached, Some((at, &refusal))));
         verdicts.push(not_settled());

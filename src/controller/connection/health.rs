@@ -5,8 +5,9 @@ mod probe;
 mod sonarqube;
 
 use crate::bitbucket;
-use crate::controller::error::{Error, System};
+use crate::controller::error::Error;
 use crate::fleet::link::{Clients, Health, TriedTokens, VerifiedServer};
+use crate::plan::failure::System;
 use crate::plan::verdict::Aspect;
 use crate::plan::{Reason, Refusal};
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::controller::context::Context;
 use crate::controller::credentials;
-use crate::controller::error::{Doing, Error, System};
+use crate::controller::error::{Doing, Error};
 use crate::controller::wake;
 use crate::crd::{BitbucketConnection, SecretVersion};
 use crate::declared::connection::{self as declared, reference_to};
@@ -20,6 +20,7 @@ use crate::kubernetes::event::Occurrence;
 use crate::kubernetes::uid;
 use crate::plan::connection::{Affected, Setting, SonarQubeState};
 use crate::plan::decoration::Token;
+use crate::plan::failure::{Blame, System};
 use crate::plan::verdict::Aspect;
 use crate::plan::{Difference, Reason, Refusal};
 
@@ -139,7 +140,7 @@ impl<'a> Pass<'a> {
     fn token(&self, error: &Error) -> Token {
         let applied = self.kept.applied.as_ref();
         let applied = applied.and_then(|applied| applied.write.as_ref());
-        let is_refused = error.is_refused(System::Bitbucket)
+        let is_refused = error.sorted().blame == Blame::Token(System::Bitbucket)
             && error.refusal().reason == Reason::AuthenticationFailed;
         if is_refused && applied.is_some() && applied == self.decorating.as_ref() {
             Token::Refused
@@ -153,7 +154,7 @@ impl<'a> Pass<'a> {
         let why = error.refusal();
         let is_gone = || credentials::is_gone(why.reason, &self.connection, self.context);
         let sonarqube = match &self.found {
-            Some(_) if error.is_outage_of_sonarqube() => SonarQubeState::NotWell,
+            Some(_) if error.sorted().blame.is_outage_of_sonarqube() => SonarQubeState::NotWell,
             Some(_) => SonarQubeState::Well,
             None if is_gone() => SonarQubeState::TokenGone,
             None => SonarQubeState::NotWell,

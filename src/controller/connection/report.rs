@@ -39,7 +39,7 @@ impl Pass<'_> {
             }
             Err(Error::Reserved) => return Ok(Next::Waits),
             Err(error) => {
-                let failed = Some((error.aspect(self.at), error.refusal()));
+                let failed = Some((error.sorted().condition.unwrap_or(self.at), error.refusal()));
                 (
                     pass::outcome(&error),
                     failed,

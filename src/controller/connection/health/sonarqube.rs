@@ -1,8 +1,9 @@
 //! Whether SonarQube is up and takes its token, and what it can do: everything else depends on it, and undoing needs
 //! nothing else.
 
-use crate::controller::error::{Error, System};
+use crate::controller::error::Error;
 use crate::fleet::link::{Request, SharedLink, VerifiedServer};
+use crate::plan::failure::System;
 use crate::plan::verdict::Aspect;
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, Client, Phase, SERVER_BASE_URL, Version};

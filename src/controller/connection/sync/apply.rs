@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use kube::{Api, ResourceExt as _};
 
-use crate::controller::error::{Error, System};
+use crate::controller::error::Error;
 use crate::crd::{BitbucketConnectionStatus, ConfigurationIntent};
 use crate::fleet::link::Validated;
 use crate::http::Token;
@@ -16,6 +16,7 @@ use crate::plan::capability::Support;
 use crate::plan::connection::{
     Observed, Recorded, Setting, Step, TokenInUpdate, TokenState, Validation,
 };
+use crate::plan::failure::System;
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, BitbucketAnswer, SERVER_BASE_URL};
 
