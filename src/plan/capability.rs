@@ -190,3 +190,62 @@ pub fn expected(version: (u32, u32), edition: Edition) -> Capabilities {
         pull_requests: edition != Edition::Community,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn what_each_version_and_edition_offers() {
+        use BindingMethod::{ImportRepository, PostBoundProject, PutBoundProject, SetBinding};
+        use Edition::{BranchPlugin, Community, Developer, Enterprise};
+        use Support::{Missing, Offered, Untold};
+        for (version, edition, method, lists, several) in [
+            ((8, 9), Community, ImportRepository, false, Missing),
+            ((8, 9), Developer, SetBinding, false, Untold),
+            ((9, 6), Developer, SetBinding, false, Missing),
+            ((9, 6), Enterprise, SetBinding, false, Offered),
+            ((10, 4), Community, ImportRepository, false, Missing),
+            ((10, 5), Community, PostBoundProject, true, Missing),
+            ((25, 11), Community, PostBoundProject, true, Missing),
+            ((25, 12), Community, PutBoundProject, true, Missing),
+            ((26, 4), BranchPlugin, SetBinding, true, Offered),
+        ] {
+            let found = expected(version, edition);
+            let told = (found.method, found.lists_bindings, found.several);
+            assert_eq!(told, (method, lists, several), "{version:?} {edition:?}");
+            assert_eq!(found.monorepo, several);
+            assert_eq!(found.pull_requests, edition != Community);
+        }
+    }
+
+    #[test]
+    fn what_becomes_of_each_promise() {
+        use Outlook::{Kept, Refused, Told};
+        let outlook = |version, edition, promise| expected(version, edition).outlook(promise);
+        let old = |promise| outlook((10, 4), Edition::Community, promise);
+        let new = |promise| outlook((26, 4), Edition::Enterprise, promise);
+        for (promise, of_old) in [
+            (Promise::Import, Kept),
+            (Promise::Bind, Refused(Reason::UnsupportedVersion)),
+            (Promise::Monorepo, Refused(Reason::UnsupportedVersion)),
+            (
+                Promise::SeveralConfigurations,
+                Refused(Reason::ConfigurationLimit),
+            ),
+            (Promise::Unbind, Told),
+            (Promise::Decoration, Refused(Reason::UnsupportedEdition)),
+        ] {
+            assert_eq!((old(promise), new(promise)), (of_old, Kept), "{promise:?}");
+        }
+    }
+
+    #[test]
+    fn the_guide_has_a_title_of_its_own_for_each() {
+        let promises: BTreeSet<_> = Promise::ALL.iter().map(|promise| promise.title()).collect();
+        let editions: BTreeSet<_> = Edition::ALL.iter().map(|edition| edition.title()).collect();
+        assert_eq!((promises.len(), editions.len()), (6, 4));
+    }
+}

@@ -75,6 +75,10 @@ mod tests {
         let one = delay(Class::Transient, 4, INTERVAL, 1, None);
         let other = delay(Class::Transient, 4, INTERVAL, 999, None);
         assert_ne!(one, other);
+        assert!(
+            one > delay(Class::Transient, 4, INTERVAL, 0, None),
+            "never sooner"
+        );
         assert!(other <= delay(Class::Transient, 4, INTERVAL, 0, None).mul_f64(1.2));
     }
 

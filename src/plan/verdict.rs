@@ -224,6 +224,12 @@ mod tests {
     }
 
     #[test]
+    fn states_are_spelt_as_kubernetes_spells_them() {
+        let states = [State::True, State::False, State::Unknown];
+        assert_eq!(states.map(State::as_str), ["True", "False", "Unknown"]);
+    }
+
+    #[test]
     fn a_long_message_is_cut_between_characters() {
         let verdict = Verdict::new(
             Aspect::Ready,

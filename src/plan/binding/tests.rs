@@ -6,6 +6,7 @@ mod drift;
 mod importing;
 mod property;
 mod released;
+mod remembering;
 mod repository_life;
 mod table;
 

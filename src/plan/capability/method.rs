@@ -87,3 +87,39 @@ impl BindingMethod {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::BindingMethod as Method;
+
+    #[test]
+    fn statuses_hold_a_name_of_its_own_for_each() {
+        for method in Method::ALL {
+            assert_eq!(Method::named(method.name()), Some(method));
+            assert!(method.call().contains("api/"), "{}", method.call());
+        }
+        assert_eq!(Method::named("Telepathy"), None);
+        let names: BTreeSet<_> = Method::ALL.iter().map(|method| method.name()).collect();
+        let calls: BTreeSet<_> = Method::ALL.iter().map(|method| method.call()).collect();
+        assert_eq!((names.len(), calls.len()), (4, 4));
+    }
+
+    #[test]
+    fn what_each_of_them_can_do() {
+        let those = |can: fn(Method) -> bool| {
+            let mut all = Method::ALL.to_vec();
+            all.retain(|method| can(*method));
+            all
+        };
+        let best = Method::SetBinding;
+        assert_eq!(
+            those(Method::binds_existing),
+            [best, Method::PutBoundProject]
+        );
+        assert_eq!(those(Method::unbinds), [best]);
+        assert_eq!(those(Method::creates_unbound), [best]);
+        assert_eq!(those(Method::chooses_keys), [Method::ImportRepository]);
+    }
+}
