@@ -1,7 +1,7 @@
 //! Answers that callers share who ask at the same time: they wait for one call.
 
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
@@ -37,18 +37,19 @@ struct LookUp {
 }
 
 impl Client {
-    /// Every setting of every platform, as it was at most this long ago.
+    /// Every setting of every platform, by a call that began after it was asked for: an older answer may show a URL that
+    /// somebody has changed since. Callers that ask while a call is under way share the next one.
     ///
     /// # Errors
     /// As `dop_settings`.
-    pub async fn recent_dop_settings(&self, age: Duration) -> Result<Vec<DopSetting>, Error> {
+    pub async fn shared_dop_settings(&self) -> Result<Vec<DopSetting>, Error> {
         let began = Instant::now();
         let mut kept = self.shared.settings.lock().await;
         match &*kept {
             Some(Settings {
                 asked,
                 rows: Some(rows),
-            }) if asked.elapsed() < age => return Ok(rows.clone()),
+            }) if *asked >= began => return Ok(rows.clone()),
             // The call that this caller waited for failed. Nobody waits for a server that does not answer more than once.
             Some(Settings { asked, rows: None }) if *asked >= began => {
                 drop(kept);

@@ -67,18 +67,22 @@ async fn a_look_up_outlives_the_one_that_made_the_call_for_it() {
     assert_eq!(second.unwrap(), None);
 }
 
-/// Promise: the list of configurations is read once for all imports of a moment, and again after it.
+/// Promise: imports at once share the list of configurations, and no import goes by one that is older than its question.
 #[tokio::test]
-async fn settings_are_read_once_for_all_who_ask_within_their_age() {
+async fn settings_are_read_together_and_never_older_than_the_question() {
     let (sonarqube, client) = start().await;
     sonarqube.clear_calls();
-    let ask = |age| client.recent_dop_settings(age);
-    for settings in join_all((0..20).map(|_| ask(Duration::from_mins(1)))).await {
+    let ask = || client.shared_dop_settings();
+    for settings in join_all((0..20).map(|_| ask())).await {
         settings.unwrap();
     }
-    assert_eq!(sonarqube.calls().len(), 1);
-    ask(Duration::ZERO).await.unwrap();
-    assert_eq!(sonarqube.calls().len(), 2);
+    let together = sonarqube.calls().len();
+    assert!(
+        together <= 2,
+        "{together}: the first, and one for all others"
+    );
+    ask().await.unwrap();
+    assert_eq!(sonarqube.calls().len(), together + 1);
 }
 
 /// Promise: callers that wait for a server which does not answer wait for two calls at most.
@@ -87,7 +91,7 @@ async fn a_failure_is_waited_for_once() {
     let (sonarqube, client) = start().await;
     let broken = slow(SETTINGS).answer(500, "{}");
     sonarqube.fault(broken);
-    let ask = || client.recent_dop_settings(Duration::from_mins(1));
+    let ask = || client.shared_dop_settings();
     let started = tokio::time::Instant::now();
     for settings in join_all((0..20).map(|_| ask())).await {
         settings.unwrap_err();

@@ -1,7 +1,5 @@
 //! The writes that create a project or bind one.
 
-use std::time::Duration;
-
 use crate::controller::error::Error;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::observe;
@@ -14,9 +12,6 @@ use crate::sonarqube::{self, BitbucketAnswer, NewBinding, NewProject};
 use super::Failed;
 use crate::controller::binding::work::Work;
 use crate::fleet::link::ServerAccess;
-
-/// So long SonarQube's list of configurations serves all imports: it shows where the import token goes.
-const SETTINGS_SERVE: Duration = Duration::from_secs(2);
 
 impl Work<'_> {
     /// The project that the next look finds, and takes for our own by the intent.
@@ -201,13 +196,10 @@ impl Work<'_> {
             let url = row.url.as_deref();
             row.id == *setting && url.is_some_and(|url| bitbucket.url().same(url))
         };
-        // What a few seconds ago was not ours may have been mended since.
-        for age in [SETTINGS_SERVE, Duration::ZERO] {
-            let rows = sonarqube.recent_dop_settings(age).await;
-            let rows = rows.map_err(|source| self.access.failed(source))?;
-            if rows.iter().any(is_ours) {
-                return Ok(());
-            }
+        let rows = sonarqube.shared_dop_settings().await;
+        let rows = rows.map_err(|source| self.access.failed(source))?;
+        if rows.iter().any(is_ours) {
+            return Ok(());
         }
         Err(self.setting_changed())
     }
