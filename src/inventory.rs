@@ -4,8 +4,10 @@
 //! does not look right. What a pass reads afresh is put back here, own writes included, so the next look is
 //! no older than the last one. Being out of date is harmless: it sends a pass to the servers, no more.
 
+mod learned;
 mod projects;
 mod repositories;
+mod sweep;
 mod sweep_error;
 
 use std::collections::{HashMap, HashSet};
@@ -13,12 +15,13 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::bitbucket::{self, Access};
-use crate::identity::{ProjectId, ProjectKey, RepositoryPath, SettingId, SettingKey};
+use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::sonarqube::{self, ProjectBindingRow};
 
+use learned::Learned;
 use projects::Projects;
 use repositories::Repositories;
+pub use sweep::Sources;
 pub use sweep_error::SweepError;
 
 /// What the listings hold.
@@ -33,23 +36,14 @@ pub struct Inventory {
     sweeps: u64,
     /// When the first call of the last sweep was made.
     began: Option<Instant>,
+    /// What was read, or written, since: newer than the next listing, if that began before.
+    learned: Learned,
+    /// Repositories, by their folded paths, that may have been bound: the answer was lost. A listing that began later tells.
+    doubted: HashMap<String, Instant>,
 }
 
 /// Whether a token may write to a repository, by its id.
 pub type Rights = HashMap<i64, bool>;
-
-/// What a sweep asks, and whom.
-#[derive(Clone, Copy, Debug)]
-pub struct Sources<'a> {
-    /// SonarQube.
-    pub sonarqube: &'a sonarqube::Client,
-    /// Bitbucket, with the token that imports.
-    pub importer: &'a bitbucket::Client,
-    /// Bitbucket, with the token that decorates, where pull requests are analysed.
-    pub writer: Option<&'a bitbucket::Client>,
-    /// The configuration, where its bindings are listed (10.5 and later).
-    pub setting: Option<(&'a SettingId, &'a SettingKey)>,
-}
 
 /// A SonarQube project and what it is bound to through the connection's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,112 +90,29 @@ pub struct Changes {
 }
 
 impl Inventory {
-    /// Lists everything: one call for 500 projects, one for 500 bindings, one for up to 1,000 repositories, and one count;
-    /// where pull requests are analysed one more for up to 1,000 repositories that may be written to. Without a listing of
-    /// bindings (before 10.5) nothing is known of them but what was read by calls of their own.
-    ///
-    /// # Errors
-    /// When one of the listings failed or does not add up.
-    pub async fn sweep(sources: Sources<'_>) -> Result<Self, SweepError> {
-        let Sources {
-            sonarqube,
-            importer,
-            writer,
-            setting,
-        } = sources;
-        let began = Instant::now();
-        let bindings = match setting {
-            Some(setting) => Some(Self::bindings(sonarqube, setting).await?),
-            None => None,
-        };
-        let projects = sonarqube.projects().await.map_err(SweepError::SonarQube)?;
-        let repositories = importer
-            .repositories(None)
-            .await
-            .map_err(SweepError::Bitbucket)?;
-        let writable = match writer {
-            Some(writer) => {
-                let ids: Vec<_> = repositories.iter().map(|row| row.id).collect();
-                Self::rights(writer, &ids).await?
-            }
-            None => Rights::new(),
-        };
-        let is_due = bindings.is_none();
-        let (bindings, hidden_bindings) = bindings.unwrap_or_default();
-        let mut bound: HashMap<String, ProjectBindingRow> = bindings
-            .into_iter()
-            .map(|row| (row.project_key.folded(), row))
-            .collect();
-        let projects = projects.into_iter().map(|project| {
-            let row = bound.remove(&project.key.folded());
-            let listed = Project::listed(project, row);
-            Project { is_due, ..listed }
-        });
-        let repositories = repositories.into_iter().map(|repository| Repository {
-            id: repository.id,
-            path: repository.path,
-            name: repository.name,
-            archived: repository.archived,
-        });
-        Ok(Self {
-            projects: projects.collect(),
-            repositories: repositories.collect(),
-            hidden_bindings,
-            writable,
-            sweeps: 0,
-            began: Some(began),
-        })
-    }
-
-    /// Asks to which of these repositories a token may write: one call for up to 1,000 of them.
-    ///
-    /// # Errors
-    /// When the listing failed.
-    pub async fn rights(
-        writer: &bitbucket::Client,
-        repositories: &[i64],
-    ) -> Result<Rights, SweepError> {
-        let rows = writer.repositories(Some(Access::Write)).await;
-        let rows = rows.map_err(SweepError::Bitbucket)?;
-        let ids: HashSet<i64> = rows.into_iter().map(|row| row.id).collect();
-        let known = repositories.iter();
-        Ok(known.map(|id| (*id, ids.contains(id))).collect())
-    }
-
-    /// The bindings of a configuration, and how many of them are hidden from us.
-    async fn bindings(
-        sonarqube: &sonarqube::Client,
-        (id, key): (&SettingId, &SettingKey),
-    ) -> Result<(Vec<ProjectBindingRow>, u64), SweepError> {
-        let count = async || {
-            sonarqube
-                .count_binding(key)
-                .await
-                .map_err(SweepError::SonarQube)
-        };
-        // Counted before, so that an import meanwhile makes nothing look hidden; counted once more where
-        // something does, since a deletion meanwhile makes it look so as well.
-        let counted = count().await?;
-        let bindings = sonarqube
-            .project_bindings(id)
-            .await
-            .map_err(SweepError::SonarQube)?;
-        let listed = bindings.len() as u64;
-        let hidden_bindings = match counted.saturating_sub(listed) {
-            0 => 0,
-            hidden => count().await?.saturating_sub(listed).min(hidden),
-        };
-        Ok((bindings, hidden_bindings))
-    }
-
     /// Takes over what no listing has from an earlier sweep, but for the share of projects whose turn it is to be read
     /// again.
     #[must_use]
     pub fn after(mut self, before: &Self) -> Self {
         self.sweeps = before.sweeps + 1;
         let turn = self.sweeps % SPREAD;
+        self.take_over(before, |key, _| share(key) == turn)
+    }
+
+    /// The same between two turns: the sweep was made for those who wait for what it shows.
+    #[must_use]
+    pub fn in_between(mut self, before: &Self) -> Self {
+        self.sweeps = before.sweeps;
+        self.take_over(before, |_, known| known.is_due)
+    }
+
+    fn take_over(mut self, before: &Self, is_due: impl Fn(&str, &Project) -> bool) -> Self {
+        let doubted = before.doubted.iter().map(|(path, at)| (path.clone(), *at));
+        let is_open = |at: Instant| self.began.is_none_or(|began| began <= at);
+        self.doubted = doubted.filter(|(_, at)| is_open(*at)).collect();
+        self.keep_what_is_newer(before);
         self.projects.for_each(|key, row| {
-            let Some(known) = before.projects.rows().get(key) else {
+            let Some(known) = before.projects.at(key) else {
                 return;
             };
             if row.is_due {
@@ -211,15 +122,41 @@ impl Inventory {
             if row.repository == known.repository {
                 row.monorepo = known.monorepo;
             }
-            row.is_due |= share(key) == turn;
+            row.is_due |= is_due(key, known);
         });
         self
     }
 
-    /// When the last listings began: all that they show was so then, or later. `None` before the first.
+    /// A row that was read, or written, after the listing had begun is no older than what the listing shows.
+    fn keep_what_is_newer(&mut self, before: &Self) {
+        let Some(began) = self.began else { return };
+        for (path, learned) in before.learned.repositories_since(began) {
+            self.repositories
+                .replace(path, before.repositories.at(path));
+            self.learned.repository(path, learned);
+        }
+        for (key, learned) in before.learned.projects_since(began) {
+            self.projects.replace(key, before.projects.at(key));
+            self.learned.project(key, learned);
+        }
+    }
+
+    /// When the last listings began: all that the inventory shows was so then, or later. `None` before the first.
     #[must_use]
     pub fn began(&self) -> Option<Instant> {
         self.began
+    }
+
+    /// The answer to a call that binds this repository was lost: only a listing that begins from now on tells whether it is
+    /// bound.
+    pub fn doubt(&mut self, path: &RepositoryPath) {
+        self.doubted.insert(path.folded(), Instant::now());
+    }
+
+    /// Whether this repository may be bound, whatever the inventory shows.
+    #[must_use]
+    pub fn is_doubted(&self, path: &RepositoryPath) -> bool {
+        self.doubted.contains_key(&path.folded())
     }
 
     /// The project of this key.
@@ -291,6 +228,7 @@ impl Inventory {
 
     /// Remembers a project as it was just read; `None` for one that is not there.
     pub fn learn_project(&mut self, key: &ProjectKey, project: Option<Project>) {
+        self.learned.project(&key.folded().into(), Instant::now());
         match project {
             Some(project) => self.projects.insert(key, project),
             None => self.projects.remove(key),
@@ -299,6 +237,8 @@ impl Inventory {
 
     /// Remembers a repository as it was just read; `None` for one that is not there.
     pub fn learn_repository(&mut self, path: &RepositoryPath, repository: Option<Repository>) {
+        self.learned
+            .repository(&path.folded().into(), Instant::now());
         match repository {
             Some(repository) => self.repositories.insert(path, repository),
             None => self.repositories.remove(path),

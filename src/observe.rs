@@ -88,14 +88,86 @@ pub fn listed(desired: &Desired, servers: Servers<'_>) -> Option<Observed> {
     })
 }
 
-/// Where the listing has the repository: at its place, or, where it was followed, where it went.
-fn known_repository(desired: &Desired, inventory: &Inventory) -> Option<RepositoryState> {
-    let found = |row: &inventory::Repository| Repository {
+/// What the last listings show of a binding for which nothing was done yet, where that is enough to plan an import: the
+/// repository is there, no project under the key, and no project is bound to the repository.
+#[must_use]
+pub fn listed_unclaimed(
+    desired: &Desired,
+    servers: Servers<'_>,
+    circumstances: &Circumstances<'_>,
+) -> Option<Observed> {
+    let inventory = servers.inventory();
+    if !servers.capabilities.lists_bindings || inventory.project(&desired.key).is_some() {
+        return None;
+    }
+    let repository = found(inventory.repository(&desired.repository)?);
+    if inventory.is_doubted(&repository.path) {
+        return None;
+    }
+    let is_free = inventory.bound_to(&repository.path).next().is_none();
+    is_free.then(|| Observed {
+        repository: RepositoryState::Found(repository),
+        project: None,
+        bound_to_repository: Vec::new(),
+        hidden_bindings: inventory.hidden_bindings(),
+        claimed_by: circumstances.claimed_by.clone(),
+        rights: circumstances.rights,
+        branches: None,
+        capabilities: servers.capabilities,
+        imported: None,
+        import_at_work: circumstances.import_at_work,
+    })
+}
+
+/// What an import has just made, as its answer says, and the names of its branches, which no listing has. `None` where
+/// nothing was accepted.
+///
+/// # Errors
+/// When a server does not say what the branches are called.
+pub async fn answered(
+    desired: &Desired,
+    seen: &Repository,
+    servers: Servers<'_>,
+) -> Result<Option<Observed>, Error> {
+    let Some(accepted) = &desired.record.accepted else {
+        return Ok(None);
+    };
+    let branches = repository::branches(&seen.path, &accepted.key, servers).await?;
+    Ok(Some(Observed {
+        repository: RepositoryState::Found(seen.clone()),
+        project: Some(Project {
+            key: accepted.key.clone(),
+            id: accepted.id.clone(),
+            name: seen.name.clone(),
+            visibility: None,
+            binding: BindingState::Bound {
+                repository: seen.path.clone(),
+                monorepo: Some(desired.monorepo),
+            },
+        }),
+        bound_to_repository: Vec::new(),
+        hidden_bindings: 0,
+        claimed_by: None,
+        rights: Rights::Assumed,
+        branches,
+        capabilities: servers.capabilities,
+        imported: None,
+        import_at_work: false,
+    }))
+}
+
+/// A repository as the listing has it.
+fn found(row: &inventory::Repository) -> Repository {
+    Repository {
         id: row.id,
         path: row.path.clone(),
         name: row.name.clone(),
         project_name: String::new(),
-    };
+    }
+}
+
+/// Where the listing has the repository: at its place, or, where it was followed, where it went.
+fn known_repository(desired: &Desired, inventory: &Inventory) -> Option<RepositoryState> {
     if let Some(row) = inventory.repository(&desired.repository) {
         return Some(RepositoryState::Found(found(row)));
     }

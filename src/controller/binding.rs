@@ -1,6 +1,7 @@
 //! The story of a ProjectBinding: find its connection, see whether it may work, compare, write, look again.
 
 mod apply;
+mod bulk;
 mod decoration;
 mod dereference;
 mod release;
@@ -33,6 +34,7 @@ use super::lifecycle::Lifecycle;
 use super::pass::{Limits, Next, Reconcile};
 use super::share::Share;
 
+use bulk::ReadBack;
 use dereference::Reference;
 use report::{Ended, Report};
 use reserve::Reserved;
@@ -139,6 +141,14 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
     if !is_turn && is_at_rest(&report.binding, reference, access) {
         context.agenda.rests(&desired.uid);
         return Ok(Ended::Settled(Arc::clone(access)));
+    }
+    match bulk::read_back(report, &desired, scene) {
+        ReadBack::Shown => return Ok(Ended::Settled(Arc::clone(access))),
+        ReadBack::Waits => return Ok(Ended::Listing),
+        ReadBack::Nothing => {}
+    }
+    if bulk::awaits_listing(&report.binding, &desired, scene) {
+        return Ok(Ended::Listing);
     }
     // Before a place is taken: who waits for another binding keeps none.
     let Some(reserved) = Reserved::of(&desired, access, &context.register.ledger) else {

@@ -11,11 +11,13 @@ mod sweep;
 mod sync;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use kube::{Api, ResourceExt as _};
 
 use crate::crd::{BitbucketConnection, BitbucketConnectionStatus};
 use crate::declared::connection::reference_to;
+use crate::fleet::link::SharedLink;
 use crate::kubernetes::clock;
 use crate::kubernetes::event;
 use crate::kubernetes::status::{self, Precondition, requested};
@@ -88,7 +90,9 @@ async fn reconcile(
     match fresh {
         Some(fresh) if is_at(&fresh, Lifecycle::Live) => {
             let (pass, result) = converge(fresh, &context).await;
-            pass.report(&api, result).await
+            let link = pass.link.clone();
+            let next = pass.report(&api, result).await?;
+            Ok(sooner(next, link.lock().listing.due_in(Instant::now())))
         }
         Some(fresh) if is_at(&fresh, Lifecycle::Suspended) => suspend(&fresh, &api, &context).await,
         // The watch brings what has become of it.
@@ -111,8 +115,25 @@ async fn converge(
         let failing = pass.failing(error);
         let affected = pass.link.lock().fail(failing);
         wake::affected(affected, &reference_to(&pass.connection), context);
+        no_listing(&pass.link, context);
     }
     (pass, result)
+}
+
+/// At the next listing, if bindings wait for one.
+fn sooner(next: Next, listing: Option<Duration>) -> Next {
+    match (next, listing) {
+        (Next::Settled(interval), Some(listing)) => Next::Settled(interval.min(listing)),
+        (next, _) => next,
+    }
+}
+
+/// There will be no listing for now: who waits for one is reconciled without.
+fn no_listing(link: &SharedLink, context: &Context) {
+    let waiters = link.lock().listing.abandon();
+    for name in waiters {
+        context.queues.bindings.wake(&name);
+    }
 }
 
 /// Lets the bindings of a deleted connection reach the servers, which some need for their own deletion: with the
@@ -122,6 +143,7 @@ async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result
         return Ok(());
     }
     let mut pass = Pass::new(connection.clone(), context);
+    no_listing(&pass.link, context);
     let limits = Limits::of::<BitbucketConnection>(context);
     let result = limits.keep(Box::pin(pass.serve_on())).await;
     let result = result.map_err(|error| error.during(pass.doing));
@@ -140,8 +162,10 @@ async fn suspend(
     context: &Context,
 ) -> Result<Next, Error> {
     let why = Refusal::new(Reason::Suspended, "the connection is suspended");
-    let affected = context.links.of(&uid(connection)).lock().close(why);
+    let link = context.links.of(&uid(connection));
+    let affected = link.lock().close(why);
     wake::affected(affected, &reference_to(connection), context);
+    no_listing(&link, context);
     if !status::is_settled(connection) {
         let before = connection.status.clone().unwrap_or_default();
         let generation = connection.metadata.generation;

@@ -38,6 +38,8 @@ pub(crate) enum Next {
     Queued,
     /// When it is woken: another object is being reconciled for what it needs.
     Waits,
+    /// When it is woken: it waits for the next listing of the servers. At the latest at the interval.
+    Listing(Duration),
     /// Something stopped the pass, and its status says so: as the class of the error wants it.
     Failed { error: Error, interval: Duration },
     /// Never: the object is gone.
@@ -210,6 +212,11 @@ fn schedule(
             context.metrics.pass_ended(kind, Ended::Well, elapsed);
             context.agenda.waits(own, now);
             Action::await_change()
+        }
+        Next::Listing(interval) => {
+            context.metrics.pass_ended(kind, Ended::Well, elapsed);
+            context.agenda.waits(own, now);
+            Action::requeue(interval)
         }
         Next::Failed { error, interval } => {
             let class = error.class();

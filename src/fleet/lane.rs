@@ -105,6 +105,13 @@ impl Lanes {
         enter
     }
 
+    /// How many objects call the servers of a connection, or wait for a place to do so.
+    pub(crate) fn busy(&self, connection: &Uid) -> usize {
+        let state = self.lock();
+        let lane = state.lanes.get(connection);
+        lane.map_or(0, |lane| lane.taken + lane.queue.len())
+    }
+
     /// An object needs no place any more: its reconcile ended without one, or it is gone.
     pub(crate) fn withdraw(&self, object: &Uid) {
         let mut state = self.lock();

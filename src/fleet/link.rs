@@ -8,6 +8,7 @@ mod access;
 mod cached;
 mod doubts;
 mod found;
+mod listing;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,7 @@ pub(crate) use found::{
     Clients, Endpoint, Endpoints, Health, HealthInputs, Key, ProbeInputs, Probed, Request, Swept,
     TriedTokens, Validated, VerifiedServer,
 };
+pub(crate) use listing::{Listing, Written};
 
 use super::agenda::spread;
 use doubts::Doubts;
@@ -53,6 +55,7 @@ pub(crate) struct Link {
     pub(crate) pushed: Pushed<Token>,
     pub(crate) sweep: Cached<Swept, SettingId>,
     pub(crate) inventory: SharedInventory,
+    pub(crate) listing: Listing,
 }
 
 /// What a reconcile of a connection that failed has found out.
@@ -98,9 +101,13 @@ impl Links {
         self.lock().remove(connection);
     }
 
-    /// Forgets all connections but these: one that lost its finalizer to another writer has no last reconcile.
-    pub(crate) fn keep_only(&self, connections: &HashSet<Uid>) {
-        self.lock().retain(|uid, _| connections.contains(uid));
+    /// Forgets all objects but these: a connection that lost its finalizer to another writer has no last reconcile.
+    pub(crate) fn keep_only(&self, objects: &HashSet<Uid>) {
+        let mut links = self.lock();
+        links.retain(|uid, _| objects.contains(uid));
+        for link in links.values() {
+            link.lock().listing.keep_only(objects);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Uid, SharedLink>> {

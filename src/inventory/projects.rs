@@ -19,6 +19,10 @@ impl Projects {
         self.rows.get(&*key.folded())
     }
 
+    pub(super) fn at(&self, key: &str) -> Option<&Project> {
+        self.rows.get(key)
+    }
+
     pub(super) fn rows(&self) -> &HashMap<Arc<str>, Project> {
         &self.rows
     }
@@ -31,8 +35,23 @@ impl Projects {
 
     /// Replaces what is known of the project under a key.
     pub(super) fn insert(&mut self, key: &ProjectKey, project: Project) {
-        self.remove(key);
-        let key: Arc<str> = key.folded().into();
+        self.put(key.folded().into(), project);
+    }
+
+    /// The same under a folded key; `None` where there is no project.
+    pub(super) fn replace(&mut self, key: &Arc<str>, project: Option<&Project>) {
+        match project {
+            Some(project) => self.put(Arc::clone(key), project.clone()),
+            None => self.drop(key),
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: &ProjectKey) {
+        self.drop(&key.folded());
+    }
+
+    fn put(&mut self, key: Arc<str>, project: Project) {
+        self.drop(&key);
         if let Some(path) = &project.repository {
             let bound = self.bound.entry(path.folded()).or_default();
             bound.insert(Arc::clone(&key));
@@ -40,8 +59,8 @@ impl Projects {
         self.rows.insert(key, project);
     }
 
-    pub(super) fn remove(&mut self, key: &ProjectKey) {
-        let Some((key, row)) = self.rows.remove_entry(&*key.folded()) else {
+    fn drop(&mut self, key: &str) {
+        let Some((key, row)) = self.rows.remove_entry(key) else {
             return;
         };
         let Some(path) = row.repository.map(|path| path.folded()) else {

@@ -22,22 +22,41 @@ impl Repositories {
         self.rows.get(self.places.get(&id)?)
     }
 
+    pub(super) fn at(&self, path: &str) -> Option<&Repository> {
+        self.rows.get(path)
+    }
+
     pub(super) fn rows(&self) -> &HashMap<Arc<str>, Repository> {
         &self.rows
     }
 
     /// Replaces what is known of the place. The repository is no longer where it was before.
     pub(super) fn insert(&mut self, path: &RepositoryPath, repository: Repository) {
-        self.remove(path);
-        let place: Arc<str> = path.folded().into();
+        self.put(path.folded().into(), repository);
+    }
+
+    /// The same at a folded path; `None` where there is no repository.
+    pub(super) fn replace(&mut self, path: &Arc<str>, repository: Option<&Repository>) {
+        match repository {
+            Some(repository) => self.put(Arc::clone(path), repository.clone()),
+            None => self.drop(path),
+        }
+    }
+
+    pub(super) fn remove(&mut self, path: &RepositoryPath) {
+        self.drop(&path.folded());
+    }
+
+    fn put(&mut self, place: Arc<str>, repository: Repository) {
+        self.drop(&place);
         if let Some(before) = self.places.insert(repository.id, Arc::clone(&place)) {
             self.rows.remove(&before);
         }
         self.rows.insert(place, repository);
     }
 
-    pub(super) fn remove(&mut self, path: &RepositoryPath) {
-        if let Some(row) = self.rows.remove(&*path.folded()) {
+    fn drop(&mut self, path: &str) {
+        if let Some(row) = self.rows.remove(path) {
             self.places.remove(&row.id);
         }
     }

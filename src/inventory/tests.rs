@@ -58,6 +58,26 @@ fn each_project_has_its_turn_once_in_twelve_sweeps() {
     assert!(inventory.projects.rows().values().all(kept));
 }
 
+/// Promise: sweeps for those who wait for what they show make nothing else due.
+#[test]
+fn a_sweep_in_between_changes_nobodys_turn() {
+    let due = |inventory: &Inventory| {
+        let rows = inventory.projects.rows().values();
+        let due = rows.filter(|row| row.is_due);
+        due.map(|row| row.key.folded()).collect::<HashSet<_>>()
+    };
+    let first = listed().after(&listed());
+    let mut later = listed().in_between(&first);
+    assert_eq!(due(&later), due(&first));
+    for row in (0..50).map(project) {
+        // All were read meanwhile.
+        later.learn_project(&row.key.clone(), Some(row));
+    }
+    let later = listed().in_between(&later);
+    assert_eq!(due(&later), HashSet::new());
+    assert_eq!(due(&listed().after(&later)), due(&listed().after(&first)));
+}
+
 #[test]
 fn a_flag_is_forgotten_with_the_binding_that_it_was_read_of() {
     let mut before = listed();
@@ -111,4 +131,54 @@ fn a_right_is_known_of_listed_repositories_alone() {
     };
     let rights = [1, 2, 3].map(|id| inventory.writable(id));
     assert_eq!(rights, [Some(true), Some(false), None]);
+}
+
+/// A listing of nothing that began then.
+fn nothing_since(began: Instant) -> Inventory {
+    Inventory {
+        began: Some(began),
+        ..Inventory::default()
+    }
+}
+
+/// Promise: what was read or written while a listing was under way is not forgotten with the listing before.
+#[test]
+fn a_row_that_is_newer_than_the_listing_is_kept() {
+    let start = Instant::now();
+    let mut before = listed();
+    let (path, row) = (repository("new", 9).path, repository("new", 9));
+    before.learn_repository(&path, Some(row.clone()));
+    let now = nothing_since(start).after(&before);
+    assert_eq!(now.project(&project(7).key), Some(&project(7)));
+    let at = project(7).repository.unwrap();
+    assert_eq!(now.bound_to(&at).collect::<Vec<_>>(), [&project(7)]);
+    assert_eq!(now.repository_of(9), Some(&row));
+    let deleted = Inventory {
+        projects: [project(7)].into_iter().collect(),
+        ..nothing_since(start)
+    };
+    before.learn_project(&project(7).key, None);
+    assert_eq!(deleted.after(&before).project(&project(7).key), None);
+    // The next listing began later, and shows all of that as it is.
+    let next = nothing_since(Instant::now()).after(&now);
+    assert_eq!(next.project(&project(7).key), None);
+    assert_eq!(next.repository_of(9), None);
+}
+
+/// Promise: a write that may have been done is not taken for undone because an earlier listing does not show it.
+#[test]
+fn a_listing_that_began_before_an_answer_was_lost_tells_nothing_of_that_repository() {
+    let start = Instant::now();
+    let mut inventory = nothing_since(start);
+    let (path, other) = (repository("new", 9).path, repository("other", 8).path);
+    inventory.doubt(&path);
+    assert!(inventory.is_doubted(&path) && !inventory.is_doubted(&other));
+    let under_way = nothing_since(start).after(&inventory);
+    assert!(under_way.is_doubted(&path));
+    let later = Instant::now() + std::time::Duration::from_millis(1);
+    assert!(
+        !nothing_since(later)
+            .in_between(&under_way)
+            .is_doubted(&path)
+    );
 }

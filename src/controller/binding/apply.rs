@@ -8,6 +8,7 @@ use crate::declared;
 use crate::fleet::ledger::{Claim, Terms};
 use crate::fleet::link::ServerAccess;
 use crate::identity::ProjectKey;
+use crate::inventory;
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{Occurred, Occurrence};
 use crate::kubernetes::status::{self, Precondition};
@@ -54,6 +55,7 @@ impl Work<'_> {
             Ok(done) => (Answer::Done(done), Ok(())),
             Err(Failed { answer, error }) => (answer, Err(error)),
         };
+        self.learn(step, &answer);
         let (own, access) = (self.desired.uid.clone(), self.access);
         let taken = Taken {
             own: &own,
@@ -78,6 +80,36 @@ impl Work<'_> {
             Storing::OnSuccess => {}
         }
         failure
+    }
+
+    /// Other bindings go by the inventory: an import is in it at once, and of one that may have been done it tells
+    /// nothing any more.
+    fn learn(&self, step: &Step, answer: &Answer) {
+        let mut inventory = self.access.inventory();
+        match (step, answer) {
+            (
+                Step::Import {
+                    key,
+                    name,
+                    repository,
+                },
+                Answer::Done(Done::Imported { id, .. }),
+            ) => {
+                let visibility = self.desired.visibility.unwrap_or(Visibility::Private);
+                let project = sonarqube::Project {
+                    key: key.clone(),
+                    name: name.clone(),
+                    id: Some(id.clone()),
+                    visibility: spelt(visibility),
+                };
+                let row = inventory::Project::new(project, Some(repository.clone()));
+                inventory.learn_project(key, Some(row));
+            }
+            (Step::Import { repository, .. } | Step::Bind { repository, .. }, Answer::Unknown) => {
+                inventory.doubt(repository);
+            }
+            _ => {}
+        }
     }
 
     /// Makes the write that a step stands for.

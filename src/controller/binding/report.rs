@@ -12,7 +12,7 @@ use crate::crd::{
     ProjectBindingStatus, RepositoryStatus, SonarQubeProjectStatus,
 };
 use crate::declared;
-use crate::fleet::link::ServerAccess;
+use crate::fleet::link::{ServerAccess, Written};
 use crate::identity::{ProjectId, ServerId, Uid};
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{self, Occurrence};
@@ -41,6 +41,10 @@ pub(super) enum Ended {
     Untold,
     /// Another object is being reconciled for the same project or repository: its end wakes this one.
     Waits,
+    /// The last listing is too old to plan by: the next one wakes the object.
+    Listing,
+    /// Everything was written. The next listing is to show it, and wakes the object.
+    Written(Written, Arc<ServerAccess>),
     /// All places of the connection are taken: a free one wakes the object.
     Queued,
     /// The object is gone, or about to.
@@ -143,6 +147,12 @@ impl Report {
             Ok(Ended::TokenRefused) => self.token_refused(api, context).await?,
             Ok(Ended::Untold) => {}
             Ok(Ended::Waits) => return Ok(Next::Waits),
+            Ok(Ended::Listing) => return Ok(Next::Listing(interval)),
+            Ok(Ended::Written(written, view)) => {
+                self.wait_for_read_back(written, &view, (api, context))
+                    .await?;
+                return Ok(Next::Listing(interval));
+            }
             Ok(Ended::Queued) => return Ok(Next::Queued),
             Ok(Ended::Gone) => return Ok(Next::Gone),
             Err(error) => {
@@ -155,6 +165,18 @@ impl Report {
             }
         }
         Ok(Next::Settled(interval))
+    }
+
+    /// Everything was done, and is not confirmed yet.
+    pub(super) fn unconfirmed(&self, why: &Refusal, view: &ServerAccess) -> ProjectBindingStatus {
+        let mut verdicts = summary(&Outcome::Retrying(why.clone()));
+        verdicts.extend(aspects(
+            ASPECTS,
+            &[Aspect::Accepted],
+            Some((Aspect::Synced, why)),
+        ));
+        verdicts.push(not_settled());
+        self.status(&verdicts, Some(view))
     }
 
     async fn settled(
@@ -280,39 +302,40 @@ impl Report {
         }
     }
 
-    /// Writes the status, if it is another one than what was stored last, by whomever.
+    /// Writes the status, if it is another one than what was stored last, by whomever, and tells what changed.
     async fn write(
         &self,
         status: ProjectBindingStatus,
         api: &Api<ProjectBinding>,
         context: &Context,
     ) -> Result<(), Error> {
-        // Done is done, whether or not it can be written down.
-        context
-            .events
-            .publish(&self.binding, &self.occurrences)
-            .await;
-        let before = self.binding.status.clone().unwrap_or_default();
-        if status != before {
-            let place = (api, &*context.metrics);
-            status::write(place, &self.binding, &status, self.precondition).await?;
-        }
+        self.store(&status, api, context).await?;
+        let none = Vec::new();
+        let before = self.binding.status.as_ref();
+        let before = before.map_or(&none, |status| &status.conditions);
         let said = |conditions: &[_]| status::said(conditions, Aspect::DecorationReady);
-        let decoration = event::decoration(
-            said(&before.conditions).as_ref(),
-            said(&status.conditions).as_ref(),
-        );
-        let transition = event::transition(&before.conditions, &status.conditions);
-        context
-            .events
-            .publish(
-                &self.binding,
-                &[transition, decoration]
-                    .into_iter()
-                    .flatten()
-                    .collect::<Vec<_>>(),
-            )
-            .await;
+        let decoration =
+            event::decoration(said(before).as_ref(), said(&status.conditions).as_ref());
+        let transition = event::transition(before, &status.conditions);
+        let news: Vec<_> = [transition, decoration].into_iter().flatten().collect();
+        context.events.publish(&self.binding, &news).await;
+        Ok(())
+    }
+
+    /// Tells what was done, and writes the status.
+    pub(super) async fn store(
+        &self,
+        status: &ProjectBindingStatus,
+        api: &Api<ProjectBinding>,
+        context: &Context,
+    ) -> Result<(), Error> {
+        // Done is done, whether or not it can be written down.
+        let (events, binding) = (&context.events, &self.binding);
+        events.publish(binding, &self.occurrences).await;
+        if Some(status) != binding.status.as_ref() {
+            let place = (api, &*context.metrics);
+            status::write(place, binding, status, self.precondition).await?;
+        }
         Ok(())
     }
 }

@@ -14,12 +14,13 @@ use crate::kubernetes::event::Occurrence;
 use crate::observe::{self, Circumstances};
 use crate::plan::binding::fight::{Leave, Writes};
 use crate::plan::binding::{
-    Desired, Observed, Plan, Rights, SeenRepository, Step, admitted, may_know, plan, record,
+    Desired, Observed, Plan, Repository, Rights, Step, admitted, may_know, plan, record,
     uncontested,
 };
 use crate::plan::{Contender, Reason, Refusal};
 use crate::sonarqube;
 
+use super::bulk::{self, Basis};
 use super::dereference::Reference;
 use super::report::{Ended, Report};
 use super::reserve::{self, Reserved};
@@ -53,6 +54,8 @@ pub(super) struct Work<'a> {
     pub(super) writes: Writes,
     /// The repository as the last look found it.
     looked_at: Option<RepositoryStatus>,
+    /// What the next look goes by.
+    pub(super) basis: Basis,
 }
 
 impl<'a> Work<'a> {
@@ -72,6 +75,7 @@ impl<'a> Work<'a> {
         report.stay_on(&access.server);
         let own = desired.uid.clone();
         let mut work = Self {
+            basis: bulk::basis(&desired, scene),
             desired,
             reference,
             access,
@@ -83,7 +87,7 @@ impl<'a> Work<'a> {
             writes: Writes::after(context.agenda.writes(&own)),
             looked_at: None,
         };
-        let ended = work.run(reserved).await;
+        let ended = work.run(reserved, scene).await;
         context
             .agenda
             .wrote(&own, std::mem::take(&mut work.writes).at_the_end());
@@ -93,7 +97,7 @@ impl<'a> Work<'a> {
     }
 
     /// Looks, plans and writes until nothing is left, or nothing can be done.
-    async fn run(&mut self, mut reserved: Reserved) -> Result<Ended, Error> {
+    async fn run(&mut self, mut reserved: Reserved, scene: Scene<'_>) -> Result<Ended, Error> {
         for _ in 0..ROUNDS {
             // Before anybody is asked: who is not admitted learns nothing, and costs no call.
             admitted(&self.desired).map_err(Error::Refused)?;
@@ -103,8 +107,8 @@ impl<'a> Work<'a> {
             }
             let rival = self.rival();
             uncontested(&self.desired, rival.as_ref()).map_err(Error::Refused)?;
-            let observed = self.look().await?;
-            let steps = match plan(&self.desired, &observed) {
+            let (observed, plan) = self.plan().await?;
+            let steps = match plan {
                 Plan::Wait(why) => {
                     let why = Refusal::new(Reason::ProgressingWithRetry, why);
                     return Err(Error::Retry(why));
@@ -116,6 +120,9 @@ impl<'a> Work<'a> {
                     self.report.differences = differences;
                     return Err(Error::Refused(refusal));
                 }
+                Plan::Settled if matches!(self.basis, Basis::Answer(_)) => {
+                    return Ok(Ended::Written(self.written(), Arc::clone(self.access)));
+                }
                 Plan::Differs(differences) => {
                     self.report.differences = differences;
                     return self.finish(&observed);
@@ -126,11 +133,25 @@ impl<'a> Work<'a> {
             if let Leave::Stop(fight) = self.writes.may_take(&steps) {
                 return Err(Error::Refused(fight));
             }
-            let seen = observed.repository.found();
-            let seen = seen.map(|found| found.seen_as(&self.desired.repository));
-            self.write(steps, seen.as_ref()).await?;
+            let found = observed.repository.found();
+            self.write(&steps, found).await?;
+            self.basis = self.basis_after(&steps, found, scene);
         }
         Err(Error::Unstable { rounds: ROUNDS })
+    }
+
+    /// Plans by the listing, or by an answer, where that is enough. Before anything else is said or done, the servers are
+    /// asked.
+    async fn plan(&mut self) -> Result<(Observed, Plan), Error> {
+        let observed = self.look().await?;
+        let planned = plan(&self.desired, &observed);
+        if self.is_enough(&planned).await? {
+            return Ok((observed, planned));
+        }
+        self.basis = Basis::Servers;
+        let observed = self.look().await?;
+        let planned = plan(&self.desired, &observed);
+        Ok((observed, planned))
     }
 
     async fn look(&mut self) -> Result<Observed, Error> {
@@ -141,7 +162,17 @@ impl<'a> Work<'a> {
             rights: self.rights,
             import_at_work: self.import_at_work(),
         };
-        let observed = observe::live(&self.desired, self.access.servers(), circumstances).await;
+        let (desired, servers) = (&self.desired, self.access.servers());
+        let known = match &self.basis {
+            Basis::Servers => Ok(None),
+            Basis::Listing => Ok(observe::listed_unclaimed(desired, servers, &circumstances)),
+            Basis::Answer(repository) => observe::answered(desired, repository, servers).await,
+        };
+        let observed = match known {
+            Ok(Some(observed)) => Ok(observed),
+            Ok(None) => observe::live(desired, servers, circumstances).await,
+            Err(error) => Err(error),
+        };
         let observed = observed.map_err(|error| self.sorted(self.access.not_observed(error)))?;
         self.looked_at = shown(&self.desired, &observed, self.access.bitbucket.url());
         if self.report.accepted().is_none() {
@@ -177,13 +208,10 @@ impl<'a> Work<'a> {
         }
     }
 
-    async fn write(
-        &mut self,
-        steps: Vec<Step>,
-        seen: Option<&SeenRepository>,
-    ) -> Result<(), Error> {
+    async fn write(&mut self, steps: &[Step], found: Option<&Repository>) -> Result<(), Error> {
+        let seen = found.map(|found| found.seen_as(&self.desired.repository));
         for step in steps {
-            match self.take(&step, seen).await {
+            match self.take(step, seen.as_ref()).await {
                 Ok(()) => {}
                 Err(error) if self.rights == Rights::Assumed && is_denial(&error) => {
                     // The next round plans with it: our own project is granted, another one is refused.

@@ -222,6 +222,7 @@ impl<'a> Pass<'a> {
             request: &self.request(),
             token: &health.tried.write,
             interval: context.interval(connection),
+            queues: &context.queues,
         };
         let changes = sweep.refresh(&self.link).await?;
         let affected = self.open((setting.id, setting.key), &health.sonarqube, clients);

@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::controller::error::Error;
+use crate::controller::queues::Queues;
+use crate::fleet::ObjectName;
 use crate::fleet::link::{Clients, Request, SharedLink, Swept};
 use crate::http::Token;
 use crate::inventory::{Changes, Inventory, Sources};
@@ -11,6 +13,9 @@ use crate::plan::connection::Setting;
 
 /// So many intervals the last sweep serves on where SonarQube's lists change faster than they can be read.
 const SERVES_ON: u32 = 6;
+
+/// How a sweep follows the one before.
+type Follow = fn(Inventory, &Inventory) -> Inventory;
 
 /// What a sweep is made for.
 pub(super) struct Sweep<'a> {
@@ -22,6 +27,7 @@ pub(super) struct Sweep<'a> {
     /// The token that SonarQube decorates with.
     pub(super) token: &'a Token,
     pub(super) interval: Duration,
+    pub(super) queues: &'a Queues,
 }
 
 impl Sweep<'_> {
@@ -30,12 +36,14 @@ impl Sweep<'_> {
         let now = Instant::now();
         // A little early is early enough: the reconcile is scheduled by the same interval.
         let age = self.interval.mul_f64(0.9);
-        let swept = {
+        let (swept, is_waited_for) = {
             let link = link.lock();
-            link.sweep.good(&self.setting.id, age, now).cloned()
+            let swept = link.sweep.good(&self.setting.id, age, now).cloned();
+            (swept, link.listing.due_in(now) == Some(Duration::ZERO))
         };
         match swept.filter(|swept| swept.request == *self.request) {
-            None => self.sweep(link).await,
+            None => self.sweep(link, Inventory::after).await,
+            Some(_) if is_waited_for => self.sweep(link, Inventory::in_between).await,
             Some(swept) if self.capabilities.pull_requests && swept.rights_of != *self.token => {
                 self.compare_rights(link).await.map(Some)
             }
@@ -64,14 +72,15 @@ impl Sweep<'_> {
 
     /// Reads the inventory afresh, and tells what is new in it. What the last sweep saw serves on where SonarQube's lists
     /// change faster than they can be read, as they do while many projects are imported; not for ever: drift would stay.
-    async fn sweep(&self, link: &SharedLink) -> Result<Option<Changes>, Error> {
+    async fn sweep(&self, link: &SharedLink, follow: Follow) -> Result<Option<Changes>, Error> {
         let Clients {
             sonarqube,
             importer,
             writer,
         } = self.clients;
         let (id, key) = (&self.setting.id, &self.setting.key);
-        let reading = link.lock().sweep.begin(Instant::now());
+        let began = Instant::now();
+        let reading = link.lock().sweep.begin(began);
         let swept = Inventory::sweep(Sources {
             sonarqube,
             importer,
@@ -86,6 +95,8 @@ impl Sweep<'_> {
         let swept = match swept {
             Err(error) if error.is_unsteady() && serves_on() => {
                 tracing::info!(%error, "SonarQube's lists change while they are read: the last ones serve on");
+                let waiters = link.lock().listing.failed(began, Instant::now());
+                self.wake(waiters);
                 return Ok(None);
             }
             swept => swept.map_err(|error| Error::sweep(error, sonarqube.url(), importer.url()))?,
@@ -93,7 +104,7 @@ impl Sweep<'_> {
         let inventory = link.lock().inventory.clone();
         let changes = {
             let mut inventory = inventory.lock();
-            let swept = swept.after(&inventory);
+            let swept = follow(swept, &inventory);
             let changes = swept.changes_since(&inventory);
             *inventory = swept;
             changes
@@ -102,7 +113,19 @@ impl Sweep<'_> {
             request: self.request.clone(),
             rights_of: self.token.clone(),
         };
-        link.lock().sweep.store(reading, now, id.clone());
+        let waiters = {
+            let mut link = link.lock();
+            link.sweep.store(reading, now, id.clone());
+            link.listing.listed(began, Instant::now())
+        };
+        self.wake(waiters);
         Ok(Some(changes))
+    }
+
+    /// Has the bindings reconciled that have waited for the listing.
+    fn wake(&self, waiters: Vec<ObjectName>) {
+        for name in waiters {
+            self.queues.bindings.wake(&name);
+        }
     }
 }

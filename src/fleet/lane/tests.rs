@@ -66,6 +66,8 @@ fn a_free_place_wakes_the_most_urgent_and_among_equals_the_oldest() {
         bench.enter("other", "else", Urgency::Drift).is_some(),
         "another lane"
     );
+    let busy = |connection| bench.lanes.busy(&Uid::new(connection));
+    assert_eq!((busy("slow"), busy("other"), busy("idle")), (7, 0, 0));
     assert_eq!(bench.woken(), [""; 0]);
     let mut taken = vec![first, second];
     for next in ["asked", "asked-later", "leaving", "new", "drift"] {

@@ -60,11 +60,17 @@ async fn keys_that_are_looked_up_at_once_share_calls() {
 async fn a_look_up_outlives_the_one_that_made_the_call_for_it() {
     let (sonarqube, client) = start().await;
     sonarqube.fault(slow(SEARCH));
-    let (first, second) = (key("PAY:first"), key("PAY:second"));
-    let cut = tokio::time::timeout(Duration::from_millis(10), client.project_spelt(&first));
-    let (cut, second) = tokio::join!(cut, client.project_spelt(&second));
+    let [first, second, third] = ["PAY:first", "PAY:second", "PAY:third"].map(key);
+    // The second takes the third along, and is cut short half-way.
+    let cut = tokio::time::timeout(Duration::from_millis(75), client.project_spelt(&second));
+    let (first, cut, third) = tokio::join!(
+        client.project_spelt(&first),
+        cut,
+        client.project_spelt(&third)
+    );
     assert!(cut.is_err());
-    assert_eq!(second.unwrap(), None);
+    assert_eq!((first.unwrap(), third.unwrap()), (None, None));
+    assert_eq!(sonarqube.calls().len(), 3);
 }
 
 /// Promise: imports at once share the list of configurations, and no import goes by one that is older than its question.

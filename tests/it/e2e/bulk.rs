@@ -1,0 +1,185 @@
+//! Many new bindings at once: planned by a listing, read back with the next one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bindery::crd::ProjectBinding;
+use kube::ResourceExt as _;
+use kube::api::ListParams;
+use simulators::bitbucket::{Caller, Fault};
+
+use super::crash::{bindings, repositories};
+use super::stage::Stage;
+use super::waiting::{condition, says};
+use crate::support::server::{Server, simulated};
+
+simulated!(
+    a_create_among_many_costs_few_calls,
+    a_project_that_appears_after_the_listing_is_not_taken,
+    an_import_that_created_nothing_makes_no_project_ours,
+    what_the_listing_does_not_show_is_looked_up,
+    a_killed_operator_finds_what_was_not_read_back,
+);
+
+const IMPORT: &str = "PUT /api/v2/dop-translation/bound-projects";
+
+/// The first call of a sweep.
+const SWEEP: &str = "GET /api/alm_settings/count_binding";
+
+/// A stage with repositories that the listing shows.
+async fn listed(server: Server, count: usize) -> (Stage, Vec<String>) {
+    let stage = Stage::set(server).await;
+    stage.connection(serde_json::json!({"interval": "1h"}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let slugs = repositories(&stage, count);
+    stage.look_now("the repositories").await;
+    (stage, slugs)
+}
+
+/// Binds all of them while the servers answer slowly enough for many to be at work at once.
+fn bind(stage: &Stage, slugs: &[String]) {
+    let slow = || {
+        Fault::at("*")
+            .caller(Caller::Bindery)
+            .delay(Duration::from_millis(30))
+    };
+    stage.bitbucket.fault(slow());
+    stage.sonarqube.simulated().fault(slow());
+    stage.apply(&bindings(slugs));
+}
+
+async fn are_ready(stage: &Stage, slugs: &[String]) -> Vec<ProjectBinding> {
+    let mut ready = Vec::new();
+    for slug in slugs {
+        ready.push(stage.binding_is("payments", slug, ("Ready", "True")).await);
+    }
+    ready
+}
+
+/// Calls of the operator to both servers, by operation.
+fn calls(stage: &Stage) -> BTreeMap<&'static str, usize> {
+    let sonarqube = stage.sonarqube.simulated().counts();
+    let all = sonarqube.into_iter().chain(stage.bitbucket.counts());
+    let mut calls = BTreeMap::new();
+    for ((caller, operation), count) in all {
+        if caller == Caller::Bindery {
+            *calls.entry(operation).or_default() += count;
+        }
+    }
+    calls
+}
+
+/// What an object waits for, in words.
+fn waits_for_the_listing(binding: &ProjectBinding) -> bool {
+    says(binding, ("Reconciling", "True"))
+        && condition(binding, "Ready").is_some_and(|ready| {
+            let message = ready["message"].as_str().unwrap_or_default();
+            ready["status"] == "False" && message.contains("next listing of SonarQube confirms it")
+        })
+}
+
+/// Promise: of many creates each costs the import, two calls for its branch, and a share of listings and look-ups.
+async fn a_create_among_many_costs_few_calls(server: Server) {
+    let (stage, slugs) = listed(server, 60).await;
+    stage.sonarqube.simulated().clear_calls();
+    stage.bitbucket.clear_calls();
+    bind(&stage, &slugs);
+    for binding in are_ready(&stage, &slugs).await {
+        let status = binding.status.unwrap();
+        let project = status.sonarqube_project.unwrap();
+        assert_eq!(project.created_by, binding.metadata.uid);
+        assert_eq!(status.intent, None);
+    }
+    let calls = calls(&stage);
+    let of = |operation: &str| calls.get(operation).copied().unwrap_or(0);
+    assert_eq!(of("/api/v2/dop-translation/bound-projects"), slugs.len());
+    assert_eq!(of("/api/project_branches/list"), of("default-branch"));
+    // Those that come first and last, while few are at work, ask the servers themselves.
+    assert!(of("default-branch") <= slugs.len() + 10, "{calls:?}");
+    assert!(of("repository") <= 25, "{calls:?}");
+    assert!(of("/api/alm_settings/get_binding") <= 20, "{calls:?}");
+    let all: usize = calls.values().sum();
+    let each = f64::from(u32::try_from(all).unwrap()) / 60.0;
+    assert!(each < 6.5, "{each} calls for each: {calls:?}");
+}
+
+/// Promise: a listing may be some seconds old, and still no project of another user is taken.
+async fn a_project_that_appears_after_the_listing_is_not_taken(server: Server) {
+    let (stage, slugs) = listed(server, 30).await;
+    let (taken, others) = slugs.split_at(8);
+    for slug in taken {
+        stage.sonarqube.create_project(&format!("PAY:{slug}"), slug);
+    }
+    bind(&stage, &slugs);
+    are_ready(&stage, others).await;
+    for slug in taken {
+        stage
+            .binding_reason("payments", slug, "ProjectExists")
+            .await;
+        assert_eq!(stage.sonarqube.bound_to(&format!("PAY:{slug}")), None);
+    }
+}
+
+/// Promise: an import that met a project of another user says so, and does not make it ours.
+async fn an_import_that_created_nothing_makes_no_project_ours(server: Server) {
+    let (stage, slugs) = listed(server, 30).await;
+    let slug = &slugs[12];
+    let key = format!("PAY:{slug}");
+    let held = Fault::at(IMPORT).with("projectKey", &key);
+    let sonarqube = stage.sonarqube.simulated();
+    sonarqube.fault(held.delay(Duration::from_secs(3)));
+    bind(&stage, &slugs);
+    let intends = |binding: &ProjectBinding| {
+        let status = binding.status.as_ref();
+        status.is_some_and(|status| status.intent.is_some())
+    };
+    stage.until("payments", slug, intends).await;
+    stage.sonarqube.create_project(&key, slug);
+    let ready = are_ready(&stage, &slugs).await;
+    let project = ready[12].status.as_ref().unwrap();
+    let project = project.sonarqube_project.as_ref().unwrap();
+    let made = (&project.created_by, &project.bound_by);
+    assert_eq!(made, (&None, &ready[12].metadata.uid));
+}
+
+/// A binding that was written, and waits for the listing.
+async fn one_that_waits(stage: &Stage) -> String {
+    let api = stage.api::<ProjectBinding>("payments");
+    for _ in 0..500 {
+        let all = api.list(&ListParams::default()).await.unwrap();
+        let mut all = all.items.iter();
+        if let Some(found) = all.find(|binding| waits_for_the_listing(binding)) {
+            return found.name_any();
+        }
+    }
+    panic!("no binding waits for the listing");
+}
+
+/// Promise: Ready means that a server has shown what was declared.
+async fn what_the_listing_does_not_show_is_looked_up(server: Server) {
+    let (stage, slugs) = listed(server, 30).await;
+    let sonarqube = stage.sonarqube.simulated();
+    sonarqube.fault(Fault::at(SWEEP).delay(Duration::from_secs(3)));
+    bind(&stage, &slugs);
+    let slug = one_that_waits(&stage).await;
+    let (key, setting) = (format!("PAY:{slug}"), stage.setting_id());
+    stage.sonarqube.re_point(&key, &setting, "PAY/ledger");
+    are_ready(&stage, &slugs).await;
+    let bound = stage.sonarqube.bound_to(&key);
+    assert_eq!(bound, Some(format!("PAY/{slug}")));
+}
+
+/// Promise: an operator that is killed while bindings wait for the listing makes nothing twice, and all is ours.
+async fn a_killed_operator_finds_what_was_not_read_back(server: Server) {
+    let (mut stage, slugs) = listed(server, 30).await;
+    let sonarqube = stage.sonarqube.simulated();
+    sonarqube.fault(Fault::at(SWEEP).delay(Duration::from_secs(20)).times(1));
+    bind(&stage, &slugs);
+    one_that_waits(&stage).await;
+    stage.restart_operator(&["--minimum-interval", "10"]);
+    for binding in are_ready(&stage, &slugs).await {
+        let project = binding.status.unwrap().sonarqube_project.unwrap();
+        assert_eq!(project.created_by, binding.metadata.uid);
+    }
+    assert_eq!(stage.sonarqube.project_keys().len(), slugs.len());
+}
