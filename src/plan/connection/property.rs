@@ -60,6 +60,7 @@ fn worlds() -> impl Strategy<Value = World> {
                 base_url: BaseUrl::Unset,
                 secret: 1,
                 version: 1,
+                user: 0,
                 reports_ids,
                 validation: Validation::Due,
                 memory: Memory::default(),
@@ -75,6 +76,7 @@ fn worlds() -> impl Strategy<Value = World> {
                     record: None,
                     intent: None,
                 },
+                due: None,
                 crash: None,
                 steps: 0,
             },
@@ -87,7 +89,7 @@ proptest! {
     #[test]
     fn it_comes_to_rest_and_sends_no_token_astray(
         mut world in worlds(),
-        changes in prop::collection::vec((0..12_u8, 0..3_usize), 0..10),
+        changes in prop::collection::vec((0..13_u8, 0..3_usize), 0..10),
         crash in prop::option::of(0..6_usize),
     ) {
         for change in changes {

@@ -154,6 +154,9 @@ impl World {
             answer,
         };
         pass.record = record::after(pass.record.clone(), &taken);
+        if let (Step::Accept(_), record::Answer::Done(_)) = (step, answer) {
+            keeps_the_maker(member.record.accepted.as_ref(), &pass.record);
+        }
         match record::storing(step, answer) {
             record::Storing::BeforeTheNextStep => {
                 member.record = record::after(member.record.clone(), &taken);
@@ -176,6 +179,26 @@ impl World {
             })
             .collect()
     }
+}
+
+/// Accepted anew, also through another connection, a project has the maker that the status names. A swapped database
+/// is none of these worlds' faults, so that the same uuid is the same project.
+fn keeps_the_maker(stored: Option<&Accepted>, record: &Record) {
+    let accepted = record.accepted.as_ref().unwrap();
+    let Some(stored) = stored.filter(|stored| stored.id.is_some() && stored.id == accepted.id)
+    else {
+        return;
+    };
+    for (then, now) in [
+        (&stored.created_by, &accepted.created_by),
+        (&stored.bound_by, &accepted.bound_by),
+    ] {
+        assert!(then.is_none() || then == now, "forgotten: {then:?}, {now:?}");
+    }
+    assert!(
+        stored.new_code.is_none() || stored.new_code == accepted.new_code,
+        "the new code definition was forgotten"
+    );
 }
 
 /// Whether a step asks SonarQube for something.

@@ -15,6 +15,8 @@ pub(super) struct World {
     pub(super) base_url: BaseUrl,
     pub(super) secret: u8,
     pub(super) version: u8,
+    /// The operator's own user: SonarQube keeps an import token for each user.
+    pub(super) user: u8,
     /// Whether SonarQube reports ids; before 10.5 a key stands for one.
     pub(super) reports_ids: bool,
     pub(super) validation: Validation,
@@ -22,6 +24,8 @@ pub(super) struct World {
     pub(super) memory: Memory,
     /// The memory as the status has it.
     pub(super) stored: Memory,
+    /// What the next look must make of the memory, whatever else happened meanwhile to SonarQube or the Secret.
+    pub(super) due: Option<Known>,
     /// The step after which the process dies.
     pub(super) crash: Option<usize>,
     pub(super) steps: usize,
@@ -32,6 +36,13 @@ pub(super) struct Memory {
     pub(super) configuration: Option<(Recorded, SettingKey)>,
     applied: Option<Applied<u8>>,
     pushed: Pushed<u8>,
+}
+
+/// What is known of the configuration: its id, and the state of both tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Known {
+    id: Option<SettingId>,
+    tokens: [TokenState; 2],
 }
 
 impl World {
@@ -60,12 +71,22 @@ impl World {
         }
     }
 
+    /// Asked of a copy: a question about a token may change what is remembered of it.
+    fn known(&self) -> Known {
+        let mut copy = self.clone();
+        let record = self.memory.configuration.as_ref();
+        Known {
+            id: record.map(|(recorded, _)| recorded.id.clone()),
+            tokens: [Which::Write, Which::Import].map(|which| copy.token_state(which)),
+        }
+    }
+
     fn token_state(&mut self, which: Which) -> TokenState {
         let (version, token) = (self.version, self.secret);
-        let server = ServerId::new("server");
+        let (server, user) = (ServerId::new("server"), format!("operator-{}", self.user));
         let place = Place {
             server: &server,
-            user: "operator",
+            user: &user,
         };
         let credential = Credential {
             version: &version,
@@ -76,10 +97,10 @@ impl World {
 
     fn applied(&mut self, which: Which) {
         let (version, token) = (self.version, self.secret);
-        let server = ServerId::new("server");
+        let (server, user) = (ServerId::new("server"), format!("operator-{}", self.user));
         let place = Place {
             server: &server,
-            user: "operator",
+            user: &user,
         };
         let credential = Credential {
             version: &version,
@@ -96,6 +117,9 @@ impl World {
     fn observe(&mut self) -> Observed {
         let settings = self.listed();
         self.remembered().learn_ids(&settings);
+        if let Some(due) = self.due.take() {
+            assert_eq!(self.known(), due, "what was known was forgotten");
+        }
         let record = self.memory.configuration.as_ref();
         self.desired.record = record.map(|(recorded, _)| recorded.clone());
         let is_kept = settings.iter().any(|setting| {
@@ -224,7 +248,9 @@ impl World {
         }
         setting.url = url.to_string();
         if let Some(name) = rename {
+            let before = self.known().tokens;
             self.remembered().renamed(key, name);
+            assert_eq!(self.known().tokens, before, "a rename lost a token");
         }
         assert_eq!(*url, self.desired.url, "a token would be sent to {url}");
         if token == TokenInUpdate::Sent {
@@ -312,6 +338,22 @@ impl World {
         panic!("a pass does not come to rest: {self:#?}");
     }
 
+    /// From now on SonarQube reports ids. The configuration stays the one that it was, and so do its tokens, also where
+    /// the Secret has them in a new version.
+    fn upgrade(&mut self, touched: bool) {
+        if touched {
+            self.version += 1;
+        }
+        let mut due = self.known();
+        let mut settings = self.settings.iter();
+        let kept = settings.find(|setting| {
+            setting.platform == Platform::Bitbucket && Some(self.reported(setting)) == due.id
+        });
+        due.id = kept.map(|setting| setting.id.clone()).or(due.id);
+        self.reports_ids = true;
+        self.due = Some(due);
+    }
+
     /// What a stranger, or the owner of the object, changes.
     pub(super) fn change(&mut self, (kind, which): (u8, usize)) {
         let count = self.settings.len();
@@ -330,8 +372,14 @@ impl World {
             3 => (self.secret, self.version) = (self.secret + 1, self.version + 1),
             // The same token in a new version of the Secret.
             8 => self.version += 1,
-            // Upgraded.
-            9 => self.reports_ids = true,
+            9 => self.upgrade(which == 0),
+            // The operator is another user now.
+            12 => {
+                for (_, import) in self.tokens.values_mut() {
+                    *import = None;
+                }
+                self.user += 1;
+            }
             // Somebody takes the import token away, and a binding finds it out.
             10 => {
                 for (_, import) in self.tokens.values_mut() {
