@@ -242,11 +242,13 @@ mod tests {
         agenda.failed(
             &own,
             &Failure {
-                interval: Duration::from_secs(1 << 62),
+                interval: Duration::from_secs(1 << 63),
                 ..failure(Class::Waiting)
             },
             now,
         );
-        assert_eq!(agenda.overdue(&own, now), Duration::ZERO);
+        let hours = |hours| now + Duration::from_hours(hours);
+        assert_eq!(agenda.overdue(&own, hours(23)), Duration::ZERO);
+        assert_eq!(agenda.overdue(&own, hours(25)), Duration::from_hours(1));
     }
 }

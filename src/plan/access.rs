@@ -155,7 +155,13 @@ mod tests {
         let access = rule(&["PAY/*"], None);
         assert!(admits(&access, "pay/Checkout", "pay:Checkout"));
         assert!(!admits(&access, "PAYROLL/checkout", "PAYROLL:checkout"));
-        assert!(!admits(&rule(&["*"], None), "PAY/checkout", "PAY:checkout"));
+        for pattern in ["*", "*check*", "PAY*o*"] {
+            let access = rule(&[pattern], None);
+            assert!(
+                !admits(&access, "PAY/checkout", "PAY:checkout"),
+                "{pattern}"
+            );
+        }
     }
 
     #[test]

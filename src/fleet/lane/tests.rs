@@ -125,6 +125,11 @@ fn a_connection_is_woken_when_nobody_calls_its_servers_any_more() {
         bench.lanes.lock().lanes.is_empty(),
         "nothing is kept of an empty lane"
     );
+    let places = [1, 2].map(|number| bench.enter("slow", &number.to_string(), Urgency::New));
+    assert!(bench.enter("slow", "queued", Urgency::New).is_none());
+    drop(places);
+    assert_eq!(bench.lanes.busy(&own), 1);
+    assert!(!is_busy(), "one that waits calls nobody yet");
 }
 
 #[test]

@@ -235,48 +235,4 @@ impl<V: Clone + PartialEq, T: Clone + PartialEq> Remembered<'_, V, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Promise: an import token that SonarQube loses while it is being pushed is pushed again.
-    #[test]
-    fn a_loss_that_becomes_known_during_a_push_is_made_good_by_the_next_one() {
-        let (server, id) = (ServerId::new("server"), SettingId::new("id"));
-        let place = Place {
-            server: &server,
-            user: "bindery",
-        };
-        let credential = Credential {
-            version: &1,
-            token: &"token",
-        };
-        let name = SettingKey::parse("bitbucket").unwrap();
-        let recorded = Recorded {
-            server: server.clone(),
-            id,
-            created_by: None,
-        };
-        let (mut configuration, mut applied) = (Some((recorded, name)), None);
-        let mut pushed = Pushed::default();
-        let mut push = |pushed: &mut Pushed<&'static str>, losses| {
-            let mut remembered = Remembered {
-                configuration: &mut configuration,
-                applied: &mut applied,
-                pushed,
-            };
-            if let Some(losses) = losses {
-                remembered.import_pushed(place, &credential, losses);
-            }
-            remembered.token_state(place, Which::Import, &credential)
-        };
-        let losses = pushed.losses();
-        assert_eq!(push(&mut pushed, Some(losses)), TokenState::Applied);
-        pushed.distrust_import();
-        assert_eq!(push(&mut pushed, None), TokenState::ToPush);
-        let losses = pushed.losses();
-        pushed.distrust_import();
-        assert_eq!(push(&mut pushed, Some(losses)), TokenState::ToPush);
-        let losses = pushed.losses();
-        assert_eq!(push(&mut pushed, Some(losses)), TokenState::Applied);
-    }
-}
+mod tests;

@@ -281,7 +281,29 @@ fn a_report_is_known_by_every_key_that_sonarqube_uses() {
     assert!(is_report_of("com.sonarsource.sonarqube", &short));
     assert!(is_report_of("com.sonarsource.sonarqube_PAY:a", &short));
     assert!(is_report_of("PAY:a", &short) && is_report_of(&long, &project));
-    for other in ["com.sonarsource.sonarqube_PAY:b", "PAY:b", "jenkins"] {
+    let hashed = |hash: &str| format!("com.sonarsource.sonarqube_{hash}");
+    for hash in ["0a".repeat(16), "F".repeat(64)] {
+        assert!(is_report_of(&hashed(&hash), &short), "{hash}");
+    }
+    for other in [
+        "com.sonarsource.sonarqube_PAY:b",
+        "PAY:b",
+        "jenkins",
+        &hashed(&"0".repeat(31)),
+        &hashed(&"x".repeat(32)),
+    ] {
         assert!(!is_report_of(other, &short), "{other}");
+    }
+}
+
+#[test]
+fn older_pull_requests_add_nothing_to_a_report_or_to_its_lack() {
+    for (outcome, proves) in [
+        (has_report(), true),
+        (undecorated(&[]), true),
+        (changed(), false),
+        (found(Finding::NoneAnalysed), false),
+    ] {
+        assert_eq!(outcome.is_proof(), proves, "{outcome:?}");
     }
 }

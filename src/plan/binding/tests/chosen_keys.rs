@@ -85,3 +85,23 @@ fn an_import_without_an_answer_is_not_repeated_while_sonarqube_may_be_at_work() 
     observed.capabilities = server(BindingMethod::ImportRepository);
     assert_eq!(verdict(&plan(&super::desired(), &observed)), "import");
 }
+
+/// SonarQube keeps the last 200 characters of a key and an end of its own.
+#[test]
+fn of_a_long_name_sonarqube_leaves_out_the_beginning() {
+    // `PROJECT_slug` has 200, 201 and 202 characters.
+    for (slug, is_ours) in [(99, false), (100, true), (101, true)] {
+        let long = path(&format!("{}/{}", "P".repeat(100), "s".repeat(slug)));
+        let (mut desired, mut observed) = importing(&["AYx"], None);
+        if let RepositoryState::Found(found) = &mut observed.repository {
+            found.path = long.clone();
+        }
+        desired.repository = long;
+        let planned = plan(&desired, &observed);
+        if is_ours {
+            assert_eq!(steps(planned), given_our_key("AYx"), "{slug}");
+        } else {
+            assert_eq!(verdict(&planned), "consider AYx", "{slug}");
+        }
+    }
+}

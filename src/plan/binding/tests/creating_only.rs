@@ -140,7 +140,8 @@ fn another_repository_in_the_spec_is_refused_and_the_way_back_is_named() {
     let (message, differences) = unable(plan(&keeping(), &found));
     assert_eq!(differences, binding("PAY/kasse"));
     assert!(
-        message.contains("or write spec.repository: PAY/kasse"),
+        message.contains("or write spec.repository: PAY/kasse")
+            && message.contains("PAY:checkout is not bound to repository PAY/checkout"),
         "{message}"
     );
     let secret = creating_only(observed(bound("OPS/secret"), &[]));

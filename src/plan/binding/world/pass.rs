@@ -193,7 +193,10 @@ fn keeps_the_maker(stored: Option<&Accepted>, record: &Record) {
         (&stored.created_by, &accepted.created_by),
         (&stored.bound_by, &accepted.bound_by),
     ] {
-        assert!(then.is_none() || then == now, "forgotten: {then:?}, {now:?}");
+        assert!(
+            then.is_none() || then == now,
+            "forgotten: {then:?}, {now:?}"
+        );
     }
     assert!(
         stored.new_code.is_none() || stored.new_code == accepted.new_code,

@@ -17,6 +17,11 @@ fn the_base_url_is_kept_when_declared_and_left_alone_when_not() {
     );
     world.server_base_url = BaseUrl::Set("https://sq.example.com/".to_owned());
     assert_eq!(plan(&declared, &world), Plan::Settled);
+    world.server_base_url = BaseUrl::Set("https://old.example.com".to_owned());
+    assert_eq!(
+        plan(&declared, &world),
+        Plan::Steps(vec![Step::SetServerBaseUrl(url("https://sq.example.com"))])
+    );
 }
 
 #[test]

@@ -32,6 +32,10 @@ fn observe_compares_with_a_namesake_as_if_it_were_kept() {
         server_base_url: Some(url("https://sq.example.com")),
         ..desired()
     };
+    let configuration = |world: &Observed| match plan(&watching, world) {
+        Plan::Differs(differences) => differences[0].observed.clone(),
+        other @ (Plan::Settled | Plan::Steps(_) | Plan::Refused(_)) => panic!("{other:?}"),
+    };
     let fields = |world: &Observed| match plan(&watching, world) {
         Plan::Differs(differences) => differences.iter().map(|one| one.field).collect(),
         Plan::Settled => vec![],
@@ -45,8 +49,11 @@ fn observe_compares_with_a_namesake_as_if_it_were_kept() {
     world.settings[0].url = "https://other.example.com".to_owned();
     let both = ["configuration", "sonarqube.serverBaseURL"];
     assert_eq!(fields(&world), both);
+    let found = "bitbucket (https://other.example.com)";
+    assert_eq!(configuration(&world), found);
     world.settings[0].key = key("another");
     assert_eq!(fields(&world), both, "absent, and another one in the way");
+    assert_eq!(configuration(&world), "absent");
     world.settings.clear();
     assert_eq!(fields(&world), both, "absent");
 }
