@@ -14,14 +14,14 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::{Api, ResourceExt as _};
+use kube::ResourceExt as _;
 
 use crate::crd::{BindingDeletionPolicy, BitbucketConnection, ManagementPolicy, ProjectBinding};
 use crate::declared;
 use crate::fleet::link::ServerAccess;
 use crate::identity::ProjectKey;
 use crate::kubernetes::uid;
-use crate::kubernetes::{self, finalizer, status};
+use crate::kubernetes::{finalizer, objects, status};
 use crate::observe;
 use crate::plan::binding::{Desired, Plan, admitted, plan, uncontested};
 use crate::plan::decoration::Token;
@@ -60,17 +60,13 @@ async fn reconcile(
     context: Arc<Context>,
     mut share: Share,
 ) -> Result<Next, Error> {
-    let api = Api::namespaced(
-        context.client.clone(),
-        &binding.namespace().unwrap_or_default(),
-    );
     context.register.ledger.begin(&uid(&*binding));
     if binding.metadata.deletion_timestamp.is_some() {
-        return release::release(&binding, &api, &context, &mut share).await;
+        return release::release(&binding, &context, &mut share).await;
     }
     let mut report = Report::of(Arc::unwrap_or_clone(binding));
     let limits = Limits::of::<ProjectBinding>(&context);
-    let ended = limits.keep(Box::pin(pursue(&mut report, &api, &context, &mut share)));
+    let ended = limits.keep(Box::pin(pursue(&mut report, &context, &mut share)));
     let ended = ended.await.map_err(|error| error.during(report.doing));
     if let (Err(error), Some(connection)) = (&ended, &report.connection)
         && error.sorted().blame.is_outage()
@@ -78,16 +74,11 @@ async fn reconcile(
         // One server, one trouble: the connection finds out for all of its bindings.
         context.doubt(connection, error);
     }
-    report.tell(ended, &api, &context).await
+    report.tell(ended, &context).await
 }
 
 /// Finds the connection, and whether anything is to be done in SonarQube now.
-async fn pursue(
-    report: &mut Report,
-    api: &Api<ProjectBinding>,
-    context: &Context,
-    share: &mut Share,
-) -> Result<Ended, Error> {
+async fn pursue(report: &mut Report, context: &Context, share: &mut Share) -> Result<Ended, Error> {
     let Some(reference) = dereference::reference(&report.binding, context)? else {
         return Ok(Ended::Untold);
     };
@@ -97,11 +88,11 @@ async fn pursue(
     let suspended = binding.spec.suspend || connection.spec.suspend;
     if protects_itself(binding, connection) {
         if Lifecycle::of(binding, suspended) == Lifecycle::Unprotected {
-            finalizer::add(api, binding).await?;
+            finalizer::add(&context.client, binding).await?;
             return Ok(Ended::Untold);
         }
     } else if finalizer::is_set(binding) {
-        finalizer::remove(api, binding).await?;
+        finalizer::remove(&context.client, binding).await?;
     }
     if suspended {
         return Ok(Ended::Suspended);
@@ -114,7 +105,6 @@ async fn pursue(
     let scene = Scene {
         reference: &reference,
         access: &access,
-        api,
         context,
     };
     match work(report, scene, share).await {
@@ -128,7 +118,6 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
     let Scene {
         reference,
         access,
-        api,
         context,
     } = scene;
     let connection = &reference.connection;
@@ -176,10 +165,7 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
     }
     let scene = Scene { access, ..scene };
     // Something is to be done, and the watch may lag behind our own last write: go by the object itself.
-    let fresh = api.get_opt(&report.binding.name_any()).await;
-    let fresh = fresh.map_err(kubernetes::Error::when("read the object"))?;
-    let is_same = |fresh: &ProjectBinding| fresh.uid() == report.binding.uid();
-    match fresh.filter(is_same) {
+    match objects::fresh(&context.client, &report.binding).await? {
         Some(fresh) if fresh.metadata.deletion_timestamp.is_none() => {
             report.begin_anew(fresh);
             Work::converge(report, scene, reserved).await

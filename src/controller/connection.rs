@@ -13,8 +13,6 @@ mod sync;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kube::{Api, ResourceExt as _};
-
 use crate::crd::{BitbucketConnection, BitbucketConnectionStatus};
 use crate::declared::connection::reference_to;
 use crate::fleet::link::SharedLink;
@@ -22,7 +20,7 @@ use crate::kubernetes::clock;
 use crate::kubernetes::event;
 use crate::kubernetes::status::{self, Precondition, requested};
 use crate::kubernetes::uid;
-use crate::kubernetes::{self, finalizer};
+use crate::kubernetes::{finalizer, objects};
 use crate::plan::verdict::{Aspect, Outcome, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
@@ -59,31 +57,25 @@ async fn reconcile(
     context: Arc<Context>,
     share: Share,
 ) -> Result<Next, Error> {
-    let api = Api::namespaced(
-        context.client.clone(),
-        &connection.namespace().unwrap_or_default(),
-    );
     context.register.ledger.begin(&uid(&*connection));
     match Lifecycle::of(&*connection, connection.spec.suspend) {
         Lifecycle::Deleting => {
             drop(share);
-            return release::release(&connection, &api, &context).await;
+            return release::release(&connection, &context).await;
         }
         Lifecycle::Unprotected => {
             let interval = context.interval(&connection);
-            let Err(refused) = finalizer::add(&api, &*connection).await else {
+            let Err(refused) = finalizer::add(&context.client, &*connection).await else {
                 return Ok(Next::Settled(interval));
             };
             let error = Error::from(refused);
-            release::say(&connection, &outcome(&error), &api, &context).await?;
+            release::say(&connection, &outcome(&error), &context).await?;
             return Ok(Next::Failed { error, interval });
         }
         Lifecycle::Suspended | Lifecycle::Live => {}
     }
     // The watch may lag behind our own last write, and what that recorded would be lost: go by the object itself.
-    let fresh = api.get_opt(&connection.name_any()).await;
-    let fresh = fresh.map_err(kubernetes::Error::when("read the object"))?;
-    let fresh = fresh.filter(|fresh| fresh.uid() == connection.uid());
+    let fresh = objects::fresh(&context.client, &*connection).await?;
     // A connection whose servers hang delays no other: each has a reconcile of its own.
     drop(share);
     let is_at = |fresh: &BitbucketConnection, at| Lifecycle::of(fresh, fresh.spec.suspend) == at;
@@ -91,10 +83,10 @@ async fn reconcile(
         Some(fresh) if is_at(&fresh, Lifecycle::Live) => {
             let (pass, result) = converge(fresh, &context).await;
             let link = pass.link.clone();
-            let next = pass.report(&api, result).await?;
+            let next = pass.report(result).await?;
             Ok(sooner(next, link.lock().listing.due_in(Instant::now())))
         }
-        Some(fresh) if is_at(&fresh, Lifecycle::Suspended) => suspend(&fresh, &api, &context).await,
+        Some(fresh) if is_at(&fresh, Lifecycle::Suspended) => suspend(&fresh, &context).await,
         // The watch brings what has become of it.
         Some(_) | None => Ok(Next::Gone),
     }
@@ -156,11 +148,7 @@ async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result
 }
 
 /// Says that a connection is suspended, unless it is settled: then it stays as it was. Its bindings stand still with it.
-async fn suspend(
-    connection: &BitbucketConnection,
-    api: &Api<BitbucketConnection>,
-    context: &Context,
-) -> Result<Next, Error> {
+async fn suspend(connection: &BitbucketConnection, context: &Context) -> Result<Next, Error> {
     let why = Refusal::new(Reason::Suspended, "the connection is suspended");
     let link = context.links.of(&uid(connection));
     let affected = link.lock().close(why);
@@ -177,7 +165,7 @@ async fn suspend(
             conditions,
             ..before
         };
-        write(connection, after, api, context).await?;
+        write(connection, after, context).await?;
     }
     Ok(Next::Settled(context.interval(connection)))
 }
@@ -186,7 +174,6 @@ async fn suspend(
 async fn write(
     connection: &BitbucketConnection,
     after: BitbucketConnectionStatus,
-    api: &Api<BitbucketConnection>,
     context: &Context,
 ) -> Result<(), Error> {
     let before = connection.status.clone().unwrap_or_default();
@@ -199,7 +186,7 @@ async fn write(
         bindings: None,
         ..after
     };
-    let place = (api, &*context.metrics);
+    let place = (&context.client, &*context.metrics);
     status::write(place, connection, &written, Precondition::None).await?;
     context
         .events

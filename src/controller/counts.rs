@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Resource as _, ResourceExt as _};
+use kube::ResourceExt as _;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::crd::{BindingCounts, BitbucketConnection};
+use crate::crd::{BindingCounts, BitbucketConnection, Kind as _};
 use crate::fleet::Counts;
+use crate::kubernetes::status;
 
 use super::context::Context;
 
@@ -59,19 +59,9 @@ async fn write(connection: &BitbucketConnection, context: &Context) {
     if before.map_or(total == 0, |before| *before == counts) {
         return;
     }
-    let patch = serde_json::json!({
-        "apiVersion": BitbucketConnection::api_version(&()),
-        "kind": BitbucketConnection::kind(&()),
-        "metadata": {"name": connection.name_any(), "uid": connection.uid()},
-        "status": {"bindings": counts},
-    });
-    let api: Api<BitbucketConnection> = Api::namespaced(context.client.clone(), &reference.0);
-    let parameters = PatchParams::apply(MANAGER).force();
-    match api
-        .patch_status(&reference.1, &parameters, &Patch::Apply(&patch))
-        .await
-    {
-        Ok(_) => context.metrics.status_written("BitbucketConnection"),
+    let status = serde_json::json!({"bindings": counts});
+    match status::write_field(&context.client, connection, MANAGER, &status).await {
+        Ok(()) => context.metrics.status_written(BitbucketConnection::NAME),
         Err(error) => tracing::debug!(%error, "the counts of a connection could not be written"),
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt as _;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
-use kube::{Api, Resource, ResourceExt as _};
+use kube::{Resource, ResourceExt as _};
 use tracing::Instrument as _;
 
 use crate::crd::{FORCE_ORPHAN, Kind};
@@ -168,9 +168,7 @@ async fn unreadable<K: Kind>(
     if !is_leaving || !object.annotations().contains_key(FORCE_ORPHAN) {
         return Action::await_change();
     }
-    let namespace = object.namespace().unwrap_or_default();
-    let api = Api::namespaced(context.client.clone(), &namespace);
-    match finalizer::remove(&api, object).await {
+    match finalizer::remove(&context.client, object).await {
         Ok(()) => {
             let note = "left everything as it is: this version cannot read the object";
             let orphaned = Occurrence::new(Occurred::Orphaned, note);

@@ -16,6 +16,11 @@ impl Error {
         move |source| Self { doing, source }
     }
 
+    /// Whether the answer came, and this version cannot read the object in it.
+    pub(crate) fn is_of_content(&self) -> bool {
+        matches!(self.source, kube::Error::SerdeError(_))
+    }
+
     /// What happened, in one line: the answer of the API server as it gave it.
     pub(crate) fn message(&self) -> String {
         let Self { doing, source } = self;

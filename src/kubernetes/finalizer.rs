@@ -1,13 +1,17 @@
 //! Adds and removes our finalizer by a JSON patch that tests what it saw: nobody else's finalizer is touched.
 
+use std::fmt::Debug;
+
 use kube::api::{Patch, PatchParams};
-use kube::{Api, Resource, ResourceExt as _};
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::crd::FINALIZER;
+use crate::crd::{FINALIZER, Kind};
 
 use super::error::Error;
+use super::objects;
 
 /// Whether the object carries our finalizer.
 pub(crate) fn is_set(object: &impl Resource) -> bool {
@@ -19,32 +23,36 @@ pub(crate) fn is_set(object: &impl Resource) -> bool {
 
 /// The object as it is now, while it still carries our finalizer: the watch may lag behind our own last pass, which
 /// let it go and told so.
-pub(crate) async fn unreleased<K>(api: &Api<K>, object: &K) -> Result<Option<K>, Error>
-where
-    K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
-{
-    let fresh = api.get_opt(&object.name_any()).await;
-    let fresh = fresh.map_err(Error::when("read the object"))?;
-    Ok(fresh.filter(|fresh| fresh.uid() == object.uid() && is_set(fresh)))
+pub(crate) async fn unreleased<K: Kind>(client: &Client, object: &K) -> Result<Option<K>, Error> {
+    let fresh = objects::fresh(client, object).await?;
+    Ok(fresh.filter(is_set))
 }
 
 /// How often a patch is made anew because the object changed under our hands. Afterwards the queue tries again.
 const ATTEMPTS: usize = 3;
 
-/// Adds our finalizer.
-pub(crate) async fn add<K>(api: &Api<K>, object: &K) -> Result<(), Error>
-where
-    K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
+/// An object that may carry our finalizer, also one of which this version can read no more than the metadata.
+pub(crate) trait Guarded:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + DeserializeOwned + Debug
 {
-    settle(api, object, addition, "add the finalizer").await
+}
+
+impl<K> Guarded for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug
+{
+}
+
+/// Adds our finalizer.
+pub(crate) async fn add<K: Guarded>(client: &Client, object: &K) -> Result<(), Error> {
+    settle(client, object, addition, "add the finalizer").await
 }
 
 /// Removes our finalizer: the object may go.
-pub(crate) async fn remove<K>(api: &Api<K>, object: &K) -> Result<(), Error>
-where
-    K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
-{
-    settle(api, object, removal, "remove the finalizer").await
+pub(crate) async fn remove<K: Guarded>(client: &Client, object: &K) -> Result<(), Error> {
+    settle(client, object, removal, "remove the finalizer").await
 }
 
 /// The patch that adds our finalizer; none where it is set, or where the object is on its way out and takes none.
@@ -81,15 +89,14 @@ fn removal(object: &impl Resource) -> Option<Value> {
 
 /// Patches the object until there is nothing to patch. A conflict and a refusal have the same status codes, so the object
 /// is read again: when it did not change, somebody refuses the patch (an admission policy, a webhook), and that is an error.
-async fn settle<K>(
-    api: &Api<K>,
+async fn settle<K: Guarded>(
+    client: &Client,
     object: &K,
     patch: impl Fn(&K) -> Option<Value>,
     doing: &'static str,
-) -> Result<(), Error>
-where
-    K: Resource + Clone + DeserializeOwned + std::fmt::Debug,
-{
+) -> Result<(), Error> {
+    let namespace = object.namespace().unwrap_or_default();
+    let api: Api<K> = Api::namespaced(client.clone(), &namespace);
     let mut object = object.clone();
     let mut attempts = 1..=ATTEMPTS;
     while let Some(patch) = patch(&object) {
@@ -172,9 +179,8 @@ mod tests {
         servers.spawn(async move { axum::serve(listener, server).await.unwrap() });
         let config = kube::Config::new(url.parse().unwrap());
         let client = crate::kubernetes::client(config, &Arc::default()).unwrap();
-        let api: Api<ProjectBinding> = Api::namespaced(client, "payments");
         let object: ProjectBinding = serde_json::from_value(binding(1, &[FINALIZER])).unwrap();
-        let ended = remove(&api, &object).await;
+        let ended = remove(&client, &object).await;
         let left = script.lock().unwrap().len();
         (ended.map_err(|error| error.message()), left)
     }

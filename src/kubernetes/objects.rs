@@ -12,12 +12,13 @@ use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predicates};
-use kube::{Api, Resource};
+use kube::{Api, Resource, ResourceExt as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::crd::Kind;
 use crate::metrics::Metrics;
 
+use super::error::Error;
 use super::uid;
 
 /// How long a watch may be silent, in seconds: a dead connection is noticed no later.
@@ -52,6 +53,24 @@ impl Seen {
             token.cancelled().await;
         }
     }
+}
+
+/// Reads an object by its name.
+pub(crate) async fn read<K: Kind>(
+    client: &kube::Client,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<K>, Error> {
+    let api: Api<K> = Api::namespaced(client.clone(), namespace);
+    let read = api.get_opt(name).await;
+    read.map_err(Error::when("read the object"))
+}
+
+/// Reads an object anew. `None` if it is gone, or another one has its name.
+pub(crate) async fn fresh<K: Kind>(client: &kube::Client, object: &K) -> Result<Option<K>, Error> {
+    let namespace = object.namespace().unwrap_or_default();
+    let fresh: Option<K> = read(client, &namespace, &object.name_any()).await?;
+    Ok(fresh.filter(|fresh| fresh.uid() == object.uid()))
 }
 
 /// Objects as a controller is to be triggered by them.

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::api::{Patch, PatchParams};
-use kube::{Api, Resource, ResourceExt as _};
+use kube::{Api, Client, Resource, ResourceExt as _};
 use serde::Serialize;
 
 use crate::crd::{Kind, RECONCILE_REQUESTED_AT};
@@ -103,7 +103,7 @@ pub(crate) enum Precondition {
 
 /// Writes a whole status by server-side apply, and returns the object as it is then.
 pub(crate) async fn write<K: Kind>(
-    (api, metrics): (&Api<K>, &Metrics),
+    (client, metrics): (&Client, &Metrics),
     object: &K,
     status: &impl Serialize,
     precondition: Precondition,
@@ -118,6 +118,8 @@ pub(crate) async fn write<K: Kind>(
         patch["metadata"]["resourceVersion"] = object.resource_version().into();
     }
     let parameters = PatchParams::apply(MANAGER).force();
+    let namespace = object.namespace().unwrap_or_default();
+    let api: Api<K> = Api::namespaced(client.clone(), &namespace);
     let written = api
         .patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))
         .await
@@ -127,6 +129,28 @@ pub(crate) async fn write<K: Kind>(
         metrics.became_ready(K::NAME, clock::since(since));
     }
     Ok(written)
+}
+
+/// Writes one field of a status under a field manager of its own.
+pub(crate) async fn write_field<K: Kind>(
+    client: &Client,
+    object: &K,
+    manager: &str,
+    status: &serde_json::Value,
+) -> Result<(), Error> {
+    let namespace = object.namespace().unwrap_or_default();
+    let api: Api<K> = Api::namespaced(client.clone(), &namespace);
+    let patch = serde_json::json!({
+        "apiVersion": K::api_version(&()),
+        "kind": K::NAME,
+        "metadata": {"name": object.name_any(), "uid": object.uid()},
+        "status": status,
+    });
+    let parameters = PatchParams::apply(manager).force();
+    api.patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))
+        .await
+        .map(drop)
+        .map_err(Error::when("write the status"))
 }
 
 /// Since when an object is not ready; from its creation, where nothing was told of it yet.

@@ -2,6 +2,7 @@
 
 mod circles;
 mod kinds;
+mod kubernetes_calls;
 mod references;
 mod stories;
 mod without_cluster;
@@ -142,6 +143,9 @@ fn violations(module: &str, source: &str, crates: &BTreeSet<String>) -> Vec<Stri
     let is_plain = rule.crates == PURE || module == "fleet";
     if is_plain && used.asynchronous {
         violations.push(format!("{module} must not be async"));
+    }
+    if module != "kubernetes" && used.calls_kubernetes && rule.crates.admit("kube") {
+        violations.push(format!("{module} must not use kube::Api"));
     }
     violations
 }
@@ -306,15 +310,6 @@ fn the_check_finds_a_forbidden_module_within_braces() {
         found("sonarqube", source),
         ["sonarqube must not use bitbucket"]
     );
-}
-
-#[test]
-fn the_check_finds_the_controller_below_an_entry_point() {
-    assert_eq!(
-        found("metrics", "use crate::controller;"),
-        ["metrics must not use controller"]
-    );
-    assert!(found("main", "use crate::controller;").is_empty());
 }
 
 #[test]

@@ -252,7 +252,7 @@ impl Work<'_> {
             .map(|accepted| report::remembered(accepted, None, status.sonarqube_project.as_ref()));
         status.intent = Some(intent.clone());
         // The report goes on from what is stored now: a withdrawn intent is to be seen to differ.
-        let place = (self.api, &*self.context.metrics);
+        let place = (&self.context.client, &*self.context.metrics);
         self.report.binding =
             status::write(place, binding, &status, Precondition::Unchanged).await?;
         self.report.intent = Some(intent);

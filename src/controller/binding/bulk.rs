@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use kube::{Api, ResourceExt as _};
+use kube::ResourceExt as _;
 
 use crate::controller::context::Context;
 use crate::controller::error::Error;
@@ -196,7 +196,7 @@ impl Report {
         &mut self,
         written: Written,
         view: &ServerAccess,
-        (api, context): (&Api<ProjectBinding>, &Context),
+        context: &Context,
     ) -> Result<(), Error> {
         let key = self.accepted().map(|accepted| accepted.key.to_string());
         let why = Refusal::new(
@@ -207,7 +207,7 @@ impl Report {
             ),
         );
         let status = self.unconfirmed(&why, view);
-        self.store(&status, api, context).await?;
+        self.store(&status, context).await?;
         let Some(connection) = &self.connection else {
             return Ok(());
         };

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use kube::{Api, ResourceExt as _};
+use kube::ResourceExt as _;
 
 use crate::controller::context::Context;
 use crate::controller::credentials;
@@ -16,9 +16,9 @@ use crate::crd::{
 use crate::declared;
 use crate::fleet::link::ServerAccess;
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
-use crate::kubernetes;
 use crate::kubernetes::event::{Occurred, Occurrence};
 use crate::kubernetes::finalizer;
+use crate::kubernetes::objects;
 use crate::kubernetes::uid;
 use crate::observe;
 use crate::plan::binding::{
@@ -35,14 +35,13 @@ use super::{WITHOUT_CONNECTION, dereference, reserve, waiting};
 /// Lets a deleted binding go, as soon as it may.
 pub(super) async fn release(
     binding: &ProjectBinding,
-    api: &Api<ProjectBinding>,
     context: &Context,
     share: &mut Share,
 ) -> Result<Next, Error> {
     if !finalizer::is_set(binding) {
         return Ok(Next::Gone);
     }
-    let Some(binding) = &finalizer::unreleased(api, binding).await? else {
+    let Some(binding) = &finalizer::unreleased(&context.client, binding).await? else {
         return Ok(Next::Gone);
     };
     let (connection, read) = match connection(binding, context).await {
@@ -81,17 +80,17 @@ pub(super) async fn release(
                 ),
             );
             Report::of(binding.clone())
-                .leaving(&Outcome::DeletionBlocked(why), api, context)
+                .leaving(&Outcome::DeletionBlocked(why), context)
                 .await?;
             return Ok(Next::Failed { error, interval });
         }
     };
     context.events.publish(binding, occurrence.as_slice()).await;
-    if let Err(refused) = finalizer::remove(api, binding).await {
+    if let Err(refused) = finalizer::remove(&context.client, binding).await {
         let error = Error::from(refused);
         let why = Refusal::new(Reason::DeletionBlocked, error.refusal().message);
         Report::of(binding.clone())
-            .leaving(&Outcome::DeletionBlocked(why), api, context)
+            .leaving(&Outcome::DeletionBlocked(why), context)
             .await?;
         return Ok(Next::Failed { error, interval });
     }
@@ -106,13 +105,10 @@ async fn connection(
     context: &Context,
 ) -> Result<Option<BitbucketConnection>, Error> {
     let (namespace, name) = declared::connection_of(binding);
-    let api: Api<BitbucketConnection> = Api::namespaced(context.client.clone(), &namespace);
-    match api.get_opt(&name).await {
+    match objects::read(&context.client, &namespace, &name).await {
         // Its words are none of the tenant's business.
-        Err(kube::Error::SerdeError(_)) => Err(dereference::unreadable(&namespace, &name)),
-        answer => answer
-            .map_err(kubernetes::Error::when("read the connection"))
-            .map_err(Error::from),
+        Err(error) if error.is_of_content() => Err(dereference::unreadable(&namespace, &name)),
+        answer => Ok(answer?),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kube::{Api, ResourceExt as _};
+use kube::ResourceExt as _;
 
 use crate::controller::context::Context;
 use crate::controller::error::{Doing, Error};
@@ -134,7 +134,6 @@ impl Report {
     pub(super) async fn tell(
         &mut self,
         ended: Result<Ended, Error>,
-        api: &Api<ProjectBinding>,
         context: &Context,
     ) -> Result<Next, Error> {
         let connection = self.connection.as_deref();
@@ -142,22 +141,21 @@ impl Report {
             context.interval(connection)
         });
         match ended {
-            Ok(Ended::Settled(access)) => self.settled(&access, api, context).await?,
-            Ok(Ended::Suspended) => self.suspended(api, context).await?,
-            Ok(Ended::TokenRefused) => self.token_refused(api, context).await?,
+            Ok(Ended::Settled(access)) => self.settled(&access, context).await?,
+            Ok(Ended::Suspended) => self.suspended(context).await?,
+            Ok(Ended::TokenRefused) => self.token_refused(context).await?,
             Ok(Ended::Untold) => {}
             Ok(Ended::Waits) => return Ok(Next::Waits),
             Ok(Ended::Listing) => return Ok(Next::Listing(interval)),
             Ok(Ended::Written(written, view)) => {
-                self.wait_for_read_back(written, &view, (api, context))
-                    .await?;
+                self.wait_for_read_back(written, &view, context).await?;
                 return Ok(Next::Listing(interval));
             }
             Ok(Ended::Queued) => return Ok(Next::Queued),
             Ok(Ended::Gone) => return Ok(Next::Gone),
             Err(error) => {
                 let own = self.accepted().is_none().then(|| uid(&self.binding));
-                self.failed(&error, api, context).await?;
+                self.failed(&error, context).await?;
                 if let Some(own) = own {
                     context.register.ledger.give_up(&own);
                 }
@@ -179,12 +177,7 @@ impl Report {
         self.status(&verdicts, Some(view))
     }
 
-    async fn settled(
-        &mut self,
-        access: &ServerAccess,
-        api: &Api<ProjectBinding>,
-        context: &Context,
-    ) -> Result<(), Error> {
+    async fn settled(&mut self, access: &ServerAccess, context: &Context) -> Result<(), Error> {
         let message = Difference::in_one_line(&self.differences);
         let drift = Refusal::new(Reason::DriftDetected, message.clone());
         let (outcome, failed) = if self.differences.is_empty() {
@@ -197,16 +190,11 @@ impl Report {
         verdicts.push(decoration::verdict(self, access, context));
         self.accepted_by = self.connection.as_deref().map(accepts);
         let status = self.status(&verdicts, Some(access));
-        self.write(status, api, context).await
+        self.write(status, context).await
     }
 
     /// Something stopped the pass.
-    async fn failed(
-        &self,
-        error: &Error,
-        api: &Api<ProjectBinding>,
-        context: &Context,
-    ) -> Result<(), Error> {
+    async fn failed(&self, error: &Error, context: &Context) -> Result<(), Error> {
         let connection = self.connection.as_deref();
         let standing = Standing {
             settled: status::is_settled(&self.binding),
@@ -215,7 +203,7 @@ impl Report {
                 || connection.is_none_or(|it| declared::is_accepted_by(&self.binding, it)),
         };
         let (at, reached) = match after_failure(standing, error.sorted()) {
-            AfterFailure::Unchanged => return self.kept(api, context).await,
+            AfterFailure::Unchanged => return self.kept(context).await,
             AfterFailure::Failed { at, reached } => (at, reached),
         };
         let refusal = error.refusal();
@@ -223,11 +211,11 @@ impl Report {
         verdicts.extend(aspects(ASPECTS, reached, Some((at, &refusal))));
         verdicts.push(not_settled());
         let status = self.status(&verdicts, None);
-        self.write(status, api, context).await
+        self.write(status, context).await
     }
 
     /// What is said of the object stays; what was done to its project before the outage is remembered, and told.
-    async fn kept(&self, api: &Api<ProjectBinding>, context: &Context) -> Result<(), Error> {
+    async fn kept(&self, context: &Context) -> Result<(), Error> {
         let before = self.binding.status.clone().unwrap_or_default();
         let now = self.status(&[], None);
         let status = ProjectBindingStatus {
@@ -237,15 +225,11 @@ impl Report {
             intent: now.intent,
             ..before
         };
-        self.write(status, api, context).await
+        self.write(status, context).await
     }
 
     /// Stays as it was, except for what it says of decoration.
-    async fn token_refused(
-        &self,
-        api: &Api<ProjectBinding>,
-        context: &Context,
-    ) -> Result<(), Error> {
+    async fn token_refused(&self, context: &Context) -> Result<(), Error> {
         let kind = Aspect::DecorationReady;
         let (namespace, name) = declared::connection_of(&self.binding);
         let before = status::said(self.binding.conditions(), kind);
@@ -259,11 +243,11 @@ impl Report {
         status.conditions.retain(|it| it.type_ != kind.as_str());
         status.conditions.extend(now);
         status.last_handled_reconcile_at = status::requested(&self.binding);
-        self.write(status, api, context).await
+        self.write(status, context).await
     }
 
     /// Stays as it was for the generation it was; says so for a new one.
-    async fn suspended(&self, api: &Api<ProjectBinding>, context: &Context) -> Result<(), Error> {
+    async fn suspended(&self, context: &Context) -> Result<(), Error> {
         if status::is_settled(&self.binding) {
             return Ok(());
         }
@@ -271,18 +255,13 @@ impl Report {
         verdicts.extend(aspects(ASPECTS, &[], None));
         verdicts.push(not_settled());
         let status = self.status(&verdicts, None);
-        self.write(status, api, context).await
+        self.write(status, context).await
     }
 
     /// Says that the object is on its way out.
-    pub(super) async fn leaving(
-        &self,
-        outcome: &Outcome,
-        api: &Api<ProjectBinding>,
-        context: &Context,
-    ) -> Result<(), Error> {
+    pub(super) async fn leaving(&self, outcome: &Outcome, context: &Context) -> Result<(), Error> {
         let status = self.status(&summary(outcome), None);
-        self.write(status, api, context).await
+        self.write(status, context).await
     }
 
     fn status(&self, verdicts: &[Verdict], access: Option<&ServerAccess>) -> ProjectBindingStatus {
@@ -303,13 +282,8 @@ impl Report {
     }
 
     /// Writes the status, if it is another one than what was stored last, by whomever, and tells what changed.
-    async fn write(
-        &self,
-        status: ProjectBindingStatus,
-        api: &Api<ProjectBinding>,
-        context: &Context,
-    ) -> Result<(), Error> {
-        self.store(&status, api, context).await?;
+    async fn write(&self, status: ProjectBindingStatus, context: &Context) -> Result<(), Error> {
+        self.store(&status, context).await?;
         let none = Vec::new();
         let before = self.binding.status.as_ref();
         let before = before.map_or(&none, |status| &status.conditions);
@@ -326,14 +300,13 @@ impl Report {
     pub(super) async fn store(
         &self,
         status: &ProjectBindingStatus,
-        api: &Api<ProjectBinding>,
         context: &Context,
     ) -> Result<(), Error> {
         // Done is done, whether or not it can be written down.
         let (events, binding) = (&context.events, &self.binding);
         events.publish(binding, &self.occurrences).await;
         if Some(status) != binding.status.as_ref() {
-            let place = (api, &*context.metrics);
+            let place = (&context.client, &*context.metrics);
             status::write(place, binding, status, self.precondition).await?;
         }
         Ok(())

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use kube::Api;
-
 use crate::controller::context::Context;
 use crate::controller::error::{Doing, Error};
-use crate::crd::{ProjectBinding, RepositoryStatus};
+use crate::crd::RepositoryStatus;
 use crate::fleet::link::ServerAccess;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::kubernetes::clock;
@@ -35,7 +33,6 @@ const ROUNDS: u32 = 8;
 pub(super) struct Scene<'a> {
     pub(super) reference: &'a Reference,
     pub(super) access: &'a Arc<ServerAccess>,
-    pub(super) api: &'a Api<ProjectBinding>,
     pub(super) context: &'a Context,
 }
 
@@ -44,7 +41,6 @@ pub(super) struct Work<'a> {
     pub(super) desired: Desired,
     pub(super) reference: &'a Reference,
     pub(super) access: &'a Arc<ServerAccess>,
-    pub(super) api: &'a Api<ProjectBinding>,
     pub(super) context: &'a Context,
     pub(super) report: &'a mut Report,
     pub(super) rights: Rights,
@@ -68,7 +64,6 @@ impl<'a> Work<'a> {
         let Scene {
             reference,
             access,
-            api,
             context,
         } = scene;
         let desired = super::desired(&report.binding, reference, access)?;
@@ -79,7 +74,6 @@ impl<'a> Work<'a> {
             desired,
             reference,
             access,
-            api,
             context,
             report,
             rights: Rights::Assumed,

@@ -1,7 +1,7 @@
 //! The end of a connection: it waits for the bindings that need it, and leaves SonarQube's configuration
 //! unless it was asked to delete what it made itself.
 
-use kube::{Api, ResourceExt as _};
+use kube::ResourceExt as _;
 
 use crate::controller::context::Context;
 use crate::controller::credentials;
@@ -29,13 +29,12 @@ use super::{remotes, settings};
 /// Lets a deleted connection go, as soon as it may.
 pub(super) async fn release(
     connection: &BitbucketConnection,
-    api: &Api<BitbucketConnection>,
     context: &Context,
 ) -> Result<Next, Error> {
     if !finalizer::is_set(connection) {
         return Ok(Next::Gone);
     }
-    let Some(connection) = &finalizer::unreleased(api, connection).await? else {
+    let Some(connection) = &finalizer::unreleased(&context.client, connection).await? else {
         return Ok(Next::Gone);
     };
     let forced = connection.annotations().contains_key(FORCE_ORPHAN);
@@ -43,7 +42,7 @@ pub(super) async fn release(
     if !needed_by.is_empty() && !forced {
         let unserved = super::serve_on(connection, context).await.err();
         let why = in_use(&needed_by, unserved.as_ref());
-        let next = blocked(connection, api, context, why).await?;
+        let next = blocked(connection, context, why).await?;
         return Ok(unserved.map_or(next, |error| Next::Failed {
             error,
             interval: context.interval(connection),
@@ -68,17 +67,17 @@ pub(super) async fn release(
                     error.refusal().message
                 ),
             );
-            return stays(connection, api, context, (error, why)).await;
+            return stays(connection, context, (error, why)).await;
         }
     };
     context
         .events
         .publish(connection, occurrence.as_slice())
         .await;
-    if let Err(refused) = finalizer::remove(api, connection).await {
+    if let Err(refused) = finalizer::remove(&context.client, connection).await {
         let error = Error::from(refused);
         let why = Refusal::new(Reason::DeletionBlocked, error.refusal().message);
-        return stays(connection, api, context, (error, why)).await;
+        return stays(connection, context, (error, why)).await;
     }
     forget(connection, context);
     // Whoever waits for it is told by the watch.
@@ -88,11 +87,10 @@ pub(super) async fn release(
 /// Says why the object cannot go yet.
 async fn stays(
     connection: &BitbucketConnection,
-    api: &Api<BitbucketConnection>,
     context: &Context,
     (error, why): (Error, Refusal),
 ) -> Result<Next, Error> {
-    blocked(connection, api, context, why).await?;
+    blocked(connection, context, why).await?;
     let interval = context.interval(connection);
     Ok(Next::Failed { error, interval })
 }
@@ -238,11 +236,10 @@ fn in_use(bindings: &[String], unserved: Option<&Error>) -> Refusal {
 /// Says that the deletion has to wait.
 async fn blocked(
     connection: &BitbucketConnection,
-    api: &Api<BitbucketConnection>,
     context: &Context,
     why: Refusal,
 ) -> Result<Next, Error> {
-    say(connection, &Outcome::DeletionBlocked(why), api, context).await?;
+    say(connection, &Outcome::DeletionBlocked(why), context).await?;
     Ok(Next::Settled(context.interval(connection)))
 }
 
@@ -250,7 +247,6 @@ async fn blocked(
 pub(super) async fn say(
     connection: &BitbucketConnection,
     outcome: &Outcome,
-    api: &Api<BitbucketConnection>,
     context: &Context,
 ) -> Result<(), Error> {
     let before = connection.status.clone().unwrap_or_default();
@@ -274,5 +270,5 @@ pub(super) async fn say(
         conditions,
         ..before
     };
-    super::write(connection, after, api, context).await
+    super::write(connection, after, context).await
 }

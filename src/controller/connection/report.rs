@@ -1,12 +1,10 @@
 //! What a pass over a connection says in its status and its events.
 
-use kube::Api;
-
 use crate::controller::error::Error;
 use crate::controller::pass::{self, Next};
 use crate::crd::{
-    BitbucketConnection, BitbucketConnectionStatus, BitbucketServerStatus, ConfigurationStatus,
-    SonarQubeServerStatus, TokenExpiry,
+    BitbucketConnectionStatus, BitbucketServerStatus, ConfigurationStatus, SonarQubeServerStatus,
+    TokenExpiry,
 };
 use crate::declared::connection as declared;
 use crate::fleet::link::VerifiedServer;
@@ -23,7 +21,6 @@ impl Pass<'_> {
     /// Writes what the pass found, always, also after a failure.
     pub(super) async fn report(
         self,
-        api: &Api<BitbucketConnection>,
         result: Result<Vec<Difference>, Error>,
     ) -> Result<Next, Error> {
         let interval = self.context.interval(&self.connection);
@@ -61,7 +58,7 @@ impl Pass<'_> {
             .events
             .publish(&self.connection, &self.occurrences)
             .await;
-        write(&self.connection, self.status(&verdicts), api, self.context).await?;
+        write(&self.connection, self.status(&verdicts), self.context).await?;
         Ok(next)
     }
 

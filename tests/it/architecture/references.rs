@@ -28,6 +28,8 @@ pub(super) struct References {
     /// A module is left upwards by more than one step, which hides where it leads.
     pub(super) climbs: bool,
     pub(super) asynchronous: bool,
+    /// `kube::Api`, by which alone objects are read and written.
+    pub(super) calls_kubernetes: bool,
 }
 
 /// The crates under `[dependencies]` of a manifest, as code spells them.
@@ -51,6 +53,7 @@ pub(super) fn references(source: &str, crates: &BTreeSet<String>) -> References 
         let before = index.checked_sub(1).map_or("", |before| tokens[before]);
         let after = &tokens[index + 1..];
         match *token {
+            "Api" => references.calls_kubernetes = true,
             "async" => references.asynchronous = true,
             "super" if after.starts_with(&["::", "super"]) => references.climbs = true,
             "crate" if after.first() == Some(&"::") => {

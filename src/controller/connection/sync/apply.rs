@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use kube::{Api, ResourceExt as _};
-
 use crate::controller::error::Error;
 use crate::crd::{BitbucketConnectionStatus, ConfigurationIntent};
 use crate::fleet::link::Validated;
@@ -101,9 +99,7 @@ impl Sync<'_> {
             bindings: None,
             ..self.connection.status.clone().unwrap_or_default()
         };
-        let namespace = self.connection.namespace().unwrap_or_default();
-        let api = Api::namespaced(self.context.client.clone(), &namespace);
-        let place = (&api, &*self.context.metrics);
+        let place = (&self.context.client, &*self.context.metrics);
         let written =
             status::write(place, &*self.connection, &status, Precondition::Unchanged).await?;
         *self.connection = written;
