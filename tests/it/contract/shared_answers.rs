@@ -5,7 +5,7 @@ use std::time::Duration;
 use bindery::http::Token;
 use bindery::sonarqube::{Client, NewProject};
 use futures::future::join_all;
-
+use futures::poll;
 use simulators::sonarqube::{Edition, Fault, Profile, SonarQube, Version};
 
 use super::bench::{key, transport};
@@ -59,17 +59,24 @@ async fn keys_that_are_looked_up_at_once_share_calls() {
 #[tokio::test]
 async fn a_look_up_outlives_the_one_that_made_the_call_for_it() {
     let (sonarqube, client) = start().await;
-    sonarqube.fault(slow(SEARCH));
-    let [first, second, third] = ["PAY:first", "PAY:second", "PAY:third"].map(key);
-    // The second takes the third along, and is cut short half-way.
-    let cut = tokio::time::timeout(Duration::from_millis(75), client.project_spelt(&second));
-    let (first, cut, third) = tokio::join!(
-        client.project_spelt(&first),
-        cut,
-        client.project_spelt(&third)
-    );
-    assert!(cut.is_err());
-    assert_eq!((first.unwrap(), third.unwrap()), (None, None));
+    let never = Duration::from_hours(1);
+    sonarqube.fault(Fault::at(SEARCH).times(1));
+    sonarqube.fault(Fault::at(SEARCH).delay(never).times(1));
+    let keys = ["PAY:first", "PAY:second", "PAY:third"].map(key);
+    let [first, second, third] = keys.each_ref().map(|key| client.project_spelt(key));
+    let (mut first, mut second, mut third) = (Box::pin(first), Box::pin(second), Box::pin(third));
+    // The first has its call under way; the others wait for the next one.
+    for waiting in [&mut first, &mut second, &mut third] {
+        assert!(poll!(waiting).is_pending());
+    }
+    assert_eq!(first.await.unwrap(), None);
+    // The second takes the third along, and is cut short while its call is under way.
+    while sonarqube.calls().len() < 2 {
+        assert!(poll!(&mut second).is_pending());
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    drop(second);
+    assert_eq!(third.await.unwrap(), None);
     assert_eq!(sonarqube.calls().len(), 3);
 }
 
@@ -95,15 +102,16 @@ async fn settings_are_read_together_and_never_older_than_the_question() {
 #[tokio::test]
 async fn a_failure_is_waited_for_once() {
     let (sonarqube, client) = start().await;
-    let broken = slow(SETTINGS).answer(500, "{}");
-    sonarqube.fault(broken);
+    let long = Duration::from_millis(500);
+    sonarqube.fault(Fault::at(SETTINGS).delay(long).answer(500, "{}"));
     let ask = || client.shared_dop_settings();
     let started = tokio::time::Instant::now();
     for settings in join_all((0..20).map(|_| ask())).await {
         settings.unwrap_err();
     }
     let waited = started.elapsed();
-    assert!(waited < Duration::from_millis(500), "{waited:?}");
+    // One after the other they would wait for ten seconds.
+    assert!(waited < 10 * long, "{waited:?}");
     sonarqube.clear_faults();
     ask().await.unwrap();
 }
