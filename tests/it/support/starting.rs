@@ -38,16 +38,19 @@ impl Listening {
     /// Begins to ask, as the user of a token.
     pub(crate) fn to(url: &str, token: &str) -> Self {
         let heard = Arc::new(Mutex::new(BTreeSet::new()));
-        let (kept, url, token) = (Arc::clone(&heard), url.to_owned(), token.to_owned());
         let mut asking = JoinSet::new();
-        asking.spawn(async move {
-            let client = client();
-            loop {
-                let answers = ask(&client, &url, &token).await;
-                kept.lock().unwrap().extend(answers);
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        });
+        // Side by side: some answers come for a moment only, which is shorter than all questions of all callers.
+        for caller in callers(token) {
+            let (kept, url) = (Arc::clone(&heard), url.to_owned());
+            asking.spawn(async move {
+                let client = client();
+                loop {
+                    let answers = ask(&client, &url, &caller).await;
+                    kept.lock().unwrap().extend(answers);
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            });
+        }
         Self {
             heard,
             _asking: asking,
@@ -70,9 +73,22 @@ pub(crate) async fn answers_of_the_twin(profile: Profile) -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     for phase in Phase::OF_A_RESTART {
         simulated.world(|world| world.hold(phase));
-        known.extend(ask(&client, url, token).await);
+        for caller in callers(token) {
+            known.extend(ask(&client, url, &caller).await);
+        }
     }
     known
+}
+
+/// Who asks, and with which token.
+type AskedBy = (&'static str, Option<String>);
+
+fn callers(token: &str) -> [AskedBy; 3] {
+    [
+        ("user", Some(token.to_owned())),
+        ("stranger", Some("squ_nobody".to_owned())),
+        ("nobody", None),
+    ]
 }
 
 #[expect(
@@ -86,31 +102,25 @@ fn client() -> Client {
     Client::builder().timeout(timeout).build().unwrap()
 }
 
-async fn ask(client: &Client, url: &str, token: &str) -> Vec<String> {
+async fn ask(client: &Client, url: &str, (who, token): &AskedBy) -> Vec<String> {
     let mut answers = Vec::new();
-    for (who, token) in [
-        ("user", Some(token)),
-        ("stranger", Some("squ_nobody")),
-        ("nobody", None),
-    ] {
-        for (method, path) in &QUESTIONS {
-            let mut request = client.request(method.clone(), format!("{url}/{path}"));
-            if *method == Method::PUT {
-                request = request.json(&serde_json::json!({}));
-            }
-            if let Some(token) = token {
-                request = request.basic_auth(token, Some(""));
-            }
-            let answer = match request.send().await {
-                Ok(answer) => (answer.status().as_u16(), answer.text().await.ok()),
-                Err(_) => (0, None),
-            };
-            let told = match answer {
-                (status, Some(body)) => format!("{status} {}", shown(path, status, &body)),
-                (_, None) => "nothing".to_owned(),
-            };
-            answers.push(format!("{who}: {method} {path} -> {told}"));
+    for (method, path) in &QUESTIONS {
+        let mut request = client.request(method.clone(), format!("{url}/{path}"));
+        if *method == Method::PUT {
+            request = request.json(&serde_json::json!({}));
         }
+        if let Some(token) = token {
+            request = request.basic_auth(token, Some(""));
+        }
+        let answer = match request.send().await {
+            Ok(answer) => (answer.status().as_u16(), answer.text().await.ok()),
+            Err(_) => (0, None),
+        };
+        let told = match answer {
+            (status, Some(body)) => format!("{status} {}", shown(path, status, &body)),
+            (_, None) => "nothing".to_owned(),
+        };
+        answers.push(format!("{who}: {method} {path} -> {told}"));
     }
     answers
 }
