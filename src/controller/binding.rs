@@ -45,36 +45,29 @@ use work::{Scene, Work};
 const WITHOUT_CONNECTION: Duration = Duration::from_mins(10);
 
 impl Reconcile for ProjectBinding {
-    fn reconcile(
+    /// Brings one binding to its desired state, and reports what was found and done.
+    async fn reconcile(
         self: Arc<Self>,
         context: Arc<Context>,
-        share: Share,
-    ) -> impl Future<Output = Result<Next, Error>> + Send {
-        reconcile(self, context, share)
+        mut share: Share,
+    ) -> Result<Next, Error> {
+        let binding = self;
+        context.register.ledger.begin(&uid(&*binding));
+        if binding.metadata.deletion_timestamp.is_some() {
+            return release::release(&binding, &context, &mut share).await;
+        }
+        let mut report = Report::of(Arc::unwrap_or_clone(binding));
+        let limits = Limits::of::<ProjectBinding>(&context);
+        let ended = limits.keep(Box::pin(pursue(&mut report, &context, &mut share)));
+        let ended = ended.await.map_err(|error| error.during(report.doing));
+        if let (Err(error), Some(connection)) = (&ended, &report.connection)
+            && error.sorted().blame.is_outage()
+        {
+            // One server, one trouble: the connection finds out for all of its bindings.
+            context.doubt(connection, error);
+        }
+        report.tell(ended, &context).await
     }
-}
-
-/// Brings one binding to its desired state, and reports what was found and done.
-async fn reconcile(
-    binding: Arc<ProjectBinding>,
-    context: Arc<Context>,
-    mut share: Share,
-) -> Result<Next, Error> {
-    context.register.ledger.begin(&uid(&*binding));
-    if binding.metadata.deletion_timestamp.is_some() {
-        return release::release(&binding, &context, &mut share).await;
-    }
-    let mut report = Report::of(Arc::unwrap_or_clone(binding));
-    let limits = Limits::of::<ProjectBinding>(&context);
-    let ended = limits.keep(Box::pin(pursue(&mut report, &context, &mut share)));
-    let ended = ended.await.map_err(|error| error.during(report.doing));
-    if let (Err(error), Some(connection)) = (&ended, &report.connection)
-        && error.sorted().blame.is_outage()
-    {
-        // One server, one trouble: the connection finds out for all of its bindings.
-        context.doubt(connection, error);
-    }
-    report.tell(ended, &context).await
 }
 
 /// Finds the connection, and whether anything is to be done in SonarQube now.

@@ -42,53 +42,47 @@ const ASPECTS: &[Aspect] = &[
 ];
 
 impl Reconcile for BitbucketConnection {
-    fn reconcile(
+    /// Brings one connection to its desired state, and reports what was found and done.
+    async fn reconcile(
         self: Arc<Self>,
         context: Arc<Context>,
         share: Share,
-    ) -> impl Future<Output = Result<Next, Error>> + Send {
-        reconcile(self, context, share)
-    }
-}
-
-/// Brings one connection to its desired state, and reports what was found and done.
-async fn reconcile(
-    connection: Arc<BitbucketConnection>,
-    context: Arc<Context>,
-    share: Share,
-) -> Result<Next, Error> {
-    context.register.ledger.begin(&uid(&*connection));
-    match Lifecycle::of(&*connection, connection.spec.suspend) {
-        Lifecycle::Deleting => {
-            drop(share);
-            return release::release(&connection, &context).await;
+    ) -> Result<Next, Error> {
+        let connection = self;
+        context.register.ledger.begin(&uid(&*connection));
+        match Lifecycle::of(&*connection, connection.spec.suspend) {
+            Lifecycle::Deleting => {
+                drop(share);
+                return release::release(&connection, &context).await;
+            }
+            Lifecycle::Unprotected => {
+                let interval = context.interval(&connection);
+                let Err(refused) = finalizer::add(&context.client, &*connection).await else {
+                    return Ok(Next::Settled(interval));
+                };
+                let error = Error::from(refused);
+                release::say(&connection, &outcome(&error), &context).await?;
+                return Ok(Next::Failed { error, interval });
+            }
+            Lifecycle::Suspended | Lifecycle::Live => {}
         }
-        Lifecycle::Unprotected => {
-            let interval = context.interval(&connection);
-            let Err(refused) = finalizer::add(&context.client, &*connection).await else {
-                return Ok(Next::Settled(interval));
-            };
-            let error = Error::from(refused);
-            release::say(&connection, &outcome(&error), &context).await?;
-            return Ok(Next::Failed { error, interval });
+        // The watch may lag behind our own last write, and what that recorded would be lost: go by the object itself.
+        let fresh = objects::fresh(&context.client, &*connection).await?;
+        // A connection whose servers hang delays no other: each has a reconcile of its own.
+        drop(share);
+        let is_at =
+            |fresh: &BitbucketConnection, at| Lifecycle::of(fresh, fresh.spec.suspend) == at;
+        match fresh {
+            Some(fresh) if is_at(&fresh, Lifecycle::Live) => {
+                let (pass, result) = converge(fresh, &context).await;
+                let link = pass.link.clone();
+                let next = pass.report(result).await?;
+                Ok(sooner(next, link.lock().listing.due_in(Instant::now())))
+            }
+            Some(fresh) if is_at(&fresh, Lifecycle::Suspended) => suspend(&fresh, &context).await,
+            // The watch brings what has become of it.
+            Some(_) | None => Ok(Next::Gone),
         }
-        Lifecycle::Suspended | Lifecycle::Live => {}
-    }
-    // The watch may lag behind our own last write, and what that recorded would be lost: go by the object itself.
-    let fresh = objects::fresh(&context.client, &*connection).await?;
-    // A connection whose servers hang delays no other: each has a reconcile of its own.
-    drop(share);
-    let is_at = |fresh: &BitbucketConnection, at| Lifecycle::of(fresh, fresh.spec.suspend) == at;
-    match fresh {
-        Some(fresh) if is_at(&fresh, Lifecycle::Live) => {
-            let (pass, result) = converge(fresh, &context).await;
-            let link = pass.link.clone();
-            let next = pass.report(result).await?;
-            Ok(sooner(next, link.lock().listing.due_in(Instant::now())))
-        }
-        Some(fresh) if is_at(&fresh, Lifecycle::Suspended) => suspend(&fresh, &context).await,
-        // The watch brings what has become of it.
-        Some(_) | None => Ok(Next::Gone),
     }
 }
 

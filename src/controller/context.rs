@@ -10,6 +10,7 @@ use kube::runtime::reflector::Store;
 use kube::{Resource, ResourceExt as _};
 
 use crate::crd::{BitbucketConnection, Kind, for_each_kind};
+use crate::declared::connection::reference_to;
 use crate::fleet::link::Links;
 use crate::fleet::{Agenda, Lanes, Outcomes};
 use crate::http::HostPolicy;
@@ -193,9 +194,6 @@ impl Context {
 
     /// Has a connection looked at.
     pub(crate) fn ask(&self, connection: &BitbucketConnection) {
-        self.queues.connections.wake(&(
-            connection.namespace().unwrap_or_default(),
-            connection.name_any(),
-        ));
+        self.queues.connections.wake(&reference_to(connection));
     }
 }

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::ResourceExt as _;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::crd::{BindingCounts, BitbucketConnection, Kind as _};
+use crate::declared::connection::reference_to;
 use crate::fleet::Counts;
 use crate::kubernetes::status;
 
@@ -41,11 +41,7 @@ pub(crate) async fn keep(context: Arc<Context>, stop: CancellationToken) {
 }
 
 async fn write(connection: &BitbucketConnection, context: &Context) {
-    let reference = (
-        connection.namespace().unwrap_or_default(),
-        connection.name_any(),
-    );
-    let Counts { total, ready } = context.register.roster.counts(&reference);
+    let Counts { total, ready } = context.register.roster.counts(&reference_to(connection));
     let counts = BindingCounts {
         total,
         ready,

@@ -10,7 +10,6 @@ use kube::ResourceExt as _;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::crd::{BitbucketConnection, ProjectBinding};
-use crate::declared::connection::reference_to;
 use crate::fleet::link::{ServerAccess, SharedLink, Written};
 use crate::kubernetes::uid;
 use crate::observe;
@@ -128,7 +127,7 @@ fn wait(binding: &ProjectBinding, connection: &BitbucketConnection, context: &Co
     let link = context.links.of(&uid(connection));
     let is_first = link.lock().listing.wait(uid(binding), name, Instant::now());
     if is_first {
-        context.queues.connections.wake(&reference_to(connection));
+        context.ask(connection);
     }
 }
 
