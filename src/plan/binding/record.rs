@@ -259,21 +259,22 @@ fn bound(
         Done::Bound(id) => id.clone(),
         Done::Plain | Done::Imported { .. } | Done::ImportedAs(_) => None,
     };
-    let before = record
-        .accepted
-        .filter(|accepted| accepted.key.same(key))
-        .map_or_else(
-            || Accepted {
-                server: taken.server.clone(),
-                key: key.clone(),
-                id: id.clone(),
-                created_by: None,
-                bound_by: None,
-                repository: None,
-                new_code: None,
-            },
-            |accepted| accepted.reported(id.clone()),
-        );
+    let before = match &record.accepted {
+        Some(accepted) if accepted.key.same(key) => Some(accepted.clone().reported(id.clone())),
+        _ => remembered(&record, taken.server, id.as_ref()).map(|earlier| Accepted {
+            key: key.clone(),
+            ..earlier
+        }),
+    };
+    let before = before.unwrap_or_else(|| Accepted {
+        server: taken.server.clone(),
+        key: key.clone(),
+        id,
+        created_by: None,
+        bound_by: None,
+        repository: None,
+        new_code: None,
+    });
     Record {
         accepted: Some(Accepted {
             bound_by: Some(taken.own.clone()),
@@ -292,12 +293,7 @@ fn accepted(record: Record, taken: &Taken<'_>, acceptance: &Acceptance) -> Recor
         repository,
         origin,
     } = acceptance;
-    // Accepted before, under another key or through an earlier connection of this name: who made it is still known.
-    let is_this = |earlier: &&Accepted| {
-        earlier.server == *taken.server && earlier.id.is_some() && earlier.id == *id
-    };
-    let earlier = [&record.accepted, &record.former];
-    let earlier = earlier.into_iter().flatten().find(is_this).cloned();
+    let earlier = remembered(&record, taken.server, id.as_ref());
     let (created_by, bound_by, new_code) = earlier.map_or((None, None, None), |earlier| {
         (earlier.created_by, earlier.bound_by, earlier.new_code)
     });
@@ -325,4 +321,14 @@ fn accepted(record: Record, taken: &Taken<'_>, acceptance: &Acceptance) -> Recor
         },
         repository: seen.or(record.repository),
     }
+}
+
+/// What is known of the project of this uuid, which was accepted before: under another key, or through an earlier
+/// connection of this name.
+fn remembered(record: &Record, server: &ServerId, id: Option<&ProjectId>) -> Option<Accepted> {
+    let is_this = |earlier: &&Accepted| {
+        earlier.server == *server && earlier.id.is_some() && earlier.id.as_ref() == id
+    };
+    let earlier = [&record.accepted, &record.former];
+    earlier.into_iter().flatten().find(is_this).cloned()
 }

@@ -198,3 +198,33 @@ fn a_project_that_was_created_anew_under_the_key_has_none_of_our_settings() {
     };
     assert_eq!(anew, Some(wanted));
 }
+
+/// Somebody unbound the project before the connection that was made again accepted it: the spec names its key, so that
+/// it is bound without being accepted first.
+#[test]
+fn a_project_that_is_bound_through_another_connection_has_its_maker() {
+    let before = Record {
+        accepted: Some(held()),
+        ..Record::default()
+    };
+    let record = before.through_another_connection();
+    let bind = Step::Bind {
+        key: key("PAY:checkout"),
+        name: "Checkout".to_owned(),
+        repository: repository(),
+    };
+    let answer = |id| Answer::Done(Done::Bound(id));
+    let same = Some(ProjectId::new("uuid-1"));
+    let same = taken(record.clone(), &bind, &answer(same)).accepted;
+    assert_eq!(same, Some(held()));
+    for id in [Some(ProjectId::new("uuid-2")), None] {
+        let another = taken(record.clone(), &bind, &answer(id.clone()));
+        let wanted = Accepted {
+            id,
+            created_by: None,
+            new_code: None,
+            ..held()
+        };
+        assert_eq!(another.accepted, Some(wanted), "not proved to be the same");
+    }
+}

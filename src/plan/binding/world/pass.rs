@@ -154,8 +154,8 @@ impl World {
             answer,
         };
         pass.record = record::after(pass.record.clone(), &taken);
-        if let (Step::Accept(_), record::Answer::Done(_)) = (step, answer) {
-            keeps_the_maker(member.record.accepted.as_ref(), &pass.record);
+        if let record::Answer::Done(_) = answer {
+            keeps_the_maker((member, step), &pass.record);
         }
         match record::storing(step, answer) {
             record::Storing::BeforeTheNextStep => {
@@ -181,17 +181,36 @@ impl World {
     }
 }
 
-/// Accepted anew, also through another connection, a project has the maker that the status names. A swapped database
-/// is none of these worlds' faults, so that the same uuid is the same project.
-fn keeps_the_maker(stored: Option<&Accepted>, record: &Record) {
+/// Accepted or bound anew, also through another connection, a project has the maker that the status names. A swapped
+/// database is none of these worlds' faults, so that the same uuid is the same project.
+fn keeps_the_maker((member, step): (&Member, &Step), record: &Record) {
+    let binds = match step {
+        Step::Accept(_) => false,
+        Step::Bind { .. } => true,
+        Step::RecordIntent(_)
+        | Step::Create { .. }
+        | Step::Import { .. }
+        | Step::Rekey { .. }
+        | Step::Consider(_)
+        | Step::GrantSelf(_)
+        | Step::SetVisibility(..)
+        | Step::SetNewCode(..)
+        | Step::RenameMainBranch(..) => return,
+    };
     let accepted = record.accepted.as_ref().unwrap();
+    let stored = member.record.accepted.as_ref();
     let Some(stored) = stored.filter(|stored| stored.id.is_some() && stored.id == accepted.id)
     else {
         return;
     };
+    let bound_by = if binds {
+        Some(&member.uid)
+    } else {
+        stored.bound_by.as_ref()
+    };
     for (then, now) in [
-        (&stored.created_by, &accepted.created_by),
-        (&stored.bound_by, &accepted.bound_by),
+        (stored.created_by.as_ref(), accepted.created_by.as_ref()),
+        (bound_by, accepted.bound_by.as_ref()),
     ] {
         assert!(
             then.is_none() || then == now,
