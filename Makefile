@@ -33,8 +33,7 @@ test-matrix: compile ## Run every scenario on every version and edition, the api
 	for version in $(KUBERNETES); do \
 		BINDERY_KUBERNETES=$$version tests/parts run --control-planes $(CONTROL_PLANES) -- cargo test --test it apiserver:: || exit; \
 	done
-	tests/parts run --control-planes $(CONTROL_PLANES) $(call servers,$(MATRIX)) -- tests/every-server src/generate/guide/matrix.md
-	$(MAKE) generate
+	tests/parts run --control-planes $(CONTROL_PLANES) $(call servers,$(MATRIX)) -- tests/every-server docs/guide/matrix.md
 
 contract: compile parts ## Hold the simulators to the real servers, and show which test passed on which server
 	tests/parts run $(call servers,$(SONARQUBES)) -- tests/matrix contract:: --skip other_versions
@@ -56,7 +55,7 @@ lint: ## Check formatting, lints and documentation
 	@if command -v shellcheck >/dev/null; then shellcheck -x -a tests/parts tests/demo tests/every-server tests/everything tests/matrix .ci/run; else echo 'shellcheck is not installed: scripts unchecked'; fi
 
 generate: ## Write the files that are generated from the code
-	cargo run --quiet -- crds --write .
+	UPDATE=1 cargo test --quiet --test it -- generated::committed_files_are_as_generated
 
 demo: ## Show the operator at work, from nothing (SONARQUBE=26.9.0.129388: with a real SonarQube)
 	cargo build --workspace --bins

@@ -1,11 +1,11 @@
 //! The command line.
 
+mod crds;
 mod run;
 
-use std::path::PathBuf;
+use clap::{Parser, Subcommand};
 
-use clap::{Args, Parser, Subcommand};
-
+pub use crds::definitions;
 pub use run::{LogFormat, RunArguments};
 
 /// Makes SonarQube's Bitbucket Server / Data Center integration declarative.
@@ -23,14 +23,5 @@ pub enum Command {
     /// Runs the operator until it is told to stop.
     Run(RunArguments),
     /// Prints the definitions of both kinds as YAML, for `kubectl apply --server-side --filename -`.
-    Crds(CrdsArguments),
-}
-
-/// Where the definitions go.
-#[derive(Args, Debug)]
-pub struct CrdsArguments {
-    /// Instead of printing, rewrites every generated file (`crds/`, `deploy/rbac.yaml`, `charts/bindery/files`)
-    /// of the source tree in this directory.
-    #[arg(long, value_name = "DIRECTORY")]
-    pub write: Option<PathBuf>,
+    Crds,
 }

@@ -79,7 +79,7 @@ pub async fn run(
     tasks.spawn(counts::keep(shared(), stopping()));
     tasks.spawn(stop_workers(shared(), stopping()));
     macro_rules! work {
-        ($($objects:ident: $kind:ident, $page:literal;)+) => {
+        ($($objects:ident: $kind:ident;)+) => {
             $(tasks.spawn(work(ends.$objects, shared(), stopping()));)+
         };
     }

@@ -39,12 +39,12 @@ pub use reference::{
 };
 
 /// The one list of kinds. What exists once for each kind is made from it: `$make!` is called with a row for each kind,
-/// which says what its objects are called in code, its type, and its page in the guide.
+/// which says what its objects are called in code, and its type.
 macro_rules! for_each_kind {
     ($make:ident) => {
         $make! {
-            connections: BitbucketConnection, "bitbucket-connection";
-            bindings: ProjectBinding, "project-binding";
+            connections: BitbucketConnection;
+            bindings: ProjectBinding;
         }
     };
 }
@@ -72,7 +72,7 @@ pub trait Kind:
 }
 
 macro_rules! implement_kind {
-    ($($objects:ident: $kind:ident, $page:literal;)+) => {$(
+    ($($objects:ident: $kind:ident;)+) => {$(
         impl Kind for $kind {
             const NAME: &'static str = stringify!($kind);
 
@@ -116,7 +116,7 @@ marks! {
 #[must_use]
 pub fn definitions() -> Vec<CustomResourceDefinition> {
     macro_rules! define {
-        ($($objects:ident: $kind:ident, $page:literal;)+) => {
+        ($($objects:ident: $kind:ident;)+) => {
             vec![$(unseen_until_observed($kind::crd())),+]
         };
     }

@@ -1,4 +1,13 @@
-#![doc = include_str!("README.md")]
+//! Bindery makes SonarQube's Bitbucket Server / Data Center integration declarative. `docs/architecture.md` says how it
+//! works; this is the map.
+//!
+//! - Entry: `main` reads the command line ([`cli`]), serves health and metrics ([`server`], [`metrics`], [`telemetry`])
+//!   and runs the [`controller`].
+//! - API: [`crd`] has the kinds. [`declared`] translates them for the core. [`rbac`] has the roles.
+//! - Core, pure: [`plan`] decides what to do. [`identity`] parses names, URLs and ids.
+//! - Shell: [`controller`] reconciles each kind. `fleet` holds the state of the process. [`observe`] reads what a
+//!   binding is compared with. [`kubernetes`] reads and writes Kubernetes objects.
+//! - Servers: [`sonarqube`] and [`bitbucket`] are the two APIs, over [`http`]. [`inventory`] holds their listings.
 
 pub mod bitbucket;
 pub mod cli;
@@ -6,7 +15,6 @@ pub mod controller;
 pub mod crd;
 pub mod declared;
 mod fleet;
-pub mod generate;
 pub mod http;
 pub mod identity;
 pub mod inventory;

@@ -1,15 +1,13 @@
 //! The program: reads the command line and hands over.
 
-use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use bindery::cli::{Cli, Command, RunArguments};
+use bindery::cli::{self, Cli, Command, RunArguments};
 use bindery::metrics::Metrics;
 use bindery::server::{self, Readiness};
-use bindery::{controller, generate, kubernetes, telemetry};
+use bindery::{controller, kubernetes, telemetry};
 use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,10 +16,7 @@ use tokio_util::sync::CancellationToken;
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Run(arguments) => run(&arguments),
-        Command::Crds(arguments) => match arguments.write {
-            Some(tree) => rewrite_generated_files(&tree),
-            None => print_crds(),
-        },
+        Command::Crds => print_crds(),
     }
 }
 
@@ -76,16 +71,8 @@ async fn client(metrics: &Arc<Metrics>) -> anyhow::Result<kube::Client> {
 }
 
 fn print_crds() -> anyhow::Result<()> {
+    let definitions = cli::definitions().context("failed to write the definitions as YAML")?;
     io::stdout()
-        .write_all(generate::crds()?.as_bytes())
+        .write_all(definitions.as_bytes())
         .context("failed to print")
-}
-
-fn rewrite_generated_files(tree: &Path) -> anyhow::Result<()> {
-    for file in generate::files()? {
-        let path = tree.join(&file.path);
-        fs::write(&path, file.content)
-            .with_context(|| format!("failed to write {}", path.display()))?;
-    }
-    Ok(())
 }

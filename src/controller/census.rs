@@ -17,7 +17,7 @@ use super::context::Context;
 pub(crate) fn take(context: &Context) -> Census {
     let mut census = Census::default();
     macro_rules! count {
-        ($($objects:ident: $kind:ident, $page:literal;)+) => {
+        ($($objects:ident: $kind:ident;)+) => {
             $(count(&context.queues.$objects.store, context, &mut census);)+
         };
     }

@@ -131,7 +131,7 @@ impl Context {
     pub(crate) fn keep_track(&self) {
         let mut present = HashSet::new();
         macro_rules! notice {
-            ($($objects:ident: $kind:ident, $page:literal;)+) => {
+            ($($objects:ident: $kind:ident;)+) => {
                 $(self.notice(&self.queues.$objects.store, &mut present);)+
             };
         }

@@ -63,7 +63,7 @@ pub(crate) trait Queued: Kind {
 }
 
 macro_rules! queues {
-    ($($objects:ident: $kind:ident, $page:literal;)+) => {
+    ($($objects:ident: $kind:ident;)+) => {
         /// The queues of all kinds.
         #[derive(Clone)]
         pub(crate) struct Queues {

@@ -1,7 +1,7 @@
 //! Words that users meet in statuses and events, each declared once, with what it means.
 
 /// Declares an enum of such words: as written here they stand in Kubernetes, and their documentation stands in the
-/// user's guide (`crds/README.md`).
+/// user's guide (`docs/guide`).
 macro_rules! vocabulary {
     ($(#[$meta:meta])* pub enum $vocabulary:ident { $($(#[doc = $doc:literal])+ $word:ident,)+ }) => {
         $(#[$meta])*

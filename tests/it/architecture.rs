@@ -115,7 +115,7 @@ fn rule_of(module: &str) -> &'static Rule {
         modules: Names::AllBut(&["controller"]),
     };
     match module {
-        "controller" | "cli" | "generate" | "main" | "lib" => &SHELL,
+        "controller" | "cli" | "main" | "lib" => &SHELL,
         _ => RULES
             .iter()
             .find(|rule| rule.module == module)

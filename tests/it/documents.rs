@@ -5,20 +5,6 @@ use std::path::Path;
 
 use crate::support::tree;
 
-const DOCUMENTS: [&str; 11] = [
-    "README.md",
-    "CHANGELOG.md",
-    "src/README.md",
-    "crds/README.md",
-    "crds/bitbucket-connection.md",
-    "crds/project-binding.md",
-    "crds/operator.md",
-    "crds/servers.md",
-    "crds/decoration.md",
-    "deploy/README.md",
-    "charts/bindery/README.md",
-];
-
 /// The links of a Markdown text that lead into the tree.
 fn links(text: &str) -> Vec<&str> {
     text.split("](")
@@ -49,27 +35,34 @@ fn is_dead(document: &str, link: &str) -> bool {
 #[test]
 fn every_link_into_the_tree_leads_somewhere() {
     let mut seen = 0;
-    for document in DOCUMENTS {
-        let text = fs::read_to_string(tree::top().join(document)).unwrap();
+    for document in tree::documents() {
+        let text = fs::read_to_string(&document).unwrap();
         for link in links(&text) {
             seen += 1;
-            assert!(!is_dead(document, link), "{document}: {link} leads nowhere");
+            let document = document.display();
+            assert!(
+                !is_dead(&document.to_string(), link),
+                "{document}: {link} leads nowhere"
+            );
         }
     }
     assert!(seen > 5, "only {seen} links found");
-    assert!(is_dead("README.md", "src/README.md#no-such-heading"));
+    assert!(is_dead("README.md", "docs/architecture.md#no-such-heading"));
 }
 
 #[test]
 fn the_code_map_names_every_module() {
-    let map = fs::read_to_string(tree::top().join("src/README.md")).unwrap();
+    let map = fs::read_to_string(tree::top().join("docs/architecture.md")).unwrap();
     for entry in fs::read_dir(tree::top().join("src")).unwrap() {
         let path = entry.unwrap().path();
         let module = path.file_stem().unwrap().to_string_lossy();
         let is_module = path.extension().is_some_and(|extension| extension == "rs");
         if is_module && module != "lib" {
             let named = format!("`{module}`");
-            assert!(map.contains(&named), "src/README.md does not name {named}");
+            assert!(
+                map.contains(&named),
+                "docs/architecture.md does not name {named}"
+            );
         }
     }
 }

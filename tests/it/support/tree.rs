@@ -11,18 +11,34 @@ pub(crate) fn top() -> &'static Path {
 pub(crate) fn rust_files() -> Vec<PathBuf> {
     let mut files = Vec::new();
     for directory in ["src", "tests"] {
-        collect(&top().join(directory), &mut files);
+        collect(&top().join(directory), "rs", &mut files);
     }
     assert!(files.len() > 20, "only {} Rust files found", files.len());
     files
 }
 
-fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
+/// Every Markdown file of the tree.
+pub(crate) fn documents() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    collect(top(), "md", &mut files);
+    assert!(files.len() > 10, "only {} documents found", files.len());
+    files
+}
+
+/// Directories that hold what is built, and what belongs to tools.
+fn is_foreign(directory: &Path) -> bool {
+    let name = directory.file_name().unwrap_or_default().to_string_lossy();
+    name == "target" || name.starts_with('.')
+}
+
+fn collect(directory: &Path, extension: &str, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            collect(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            if !is_foreign(&path) {
+                collect(&path, extension, files);
+            }
+        } else if path.extension().is_some_and(|it| it == extension) {
             files.push(path);
         }
     }

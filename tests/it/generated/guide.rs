@@ -1,58 +1,86 @@
-//! The user's guide, `crds/*.md`: pages that people wrote, with tables of what stands in the code already.
+//! The parts of `docs/guide` that are generated: tables of what stands in the code. A page holds one between
+//! `<!-- generated: NAME -->` and `<!-- end -->`; all else is written by hand.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::fs;
 
+use bindery::cli::Cli;
+use bindery::crd;
+use bindery::kubernetes::Occurred;
+use bindery::metrics;
+use bindery::plan::Reason;
+use bindery::plan::capability::{Edition, Outlook, Promise, expected};
+use bindery::plan::verdict::Aspect;
 use clap::CommandFactory as _;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 
 use super::GeneratedFile;
-use crate::cli::Cli;
-use crate::crd::{self, for_each_kind};
-use crate::kubernetes::Occurred;
-use crate::metrics;
-use crate::plan::Reason;
-use crate::plan::capability::{Edition, Outlook, Promise, expected};
-use crate::plan::verdict::Aspect;
+use crate::support::tree;
 
-/// What stands at the top of every page.
-const MARK: &str = "<!-- Generated from src/generate/guide by `bindery crds`: run `make generate` instead of editing. -->\n\n";
+/// Where the pages are.
+const GUIDE: &str = "docs/guide";
 
-/// The name of a page and its text, for each kind in the order of [`crd::definitions`].
-const KINDS: &[(&str, &str)] = {
-    macro_rules! pages {
-        ($($objects:ident: $kind:ident, $page:literal;)+) => {
-            &[$(($page, include_str!(concat!("guide/", $page, ".md")))),+]
-        };
-    }
-    for_each_kind!(pages)
-};
+/// What begins a generated part: a name and [`CLOSE`] follow.
+const BEGIN: &str = "<!-- generated: ";
+const CLOSE: &str = " -->\n";
+const END: &str = "<!-- end -->";
 
-/// All pages.
+/// The generated parts of all pages, by name.
+type Parts = BTreeMap<String, String>;
+
+/// All pages, with their generated parts as the code has them now.
 pub(super) fn pages() -> Vec<GeneratedFile> {
-    let words = [
+    let mut parts = parts();
+    let pages = fs::read_dir(tree::top().join(GUIDE)).unwrap();
+    let pages = pages.map(|entry| {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let path = format!("{GUIDE}/{name}");
+        let text = fs::read_to_string(tree::top().join(&path)).unwrap();
+        let content = filled(&path, &text, &mut parts);
+        GeneratedFile { path, content }
+    });
+    let pages = pages.collect();
+    let names: Vec<_> = parts.keys().collect();
+    assert!(names.is_empty(), "no page of {GUIDE} has {names:?}");
+    pages
+}
+
+/// A page with its generated parts. Takes them out of `parts`: each is on one page.
+fn filled(path: &str, text: &str, parts: &mut Parts) -> String {
+    let mut sections = text.split(BEGIN);
+    let first = sections.next().unwrap_or_default().to_owned();
+    sections.fold(first, |page, section| {
+        let (name, rest) = section.split_once(CLOSE).unwrap();
+        let (_stale, rest) = rest
+            .split_once(END)
+            .unwrap_or_else(|| panic!("{path}: {name} has no `{END}`"));
+        let part = parts
+            .remove(name)
+            .unwrap_or_else(|| panic!("{path}: {name} is unknown, or on another page already"));
+        format!("{page}{BEGIN}{name}{CLOSE}{part}{END}{rest}")
+    })
+}
+
+fn parts() -> Parts {
+    let of_kinds = crd::definitions().into_iter().flat_map(|definition| {
+        let kind = definition.spec.names.kind.clone();
+        let parts = parts_of(&definition).into_iter();
+        parts.map(move |(name, part)| (format!("{kind}.{name}"), part))
+    });
+    let others = [
         ("conditions", conditions()),
         ("reasons", reasons()),
         ("events", events()),
         ("annotations", annotations()),
-    ];
-    let operator = [("options", command_line()), ("metrics", measures())];
-    let definitions = crd::definitions().into_iter();
-    let kinds = definitions
-        .zip(KINDS)
-        .map(|(definition, (page, text))| filled(page, text, &tables_of(&definition)));
-    let servers = [
+        ("options", command_line()),
+        ("metrics", measures()),
         ("capabilities", capabilities()),
-        ("matrix", include_str!("guide/matrix.md").to_owned()),
     ];
-    let others = [
-        filled("README", include_str!("guide/README.md"), &words),
-        filled("operator", include_str!("guide/operator.md"), &operator),
-        filled("servers", include_str!("guide/servers.md"), &servers),
-        filled("decoration", include_str!("guide/decoration.md"), &[]),
-    ];
-    others.into_iter().chain(kinds).collect()
+    let others = others.map(|(name, part)| (name.to_owned(), part));
+    of_kinds.chain(others).collect()
 }
 
 /// What each server can do, as the plans know it.
@@ -90,18 +118,7 @@ fn capabilities() -> String {
     table(head, rows)
 }
 
-/// A page with its tables in their places, `{{name}}`.
-fn filled(page: &str, text: &str, tables: &[(&str, String)]) -> GeneratedFile {
-    let filled = tables.iter().fold(text.to_owned(), |text, (name, table)| {
-        text.replace(&format!("{{{{{name}}}}}"), table)
-    });
-    GeneratedFile {
-        path: format!("crds/{page}.md"),
-        content: format!("{MARK}{}\n", filled.trim_end()),
-    }
-}
-
-fn tables_of(definition: &CustomResourceDefinition) -> Vec<(&'static str, String)> {
+fn parts_of(definition: &CustomResourceDefinition) -> Vec<(&'static str, String)> {
     let version = definition.spec.versions.first();
     let schema = version.and_then(|version| version.schema.as_ref());
     let schema = schema.and_then(|schema| schema.open_api_v3_schema.as_ref());
@@ -132,8 +149,11 @@ fn tables_of(definition: &CustomResourceDefinition) -> Vec<(&'static str, String
         .collect();
     let about = schema.and_then(|schema| schema.description.clone());
     vec![
-        ("about", about.unwrap_or_default()),
-        ("selectors", selectable.join(", ")),
+        ("about", format!("{}\n", about.unwrap_or_default())),
+        (
+            "selectors",
+            format!("Field selectors: {}.\n", selectable.join(", ")),
+        ),
         ("spec", table(["Field", "Type", "Default", "Meaning"], spec)),
         ("status", table(["Field", "Type", "Meaning"], status)),
     ]
@@ -327,30 +347,33 @@ fn cell_of(text: &str) -> String {
     line.replace('|', "\\|")
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+#[test]
+fn nothing_ends_a_cell_early() {
+    let row = ["a|b\n c".to_owned(), String::new()];
+    assert_eq!(
+        table(["x", "y"], [row]),
+        "| x | y |\n| --- | --- |\n| a\\|b c |  |\n"
+    );
+}
 
-    #[test]
-    fn nothing_ends_a_cell_early() {
-        let row = ["a|b\n c".to_owned(), String::new()];
-        assert_eq!(
-            table(["x", "y"], [row]),
-            "| x | y |\n| --- | --- |\n| a\\|b c |  |\n"
-        );
-    }
+#[test]
+fn a_generated_part_takes_the_place_of_the_stale_one() {
+    let mut parts = Parts::from([("a".to_owned(), "new\n".to_owned())]);
+    let text = "above\n<!-- generated: a -->\nold\n<!-- end -->\nbelow\n";
+    let filled = filled("page.md", text, &mut parts);
+    assert_eq!(filled, text.replace("old", "new"));
+    assert!(parts.is_empty());
+}
 
-    #[test]
-    fn fields_within_lists_and_maps_are_in_the_guide() {
-        let pages: String = pages().into_iter().map(|page| page.content).collect();
-        assert!(!pages.contains("{{"), "a place was not filled");
-        for line in [
-            "| `spec.access[].namespaceSelector.matchLabels` | map of string |",
-            "| `spec.bitbucket.tokenSecretRef.key` | string | `token` |",
-            "| `spec.mode` | `ImportOrBind`, `Import`, `Bind` | `ImportOrBind` |",
-            "| `--minimum-interval SECONDS` | `BINDERY_MINIMUM_INTERVAL` | `60` |",
-        ] {
-            assert!(pages.contains(line), "no {line} in\n{pages}");
-        }
+#[test]
+fn fields_within_lists_and_maps_are_in_the_guide() {
+    let pages: String = pages().into_iter().map(|page| page.content).collect();
+    for line in [
+        "| `spec.access[].namespaceSelector.matchLabels` | map of string |",
+        "| `spec.bitbucket.tokenSecretRef.key` | string | `token` |",
+        "| `spec.mode` | `ImportOrBind`, `Import`, `Bind` | `ImportOrBind` |",
+        "| `--minimum-interval SECONDS` | `BINDERY_MINIMUM_INTERVAL` | `60` |",
+    ] {
+        assert!(pages.contains(line), "no {line} in\n{pages}");
     }
 }
