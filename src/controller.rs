@@ -11,6 +11,7 @@ mod context;
 mod counts;
 mod credentials;
 mod error;
+mod follow;
 mod lifecycle;
 mod pass;
 mod queues;
@@ -124,7 +125,7 @@ async fn drain(mut tasks: JoinSet<()>, stop: &CancellationToken) -> Result<(), E
 async fn work<K>(ends: Ends<K>, context: Arc<Context>, stop: CancellationToken)
 where
     K: Reconcile + Queued,
-    Register: Follower<K>,
+    Context: Follower<K>,
 {
     let metrics = &context.metrics;
     metrics.may_run(K::NAME, context.settings.concurrency);
@@ -133,7 +134,7 @@ where
         (&context.client, metrics),
         (store.clone(), ends.writer),
         ends.seen,
-        Arc::clone(&context.register),
+        Arc::clone(&context),
     );
     Controller::for_stream(changes, store)
         // Without a bound: reconciles that wait for a server or for each other hold no worker, see `share`.

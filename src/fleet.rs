@@ -2,9 +2,10 @@
 //!
 //! `ledger` holds who has, wants and waits for a thing, `roster` the bindings of each connection and namespace, `link`
 //! what is known of each connection, `lane` the places of reconciles that call servers, `agenda` when each object is
-//! reconciled next.
+//! reconciled next, `census` how many objects there are of each sort.
 
 mod agenda;
+mod census;
 mod lane;
 pub(crate) mod ledger;
 pub(crate) mod link;
@@ -13,6 +14,7 @@ mod outcomes;
 mod roster;
 
 pub(crate) use agenda::{Agenda, Failure};
+pub(crate) use census::{Census, Counted, Said, Told};
 pub(crate) use lane::{Enter, Lanes, Place, Urgency, Visitor};
 pub(crate) use object::{Object, ObjectName};
 pub(crate) use outcomes::{Found, Outcomes};

@@ -6,19 +6,21 @@
 mod server_url;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub use server_url::{ServerUrl, ServerUrlError};
 
-/// Declares an opaque name that another system hands out: kept verbatim, compared exactly.
+/// Declares an opaque name that another system hands out: kept verbatim, compared exactly, and shared by
+/// all who keep it.
 macro_rules! opaque {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Takes the name as it was handed out.
-            pub fn new(name: impl Into<String>) -> Self {
+            pub fn new(name: impl Into<Arc<str>>) -> Self {
                 Self(name.into())
             }
 
@@ -51,7 +53,7 @@ impl SettingId {
     /// The id of a setting on a server that tells none.
     #[must_use]
     pub fn of_key(key: &SettingKey) -> Self {
-        Self(format!("key:{key}"))
+        Self(format!("key:{key}").into())
     }
 }
 

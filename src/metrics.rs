@@ -38,18 +38,31 @@ pub(crate) enum Ended {
 /// What is counted when it is asked for, rather than kept.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Census {
-    /// Kind, status and reason of the condition `Ready` of every object.
-    pub(crate) objects: Vec<(&'static str, String, String)>,
-    /// Status and reason of the condition `DecorationReady` of every binding that has it.
-    pub(crate) decoration: Vec<(String, String)>,
-    /// The kind of every object that cannot be read.
-    pub(crate) undecodable: Vec<&'static str>,
+    /// Objects by kind, and by status and reason of their condition `Ready`.
+    pub(crate) objects: Vec<Number<3>>,
+    /// Bindings that have a condition `DecorationReady` by its status and reason.
+    pub(crate) decoration: Vec<Number<2>>,
+    /// Objects that cannot be read, by kind.
+    pub(crate) undecodable: Vec<Number<1>>,
     /// How many objects failed in their last pass.
     pub(crate) in_backoff: usize,
     /// For each kind, how long its most overdue object waits.
     pub(crate) oldest_due: Vec<(&'static str, Duration)>,
     /// When the first of the tokens expires of which that is known, in seconds since 1970, and whose it is.
     pub(crate) token_expiry: Option<(&'static str, f64)>,
+}
+
+/// A number of objects, and the labels that they are told with. Several of the same labels add up.
+#[derive(Clone, Debug)]
+pub(crate) struct Number<const LABELS: usize> {
+    labels: [String; LABELS],
+    number: u64,
+}
+
+impl<const LABELS: usize> Number<LABELS> {
+    pub(crate) fn of(labels: [String; LABELS], number: u64) -> Self {
+        Self { labels, number }
+    }
 }
 
 type CensusTaker = Box<dyn Fn() -> Census + Send + Sync>;
@@ -175,19 +188,9 @@ impl Metrics {
             oldest_due,
             token_expiry,
         } = census;
-        self.objects.family.clear();
-        for (kind, ready, reason) in objects {
-            let labels = [kind, ready.as_str(), reason.as_str()];
-            self.objects.with(&labels, Real::inc);
-        }
-        self.decoration.family.clear();
-        for (ready, reason) in decoration {
-            self.decoration.with(&[ready, reason], Real::inc);
-        }
-        self.undecodable.family.clear();
-        for kind in undecodable {
-            self.undecodable.with(&[kind], Real::inc);
-        }
+        self.objects.tell(objects);
+        self.decoration.tell(decoration);
+        self.undecodable.tell(undecodable);
         let in_backoff = u32::try_from(*in_backoff).unwrap_or(u32::MAX);
         self.backoff.set(f64::from(in_backoff));
         for (kind, overdue) in oldest_due {

@@ -1,35 +1,51 @@
-//! What is there, counted when somebody asks for metrics.
+//! What is there, told when metrics are asked for. No object is looked at for that: it was counted when it changed.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use kube::core::DeserializeGuard;
-use kube::runtime::reflector::Store;
-
-use crate::crd::{Kind, for_each_kind};
-use crate::kubernetes::status;
-use crate::kubernetes::uid;
-use crate::metrics::Census;
-use crate::plan::verdict::Aspect;
+use crate::crd::{self, Kind, for_each_kind};
+use crate::fleet::{Said, Told};
+use crate::metrics::{Census, Number};
 
 use super::context::Context;
 
-/// Counts the objects of every kind.
+/// How many objects there are of each kind, and in what state.
 pub(crate) fn take(context: &Context) -> Census {
     let mut census = Census::default();
-    macro_rules! count {
+    let mut days = Vec::new();
+    let numbers = context.register.census.numbers();
+    for (counted, number) in &numbers {
+        let (kind, number) = (counted.kind.to_owned(), *number);
+        let Told::Status {
+            ready,
+            decoration,
+            token_expiry,
+        } = &counted.told
+        else {
+            census.undecodable.push(Number::of([kind], number));
+            continue;
+        };
+        let ready = ready.clone().unwrap_or_else(|| Said {
+            state: "Unknown".to_owned(),
+            reason: String::new(),
+        });
+        let labels = [kind, ready.state, ready.reason];
+        census.objects.push(Number::of(labels, number));
+        census.decoration.extend(decoration.clone().map(|said| {
+            let labels = [said.state, said.reason];
+            Number::of(labels, number)
+        }));
+        days.extend(token_expiry.as_deref().and_then(midnight));
+    }
+    let first = days.into_iter().min_by(f64::total_cmp);
+    census.token_expiry = first.map(|first| ("sonarqube", first));
+    census.in_backoff = context.agenda.failing();
+    let now = Instant::now();
+    macro_rules! overdue {
         ($($objects:ident: $kind:ident;)+) => {
-            $(count(&context.queues.$objects.store, context, &mut census);)+
+            [$((crd::$kind::NAME, context.agenda.overdue(crd::$kind::NAME, now)),)+]
         };
     }
-    for_each_kind!(count);
-    let connections = context.queues.connections.store.state();
-    let days = connections.iter().filter_map(|guarded| {
-        let status = guarded.0.as_ref().ok()?.status.as_ref()?;
-        midnight(status.token_expiry.as_ref()?.sonarqube.as_ref()?)
-    });
-    census.token_expiry = days
-        .min_by(f64::total_cmp)
-        .map(|first| ("sonarqube", first));
+    census.oldest_due = for_each_kind!(overdue).into();
     census
 }
 
@@ -38,38 +54,6 @@ fn midnight(day: &str) -> Option<f64> {
     let day: jiff::civil::Date = day.parse().ok()?;
     let midnight = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
     Some(midnight.timestamp().as_duration().as_secs_f64())
-}
-
-fn count<K: Kind>(store: &Store<DeserializeGuard<K>>, context: &Context, census: &mut Census) {
-    let (mut oldest, now) = (Duration::ZERO, Instant::now());
-    for guarded in store.state() {
-        match &guarded.0 {
-            Ok(object) => {
-                let (ready, reason) = ready(object);
-                census.objects.push((K::NAME, ready, reason));
-                let decoration = status::said(object.conditions(), Aspect::DecorationReady);
-                census.decoration.extend(decoration.map(|said| {
-                    let reason = said.reason.as_str().to_owned();
-                    (said.state.as_str().to_owned(), reason)
-                }));
-                let uid = uid(object);
-                census.in_backoff += usize::from(context.agenda.is_failing(&uid));
-                oldest = oldest.max(context.agenda.overdue(&uid, now));
-            }
-            Err(_) => census.undecodable.push(K::NAME),
-        }
-    }
-    census.oldest_due.push((K::NAME, oldest));
-}
-
-/// Status and reason of `Ready`; nothing was told before the first pass.
-fn ready(object: &impl Kind) -> (String, String) {
-    let conditions = object.conditions().iter();
-    let mut ready = conditions.filter(|condition| condition.type_ == Aspect::Ready.as_str());
-    ready.next().map_or_else(
-        || ("Unknown".to_owned(), String::new()),
-        |ready| (ready.status.clone(), ready.reason.clone()),
-    )
 }
 
 #[cfg(test)]

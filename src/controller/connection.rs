@@ -144,7 +144,7 @@ async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result
 /// Says that a connection is suspended, unless it is settled: then it stays as it was. Its bindings stand still with it.
 async fn suspend(connection: &BitbucketConnection, context: &Context) -> Result<Next, Error> {
     let why = Refusal::new(Reason::Suspended, "the connection is suspended");
-    let link = context.links.of(&uid(connection));
+    let link = context.links.open(&uid(connection));
     let affected = link.lock().close(why);
     wake::affected(affected, &reference_to(connection), context);
     no_listing(&link, context);

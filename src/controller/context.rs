@@ -1,20 +1,17 @@
 //! What every pass may reach.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::Store;
-use kube::{Resource, ResourceExt as _};
 
-use crate::crd::{BitbucketConnection, Kind, for_each_kind};
+use crate::crd::BitbucketConnection;
 use crate::declared::connection::reference_to;
 use crate::fleet::link::Links;
 use crate::fleet::{Agenda, Lanes, Outcomes};
 use crate::http::HostPolicy;
-use crate::identity::Uid;
 use crate::kubernetes::event::Publisher;
 use crate::kubernetes::objects::Seen;
 use crate::kubernetes::uid;
@@ -125,40 +122,6 @@ impl Context {
             agenda: Agenda::default(),
             metrics,
         })
-    }
-
-    /// Forgets what is gone, and takes note of what waits for its first pass.
-    pub(crate) fn keep_track(&self) {
-        let mut present = HashSet::new();
-        macro_rules! notice {
-            ($($objects:ident: $kind:ident;)+) => {
-                $(self.notice(&self.queues.$objects.store, &mut present);)+
-            };
-        }
-        for_each_kind!(notice);
-        self.agenda.keep_only(&present);
-        self.decorations.keep_only(&present);
-        self.lanes.keep_only(&present);
-        self.links.keep_only(&present);
-        let connections = self.queues.connections.store.state();
-        let places = connections.iter().map(|connection| {
-            let namespace = connection.namespace().unwrap_or_default();
-            (namespace, connection.name_any())
-        });
-        self.watches.keep_only(&places.collect());
-    }
-
-    fn notice<K: Kind>(&self, store: &Store<DeserializeGuard<K>>, present: &mut HashSet<Uid>) {
-        let now = Instant::now();
-        for guarded in store.state() {
-            let own = uid(&*guarded);
-            // What is on its way out has had its pass, and what cannot be read has none.
-            let awaits_passes = guarded.meta().deletion_timestamp.is_none() && guarded.0.is_ok();
-            if awaits_passes {
-                self.agenda.notice(&own, now);
-            }
-            present.insert(own);
-        }
     }
 
     /// How often drift is looked for.

@@ -1,15 +1,14 @@
-//! What needs a look at everything that is there, every ten seconds: `status.bindings` of the connections, which no pass
-//! writes, and the end of what this process remembers of objects that are gone.
+//! `status.bindings` of the connections, which no pass writes: every ten seconds, of those whose counts have changed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::runtime::reflector::ObjectRef;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::crd::{BindingCounts, BitbucketConnection, Kind as _};
-use crate::declared::connection::reference_to;
-use crate::fleet::Counts;
+use crate::fleet::{Counts, ObjectName};
 use crate::kubernetes::status;
 
 use super::context::Context;
@@ -31,17 +30,19 @@ pub(crate) async fn keep(context: Arc<Context>, stop: CancellationToken) {
     let mut ticks = tokio::time::interval(PERIOD);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
-        context.keep_track();
-        for guarded in context.queues.connections.store.state() {
-            if let Ok(connection) = &guarded.0 {
-                write(connection, &context).await;
-            }
+        for place in context.register.roster.take_recounted() {
+            write(place, &context).await;
         }
     }
 }
 
-async fn write(connection: &BitbucketConnection, context: &Context) {
-    let Counts { total, ready } = context.register.roster.counts(&reference_to(connection));
+async fn write(place: ObjectName, context: &Context) {
+    let Counts { total, ready } = context.register.roster.counts(&place);
+    let reference = ObjectRef::new(&place.1).within(&place.0);
+    let found = context.queues.connections.store.get(&reference);
+    let Some(Ok(connection)) = found.as_ref().map(|found| &found.0) else {
+        return;
+    };
     let counts = BindingCounts {
         total,
         ready,
@@ -58,6 +59,9 @@ async fn write(connection: &BitbucketConnection, context: &Context) {
     let status = serde_json::json!({"bindings": counts});
     match status::write_field(&context.client, connection, MANAGER, &status).await {
         Ok(()) => context.metrics.status_written(BitbucketConnection::NAME),
-        Err(error) => tracing::debug!(%error, "the counts of a connection could not be written"),
+        Err(error) => {
+            tracing::debug!(%error, "the counts of a connection could not be written");
+            context.register.roster.recount(place);
+        }
     }
 }

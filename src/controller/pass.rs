@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt as _;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt as _};
 use tracing::Instrument as _;
 
@@ -120,6 +121,7 @@ pub(crate) async fn run<K: Reconcile + Queued>(
         namespace = object.namespace().unwrap_or_default(),
         name = object.name_any()
     );
+    let shown = Arc::clone(&object);
     let object = match &object.0 {
         Ok(object) => Arc::new(object.clone()),
         Err(malformed) => {
@@ -148,6 +150,11 @@ pub(crate) async fn run<K: Reconcile + Queued>(
         interval: context.settings.deadline,
     });
     let action = span.in_scope(|| schedule(&own, kind, next, &context, started.elapsed()));
+    let place = ObjectRef::from_obj(&*shown);
+    let there = K::queue(&context.queues).store.get(&place);
+    if there.is_none_or(|there| uid(&*there) != own) {
+        context.forget(&*shown);
+    }
     Ok(action)
 }
 
@@ -241,7 +248,7 @@ fn schedule(
             Action::requeue(pause)
         }
         Next::Gone => {
-            context.agenda.forget(own);
+            context.agenda.leave_alone(own);
             context.metrics.pass_ended(kind, Ended::Gone, elapsed);
             Action::await_change()
         }

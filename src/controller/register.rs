@@ -1,5 +1,6 @@
 //! Keeps the ledger and the roster by what the watches show, and has those reconciled that a change concerns.
 
+mod counted;
 mod facts;
 
 use std::collections::HashMap;
@@ -13,7 +14,7 @@ use kube::{Resource, ResourceExt as _};
 use crate::crd::{BitbucketConnection, ProjectBinding};
 use crate::declared::{self, connection};
 use crate::fleet::ledger::Ledger;
-use crate::fleet::{ObjectName, Roster};
+use crate::fleet::{Census, ObjectName, Roster};
 use crate::identity::Uid;
 use crate::kubernetes::objects::Follower;
 use crate::kubernetes::uid;
@@ -25,6 +26,8 @@ use super::queues::Queues;
 pub(crate) struct Register {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) roster: Roster,
+    /// How many objects there are of each sort.
+    pub(crate) census: Census,
     queues: Queues,
     namespaces: Store<PartialObjectMeta<Namespace>>,
     /// The connections as they were taken note of. Locked while anything is noted: what was read first is noted first.
@@ -44,6 +47,7 @@ impl Register {
         Arc::new(Self {
             ledger,
             roster: Roster::default(),
+            census: Census::default(),
             queues,
             namespaces,
             noted: Mutex::default(),
@@ -97,9 +101,10 @@ impl Register {
     }
 
     fn note_binding(&self, guarded: &DeserializeGuard<ProjectBinding>) {
+        self.census.put(uid(guarded), counted::of(guarded));
         let Ok(binding) = &guarded.0 else {
             // Nobody can tell what it wants.
-            return self.forget_binding(&uid(guarded));
+            return self.disregard(&uid(guarded));
         };
         let found = self.connection(&declared::connection_of(binding));
         let connection = found.as_ref().and_then(|found| found.0.as_ref().ok());
@@ -123,6 +128,8 @@ impl Register {
         guarded: &DeserializeGuard<BitbucketConnection>,
         noted: &mut HashMap<ObjectName, Noted>,
     ) -> Option<ObjectName> {
+        self.census
+            .put(uid(guarded), counted::of_connection(guarded));
         let connection = guarded.0.as_ref().ok();
         match connection {
             Some(connection) => self.ledger.put(facts::of_connection(connection)),
@@ -133,12 +140,14 @@ impl Register {
             Some(status.sonarqube.as_ref()?.id.clone())
         });
         let place = (guarded.namespace().unwrap_or_default(), guarded.name_any());
+        // It may tell other counts than there are: those of an earlier process, or of somebody else.
+        self.roster.recount(place.clone());
         let now = (uid(guarded), guarded.meta().generation, reached);
         let before = noted.insert(place.clone(), now.clone());
         (before.as_ref() != Some(&now)).then_some(place)
     }
 
-    fn forget_binding(&self, own: &Uid) {
+    fn disregard(&self, own: &Uid) {
         self.ledger.remove(own);
         if let Some(connection) = self.roster.remove(own) {
             self.wake_leaving(&connection);
@@ -159,8 +168,11 @@ impl Register {
 }
 
 impl Follower<ProjectBinding> for Register {
-    fn listed(&self) {
-        self.note_all();
+    fn listed(&self, bindings: &[Arc<DeserializeGuard<ProjectBinding>>]) {
+        let _noting = self.noting();
+        for binding in bindings {
+            self.note_binding(binding);
+        }
     }
 
     fn shown(&self, binding: &DeserializeGuard<ProjectBinding>) {
@@ -170,16 +182,17 @@ impl Follower<ProjectBinding> for Register {
 
     fn gone(&self, binding: &DeserializeGuard<ProjectBinding>) {
         let _noting = self.noting();
-        self.forget_binding(&uid(binding));
+        self.census.remove(&uid(binding));
+        self.disregard(&uid(binding));
     }
 }
 
 impl Follower<BitbucketConnection> for Register {
-    fn listed(&self) {
+    fn listed(&self, connections: &[Arc<DeserializeGuard<BitbucketConnection>>]) {
         {
             let mut noted = self.noting();
-            for guarded in self.queues.connections.store.state() {
-                self.note_connection(&guarded, &mut noted);
+            for connection in connections {
+                self.note_connection(connection, &mut noted);
             }
         }
         self.note_all();
@@ -203,6 +216,7 @@ impl Follower<BitbucketConnection> for Register {
         {
             let mut noted = self.noting();
             noted.remove(&place);
+            self.census.remove(&uid(guarded));
             self.ledger.remove(&uid(guarded));
             self.note(&self.roster.of(&place));
         }

@@ -3,7 +3,7 @@
 //! An object that finds no place is put into the queue of its lane, and its reconcile ends: it holds nothing while it
 //! waits. A place that becomes free wakes the next one.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::identity::Uid;
@@ -116,22 +116,6 @@ impl Lanes {
     pub(crate) fn withdraw(&self, object: &Uid) {
         let mut state = self.lock();
         let woken = state.withdraw(object, self.places);
-        self.release(state, woken);
-    }
-
-    /// Forgets all objects but these.
-    pub(crate) fn keep_only(&self, objects: &HashSet<Uid>) {
-        let mut state = self.lock();
-        let gone = state
-            .waiting
-            .keys()
-            .filter(|object| !objects.contains(object));
-        let gone: Vec<_> = gone.cloned().collect();
-        let places = self.places;
-        let woken = gone
-            .iter()
-            .flat_map(|object| state.withdraw(object, places));
-        let woken = woken.collect();
         self.release(state, woken);
     }
 

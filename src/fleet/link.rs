@@ -10,7 +10,7 @@ mod doubts;
 mod found;
 mod listing;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -85,9 +85,15 @@ pub(crate) enum About {
 }
 
 impl Links {
-    /// The link of a connection.
-    pub(crate) fn of(&self, connection: &Uid) -> SharedLink {
+    /// The link of a connection that is reconciled.
+    pub(crate) fn open(&self, connection: &Uid) -> SharedLink {
         self.lock().entry(connection.clone()).or_default().clone()
+    }
+
+    /// The link of a connection. One that is gone, or was never reconciled, has one that nobody else sees.
+    pub(crate) fn of(&self, connection: &Uid) -> SharedLink {
+        let link = self.lock().get(connection).cloned();
+        link.unwrap_or_default()
     }
 
     /// What the bindings of a connection may do.
@@ -101,12 +107,10 @@ impl Links {
         self.lock().remove(connection);
     }
 
-    /// Forgets all objects but these: a connection that lost its finalizer to another writer has no last reconcile.
-    pub(crate) fn keep_only(&self, objects: &HashSet<Uid>) {
-        let mut links = self.lock();
-        links.retain(|uid, _| objects.contains(uid));
-        for link in links.values() {
-            link.lock().listing.keep_only(objects);
+    /// Forgets a binding that is gone: no connection has it wait for a listing any more.
+    pub(crate) fn forget_binding(&self, binding: &Uid) {
+        for link in self.lock().values() {
+            link.lock().listing.forget(binding);
         }
     }
 

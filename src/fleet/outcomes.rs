@@ -1,6 +1,6 @@
 //! What became of the latest pull requests, by the uid of the binding.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
@@ -42,11 +42,6 @@ impl Outcomes {
         self.lock().remove(binding);
     }
 
-    /// Forgets all bindings but these: one that goes without a finalizer has no last reconcile.
-    pub(crate) fn keep_only(&self, bindings: &HashSet<Uid>) {
-        self.lock().retain(|binding, _| bindings.contains(binding));
-    }
-
     fn lock(&self) -> MutexGuard<'_, HashMap<Uid, Found>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -75,8 +70,6 @@ mod tests {
         assert!(is_known("one", "one"));
         assert!(!is_known("two", "one"));
         assert!(!is_known("one", "two"));
-        outcomes.keep_only(&HashSet::from([own.clone()]));
-        assert!(is_known("one", "one"));
         outcomes.forget(&own);
         assert!(!is_known("one", "one"));
     }

@@ -1,6 +1,7 @@
 //! The bindings of each connection and of each namespace, so that nothing has to look for them among all bindings.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::identity::Uid;
@@ -16,6 +17,8 @@ struct State {
     rows: HashMap<Uid, Row>,
     by_connection: HashMap<ObjectName, Group>,
     by_namespace: HashMap<String, BTreeMap<ObjectName, Uid>>,
+    /// The connections whose counts may be others than were told.
+    recounted: BTreeSet<ObjectName>,
 }
 
 #[derive(Default)]
@@ -107,6 +110,16 @@ impl Roster {
         group.map_or_else(Counts::default, |group| group.counts)
     }
 
+    /// A connection may tell other counts than these.
+    pub(crate) fn recount(&self, connection: ObjectName) {
+        self.lock().recounted.insert(connection);
+    }
+
+    /// The connections whose counts may be others than were told, since this was asked last.
+    pub(crate) fn take_recounted(&self) -> BTreeSet<ObjectName> {
+        mem::take(&mut self.lock().recounted)
+    }
+
     /// The bindings whose own deletion needs a connection: those that hold something through it, or do so by what no
     /// watch has shown yet, and that it admits.
     pub(crate) fn in_need(
@@ -137,6 +150,7 @@ impl Roster {
 impl State {
     fn insert(&mut self, row: Row) {
         let (name, uid) = (row.name.clone(), row.uid.clone());
+        self.recounted.insert(row.connection.clone());
         let group = self.by_connection.entry(row.connection.clone());
         let group = group.or_default();
         let Counts { total, ready } = row.counts();
@@ -150,6 +164,7 @@ impl State {
 
     fn remove(&mut self, uid: &Uid) -> Option<Row> {
         let row = self.rows.remove(uid)?;
+        self.recounted.insert(row.connection.clone());
         // Another object may have its name by now.
         let is_own = |found: Option<&Uid>| found == Some(uid);
         if let Some(group) = self.by_connection.get_mut(&row.connection) {
@@ -177,6 +192,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn row(uid: &str, connection: &str) -> Row {
@@ -261,5 +278,46 @@ mod tests {
         assert_eq!(roster.within("payments"), [one.name]);
         roster.remove(&Uid::new("one-anew"));
         assert!(roster.within("payments").is_empty());
+    }
+
+    proptest! {
+        /// Promise: the counts are those of a count of all bindings, and whoever tells them learns of each change.
+        #[test]
+        fn counts_are_those_of_a_count_of_all_bindings(
+            changes in prop::collection::vec((0..6_u8, 0..2_usize, prop::option::of((any::<bool>(), any::<bool>()))), 0..60)
+        ) {
+            let (roster, names) = (Roster::default(), ["a", "b"]);
+            let mut rows: HashMap<u8, Row> = HashMap::new();
+            let mut told = [(0, 0); 2];
+            for (step, (object, connection, change)) in changes.into_iter().enumerate() {
+                let own = row(&object.to_string(), names[connection]);
+                if let Some((is_admitted, is_ready)) = change {
+                    let own = Row { is_admitted, is_ready, ..own };
+                    roster.put(own.clone());
+                    rows.insert(object, own);
+                } else {
+                    roster.remove(&own.uid);
+                    rows.remove(&object);
+                }
+                let naive = names.map(|name| {
+                    let of = rows.values().filter(|row| row.connection.1 == name && row.is_admitted);
+                    let (mut total, mut ready) = (0, 0);
+                    for row in of {
+                        total += 1;
+                        ready += i64::from(row.is_ready);
+                    }
+                    (total, ready)
+                });
+                prop_assert_eq!(names.map(|name| counts(&roster, name)), naive);
+                if step % 3 == 0 {
+                    let recounted = roster.take_recounted();
+                    for (index, name) in names.into_iter().enumerate() {
+                        let is_told = recounted.contains(&row("", name).connection);
+                        prop_assert!(is_told || told[index] == naive[index], "{name} is not told");
+                        told[index] = naive[index];
+                    }
+                }
+            }
+        }
     }
 }

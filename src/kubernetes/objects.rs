@@ -80,7 +80,7 @@ pub(crate) type Objects<K> =
 /// Follows what the watch of a kind shows, once its store shows it.
 pub(crate) trait Follower<K: Kind>: Send + Sync + 'static {
     /// Everything was listed. Nothing goes by the store before this has returned.
-    fn listed(&self) {}
+    fn listed(&self, _objects: &[Arc<DeserializeGuard<K>>]) {}
     /// An object appeared or changed, its status included.
     fn shown(&self, _object: &DeserializeGuard<K>) {}
     /// An object appeared, or what it asks for changed.
@@ -109,20 +109,19 @@ pub(crate) fn watch<K: Kind>(
         .default_backoff()
         .modify(prune)
         .reflect(writer)
-        .inspect(move |event| {
-            missing.follow(event, |object| follower.gone(object));
-            match event {
-                Ok(Event::InitDone) => {
-                    follower.listed();
-                    seen.cancel();
-                }
-                Ok(Event::Apply(object)) => follower.shown(object),
-                Ok(Event::Delete(object)) => follower.gone(object),
-                Ok(Event::Init | Event::InitApply(_)) => {}
-                Err(error) => {
-                    metrics.watch_restarted(K::NAME);
-                    tracing::warn!(%error, kind = K::NAME, "a watch failed; it is tried again");
-                }
+        .inspect(move |event| match event {
+            Ok(Event::InitDone) => {
+                let objects = missing.listed(|object| follower.gone(object));
+                follower.listed(&objects);
+                seen.cancel();
+            }
+            Ok(Event::Apply(object)) => follower.shown(object),
+            Ok(Event::Delete(object)) => follower.gone(object),
+            Ok(Event::Init) => missing.begin(),
+            Ok(Event::InitApply(_)) => {}
+            Err(error) => {
+                metrics.watch_restarted(K::NAME);
+                tracing::warn!(%error, kind = K::NAME, "a watch failed; it is tried again");
             }
         });
     let wanted = predicates::generation
@@ -213,24 +212,20 @@ where
         Self { store, before }
     }
 
-    /// Compares the store at the end of a list with what it held at the beginning.
-    fn follow(
-        &mut self,
-        event: &Result<Event<DeserializeGuard<K>>, watcher::Error>,
-        gone: impl Fn(&DeserializeGuard<K>),
-    ) {
-        match event {
-            Ok(Event::Init) => self.before = self.store.state(),
-            Ok(Event::InitDone) => {
-                let now = self.store.state();
-                let there: HashSet<_> = now.iter().map(|object| uid(&**object)).collect();
-                let before = mem::take(&mut self.before).into_iter();
-                for object in before.filter(|object| !there.contains(&uid(&**object))) {
-                    gone(&object);
-                }
-            }
-            Ok(Event::InitApply(_) | Event::Apply(_) | Event::Delete(_)) | Err(_) => {}
+    /// A list begins.
+    fn begin(&mut self) {
+        self.before = self.store.state();
+    }
+
+    /// Compares the store at the end of a list with what it held at the beginning. Returns what it holds.
+    fn listed(&mut self, gone: impl Fn(&DeserializeGuard<K>)) -> Vec<Arc<DeserializeGuard<K>>> {
+        let now = self.store.state();
+        let there: HashSet<_> = now.iter().map(|object| uid(&**object)).collect();
+        let before = mem::take(&mut self.before).into_iter();
+        for object in before.filter(|object| !there.contains(&uid(&**object))) {
+            gone(&object);
         }
+        now
     }
 }
 
@@ -317,10 +312,14 @@ mod tests {
         ];
         for event in events {
             writer.apply_watcher_event(&event);
-            missing.follow(&Ok(event), |object| {
-                told.borrow_mut().push(object.meta().name.clone().unwrap());
-            });
+            if matches!(event, Event::Init) {
+                missing.begin();
+            }
         }
+        let there = missing.listed(|object| {
+            told.borrow_mut().push(object.meta().name.clone().unwrap());
+        });
+        assert_eq!(there.len(), 1);
         assert_eq!(told.into_inner(), ["checkout"]);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A watch by field selector needs no more than a Role with `resourceNames`; no token is ever in a cache.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -115,17 +115,6 @@ impl Watches {
         });
     }
 
-    /// Ends what was watched for any connection but these, by namespace and name.
-    pub(crate) fn keep_only(&self, connections: &HashSet<(String, String)>) {
-        self.lock().watches.retain(|watched, watch| {
-            let is_there = |name: &String| {
-                let place = (watched.namespace.clone(), name.clone());
-                connections.contains(&place)
-            };
-            watch.keep(is_there)
-        });
-    }
-
     /// Remembers which version a pass over a connection has read.
     pub(crate) fn seen(&self, connection: &str, watched: &Watched, metadata: &ObjectMeta) {
         if let Some(watch) = self.lock().watches.get(watched)
@@ -143,13 +132,8 @@ impl Watches {
 impl Watch {
     /// Returns whether another connection still needs the watch.
     fn drop_connection(&self, connection: &str) -> bool {
-        self.keep(|name| name != connection)
-    }
-
-    /// Drops all connections but these. Returns whether one still needs the watch.
-    fn keep(&self, wanted: impl Fn(&String) -> bool) -> bool {
         let mut shared = lock(&self.shared);
-        shared.retain(|name, _| wanted(name));
+        shared.remove(connection);
         let needed = !shared.is_empty();
         if !needed {
             self.task.abort();

@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::Number;
 use super::declared::Declared;
 
 /// Names and values of one series.
@@ -44,6 +45,18 @@ impl<M: Clone, C: MetricConstructor<M>> Series<M, C> {
         let labels = self.of.labels.iter().zip(values);
         let labels = labels.map(|(name, value)| (*name, (*value).to_owned()));
         act(&self.family.get_or_create(&labels.collect()))
+    }
+}
+
+impl Gauges {
+    /// Tells these numbers, and no others.
+    pub(super) fn tell<const LABELS: usize>(&self, numbers: &[Number<LABELS>]) {
+        self.family.clear();
+        for Number { labels, number } in numbers {
+            let number = u32::try_from(*number).unwrap_or(u32::MAX);
+            let labels = labels.each_ref().map(String::as_str);
+            self.with(&labels, |gauge| gauge.inc_by(f64::from(number)));
+        }
     }
 }
 

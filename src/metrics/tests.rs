@@ -1,7 +1,13 @@
 use std::time::Duration;
 
-use super::{ALL, Census, Ended, Kind, Metrics};
+use super::{ALL, Census, Ended, Kind, Metrics, Number};
 use crate::http::{Operation, Outcome, Recorder as _};
+
+/// So many bindings that are ready.
+fn ready(number: u64) -> Number<3> {
+    let labels = ["ProjectBinding", "True", "Succeeded"];
+    Number::of(labels.map(str::to_owned), number)
+}
 
 /// Metrics of which each has something to tell.
 fn told() -> Metrics {
@@ -36,12 +42,9 @@ fn told() -> Metrics {
     metrics.asked_kubernetes("GET", Some(200));
     metrics.asked_kubernetes("PATCH", None);
     metrics.take_census_by(|| Census {
-        objects: vec![
-            ("ProjectBinding", "True".to_owned(), "Succeeded".to_owned()),
-            ("ProjectBinding", "True".to_owned(), "Succeeded".to_owned()),
-        ],
-        decoration: vec![("False".to_owned(), "NotDecorated".to_owned())],
-        undecodable: vec!["ProjectBinding"],
+        objects: vec![ready(2), ready(3)],
+        decoration: vec![Number::of(["False", "NotDecorated"].map(str::to_owned), 1)],
+        undecodable: vec![Number::of(["ProjectBinding".to_owned()], 1)],
         in_backoff: 3,
         oldest_due: vec![("ProjectBinding", Duration::from_millis(1500))],
         token_expiry: Some(("sonarqube", 1_798_675_200.0)),
@@ -100,7 +103,7 @@ fn what_happened_is_counted_once_each() {
         "controller_runtime_reconcile_errors_total{controller=\"projectbinding\"} 2",
         "controller_runtime_terminal_reconcile_errors_total{controller=\"projectbinding\"} 1",
         "controller_runtime_active_workers{controller=\"projectbinding\"} 0.0",
-        "bindery_objects{kind=\"ProjectBinding\",ready=\"True\",reason=\"Succeeded\"} 2.0",
+        "bindery_objects{kind=\"ProjectBinding\",ready=\"True\",reason=\"Succeeded\"} 5.0",
         "bindery_decoration{ready=\"False\",reason=\"NotDecorated\"} 1.0",
         "bindery_objects_in_backoff 3.0",
         "bindery_oldest_due_seconds{kind=\"ProjectBinding\"} 1.5",
@@ -123,9 +126,8 @@ fn a_series_of_objects_vanishes_with_the_last_of_them() {
     let left = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
     let there = std::sync::Arc::clone(&left);
     metrics.take_census_by(move || {
-        let one = ("ProjectBinding", "True".to_owned(), "Succeeded".to_owned());
         let objects = if there.load(std::sync::atomic::Ordering::SeqCst) {
-            vec![one]
+            vec![ready(1)]
         } else {
             Vec::new()
         };

@@ -5,6 +5,7 @@ mod kinds;
 mod kubernetes_calls;
 mod references;
 mod stories;
+mod walks;
 mod without_cluster;
 
 use std::collections::BTreeSet;

@@ -61,7 +61,7 @@ impl<'a> Pass<'a> {
                 .and_then(|status| status.applied_secrets.as_ref())
                 .map(declared::applied),
         };
-        let link = context.links.of(&uid(&connection));
+        let link = context.links.open(&uid(&connection));
         link.lock().begin();
         Self {
             connection,

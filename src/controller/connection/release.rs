@@ -51,7 +51,7 @@ pub(super) async fn release(
     // A binding that is at work, or was a moment ago, may need it from now on.
     let own = uid(connection);
     let why = Refusal::new(Reason::Deleting, "the connection is being deleted");
-    let was_open = context.links.of(&own).lock().close_to_new_ones(why);
+    let was_open = context.links.open(&own).lock().close_to_new_ones(why);
     match awaited(connection, was_open, context) {
         Some(next) if !forced => return Ok(next),
         Some(_) | None => {}

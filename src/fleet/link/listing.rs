@@ -1,6 +1,6 @@
 //! Who waits for the next listing of a connection's servers, and when that may begin.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::fleet::ObjectName;
@@ -130,12 +130,6 @@ impl Listing {
     pub(crate) fn forget(&mut self, object: &Uid) {
         self.written.remove(object);
         self.waiters.remove(object);
-    }
-
-    /// Forgets all objects but these.
-    pub(crate) fn keep_only(&mut self, objects: &HashSet<Uid>) {
-        self.written.retain(|object, _| objects.contains(object));
-        self.waiters.retain(|object, _| objects.contains(object));
     }
 }
 

@@ -1,0 +1,71 @@
+//! Takes note of what the watches show, and forgets what is gone.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use kube::core::DeserializeGuard;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Resource, ResourceExt as _};
+
+use crate::crd::Kind;
+use crate::kubernetes::objects::Follower;
+use crate::kubernetes::uid;
+
+use super::context::Context;
+use super::register::Register;
+
+impl<K: Kind> Follower<K> for Context
+where
+    Register: Follower<K>,
+{
+    fn listed(&self, objects: &[Arc<DeserializeGuard<K>>]) {
+        self.register.listed(objects);
+        for object in objects {
+            self.note(object);
+        }
+    }
+
+    fn shown(&self, object: &DeserializeGuard<K>) {
+        self.register.shown(object);
+        self.note(object);
+    }
+
+    fn changed(&self, object: &K) {
+        self.register.changed(object);
+    }
+
+    fn gone(&self, object: &DeserializeGuard<K>) {
+        self.register.gone(object);
+        self.forget(object);
+    }
+}
+
+impl Context {
+    fn note<K: Kind>(&self, object: &DeserializeGuard<K>) {
+        let own = uid(object);
+        match &object.0 {
+            Ok(_) if object.meta().deletion_timestamp.is_none() => {
+                self.agenda.notice(K::NAME, &own, Instant::now());
+            }
+            Ok(_) => self.agenda.notice_leaving(K::NAME, &own),
+            Err(_) => self.agenda.leave_alone(&own),
+        }
+    }
+
+    /// Forgets what this process knows of an object that is gone. Where its last reconcile was still under way, what that
+    /// learned is forgotten at its end.
+    pub(crate) fn forget<K: Kind>(&self, object: &DeserializeGuard<K>) {
+        let own = uid(object);
+        self.agenda.forget(&own);
+        self.decorations.forget(&own);
+        self.lanes.withdraw(&own);
+        self.links.forget(&own);
+        self.links.forget_binding(&own);
+        let namespace = object.namespace().unwrap_or_default();
+        let place = ObjectRef::new(&object.name_any()).within(&namespace);
+        // A connection that was made anew under the name may have its watches already.
+        if self.queues.connections.store.get(&place).is_none() {
+            self.watches.forget(&namespace, &object.name_any());
+        }
+    }
+}

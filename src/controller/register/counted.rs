@@ -1,0 +1,42 @@
+//! What is counted of an object.
+
+use kube::core::DeserializeGuard;
+
+use crate::crd::{BitbucketConnection, Kind};
+use crate::fleet::{Counted, Said, Told};
+use crate::plan::verdict::Aspect;
+
+/// What is counted of an object, the day apart on which its token expires.
+pub(super) fn of<K: Kind>(guarded: &DeserializeGuard<K>) -> Counted {
+    let told = guarded.0.as_ref().map_or(Told::Unreadable, |object| {
+        let said = |aspect: Aspect| {
+            let mut conditions = object.conditions().iter();
+            let found = conditions.find(|condition| condition.type_ == aspect.as_str())?;
+            Some(Said {
+                state: found.status.clone(),
+                reason: found.reason.clone(),
+            })
+        };
+        Told::Status {
+            ready: said(Aspect::Ready),
+            decoration: said(Aspect::DecorationReady),
+            token_expiry: None,
+        }
+    });
+    Counted {
+        kind: K::NAME,
+        told,
+    }
+}
+
+/// The same with the day on which SonarQube's token expires, if that is known.
+pub(super) fn of_connection(guarded: &DeserializeGuard<BitbucketConnection>) -> Counted {
+    let mut counted = of(guarded);
+    if let Told::Status { token_expiry, .. } = &mut counted.told {
+        let status = guarded.0.as_ref().ok();
+        let status = status.and_then(|connection| connection.status.as_ref());
+        let days = status.and_then(|status| status.token_expiry.as_ref());
+        *token_expiry = days.and_then(|days| days.sonarqube.clone());
+    }
+    counted
+}
