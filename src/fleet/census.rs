@@ -128,15 +128,12 @@ mod tests {
             let mut objects = BTreeMap::new();
             for (object, sort) in changes {
                 let own = Uid::new(object.to_string());
-                match sort {
-                    Some(sort) => {
-                        census.put(own, counted(sort));
-                        objects.insert(object, counted(sort));
-                    }
-                    None => {
-                        census.remove(&own);
-                        objects.remove(&object);
-                    }
+                if let Some(sort) = sort {
+                    census.put(own, counted(sort));
+                    objects.insert(object, counted(sort));
+                } else {
+                    census.remove(&own);
+                    objects.remove(&object);
                 }
                 let mut naive: BTreeMap<Arc<Counted>, u64> = BTreeMap::new();
                 for counted in objects.values() {
