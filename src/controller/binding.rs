@@ -132,7 +132,7 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
     if bulk::awaits_listing(&report.binding, &desired, scene) {
         return Ok(Ended::Listing);
     }
-    // Before a place is taken: who waits for another binding keeps none.
+    // First what is worked on, then the place: a binding that cannot begin yet does not stand in the queue for one.
     let Some(reserved) = Reserved::of(&desired, access, &context.register.ledger) else {
         return Ok(Ended::Waits);
     };

@@ -160,7 +160,7 @@ async fn undo(
     };
     let undone = match access {
         Ok(access) => {
-            // Others that work on the project go first, and need a place for it.
+            // As in `work`: who cannot begin yet does not stand in the queue for a place.
             let thing = reserve::server(&access).project(&key);
             let ledger = &context.register.ledger;
             let Some(_reserved) = ledger.reserve(&leaving.uid, std::slice::from_ref(&thing)) else {
