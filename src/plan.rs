@@ -10,6 +10,7 @@ mod claim;
 pub mod connection;
 pub mod decoration;
 pub mod failure;
+pub mod fight;
 mod reason;
 mod retry;
 pub mod verdict;

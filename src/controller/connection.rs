@@ -22,7 +22,7 @@ use crate::kubernetes::status::{self, Precondition, requested};
 use crate::kubernetes::uid;
 use crate::kubernetes::{finalizer, objects};
 use crate::plan::verdict::{Aspect, Outcome, summary};
-use crate::plan::{Difference, Reason, Refusal};
+use crate::plan::{Reason, Refusal};
 
 use super::context::Context;
 use super::error::Error;
@@ -32,6 +32,7 @@ use super::share::Share;
 use super::wake;
 
 use pass::Pass;
+use sync::Synced;
 
 /// The own conditions of the kind, in the order in which a pass finds out about them.
 const ASPECTS: &[Aspect] = &[
@@ -90,7 +91,7 @@ impl Reconcile for BitbucketConnection {
 async fn converge(
     connection: BitbucketConnection,
     context: &Context,
-) -> (Pass<'_>, Result<Vec<Difference>, Error>) {
+) -> (Pass<'_>, Result<Synced, Error>) {
     let mut pass = Pass::new(connection, context);
     let limits = Limits::of::<BitbucketConnection>(context);
     let result = limits.keep(Box::pin(pass.converge())).await;

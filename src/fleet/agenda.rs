@@ -6,7 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::identity::Uid;
-use crate::plan::binding::fight::Writes;
+use crate::plan::binding::Step;
+use crate::plan::fight::Writes;
 use crate::plan::{Class, delay};
 
 /// One record for each object that the watch shows. Nothing of it outlives its object.
@@ -28,8 +29,8 @@ struct Record {
     /// is none until the object changes.
     due: Option<Instant>,
     failed: Option<Failed>,
-    /// What was written to servers by the last reconciles.
-    writes: Writes,
+    /// What was written to servers for a binding by its last reconciles; of a connection its link tells that.
+    writes: Writes<Step>,
 }
 
 /// The last reconcile failed.
@@ -121,7 +122,7 @@ impl Agenda {
     }
 
     /// What the last reconciles of an object wrote to servers.
-    pub(crate) fn writes(&self, object: &Uid) -> Writes {
+    pub(crate) fn writes(&self, object: &Uid) -> Writes<Step> {
         let state = self.lock();
         let record = state.records.get(object);
         record
@@ -130,7 +131,7 @@ impl Agenda {
     }
 
     /// A reconcile ended, and this is to be remembered of what it wrote to servers.
-    pub(crate) fn wrote(&self, object: &Uid, writes: Writes) {
+    pub(crate) fn wrote(&self, object: &Uid, writes: Writes<Step>) {
         if let Some(record) = self.lock().records.get_mut(object) {
             record.writes = writes;
         }

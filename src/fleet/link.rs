@@ -18,9 +18,10 @@ use crate::http::Token;
 use crate::identity::{SettingId, Uid};
 use crate::plan::Refusal;
 use crate::plan::connection::{
-    Affected, Availability, Pushed, SonarQubeState, Trouble, transition,
+    Affected, Availability, Pushed, SonarQubeState, Step, Trouble, transition,
 };
 use crate::plan::decoration;
+use crate::plan::fight::Writes;
 
 pub(crate) use access::{FoundSonarQube, ServerAccess, SharedInventory, Standing};
 pub(crate) use cached::{Cached, Reading};
@@ -53,6 +54,8 @@ pub(crate) struct Link {
     pub(crate) validation: Cached<Validated, SettingId>,
     /// The very tokens that SonarQube was given: equal bytes in a new version of the Secret are not pushed again.
     pub(crate) pushed: Pushed<Token>,
+    /// What the last reconciles wrote that somebody may have undone.
+    pub(crate) writes: Writes<Step>,
     pub(crate) sweep: Cached<Swept, SettingId>,
     pub(crate) inventory: SharedInventory,
     pub(crate) listing: Listing,

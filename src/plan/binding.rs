@@ -2,7 +2,7 @@
 //! files use each other in a circle.
 
 mod difference;
-pub mod fight;
+mod fight;
 mod found;
 mod model;
 mod offered;

@@ -2,6 +2,7 @@
 //! re-exports only, as `binding` does.
 
 mod availability;
+mod fight;
 mod model;
 #[cfg(test)]
 mod property;

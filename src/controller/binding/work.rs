@@ -10,11 +10,11 @@ use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::kubernetes::clock;
 use crate::kubernetes::event::Occurrence;
 use crate::observe::{self, Circumstances};
-use crate::plan::binding::fight::{Leave, Writes};
 use crate::plan::binding::{
     Desired, Observed, Plan, Repository, Rights, Step, admitted, may_know, plan, record,
     uncontested,
 };
+use crate::plan::fight::{Leave, Writes};
 use crate::plan::{Contender, Reason, Refusal};
 use crate::sonarqube;
 
@@ -47,7 +47,7 @@ pub(super) struct Work<'a> {
     /// What is worth telling of an acceptance, once it is more than that: who tries again would tell it again.
     pub(super) acceptance: Option<Occurrence>,
     /// What was written, by the reconciles before too.
-    pub(super) writes: Writes,
+    pub(super) writes: Writes<Step>,
     /// The repository as the last look found it.
     looked_at: Option<RepositoryStatus>,
     /// What the next look goes by.

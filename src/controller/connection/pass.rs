@@ -21,11 +21,12 @@ use crate::kubernetes::uid;
 use crate::plan::connection::{Affected, Setting, SonarQubeState};
 use crate::plan::decoration::Token;
 use crate::plan::failure::{Blame, System};
+use crate::plan::fight::Writes;
 use crate::plan::verdict::Aspect;
-use crate::plan::{Difference, Reason, Refusal};
+use crate::plan::{Reason, Refusal};
 
 use super::sweep::Sweep;
-use super::sync::{Kept, Sync};
+use super::sync::{Kept, Sync, Synced};
 use ready::{Checked, Prepared};
 
 /// One pass over one connection: what it found out, for the report.
@@ -79,20 +80,20 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Brings the connection to its desired state. The differences are those that `Observe` does not mend.
-    pub(super) async fn converge(&mut self) -> Result<Vec<Difference>, Error> {
+    /// Brings the connection to its desired state.
+    pub(super) async fn converge(&mut self) -> Result<Synced, Error> {
         let (prepared, mut checked) = self.ready().await?;
         let clients = prepared.clients.clone();
         let verified = &mut checked.health.sonarqube;
         self.doing = Doing::Synchronizing;
-        let (setting, differences) = self.sync(prepared, verified).await?;
+        let (setting, synced) = self.sync(prepared, verified).await?;
         self.doing = Doing::Listing;
         match setting {
             Some(setting) => self.serve(setting, &checked.health, clients).await?,
             None => self.shut(),
         }
         self.keep(checked);
-        Ok(differences)
+        Ok(synced)
     }
 
     /// Lets the bindings of a deleted connection reach the servers, for their own deletion. That needs no
@@ -172,7 +173,7 @@ impl<'a> Pass<'a> {
         &mut self,
         prepared: Prepared,
         verified: &mut VerifiedServer,
-    ) -> Result<(Option<Setting>, Vec<Difference>), Error> {
+    ) -> Result<(Option<Setting>, Synced), Error> {
         self.at = Aspect::ConfigurationSynced;
         let Prepared {
             desired,
@@ -199,12 +200,13 @@ impl<'a> Pass<'a> {
             record: &mut self.kept,
             occurrences: &mut self.occurrences,
             created: None,
+            writes: Writes::default(),
         };
-        let (setting, differences) = sync.run().await?;
-        if differences.is_empty() {
+        let (setting, synced) = sync.run().await?;
+        if matches!(synced, Synced::Equal) {
             self.reached.push(Aspect::ConfigurationSynced);
         }
-        Ok((setting, differences))
+        Ok((setting, synced))
     }
 
     /// Lets the bindings work, on an inventory that is no older than the interval.

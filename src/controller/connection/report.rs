@@ -15,20 +15,21 @@ use crate::plan::verdict::{Aspect, Outcome, State, Verdict, aspects, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
 use super::pass::Pass;
+use super::sync::Synced;
 use super::{ASPECTS, requested, write};
 
 impl Pass<'_> {
     /// Writes what the pass found, always, also after a failure.
-    pub(super) async fn report(
-        self,
-        result: Result<Vec<Difference>, Error>,
-    ) -> Result<Next, Error> {
+    pub(super) async fn report(self, result: Result<Synced, Error>) -> Result<Next, Error> {
         let interval = self.context.interval(&self.connection);
         let (outcome, failed, next) = match result {
-            Ok(differences) if differences.is_empty() => {
-                (Outcome::Settled, None, Next::Settled(interval))
+            Ok(Synced::Equal) => (Outcome::Settled, None, Next::Settled(interval)),
+            // Its bindings work on: at the moment everything is as declared.
+            Ok(Synced::Fought(fight)) => {
+                let failed = Some((Aspect::ConfigurationSynced, fight.clone()));
+                (Outcome::Stalled(fight), failed, Next::Settled(interval))
             }
-            Ok(differences) => {
+            Ok(Synced::Differs(differences)) => {
                 let message = Difference::in_one_line(&differences);
                 let drift = Refusal::new(Reason::DriftDetected, message.clone());
                 let failed = Some((Aspect::ConfigurationSynced, drift));

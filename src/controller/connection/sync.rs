@@ -16,9 +16,10 @@ use crate::identity::{SettingId, SettingKey};
 use crate::kubernetes::event::Occurrence;
 use crate::plan::connection::{
     Applied, BaseUrl, BaseUrlHolder, Credential, Desired, Losses, Observed, Place, Plan, Platform,
-    Recorded, Remembered, Setting, TokenState, Validation, Which, plan,
+    Recorded, Remembered, Setting, Step, TokenState, Validation, Which, plan,
 };
-use crate::plan::{Difference, Reason};
+use crate::plan::fight::{Leave, Writes};
+use crate::plan::{Difference, Reason, Refusal};
 
 use super::health::failed;
 use super::settings;
@@ -41,6 +42,18 @@ pub(super) struct Sync<'a> {
     pub(super) occurrences: &'a mut Vec<Occurrence>,
     /// The name of a configuration that was just created, with the token as the Secret has it.
     pub(super) created: Option<SettingKey>,
+    /// What this reconcile and those before it wrote that somebody may undo.
+    pub(super) writes: Writes<Step>,
+}
+
+/// How the configuration stands, where there is one that bindings may go by.
+pub(super) enum Synced {
+    /// It is as declared.
+    Equal,
+    /// It is not, and `Observe` does not mend it.
+    Differs(Vec<Difference>),
+    /// It is as declared now, and somebody undoes that again and again.
+    Fought(Refusal),
 }
 
 /// What a connection remembers of SonarQube's side.
@@ -52,8 +65,15 @@ pub(super) struct Kept {
 }
 
 impl Sync<'_> {
-    /// Works until nothing is left to do. The differences are those that `Observe` does not mend.
-    pub(super) async fn run(&mut self) -> Result<(Option<Setting>, Vec<Difference>), Error> {
+    /// Works until nothing is left to do.
+    pub(super) async fn run(&mut self) -> Result<(Option<Setting>, Synced), Error> {
+        self.writes = Writes::after(self.link.lock().writes.clone());
+        let synced = self.rounds().await;
+        self.link.lock().writes = std::mem::take(&mut self.writes).at_the_end();
+        synced
+    }
+
+    async fn rounds(&mut self) -> Result<(Option<Setting>, Synced), Error> {
         let sonarqube = &self.clients.sonarqube;
         let mut settings = settings::read(sonarqube).await?;
         for _ in 0..ROUNDS {
@@ -65,31 +85,56 @@ impl Sync<'_> {
                 .map(|(recorded, _)| recorded.clone());
             self.desired.intent = declared::intended(self.record.intent.as_ref());
             let observed = self.observe(settings.clone()).await?;
-            match plan(&self.desired, &observed) {
-                Plan::Refused(refusal) => {
-                    if refusal.reason == Reason::ConfigurationLimit {
-                        let only = self.server().only_configuration();
-                        let ledger = &self.context.register.ledger;
-                        ledger.wait_for_change(&self.desired.uid, &only);
-                    }
-                    return Err(Error::Refused(refusal));
+            let steps = match plan(&self.desired, &observed) {
+                Plan::Refused(refusal) => return Err(self.refused(refusal)),
+                Plan::Settled => {
+                    let fight = self.writes.fight().cloned();
+                    let synced = fight.map_or(Synced::Equal, Synced::Fought);
+                    return Ok((self.settled(settings), synced));
                 }
-                Plan::Settled => return Ok((self.settled(settings), Vec::new())),
-                Plan::Differs(differences) => return Ok((self.settled(settings), differences)),
-                Plan::Steps(steps) => {
-                    let listing_changes = steps
-                        .iter()
-                        .any(|step| apply::changes_the_listing(step, &observed));
-                    for step in steps {
-                        self.apply(step, &observed).await?;
-                    }
-                    if listing_changes {
-                        settings = settings::read(sonarqube).await?;
-                    }
+                Plan::Differs(differences) => {
+                    return Ok((self.settled(settings), Synced::Differs(differences)));
                 }
+                Plan::Steps(steps) => steps,
+            };
+            let mends = steps.iter().filter(|step| step.mends(&observed));
+            let mends: Vec<_> = mends.cloned().collect();
+            if let Leave::Stop(fight) = self.writes.may_take(&mends) {
+                return Err(Error::Refused(fight));
+            }
+            let changes_the_listing = |step: &Step| step.changes_the_listing(&observed);
+            let listing_changes = steps.iter().any(changes_the_listing);
+            for step in steps {
+                self.take(step, &observed).await?;
+            }
+            if listing_changes {
+                settings = settings::read(sonarqube).await?;
             }
         }
         Err(Error::Unstable { rounds: ROUNDS })
+    }
+
+    async fn take(&mut self, step: Step, observed: &Observed) -> Result<(), Error> {
+        let told = self.occurrences.len();
+        self.apply(step.clone(), observed).await?;
+        if step.mends(observed) {
+            self.writes.took(&step);
+            if self.writes.fight().is_some() {
+                // Of a fight its condition tells, once.
+                self.occurrences.truncate(told);
+            }
+        }
+        Ok(())
+    }
+
+    /// The connection waits where another one has the only configuration.
+    fn refused(&self, refusal: Refusal) -> Error {
+        if refusal.reason == Reason::ConfigurationLimit {
+            let only = self.server().only_configuration();
+            let ledger = &self.context.register.ledger;
+            ledger.wait_for_change(&self.desired.uid, &only);
+        }
+        Error::Refused(refusal)
     }
 
     /// The configuration that the bindings go by. `Observe` has none where SonarQube has none.

@@ -1,6 +1,7 @@
 //! One test a row of what may be found in SonarQube.
 
 mod base_url;
+mod fought;
 mod observe;
 mod released;
 

@@ -11,34 +11,13 @@ use crate::kubernetes::clock;
 use crate::kubernetes::event::{Occurred, Occurrence};
 use crate::kubernetes::status::{self, Precondition};
 use crate::plan::capability::Support;
-use crate::plan::connection::{
-    Observed, Recorded, Setting, Step, TokenInUpdate, TokenState, Validation,
-};
+use crate::plan::connection::{Observed, Recorded, Step, TokenInUpdate, TokenState, Validation};
 use crate::plan::failure::System;
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, BitbucketAnswer, SERVER_BASE_URL};
 
 use super::Sync;
 use crate::controller::connection::health::failed;
-
-/// Whether the listing must be read again after a step: a token cannot be listed.
-pub(super) fn changes_the_listing(step: &Step, observed: &Observed) -> bool {
-    match step {
-        Step::Create(..) => true,
-        Step::Update {
-            key, rename, url, ..
-        } => {
-            let same = |setting: &Setting| setting.key == *key && setting.url == url.as_str();
-            rename.is_some() || !observed.settings.iter().any(same)
-        }
-        Step::RecordIntent(_)
-        | Step::Recognise(_)
-        | Step::Adopt(_)
-        | Step::SetPat(_)
-        | Step::Validate(_)
-        | Step::SetServerBaseUrl(_) => false,
-    }
-}
 
 impl Sync<'_> {
     pub(super) async fn apply(&mut self, step: Step, observed: &Observed) -> Result<(), Error> {
