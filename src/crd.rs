@@ -15,8 +15,9 @@ mod reference;
 
 use std::fmt::Debug;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::JSON;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::NamespaceResourceScope;
 use kube::{CustomResourceExt, Resource};
@@ -30,12 +31,13 @@ pub use bitbucket_connection::{
 };
 pub use project_binding::{
     BindingDeletionPolicy, BindingMode, ConnectionStatus, Difference, Intent, NewCodeDefinition,
-    NewCodeDefinitionType, ProjectBinding, ProjectBindingSpec, ProjectBindingStatus,
-    RepositoryReference, RepositoryStatus, SonarQubeProjectSpec, SonarQubeProjectStatus,
-    Visibility,
+    NewCodeDefinitionType, OnRepositoryMoved, ProjectBinding, ProjectBindingSpec,
+    ProjectBindingStatus, RepositoryReference, RepositoryStatus, SonarQubeProjectSpec,
+    SonarQubeProjectStatus, Visibility, VisibilityPolicy,
 };
 pub use reference::{
-    CaBundleKind, CaBundleReference, ConnectionReference, ManagementPolicy, SecretKeyReference,
+    CaBundleKind, CaBundleReference, ConnectionKind, ConnectionReference, ManagementPolicy,
+    SecretKeyReference,
 };
 
 /// The one list of kinds. What exists once for each kind is made from it: `$make!` is called with a row for each kind,
@@ -117,25 +119,44 @@ marks! {
 pub fn definitions() -> Vec<CustomResourceDefinition> {
     macro_rules! define {
         ($($objects:ident: $kind:ident;)+) => {
-            vec![$(unseen_until_observed($kind::crd())),+]
+            vec![$(completed($kind::crd())),+]
         };
     }
     for_each_kind!(define)
 }
 
-/// Gives `status` its default, so that kstatus, Flux and `kubectl wait` never take an object that
-/// nobody has looked at for one that is ready.
-fn unseen_until_observed(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
-    for version in &mut definition.spec.versions {
-        let status = version
-            .schema
-            .as_mut()
-            .and_then(|schema| schema.open_api_v3_schema.as_mut())
-            .and_then(|schema| schema.properties.as_mut())
-            .and_then(|properties| properties.get_mut("status"));
-        if let Some(status) = status {
-            status.default = Some(JSON(serde_json::json!({"observedGeneration": -1})));
+/// Changes what the derived schemas cannot say themselves.
+fn completed(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
+    let versions = definition.spec.versions.iter_mut();
+    for schema in versions.filter_map(|version| version.schema.as_mut()) {
+        if let Some(schema) = &mut schema.open_api_v3_schema {
+            strip_nullable(schema);
+            default_status(schema);
         }
     }
     definition
+}
+
+/// Removes `nullable` from a schema and all schemas in it. `schemars` sets it on every optional field. The API server
+/// drops a null in a field that is not nullable, so null and absent mean the same.
+fn strip_nullable(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    for property in schema.properties.iter_mut().flatten() {
+        strip_nullable(property.1);
+    }
+    if let Some(JSONSchemaPropsOrArray::Schema(item)) = &mut schema.items {
+        strip_nullable(item);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(value)) = &mut schema.additional_properties {
+        strip_nullable(value);
+    }
+}
+
+/// Gives `status` its default, so that kstatus, Flux and `kubectl wait` do not report a new object as ready before
+/// its first reconcile.
+fn default_status(schema: &mut JSONSchemaProps) {
+    let properties = schema.properties.as_mut();
+    if let Some(status) = properties.and_then(|properties| properties.get_mut("status")) {
+        status.default = Some(JSON(serde_json::json!({"observedGeneration": -1})));
+    }
 }

@@ -4,12 +4,14 @@
 pub(crate) mod connection;
 
 use crate::crd::{
-    BindingMode, BitbucketConnection, ManagementPolicy, NewCodeDefinition, NewCodeDefinitionType,
-    ProjectBinding, ProjectBindingSpec, SonarQubeProjectSpec, Visibility as SpecVisibility,
+    self, BindingMode, BitbucketConnection, ManagementPolicy, NewCodeDefinition,
+    NewCodeDefinitionType, OnRepositoryMoved, ProjectBinding, ProjectBindingSpec,
+    SonarQubeProjectSpec, Visibility as SpecVisibility,
 };
 use crate::identity::{NameError, ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
 use crate::plan::binding::{
-    Accepted, Attempt, Desired, Intent, Mode, NewCode, Record, SeenRepository, Visibility,
+    Accepted, Attempt, Desired, Intent, Mode, NewCode, OnMove, Record, SeenRepository, Visibility,
+    VisibilityPolicy,
 };
 use crate::plan::{Access, Management, Reason, Refusal};
 
@@ -57,11 +59,15 @@ pub fn desired(
         key: _,
         name,
         visibility,
+        visibility_policy,
         new_code_definition,
     } = spec.sonarqube_project.clone().unwrap_or_default();
     Ok(Desired {
         monorepo: spec.monorepo,
-        follow: spec.follow_repository,
+        on_move: match spec.on_repository_moved {
+            OnRepositoryMoved::Report => OnMove::Report,
+            OnRepositoryMoved::Follow => OnMove::Follow,
+        },
         uid: Uid::new(binding.metadata.uid.clone().unwrap_or_default()),
         namespace: binding.metadata.namespace.clone().unwrap_or_default(),
         key,
@@ -69,6 +75,10 @@ pub fn desired(
         repository,
         name,
         visibility: visibility.map(visibility_of),
+        visibility_policy: match visibility_policy {
+            crd::VisibilityPolicy::Created => VisibilityPolicy::Created,
+            crd::VisibilityPolicy::Always => VisibilityPolicy::Always,
+        },
         new_code: new_code_definition.as_ref().map(new_code).transpose()?,
         mode: match spec.mode {
             BindingMode::ImportOrBind => Mode::ImportOrBind,

@@ -172,7 +172,7 @@ fn known_repository(desired: &Desired, inventory: &Inventory) -> Option<Reposito
         return Some(RepositoryState::Found(found(row)));
     }
     let seen = desired.record.repository.as_ref();
-    let seen = seen.filter(|seen| desired.follow && seen.asked.same(&desired.repository))?;
+    let seen = seen.filter(|seen| desired.follows() && seen.asked.same(&desired.repository))?;
     let row = inventory.repository_of(seen.id)?;
     Some(RepositoryState::Moved(Moved {
         place: row.path.to_string(),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, RoleRef, Subject};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::crd;
+use crate::crd::{self, BitbucketConnection, Kind, ProjectBinding};
 
 /// Name of the operator's `ServiceAccount`, of its `ClusterRole` and of the binding between them.
 pub const OPERATOR: &str = "bindery";
@@ -21,8 +21,9 @@ const EDIT: [&str; 5] = ["create", "delete", "deletecollection", "patch", "updat
 
 /// Every role.
 #[must_use]
-pub fn roles() -> [ClusterRole; 3] {
-    [operator_role(), view_role(), edit_role()]
+pub fn roles() -> [ClusterRole; 4] {
+    let [bindings, connections] = edit_roles();
+    [operator_role(), view_role(), bindings, connections]
 }
 
 /// What the operator needs in every namespace, and nothing more.
@@ -77,13 +78,21 @@ pub fn view_role() -> ClusterRole {
     )
 }
 
-/// Lets everybody who may edit or administrate a namespace edit Bindery's objects in it, their status aside.
+/// Who may edit objects of each kind, their status aside: everybody who may edit a namespace may edit the bindings in it.
+/// Connections hold tokens and decide who may use them: only who may administrate a namespace may edit those.
 #[must_use]
-pub fn edit_role() -> ClusterRole {
+pub fn edit_roles() -> [ClusterRole; 2] {
+    [
+        edit_role::<ProjectBinding>("bindery-edit", "edit"),
+        edit_role::<BitbucketConnection>("bindery-connection-edit", "admin"),
+    ]
+}
+
+fn edit_role<K: Kind>(name: &str, aggregate: &str) -> ClusterRole {
     role(
-        "bindery-edit",
-        Some(aggregated_to("edit")),
-        vec![rule(crd::GROUP, &kinds(), &EDIT)],
+        name,
+        Some(aggregated_to(aggregate)),
+        vec![rule(crd::GROUP, &[K::plural(&()).into_owned()], &EDIT)],
     )
 }
 

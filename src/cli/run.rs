@@ -29,15 +29,16 @@ pub struct RunArguments {
     #[arg(long, env = "BINDERY_ALLOW_PROJECT_DELETION")]
     allow_project_deletion: bool,
 
-    /// The shortest interval at which drift is looked for, whatever a connection asks for; in seconds, at most a day.
+    /// The shortest interval between two checks for drift, whatever a connection asks for: a duration such as `90s` or
+    /// `10m`, at most `24h`.
     #[arg(
         long,
         env = "BINDERY_MINIMUM_INTERVAL",
-        value_name = "SECONDS",
-        default_value_t = 60,
-        value_parser = clap::value_parser!(u64).range(..=86_400)
+        value_name = "DURATION",
+        default_value = "60s",
+        value_parser = |text: &str| duration(text, "0s", "24h")
     )]
-    minimum_interval: u64,
+    minimum_interval: Duration,
 
     /// Maximum number of concurrent reconciles per kind. Reconciles that call servers count per connection instead: half of
     /// this number for the bindings of each.
@@ -50,16 +51,16 @@ pub struct RunArguments {
     )]
     concurrency: u16,
 
-    /// How long a reconcile may take, in seconds, from 10 to a day. One that takes longer ends, says so in the status, and
-    /// is tried again. The listings of a connection must fit into it.
+    /// How long a reconcile may take: a duration between `10s` and `24h`. One that takes longer ends, says so in the
+    /// status, and is tried again. The listings of a connection must fit into it.
     #[arg(
         long,
         env = "BINDERY_RECONCILE_TIMEOUT",
-        value_name = "SECONDS",
-        default_value_t = 600,
-        value_parser = clap::value_parser!(u64).range(10..=86_400)
+        value_name = "DURATION",
+        default_value = "10m",
+        value_parser = |text: &str| duration(text, "10s", "24h")
     )]
-    reconcile_timeout: u64,
+    reconcile_timeout: Duration,
 
     /// Where /metrics, /healthz and /readyz are served.
     #[arg(
@@ -115,9 +116,9 @@ impl RunArguments {
             },
             allow_http: self.allow_http,
             allow_project_deletion: self.allow_project_deletion,
-            minimum_interval: Duration::from_secs(self.minimum_interval),
+            minimum_interval: self.minimum_interval,
             concurrency: self.concurrency,
-            deadline: Duration::from_secs(self.reconcile_timeout),
+            deadline: self.reconcile_timeout,
             service_account: self.service_account.clone(),
         }
     }
@@ -125,6 +126,31 @@ impl RunArguments {
 
 fn host_policy(list: &str) -> Result<HostPolicy, HostListError> {
     HostPolicy::parse(list)
+}
+
+/// Reads a duration as `spec.interval` has it, between these bounds.
+fn duration(text: &str, shortest: &str, longest: &str) -> Result<Duration, String> {
+    let parsed = parse_duration(text);
+    let bounds = parse_duration(shortest).zip(parse_duration(longest));
+    parsed
+        .zip(bounds)
+        .filter(|(value, (shortest, longest))| (shortest..=longest).contains(&value))
+        .map(|(value, _)| value)
+        .ok_or_else(|| {
+            format!(
+                "not a duration between {shortest} and {longest}, for example 90s, 10m or 1h30m"
+            )
+        })
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    // The parser panics on a number that is too large, and reads an empty text as zero. `spec.interval` takes at most five digits, too.
+    let mut numbers = text.split(|character: char| !character.is_ascii_digit());
+    if numbers.any(|digits| digits.len() > 5) || !text.starts_with(|it: char| it.is_ascii_digit()) {
+        return None;
+    }
+    let parsed: kube::core::Duration = text.parse().ok()?;
+    (!parsed.is_negative()).then(|| parsed.into())
 }
 
 #[cfg(test)]
@@ -137,25 +163,37 @@ mod tests {
     #[test]
     fn a_value_out_of_bounds_is_refused_with_words() {
         let refused = |option: &str, value: &str| {
-            let error = Cli::try_parse_from(["bindery", "run", option, value]).unwrap_err();
+            let error =
+                Cli::try_parse_from(["bindery", "run", &format!("{option}={value}")]).unwrap_err();
             assert_eq!(error.exit_code(), 2);
             error.to_string()
         };
         for (option, value) in [
-            ("--minimum-interval", "10000000000000000000"),
-            ("--minimum-interval", "86401"),
-            ("--concurrency", "0"),
-            ("--concurrency", "65536"),
-            ("--reconcile-timeout", "9"),
+            ("--minimum-interval", "10000000000000000000h"),
+            ("--minimum-interval", "24h1s"),
+            ("--minimum-interval", "-1s"),
+            ("--minimum-interval", "60"),
+            ("--minimum-interval", ""),
+            ("--reconcile-timeout", "9s"),
         ] {
             let words = refused(option, value);
-            assert!(
-                words.contains(option) && words.contains("is not in"),
-                "{words}"
-            );
+            let is_named = words.contains(option) && words.contains("not a duration between");
+            assert!(is_named, "{words}");
         }
-        for (option, value) in [("--minimum-interval", "86400"), ("--concurrency", "1")] {
-            assert!(Cli::try_parse_from(["bindery", "run", option, value]).is_ok());
+        for value in ["0", "65536"] {
+            let words = refused("--concurrency", value);
+            let is_named = words.contains("--concurrency") && words.contains("is not in");
+            assert!(is_named, "{words}");
+        }
+        for (option, value) in [
+            ("--minimum-interval", "24h"),
+            ("--minimum-interval", "0s"),
+            ("--minimum-interval", "1m30s"),
+            ("--reconcile-timeout", "10s"),
+            ("--concurrency", "1"),
+        ] {
+            let parsed = Cli::try_parse_from(["bindery", "run", &format!("{option}={value}")]);
+            assert!(parsed.is_ok(), "{option} {value}");
         }
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn of(
         .spec
         .access
         .iter()
-        .filter(|entry| selects(entry.namespace_selector.as_ref(), labels))
+        .filter(|entry| selects(&entry.namespace_selector, labels))
         .map(
             |AccessEntry {
                  repositories,
@@ -55,12 +55,10 @@ pub(crate) fn of(
     (!rules.is_empty()).then_some(Access::Admitted(rules))
 }
 
-/// Absent selects nothing, an empty selector everything; one that cannot be read selects nothing.
-fn selects(selector: Option<&LabelSelector>, labels: &BTreeMap<String, String>) -> bool {
-    selector
-        .cloned()
-        .and_then(|selector| Selector::try_from(selector).ok())
-        .is_some_and(|selector| selector.matches(labels))
+/// Whether a selector selects a namespace with these labels. An empty selector selects every namespace; an invalid one
+/// selects none.
+fn selects(selector: &LabelSelector, labels: &BTreeMap<String, String>) -> bool {
+    Selector::try_from(selector.clone()).is_ok_and(|selector| selector.matches(labels))
 }
 
 #[cfg(test)]
@@ -72,18 +70,17 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_selector_selects_nothing_and_an_empty_one_everything() {
+    fn an_empty_selector_selects_every_namespace() {
         let labels = BTreeMap::from([("team".to_owned(), "payments".to_owned())]);
-        assert!(!selects(None, &labels));
-        assert!(selects(Some(&selector(serde_json::json!({}))), &labels));
+        assert!(selects(&selector(serde_json::json!({})), &labels));
         let payments = selector(serde_json::json!({"matchLabels": {"team": "payments"}}));
-        assert!(selects(Some(&payments), &labels));
-        assert!(!selects(Some(&payments), &BTreeMap::new()));
+        assert!(selects(&payments, &labels));
+        assert!(!selects(&payments, &BTreeMap::new()));
     }
 
     #[test]
     fn a_selector_that_cannot_be_read_selects_nothing() {
         let odd = serde_json::json!({"matchExpressions": [{"key": "team", "operator": "Near"}]});
-        assert!(!selects(Some(&selector(odd)), &BTreeMap::new()));
+        assert!(!selects(&selector(odd), &BTreeMap::new()));
     }
 }

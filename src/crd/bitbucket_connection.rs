@@ -149,11 +149,10 @@ pub struct AccessEntry {
     )]
     pub name: String,
 
-    /// Selects namespaces by label. Absent selects nothing, `{}` selects every namespace. Prefer the label
-    /// `kubernetes.io/metadata.name`: nobody but the API server can set it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Selects namespaces by label; `{}` selects every namespace. Prefer the label `kubernetes.io/metadata.name`:
+    /// only the API server can set it.
     #[schemars(transform = constraints::label_selector)]
-    pub namespace_selector: Option<LabelSelector>,
+    pub namespace_selector: LabelSelector,
 
     /// Bitbucket repositories as `PROJECT/slug`, in any letter case; `*` stands for any run of characters without `/`.
     /// At most 8 `*` in one entry.

@@ -47,36 +47,42 @@ fn bound(schema: &mut Schema, above: &str, limits: &[(&str, &str, u32)]) {
 
 /// The base URL of a SonarQube server.
 pub(super) fn sonarqube_url(schema: &mut Schema) {
-    server_url(schema, "https://sonarqube.example.com");
+    server_url(schema, "https://sonarqube.example.com", None);
 }
 
 /// The base URL of a Bitbucket server.
 pub(super) fn bitbucket_url(schema: &mut Schema) {
-    server_url(schema, "https://bitbucket.example.com");
+    let is_no_cloud = json!({
+        // On the text: the API server does not know how long a host name is, and estimates a cost beyond its budget.
+        "rule": "!self.matches('(?i)^https?://([^/:]*[.])?bitbucket[.]org[.]?([/:]|$)')",
+        "message": "must be a Bitbucket Server / Data Center: Bitbucket Cloud (bitbucket.org) is not supported",
+    });
+    server_url(schema, "https://bitbucket.example.com", Some(is_no_cloud));
 }
 
 /// One rule each, so that every mistake has a message of its own. What `isURL` lets pass (spaces in the path, a port
 /// of 99999) is found by `identity::ServerUrl`.
-fn server_url(schema: &mut Schema, example: &str) {
+fn server_url(schema: &mut Schema, example: &str, further_rule: Option<Value>) {
     schema.insert("minLength".to_owned(), json!(8));
     schema.insert("maxLength".to_owned(), json!(512));
-    let rules = json!([
-        {
+    let rules = [
+        json!({
             "rule": "isURL(self) && url(self).getScheme() in ['https', 'http']",
             "message": format!("must be an absolute http(s) URL, for example {example}"),
-        },
-        {
+        }),
+        json!({
             "rule": "!isURL(self) || url(self).getHostname() != ''",
             "message": "must contain a host name",
-        },
-        {
+        }),
+        json!({
             "rule": "!self.contains('@')",
             "message": "must not contain credentials or '@'; use tokenSecretRef",
-        },
-        {
+        }),
+        json!({
             "rule": "!self.contains('?') && !self.contains('#')",
             "message": "must not contain a query string or fragment",
-        },
-    ]);
-    schema.insert("x-kubernetes-validations".to_owned(), rules);
+        }),
+    ];
+    let rules: Vec<_> = rules.into_iter().chain(further_rule).collect();
+    schema.insert("x-kubernetes-validations".to_owned(), json!(rules));
 }

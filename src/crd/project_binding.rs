@@ -61,11 +61,11 @@ pub struct ProjectBindingSpec {
     #[serde(default)]
     pub monorepo: bool,
 
-    /// Where Bitbucket redirects the repository to another place, because it was renamed or moved: `true`, the binding
-    /// goes along, if it is the same repository and the connection admits it there; `false`, that is told as
-    /// `RepositoryMoved`. Default: `false`.
+    /// What happens when the repository is renamed or moved in Bitbucket, so that Bitbucket redirects to the new place.
+    /// `Report`: the binding says `RepositoryMoved`. `Follow`: the binding follows the repository if it is the same one
+    /// and the connection admits it at the new place. Default: `Report`.
     #[serde(default)]
-    pub follow_repository: bool,
+    pub on_repository_moved: OnRepositoryMoved,
 
     /// Whether Bindery writes to the servers for this object: `Full`, it does; `Observe`, it only compares and reports.
     /// Default: `Full`.
@@ -113,12 +113,15 @@ pub struct SonarQubeProjectSpec {
     #[schemars(length(min = 1, max = 255))]
     pub name: Option<String>,
     /// Who may see the project: `Private`, those who were given Browse on it; `Public`, everybody who may use the server.
-    /// Kept on projects that Bindery created; on others a difference is only reported. Default: what SonarQube gives
-    /// new projects.
+    /// `visibilityPolicy` says on which projects Bindery sets it. Default: what SonarQube gives new projects.
     // An Option of an enum would show the enum's own description instead of this one, and refuse the null it calls valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Visibility")]
     pub visibility: Option<Visibility>,
+    /// On which projects Bindery sets `visibility`. `Created`: on projects that Bindery created; on others it reports a
+    /// difference. `Always`: on adopted projects, too. Default: `Created`.
+    #[serde(default)]
+    pub visibility_policy: VisibilityPolicy,
     /// What counts as new code. Written once when the project is created or taken over, and when this field changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_code_definition: Option<NewCodeDefinition>,
@@ -131,6 +134,16 @@ pub enum Visibility {
     Private,
     /// Everybody who may use the server.
     Public,
+}
+
+/// On which projects Bindery sets the visibility.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+pub enum VisibilityPolicy {
+    /// On projects that Bindery created for this object.
+    #[default]
+    Created,
+    /// On every project that the binding has accepted.
+    Always,
 }
 
 /// What counts as new code in a SonarQube project.
@@ -146,7 +159,7 @@ pub struct NewCodeDefinition {
     /// With `NumberOfDays`: code changed in the last so many days, 1 to 90.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 90))]
-    pub days: Option<u8>,
+    pub days: Option<i32>,
     /// With `ReferenceBranch`: code that differs from this branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
@@ -174,6 +187,16 @@ pub enum BindingMode {
     Import,
     /// Bind an existing project only: needs `sonarqubeProject.key`, never creates a project.
     Bind,
+}
+
+/// What happens when the repository of a binding is renamed or moved.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+pub enum OnRepositoryMoved {
+    /// The binding says `RepositoryMoved`, and names the new place.
+    #[default]
+    Report,
+    /// The binding follows the repository.
+    Follow,
 }
 
 /// What happens in SonarQube when a binding is deleted.

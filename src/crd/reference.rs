@@ -62,10 +62,21 @@ impl CaBundleReference {
     }
 }
 
+/// The kind of object that a `connectionRef` refers to.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+pub enum ConnectionKind {
+    /// A BitbucketConnection.
+    #[default]
+    BitbucketConnection,
+}
+
 /// The BitbucketConnection that a binding uses.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionReference {
+    /// Kind of the connection: `BitbucketConnection`, the only one so far. Default: `BitbucketConnection`.
+    #[serde(default)]
+    pub kind: ConnectionKind,
     /// Name of the BitbucketConnection. Immutable.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,

@@ -19,7 +19,7 @@ pub(super) async fn state(
     };
     // Looked up where it went only for those who want to go along: it is one call more.
     let there = match &place {
-        Some(place) if desired.follow => look_up(place, servers).await?,
+        Some(place) if desired.follows() => look_up(place, servers).await?,
         Some(_) | None => Lookup::Missing(MissingPart::Repository),
     };
     let repository = match there {

@@ -24,7 +24,9 @@ pub use found::{
     BindingState, Bound, Branches, Moved, NewCode, Project, Repository, RepositoryState, Rights,
     Visibility,
 };
-pub use model::{Acceptance, Desired, Mode, Observed, Origin, Plan, Step};
+pub use model::{
+    Acceptance, Desired, Mode, Observed, OnMove, Origin, Plan, Step, VisibilityPolicy,
+};
 pub use release::{Leave, Release, ReleaseFacts, ReleasePolicy, Seen, release};
 pub use remembered::{Accepted, Attempt, Intent, Record, SeenRepository};
 pub use repository::repository_to_bind;

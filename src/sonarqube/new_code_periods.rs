@@ -12,7 +12,7 @@ pub enum NewCode {
     /// Since the version before.
     PreviousVersion,
     /// Of the last days, 1 to 90.
-    Days(u16),
+    Days(i32),
     /// What differs from another branch.
     ReferenceBranch(String),
 }

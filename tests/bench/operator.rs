@@ -36,7 +36,7 @@ impl Operator {
         let child = Command::new(binary)
             .args(["run", "--listen", &address])
             .args(["--allow-http", "--allowed-hosts", "127.0.0.0/8"])
-            .args(["--minimum-interval", "10"])
+            .args(["--minimum-interval", "10s"])
             .env_clear()
             .env("KUBECONFIG", &kubeconfig)
             .stdin(Stdio::null())

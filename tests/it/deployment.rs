@@ -36,6 +36,7 @@ fn the_base_holds_everything_that_the_operator_needs() {
             "ClusterRole",
             "ClusterRole",
             "ClusterRole",
+            "ClusterRole",
             "ClusterRoleBinding",
             "CustomResourceDefinition",
             "CustomResourceDefinition",

@@ -72,6 +72,25 @@ fn every_field_is_described() {
     assert!(silent.is_empty(), "{silent:#?}");
 }
 
+/// A field that is nullable today cannot become required later.
+#[test]
+fn no_field_is_nullable() {
+    let nullable = fields_where(|_, schema| schema.nullable.is_some());
+    assert!(nullable.is_empty(), "{nullable:#?}");
+}
+
+/// The conventions of the Kubernetes API: no unsigned integers, and every number has bounds that fit its format.
+#[test]
+fn integers_are_signed_and_those_of_the_spec_are_bounded() {
+    let wrong = fields_where(|path, schema| {
+        let is_integer = schema.type_.as_deref() == Some("integer");
+        let is_signed = matches!(schema.format.as_deref(), Some("int32" | "int64"));
+        let is_bounded = schema.minimum.is_some() && schema.maximum.is_some();
+        is_integer && !(is_signed && (is_bounded || path.contains(".status")))
+    });
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn every_string_list_and_map_is_bounded() {
     let unbounded = fields_where(|_, schema| !is_bounded(schema));

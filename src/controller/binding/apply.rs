@@ -354,7 +354,7 @@ impl Work<'_> {
 fn definition(new_code: &NewCode) -> sonarqube::NewCode {
     match new_code {
         NewCode::PreviousVersion => sonarqube::NewCode::PreviousVersion,
-        NewCode::NumberOfDays(days) => sonarqube::NewCode::Days(u16::from(*days)),
+        NewCode::NumberOfDays(days) => sonarqube::NewCode::Days(*days),
         NewCode::ReferenceBranch(branch) => sonarqube::NewCode::ReferenceBranch(branch.clone()),
     }
 }

@@ -33,15 +33,14 @@ pub(super) fn differences(
         .collect()
 }
 
-/// A visibility that is declared for a project which Bindery did not create.
+/// A visibility that is declared for a project on which it is not kept: no step sets it.
 fn foreign_visibility(desired: &Desired, observed: &Observed) -> Option<Difference> {
     let project = observed.project.as_ref()?;
-    let ours = desired
-        .record
-        .holding(project)
-        .is_some_and(|accepted| accepted.created_by.as_ref() == Some(&desired.uid));
+    let is_kept = desired.record.holding(project).is_some_and(|accepted| {
+        desired.keeps_visibility(accepted.created_by.as_ref() == Some(&desired.uid))
+    });
     let (wanted, found) = (desired.visibility?, project.visibility?);
-    (!ours && wanted != found).then(|| Difference {
+    (!is_kept && wanted != found).then(|| Difference {
         field: "sonarqubeProject.visibility",
         desired: wanted.as_str().to_owned(),
         observed: found.as_str().to_owned(),

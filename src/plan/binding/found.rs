@@ -30,7 +30,7 @@ pub enum NewCode {
     /// Since the previous version.
     PreviousVersion,
     /// In the last days, 1 to 90.
-    NumberOfDays(u8),
+    NumberOfDays(i32),
     /// What differs from this branch.
     ReferenceBranch(String),
 }

@@ -24,20 +24,38 @@ pub struct Desired {
     pub name: Option<String>,
     /// Who may see the project.
     pub visibility: Option<Visibility>,
+    /// On which projects that is kept.
+    pub visibility_policy: VisibilityPolicy,
     /// What counts as new code.
     pub new_code: Option<NewCode>,
     /// How the project may come about.
     pub mode: Mode,
     /// Whether several projects may share the repository.
     pub monorepo: bool,
-    /// Whether the binding goes along where the repository was renamed or moved.
-    pub follow: bool,
+    /// What happens when the repository is renamed or moved.
+    pub on_move: OnMove,
     /// Whether anything may be written.
     pub management: Management,
     /// What the connection admits.
     pub access: Access,
     /// What is remembered from earlier passes, as far as it still speaks of this server.
     pub record: Record,
+}
+
+impl Desired {
+    /// Whether the binding follows its repository to another place.
+    #[must_use]
+    pub fn follows(&self) -> bool {
+        self.on_move == OnMove::Follow
+    }
+
+    /// Whether the declared visibility is kept on the accepted project, which was created for this object or was not.
+    pub(super) fn keeps_visibility(&self, created: bool) -> bool {
+        match self.visibility_policy {
+            VisibilityPolicy::Created => created,
+            VisibilityPolicy::Always => true,
+        }
+    }
 }
 
 /// How the project of a binding may come about.
@@ -49,6 +67,24 @@ pub enum Mode {
     Import,
     /// Bind only.
     Bind,
+}
+
+/// What happens when the repository of a binding is renamed or moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnMove {
+    /// It is reported.
+    Report,
+    /// The binding follows the repository.
+    Follow,
+}
+
+/// On which projects the declared visibility is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VisibilityPolicy {
+    /// On those that were created for this object.
+    Created,
+    /// On every accepted one.
+    Always,
 }
 
 /// What was read for one binding.

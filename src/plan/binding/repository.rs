@@ -63,8 +63,8 @@ fn follow<'a>(desired: &Desired, moved: &'a Moved) -> Result<&'a Repository, Ref
             ),
         )
     };
-    if !desired.follow {
-        return Err(write(", or set spec.followRepository: true"));
+    if !desired.follows() {
+        return Err(write(", or set spec.onRepositoryMoved: Follow"));
     }
     match repository {
         Some(there) if is_another(desired, there) => Err(recreated(desired)),

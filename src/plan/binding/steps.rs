@@ -87,7 +87,7 @@ fn keep(
         return table::bind(desired, observed, repository, project);
     }
     let mut steps = Vec::new();
-    if let (Some(wanted), true) = (desired.visibility, ours)
+    if let (Some(wanted), true) = (desired.visibility, desired.keeps_visibility(ours))
         && project.visibility.is_some_and(|found| found != wanted)
     {
         steps.push(Step::SetVisibility(project.key.clone(), wanted));

@@ -177,6 +177,11 @@ async fn new_code_is_defined_in_exactly_one_way() {
             new_code(json!({"type": "NumberOfDays", "days": 91})),
             "should be less than or equal to 90",
         ),
+        refused(
+            "half a day",
+            new_code(json!({"type": "NumberOfDays", "days": 0.5})),
+            "must be of type integer: \"number\"",
+        ),
     ];
     check(&binding(), rows).await;
 }
@@ -203,6 +208,21 @@ async fn words_of_a_list_are_spelled_exactly() {
             "visibility",
             spec(json!({"sonarqubeProject": {"visibility": "private"}})),
             "supported values: \"Private\", \"Public\"",
+        ),
+        refused(
+            "visibilityPolicy",
+            spec(json!({"sonarqubeProject": {"visibilityPolicy": "Adopted"}})),
+            "supported values: \"Created\", \"Always\"",
+        ),
+        refused(
+            "onRepositoryMoved",
+            spec(json!({"onRepositoryMoved": true})),
+            "supported values: \"Report\", \"Follow\"",
+        ),
+        refused(
+            "kind of a connection",
+            spec(json!({"connectionRef": {"kind": "GitHubConnection"}})),
+            "supported values: \"BitbucketConnection\"",
         ),
     ];
     check(&binding(), rows).await;
@@ -241,13 +261,16 @@ async fn names_are_bounded_and_unknown_fields_named() {
 
 #[tokio::test]
 async fn what_is_left_out_is_filled_in_as_the_descriptions_say() {
-    let admitted = Cluster::connect().await.admit(&binding()).await.unwrap();
+    let mut object = binding();
+    object["spec"]["sonarqubeProject"] = json!({});
+    let admitted = Cluster::connect().await.admit(&object).await.unwrap();
     let expected = json!({
-        "connectionRef": {"name": "bitbucket"},
+        "connectionRef": {"kind": "BitbucketConnection", "name": "bitbucket"},
+        "sonarqubeProject": {"visibilityPolicy": "Created"},
         "repository": {"project": "PAY", "slug": "checkout"},
         "mode": "ImportOrBind",
         "monorepo": false,
-        "followRepository": false,
+        "onRepositoryMoved": "Report",
         "managementPolicy": "Full",
         "deletionPolicy": "Unbind",
         "suspend": false,

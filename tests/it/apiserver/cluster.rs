@@ -61,7 +61,7 @@ impl Cluster {
     async fn grant(&self) {
         let ours = PatchParams::apply("bindery-tests").force();
         let roles: Api<ClusterRole> = Api::all(self.client.clone());
-        for role in [rbac::operator_role(), rbac::view_role(), rbac::edit_role()] {
+        for role in rbac::roles() {
             roles
                 .patch(&role.name_any(), &ours, &Patch::Apply(&role))
                 .await

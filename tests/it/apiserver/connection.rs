@@ -35,6 +35,7 @@ fn access(entries: Value) -> Value {
 async fn a_url_is_that_of_a_web_server_and_nothing_more() {
     let url = |url: &str| json!({"spec": {"bitbucket": {"url": url}}});
     let scheme = "must be an absolute http(s) URL, for example https://bitbucket.example.com";
+    let cloud = "must be a Bitbucket Server / Data Center: Bitbucket Cloud (bitbucket.org) is not supported";
     let rows = vec![
         accepted("a context path", url("https://example.com/bitbucket")),
         accepted("a port", url("http://bitbucket:7990")),
@@ -57,6 +58,19 @@ async fn a_url_is_that_of_a_web_server_and_nothing_more() {
             "must not contain a query string or fragment",
         ),
         refused("no host", url("https://"), "must contain a host name"),
+        refused("Bitbucket Cloud", url("https://bitbucket.org"), cloud),
+        refused(
+            "a workspace of Bitbucket Cloud",
+            url("https://Bitbucket.ORG/acme"),
+            cloud,
+        ),
+        refused(
+            "the API of Bitbucket Cloud",
+            url("https://api.bitbucket.org/2.0"),
+            cloud,
+        ),
+        accepted("a similar name", url("https://mybitbucket.org")),
+        accepted("a longer name", url("https://bitbucket.org.example.com")),
         refused(
             "513 characters",
             url(&format!("https://{}", "a".repeat(505))),
@@ -182,13 +196,18 @@ async fn server_side_apply_names_unknown_fields_without_being_asked_to() {
 
 #[tokio::test]
 async fn access_entries_are_named_and_bounded() {
-    let entry = |name: &str| json!({"name": name, "repositories": ["PAY/*"]});
+    let entry =
+        |name: &str| json!({"name": name, "namespaceSelector": {}, "repositories": ["PAY/*"]});
     let many: Vec<_> = (0..65)
         .map(|number| entry(&format!("team-{number}")))
         .collect();
-    let of = |repositories: Value| access(json!([{"name": "a", "repositories": repositories}]));
+    let of = |repositories: Value| {
+        access(json!([{"name": "a", "namespaceSelector": {}, "repositories": repositories}]))
+    };
     let keys = |pattern: &str| {
-        access(json!([{"name": "a", "repositories": ["*/*"], "sonarqubeProjects": [pattern]}]))
+        access(
+            json!([{"name": "a", "namespaceSelector": {}, "repositories": ["*/*"], "sonarqubeProjects": [pattern]}]),
+        )
     };
     let rows = vec![
         accepted("64 entries", access(json!(many[..64]))),
@@ -199,13 +218,18 @@ async fn access_entries_are_named_and_bounded() {
         ),
         refused(
             "no name",
-            access(json!([{"repositories": ["PAY/*"]}])),
+            access(json!([{"namespaceSelector": {}, "repositories": ["PAY/*"]}])),
             "spec.access[0].name: Required value",
         ),
         refused(
             "no repositories",
-            access(json!([{"name": "a"}])),
+            access(json!([{"name": "a", "namespaceSelector": {}}])),
             "spec.access[0].repositories: Required value",
+        ),
+        refused(
+            "no selector",
+            access(json!([{"name": "a", "repositories": ["PAY/*"]}])),
+            "spec.access[0].namespaceSelector: Required value",
         ),
         refused(
             "an empty list",

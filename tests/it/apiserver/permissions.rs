@@ -63,27 +63,48 @@ async fn the_operator_may_do_nothing_else() {
     }
 }
 
+/// Teams bind repositories; the people who administrate a namespace hold the tokens of its connections.
 #[tokio::test]
 async fn people_with_rights_in_a_namespace_have_them_for_our_objects_too() {
     let cluster = Cluster::connect().await;
-    for (role, verb) in [("view", "watch"), ("edit", "create"), ("admin", "delete")] {
+    let (bindings, connections) = ("projectbindings", "bitbucketconnections");
+    for (role, verb, resource) in [
+        ("view", "watch", bindings),
+        ("view", "watch", connections),
+        ("edit", "create", bindings),
+        ("admin", "delete", bindings),
+        ("admin", "delete", connections),
+    ] {
         let roles: Api<ClusterRole> = Api::all(cluster.client.clone());
         let aggregated = await_condition(roles, role, |role: Option<&ClusterRole>| {
-            role.is_some_and(|role| allows(role, verb))
+            role.is_some_and(|role| allows(role, verb, resource))
         });
         let in_time = tokio::time::timeout(Duration::from_mins(1), aggregated).await;
-        assert!(in_time.is_ok(), "{role} may not {verb}");
+        assert!(in_time.is_ok(), "{role} may not {verb} {resource}");
+    }
+    // Aggregated by now: `admin` has all that `edit` has.
+    let roles: Api<ClusterRole> = Api::all(cluster.client.clone());
+    for (role, verb, resource) in [
+        ("view", "create", bindings),
+        ("edit", "create", connections),
+        ("edit", "patch", connections),
+    ] {
+        let found = roles.get(role).await.unwrap();
+        assert!(
+            !allows(&found, verb, resource),
+            "{role} may {verb} {resource}"
+        );
     }
 }
 
-fn allows(role: &ClusterRole, verb: &str) -> bool {
+fn allows(role: &ClusterRole, verb: &str, resource: &str) -> bool {
+    let has = |list: &Option<Vec<String>>, wanted: &str| {
+        list.iter().flatten().any(|entry| entry == wanted)
+    };
     role.rules.iter().flatten().any(|rule| {
-        let of_our_group = rule
-            .api_groups
-            .iter()
-            .flatten()
-            .any(|group| group == bindery::crd::GROUP);
-        of_our_group && rule.verbs.iter().any(|allowed| allowed == verb)
+        has(&rule.api_groups, bindery::crd::GROUP)
+            && has(&rule.resources, resource)
+            && rule.verbs.iter().any(|allowed| allowed == verb)
     })
 }
 

@@ -79,7 +79,7 @@ fn expected_table() -> String {
 fn the_readme_has_every_value_as_values_yaml_tells_it() {
     let table = expected_table();
     assert!(
-        table.contains("| `operator.minimumInterval` | `60` | The shortest interval"),
+        table.contains("| `operator.minimumInterval` | `\"60s\"` | The shortest interval"),
         "{table}"
     );
     assert!(

@@ -232,11 +232,15 @@ const IN_OBJECTS: [(&str, Object, &str, &str); 20] = [
 ];
 
 /// A value, and the object that is there without it only.
-const TAKEN_AWAY: [(&str, Object); 5] = [
+const TAKEN_AWAY: [(&str, Object); 6] = [
     ("crds.enabled=false", CONNECTIONS),
     (r#"serviceAccount={"create":false,"name":"sonar"}"#, ACCOUNT),
     ("aggregateRoles=false", ("ClusterRole", "bindery-view")),
     ("aggregateRoles=false", ("ClusterRole", "bindery-edit")),
+    (
+        "aggregateRoles=false",
+        ("ClusterRole", "bindery-connection-edit"),
+    ),
     (r#"serviceAccount.name="sonar""#, ACCOUNT),
 ];
 
@@ -325,8 +329,8 @@ const GIVEN: [&str; 11] = [
     "--require-secret-hosts",
     "--allow-http",
     "--allow-project-deletion",
-    "--minimum-interval=86400",
-    "--reconcile-timeout=86400",
+    "--minimum-interval=24h",
+    "--reconcile-timeout=1h30m",
     "--concurrency=3",
     "--listen=[::]:9090",
     "--log=info,bindery=debug",
@@ -338,8 +342,8 @@ const ALL_OPTIONS: &str = r#"operator={
     "requireSecretHosts": true,
     "allowHttp": true,
     "allowProjectDeletion": true,
-    "minimumInterval": 86400,
-    "reconcileTimeout": 86400,
+    "minimumInterval": "24h",
+    "reconcileTimeout": "1h30m",
     "concurrency": 3,
     "listen": "[::]:9090",
     "log": "info,bindery=debug",

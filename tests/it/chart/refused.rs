@@ -8,10 +8,7 @@ const REFUSED: [(&str, &str); 26] = [
     ("replicas=2", "additional properties 'replicas'"),
     ("operator.alowHttp=true", "additional properties 'alowHttp'"),
     (r#"operator.allowHttp="yes""#, "/operator/allowHttp"),
-    (
-        r#"operator.minimumInterval="60s""#,
-        "/operator/minimumInterval",
-    ),
+    ("operator.minimumInterval=60", "/operator/minimumInterval"),
     (
         "operator.minimumInterval=null",
         "missing property 'minimumInterval'",

@@ -102,7 +102,7 @@ async fn a_repository_that_moved_out_of_the_access_is_not_told_where_it_went(ser
         world.grant_project("bindery", "HR", Right::Write);
         world.move_repository("PAY", "checkout", "HR").unwrap();
     });
-    let follows = json!({"followRepository": true});
+    let follows = json!({"onRepositoryMoved": "Follow"});
     stage.binding("payments", "checkout", "PAY/checkout", follows);
     let message = stage
         .binding_reason("payments", "checkout", "RepositoryMoved")

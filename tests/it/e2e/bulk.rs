@@ -176,7 +176,7 @@ async fn a_killed_operator_finds_what_was_not_read_back(server: Server) {
     sonarqube.fault(Fault::at(SWEEP).delay(Duration::from_secs(20)).times(1));
     bind(&stage, &slugs);
     one_that_waits(&stage).await;
-    stage.restart_operator(&["--minimum-interval", "10"]);
+    stage.restart_operator(&["--minimum-interval", "10s"]);
     for binding in are_ready(&stage, &slugs).await {
         let project = binding.status.unwrap().sonarqube_project.unwrap();
         assert_eq!(project.created_by, binding.metadata.uid);

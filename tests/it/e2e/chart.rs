@@ -27,6 +27,7 @@ const BASE: [&[&str]; 4] = [
         "clusterrole/bindery",
         "clusterrole/bindery-view",
         "clusterrole/bindery-edit",
+        "clusterrole/bindery-connection-edit",
     ],
     &["clusterrolebinding/bindery"],
     &[
@@ -120,7 +121,7 @@ async fn the_chart_lends_the_secrets_that_it_is_told_to(server: Server) {
     let mut stage = Stage::set(server).await;
     let _replaced = Replaced::base(&mut stage);
     install(&stage, "{}");
-    stage.restart_operator(&["--minimum-interval", "10"]);
+    stage.restart_operator(&["--minimum-interval", "10s"]);
     stage.connection(json!({}));
     stage.binding("payments", "checkout", "PAY/checkout", json!({}));
     let message = stage
@@ -143,7 +144,7 @@ async fn the_chart_lends_every_secret_when_it_is_told_to(server: Server) {
     let mut stage = Stage::set(server).await;
     let _replaced = Replaced::base(&mut stage);
     install(&stage, "grants.clusterWide=true");
-    stage.restart_operator(&["--minimum-interval", "10"]);
+    stage.restart_operator(&["--minimum-interval", "10s"]);
     stage.connection(json!({}));
     stage.binding("payments", "checkout", "PAY/checkout", json!({}));
     is_bound(&stage).await;

@@ -80,7 +80,7 @@ async fn a_name_is_free_as_soon_as_its_owner_has_another_one(server: Server) {
 async fn a_deleted_connection_leaves_what_its_successor_has_accepted(server: Server) {
     let stage = Stage::set_with(
         server,
-        &["--minimum-interval", "10", "--allow-project-deletion"],
+        &["--minimum-interval", "10s", "--allow-project-deletion"],
     )
     .await;
     stage.connection(json!({"deletionPolicy": "Delete"}));

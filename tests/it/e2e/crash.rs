@@ -18,7 +18,7 @@ on!([simulated_26_9, real_26_9, simulated_25_1] => no_import_is_made_twice_or_fo
 
 on!([simulated_26_9, real_26_9] => an_import_under_way_goes_with_the_object_that_wanted_it);
 
-const ARGUMENTS: &[&str] = &["--minimum-interval", "10"];
+const ARGUMENTS: &[&str] = &["--minimum-interval", "10s"];
 
 /// Makes so many repositories in `PAY`, and returns their slugs: `service-00` and so on.
 pub(super) fn repositories(stage: &Stage, count: usize) -> Vec<String> {
@@ -131,7 +131,7 @@ async fn an_import_whose_answer_is_lost_is_adopted_as_our_own(server: Server) {
 /// Promise: an object that is deleted while its import is under way leaves nothing behind that it asked to be deleted, and
 /// an operator that starts meanwhile alarms nobody about what it has not looked at yet.
 async fn an_import_under_way_goes_with_the_object_that_wanted_it(server: Server) {
-    let deleting = ["--minimum-interval", "10", "--allow-project-deletion"];
+    let deleting = ["--minimum-interval", "10s", "--allow-project-deletion"];
     let mut stage = Stage::set_with(server, &deleting).await;
     let proxy = Proxy::start(&stage.sonarqube.url).await;
     stage.connection(json!({"sonarqube": {"url": proxy.url}}));

@@ -12,7 +12,7 @@ simulated!(an_import_that_outlasts_the_deadline_is_said_and_not_repeated);
 simulated!(listings_that_outlast_the_deadline_are_said_by_the_connection);
 
 /// The shortest deadline that the operator takes.
-const SHORT: [&str; 4] = ["--minimum-interval", "10", "--reconcile-timeout", "10"];
+const SHORT: [&str; 4] = ["--minimum-interval", "10s", "--reconcile-timeout", "10s"];
 
 /// Longer than that, and shorter than any call may take.
 const HANGING: Duration = Duration::from_secs(25);

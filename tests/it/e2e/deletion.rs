@@ -20,7 +20,7 @@ simulated!(
     a_namespace_terminates_whatever_goes_first,
 );
 
-const DELETING: &[&str] = &["--minimum-interval", "10", "--allow-project-deletion"];
+const DELETING: &[&str] = &["--minimum-interval", "10s", "--allow-project-deletion"];
 
 impl Stage {
     /// Asks for the deletion of a binding in `payments`, and does not wait.

@@ -17,7 +17,7 @@ simulated!(
     a_right_that_is_missing_stops_no_more_than_it_must,
 );
 
-const INTERVAL: [&str; 2] = ["--minimum-interval", "10"];
+const INTERVAL: [&str; 2] = ["--minimum-interval", "10s"];
 
 /// Lets every import wait for Bitbucket.
 pub(super) fn slow_imports(stage: &Stage, delay: Duration) {

@@ -20,7 +20,7 @@ async fn a_repository_lives_alike_on_every_version(server: Server) {
 }
 
 async fn lives(server: Server, version: Profile) {
-    let stage = Stage::set_beside(server, version, &["--minimum-interval", "10"]).await;
+    let stage = Stage::set_beside(server, version, &["--minimum-interval", "10s"]).await;
     let able = json!({"sonarqube": {"serverBaseURL": "https://sonarqube.example.com"}});
     stage.connection(able);
     let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;

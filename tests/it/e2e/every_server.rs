@@ -70,7 +70,7 @@ mod other_versions {
 }
 
 async fn all(server: Server) {
-    let arguments = ["--minimum-interval", "10", "--allow-project-deletion"];
+    let arguments = ["--minimum-interval", "10s", "--allow-project-deletion"];
     let stage = Stage::set_with(server, &arguments).await;
     let way = server.capabilities().method.name();
     let scene = Scene {

@@ -17,7 +17,7 @@ const UPDATE: &str = "POST /api/alm_settings/update_bitbucket";
 
 /// Promise: a fight with another writer is named, once, and costs one write an interval.
 async fn what_is_undone_again_and_again_is_said_and_seldom_written(server: Server) {
-    let stage = Stage::set_with(server, &["--minimum-interval", "60"]).await;
+    let stage = Stage::set_with(server, &["--minimum-interval", "60s"]).await;
     stage.connection(json!({"interval": "1m"}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     // Somebody else changes it back before SonarQube's answer is there.

@@ -21,7 +21,7 @@ simulated!(
 );
 on!([simulated_26_9_developer] => no_trouble_beside_sonarqube_holds_up_who_leaves);
 
-pub(super) const DELETING: &[&str] = &["--minimum-interval", "10", "--allow-project-deletion"];
+pub(super) const DELETING: &[&str] = &["--minimum-interval", "10s", "--allow-project-deletion"];
 
 impl Stage {
     /// Binds `PAY/NAME` so that its project goes with it, and waits until it is ready.

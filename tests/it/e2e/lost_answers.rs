@@ -64,7 +64,7 @@ async fn assert_survives_the_loss(stage: &Stage, path: &str, slug: &str) {
 async fn what_somebody_creates_after_a_call_that_was_never_sent_is_not_ours(server: Server) {
     let stage = Stage::set_with(
         server,
-        &["--minimum-interval", "60", "--allow-project-deletion"],
+        &["--minimum-interval", "60s", "--allow-project-deletion"],
     )
     .await;
     stage.connection(json!({}));

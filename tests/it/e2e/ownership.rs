@@ -10,7 +10,7 @@ use crate::support::server::{Server, everywhere, on};
 everywhere!(a_project_that_bindery_made_goes_only_when_both_words_say_so);
 on!([simulated_26_9, real_26_9] => a_project_made_by_hand_survives_every_deletion_policy);
 
-const DELETING: &[&str] = &["--minimum-interval", "10", "--allow-project-deletion"];
+const DELETING: &[&str] = &["--minimum-interval", "10s", "--allow-project-deletion"];
 const POLICIES: [&str; 3] = ["Orphan", "Unbind", "DeleteProject"];
 
 /// The name under which a policy goes in this test.
@@ -140,7 +140,7 @@ async fn a_project_that_bindery_made_goes_only_when_both_words_say_so(server: Se
     );
     stage.told_once(&bindings["recreated"], "Orphaned");
 
-    stage.restart_operator(&["--minimum-interval", "10"]);
+    stage.restart_operator(&["--minimum-interval", "10s"]);
     stage.delete_binding("payments", "unflagged").await;
     assert!(stage.sonarqube.project("PAY:unflagged").is_some());
     let note = stage.told_once(&bindings["unflagged"], "Orphaned");

@@ -69,7 +69,7 @@ async fn assert_ready_when_it_may_look(stage: &mut Stage) {
     stage
         .eventually("the right is gone", || !parts.operator_may(&list))
         .await;
-    stage.restart_operator(&["--minimum-interval", "10"]);
+    stage.restart_operator(&["--minimum-interval", "10s"]);
     let operator = &stage.operator;
     stage
         .eventually("it listens", || operator.get("healthz").0 == 200)
@@ -91,7 +91,7 @@ async fn assert_ready_when_it_may_look(stage: &mut Stage) {
 async fn a_log_that_nobody_reads_holds_up_nothing(server: Server) {
     let mut stage = Stage::set(server).await;
     stage.operator.kill();
-    let arguments = [&LOOPBACK[..], &["--minimum-interval", "10"]].concat();
+    let arguments = [&LOOPBACK[..], &["--minimum-interval", "10s"]].concat();
     stage.operator = Operator::start_unread(&stage.parts, &stage.directory, &arguments);
     stage.connection(json!({}));
     stage.binding("payments", "checkout", "PAY/checkout", json!({}));

@@ -53,7 +53,7 @@ async fn an_object_that_cannot_be_read_stops_only_itself(server: Server) {
     stage
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;
-    stage.restart_operator(&["--minimum-interval", "10"]);
+    stage.restart_operator(&["--minimum-interval", "10s"]);
     stage.binding("payments", "payments-api", "PAY/payments-api", json!({}));
     stage
         .binding_is("payments", "payments-api", ("Ready", "True"))

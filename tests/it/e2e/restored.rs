@@ -15,7 +15,7 @@ const RESTORED: &str = "0BACC0DE-AZrestored000000000000";
 /// Promise: on a server of another id nothing is ours. All is taken as it is found, tokens are given again, and what
 /// Bindery created in the other database is not deleted in this one.
 async fn what_a_restored_database_holds_is_adopted_and_never_deleted(server: Server) {
-    let arguments = ["--minimum-interval", "10", "--allow-project-deletion"];
+    let arguments = ["--minimum-interval", "10s", "--allow-project-deletion"];
     let stage = Stage::set_with(server, &arguments).await;
     stage.connection(json!({"deletionPolicy": "Delete"}));
     for name in ["checkout", "ledger"] {

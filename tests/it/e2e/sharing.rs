@@ -74,7 +74,7 @@ async fn a_monorepo_flag_in_the_spec_is_written_though_no_listing_shows_it(serve
     stage
         .binding_is("platform", "first", ("Ready", "True"))
         .await;
-    stage.restart_operator(&["--minimum-interval", "10"]);
+    stage.restart_operator(&["--minimum-interval", "10s"]);
     stage.look_now("after the restart").await;
     stage.binding("platform", "first", "PAY/checkout", project(true));
     stage

@@ -54,7 +54,7 @@ async fn two_slow_servers_delay_their_own_bindings_only(server: Server) {
 
 /// Promise: deletions that hang take no more of the operator than other reconciles.
 async fn deletions_on_a_slow_server_delay_no_other_connection(server: Server) {
-    let arguments = ["--minimum-interval", "10", "--allow-project-deletion"];
+    let arguments = ["--minimum-interval", "10s", "--allow-project-deletion"];
     let mut stage = Stage::set_with(server, &arguments).await;
     let slow = SonarQube::at(server).await;
     let slugs = repositories(&stage, 24);

@@ -52,7 +52,7 @@ pub(super) struct Stage {
 impl Stage {
     /// An operator that looks for drift as often as it is asked to.
     pub(super) async fn set(server: Server) -> Self {
-        Self::set_with(server, &["--minimum-interval", "10"]).await
+        Self::set_with(server, &["--minimum-interval", "10s"]).await
     }
 
     /// The same with other arguments for the operator.

@@ -12,7 +12,7 @@ simulated!(no_token_goes_where_its_owner_or_the_operator_does_not_want_it);
 /// The calls to SonarQube that carry a token of Bitbucket's.
 const CARRIERS: [&str; 3] = ["/create_bitbucket", "/update_bitbucket", "/set_pat"];
 const SECRETS: [&str; 2] = ["bitbucket-token", "sonarqube-token"];
-const INTERVAL: [&str; 2] = ["--minimum-interval", "10"];
+const INTERVAL: [&str; 2] = ["--minimum-interval", "10s"];
 
 /// Promise: a token that may not travel does not, the reason is named, and it works as soon as it may.
 async fn no_token_goes_where_its_owner_or_the_operator_does_not_want_it(server: Server) {

@@ -18,7 +18,7 @@ const CONNECTION: [&str; 3] = ["bbconn/bitbucket", "--namespace", "platform"];
 async fn a_connection_that_cannot_be_read_alarms_nobody_and_holds_nobody_for_ever(server: Server) {
     let stage = Stage::set_with(
         server,
-        &["--minimum-interval", "10", "--allow-project-deletion"],
+        &["--minimum-interval", "10s", "--allow-project-deletion"],
     )
     .await;
     stage.connection(json!({"interval": "1h"}));
@@ -41,7 +41,7 @@ async fn a_connection_that_cannot_be_read_alarms_nobody_and_holds_nobody_for_eve
 
     stage.nudge(&settled, 0).await;
     // One that has another generation now, and one that nobody knew of.
-    let changed = json!({"followRepository": true});
+    let changed = json!({"onRepositoryMoved": "Follow"});
     stage.binding("payments", "ledger", "PAY/ledger", changed);
     stage.binding("platform", "neighbour", "PAY/checkout", json!({}));
     for (namespace, name) in [("payments", "ledger"), ("platform", "neighbour")] {

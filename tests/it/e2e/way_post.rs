@@ -146,7 +146,7 @@ async fn another_repository_in_the_spec_is_refused(server: Server) {
 /// Promise: a project that somebody made anew under the key of ours is not deleted for us, although this server
 /// tells its uuid in the list of bindings only.
 async fn a_project_made_anew_by_hand_is_not_deleted(server: Server) {
-    let arguments = ["--minimum-interval", "10", "--allow-project-deletion"];
+    let arguments = ["--minimum-interval", "10s", "--allow-project-deletion"];
     let stage = Stage::set_with(server, &arguments).await;
     // Nobody looks for drift meanwhile.
     stage.connection(json!({"interval": "1h"}));

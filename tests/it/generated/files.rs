@@ -63,13 +63,10 @@ pub(super) fn files() -> Vec<GeneratedFile> {
 }
 
 fn access_rights() -> String {
-    [
-        document(&rbac::operator_role()),
-        document(&rbac::operator_binding()),
-        document(&rbac::view_role()),
-        document(&rbac::edit_role()),
-    ]
-    .concat()
+    let binding = document(&rbac::operator_binding());
+    let roles = rbac::roles();
+    let roles = roles.iter().map(document);
+    std::iter::once(binding).chain(roles).collect()
 }
 
 fn document(object: &impl Serialize) -> String {

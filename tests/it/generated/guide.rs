@@ -372,7 +372,7 @@ fn fields_within_lists_and_maps_are_in_the_guide() {
         "| `spec.access[].namespaceSelector.matchLabels` | map of string |",
         "| `spec.bitbucket.tokenSecretRef.key` | string | `token` |",
         "| `spec.mode` | `ImportOrBind`, `Import`, `Bind` | `ImportOrBind` |",
-        "| `--minimum-interval SECONDS` | `BINDERY_MINIMUM_INTERVAL` | `60` |",
+        "| `--minimum-interval DURATION` | `BINDERY_MINIMUM_INTERVAL` | `60s` |",
     ] {
         assert!(pages.contains(line), "no {line} in\n{pages}");
     }

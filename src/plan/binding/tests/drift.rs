@@ -162,6 +162,30 @@ fn visibility_is_kept_on_what_bindery_created_and_only_reported_on_what_it_found
 }
 
 #[test]
+fn visibility_is_kept_on_adopted_projects_where_the_policy_says_always() {
+    let always = |desired| Desired {
+        visibility: Some(Visibility::Public),
+        visibility_policy: VisibilityPolicy::Always,
+        ..desired
+    };
+    assert_eq!(
+        steps(plan(&always(keeping_a_foreign_one()), &equal())),
+        [Step::SetVisibility(key("PAY:checkout"), Visibility::Public)]
+    );
+    let observing = Desired {
+        management: Management::Observe,
+        ..always(desired())
+    };
+    let reported = differences(plan(&observing, &equal()));
+    let fields: Vec<_> = reported.iter().map(|one| one.field).collect();
+    assert_eq!(
+        fields,
+        ["sonarqubeProject.visibility"],
+        "an observed project that was never accepted is compared, too"
+    );
+}
+
+#[test]
 fn new_code_is_written_only_when_the_spec_changes() {
     let wanting = |days| Desired {
         new_code: Some(NewCode::NumberOfDays(days)),

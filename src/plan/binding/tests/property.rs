@@ -268,6 +268,7 @@ fn is_not_idle(method: BindingMethod, writes: usize) {
         mode: Mode::ImportOrBind,
         management: Management::Full,
         visibility: Some(Visibility::Public),
+        visibility_policy: VisibilityPolicy::Created,
         new_code: Some(NewCode::PreviousVersion),
         monorepo: false,
         access: Access::Own,

@@ -34,11 +34,11 @@ fn a_move_is_told_and_followed_only_where_that_was_asked_for() {
     let (desired, observed) = moved_to("OPS/till", 7);
     let message = refused(plan(&desired, &observed), Reason::RepositoryMoved);
     assert!(
-        message.contains("to OPS/till: write the new place into spec.repository, or set spec.followRepository: true"),
+        message.contains("to OPS/till: write the new place into spec.repository, or set spec.onRepositoryMoved: Follow"),
         "{message}"
     );
     let following = Desired {
-        follow: true,
+        on_move: OnMove::Follow,
         ..desired
     };
     assert_eq!(
@@ -61,7 +61,7 @@ fn a_move_is_told_and_followed_only_where_that_was_asked_for() {
 fn a_move_is_not_followed_out_of_the_access_nor_to_another_repository() {
     let (desired, observed) = moved_to("OPS/till", 7);
     let tenant = tenant(Desired {
-        follow: true,
+        on_move: OnMove::Follow,
         ..desired
     });
     let message = refused(plan(&tenant, &observed), Reason::RepositoryMoved);
@@ -71,7 +71,7 @@ fn a_move_is_not_followed_out_of_the_access_nor_to_another_repository() {
     );
     let (desired, observed) = moved_to("PAY/till", 8);
     let following = Desired {
-        follow: true,
+        on_move: OnMove::Follow,
         ..desired
     };
     refused(plan(&following, &observed), Reason::RepositoryRecreated);

@@ -53,19 +53,17 @@ impl World {
             } => return self.bind(index, record, (key, name, repository)),
             Step::GrantSelf(key) => self.created(key, "rights").granted = true,
             Step::SetVisibility(key, wanted) => {
-                self.created(key, "visibility").visibility = *wanted;
+                match self.members[index].visibility_policy {
+                    VisibilityPolicy::Created => self.created(key, "visibility"),
+                    VisibilityPolicy::Always => self.accepted(index, key, "visibility"),
+                }
+                .visibility = *wanted;
             }
             Step::RenameMainBranch(key, name) => {
                 self.created(key, "main branch").main.clone_from(name);
             }
             Step::SetNewCode(key, wanted) => {
-                let rightful = self.members[index].rightful.clone();
-                let project = self.at(key);
-                assert!(
-                    rightful.contains(&project.id),
-                    "new code of a stranger: {project:?}"
-                );
-                project.new_code = Some(wanted.clone());
+                self.accepted(index, key, "new code").new_code = Some(wanted.clone());
             }
         }
         Done::Plain
@@ -85,6 +83,17 @@ impl World {
             project.maker,
             Maker::Hand,
             "{what} written on a project made by hand: {project:?}"
+        );
+        project
+    }
+
+    /// A project to which this may be done only where the binding rightfully accepted it.
+    fn accepted(&mut self, index: usize, key: &ProjectKey, what: &str) -> &mut Remote {
+        let rightful = self.members[index].rightful.clone();
+        let project = self.at(key);
+        assert!(
+            rightful.contains(&project.id),
+            "{what} written on a project of a stranger: {project:?}"
         );
         project
     }

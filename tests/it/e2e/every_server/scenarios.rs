@@ -309,7 +309,7 @@ impl Scene<'_> {
             "payments",
             "before",
             "PAY/before",
-            json!({"followRepository": true}),
+            json!({"onRepositoryMoved": "Follow"}),
         );
         let outcome = self.rests("before").await;
         self.assert_as_told(Promise::Bind, &outcome);

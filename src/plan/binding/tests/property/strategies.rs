@@ -42,7 +42,8 @@ fn members() -> impl Strategy<Value = Member> {
         1 => Just(Mode::Bind)
     ];
     let management = prop_oneof![5 => Just(Management::Full), 1 => Just(Management::Observe)];
-    let new_code = prop::option::of((1..3_u8).prop_map(NewCode::NumberOfDays));
+    let policies = prop::sample::select(&[VisibilityPolicy::Created, VisibilityPolicy::Always]);
+    let new_code = prop::option::of((1..3_i32).prop_map(NewCode::NumberOfDays));
     (
         (
             prop::option::of(0..KEYS.len()),
@@ -52,7 +53,7 @@ fn members() -> impl Strategy<Value = Member> {
         modes,
         management,
         (
-            prop::option::of(visibilities()),
+            (prop::option::of(visibilities()), policies),
             new_code,
             prop::bool::weighted(0.2),
         ),
@@ -63,7 +64,7 @@ fn members() -> impl Strategy<Value = Member> {
                 (named, repository, folded),
                 mode,
                 management,
-                (visibility, new_code, monorepo),
+                ((visibility, visibility_policy), new_code, monorepo),
                 access,
             )| {
                 let repository = REPOSITORIES[repository];
@@ -80,6 +81,7 @@ fn members() -> impl Strategy<Value = Member> {
                     mode,
                     management,
                     visibility,
+                    visibility_policy,
                     new_code,
                     monorepo,
                     access,
