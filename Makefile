@@ -10,6 +10,8 @@ SONARQUBE ?=
 # How many bindings `make bench` creates; FIFTY=--fifty measures 50 connections as well.
 SIZES ?= 100,1000
 FIFTY ?=
+# ADD=--add keeps the results of other sizes, so that one size can be measured by itself.
+ADD ?=
 
 # Says it to tests/parts.
 servers = $(foreach version,$(1),--sonarqube $(version))
@@ -20,7 +22,7 @@ MATRIX := 8.9.0.43852 9.9.8.100196 10.7.0.96327 25.1.0.102122 26.9.0.129388
 KUBERNETES := 1.33 1.36
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-matrix contract contract-all compile parts lint generate demo bench mutants
+.PHONY: help test test-matrix contract contract-all compile parts lint generate demo bench bench-report mutants
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,7 +66,10 @@ demo: ## Show the operator at work, from nothing (SONARQUBE=26.9.0.129388: with 
 bench: ## Measure what bindings cost, beside the floor of the same run (SIZES=100,1000,10000 FIFTY=--fifty)
 	tests/parts build control-plane
 	cargo bench --bench bench --no-run
-	tests/parts run -- cargo bench --bench bench -- --sizes $(SIZES) $(FIFTY)
+	tests/parts run -- cargo bench --bench bench -- --sizes $(SIZES) $(FIFTY) $(ADD)
+
+bench-report: ## Write docs/guide/cost.md and its charts from what make bench has measured
+	cargo bench --bench bench -- --report docs/guide
 
 mutants: ## Break the core and the fleet line by line, and list what no unit or property test notices (hours; needs cargo-mutants)
 	@command -v cargo-mutants >/dev/null || { echo 'cargo-mutants is not installed: cargo install cargo-mutants --locked'; exit 1; }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use plotters::prelude::*;
 
-use super::phases::Run;
+use super::run::Run;
 
 /// A line: its name, its colour, and its points.
 struct Line {
@@ -14,7 +14,7 @@ struct Line {
     points: Vec<(f64, f64)>,
 }
 
-/// Draws `create.svg` and `memory.svg`. One run makes no line.
+/// Draws `cost-create.svg` and `cost-memory.svg`. One run makes no line.
 pub(crate) fn draw(runs: &[Run], directory: &Path) {
     if runs.len() < 2 {
         return;
@@ -32,7 +32,7 @@ pub(crate) fn draw(runs: &[Run], directory: &Path) {
         line("floor (s)", BLACK, |run| run.floor_of_create),
         line("CPU (s)", RED, |run| run.create.cpu),
     ];
-    chart(&directory.join("create.svg"), "Create", &create);
+    chart(&directory.join("cost-create.svg"), "Create", &create);
     let memory = [
         line("after create (MB)", BLUE, |run| {
             run.memory_after_create.resident
@@ -42,7 +42,11 @@ pub(crate) fn draw(runs: &[Run], directory: &Path) {
             run.memory_after_restart.resident
         }),
     ];
-    chart(&directory.join("memory.svg"), "Resident memory", &memory);
+    chart(
+        &directory.join("cost-memory.svg"),
+        "Resident memory",
+        &memory,
+    );
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]

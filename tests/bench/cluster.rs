@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
-use bindery::crd::ProjectBinding;
+use bindery::crd::{BitbucketConnection, ProjectBinding, RECONCILE_REQUESTED_AT};
 use futures::StreamExt as _;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
@@ -17,9 +18,12 @@ pub(crate) const NAMESPACE: &str = "bench";
 /// As many objects are created or deleted at once.
 const AT_ONCE: usize = 16;
 
+#[derive(Clone)]
 pub(crate) struct Cluster {
     pub(crate) client: Client,
     pub(crate) kubeconfig: PathBuf,
+    /// What the benchmark itself has asked about Bindery's kinds and events.
+    own: Arc<Mutex<Requests>>,
 }
 
 /// Requests that the API server has answered, by verb and resource.
@@ -36,6 +40,7 @@ impl Cluster {
         let cluster = Self {
             client: Client::try_default().await.unwrap(),
             kubeconfig: kubeconfig.into(),
+            own: Arc::default(),
         };
         let flags = [
             "--server-side",
@@ -129,8 +134,15 @@ impl Cluster {
         Api::namespaced(self.client.clone(), NAMESPACE)
     }
 
+    /// The benchmark's own requests are not the operator's.
+    fn note(&self, request: &str) {
+        let mut own = self.own.lock().unwrap();
+        *own.entry(request.to_owned()).or_default() += 1;
+    }
+
     /// Creates an object, as a GitOps tool does.
     pub(crate) async fn create(&self, binding: &ProjectBinding) {
+        self.note("POST projectbindings");
         let bindings = self.bindings();
         bindings
             .create(&PostParams::default(), binding)
@@ -139,12 +151,25 @@ impl Cluster {
     }
 
     pub(crate) async fn patch(&self, name: &str, patch: Value) -> ProjectBinding {
+        self.note("PATCH projectbindings");
         let bindings = self.bindings();
         let patch = Patch::Merge(patch);
         bindings
             .patch(name, &PatchParams::default(), &patch)
             .await
             .unwrap()
+    }
+
+    /// Asks for a reconcile of a connection, which begins with its listings.
+    pub(crate) async fn ask_for_a_reconcile(&self, connection: &str, value: &str) {
+        self.note("PATCH bitbucketconnections");
+        let connections: Api<BitbucketConnection> = Api::namespaced(self.client.clone(), NAMESPACE);
+        let patch =
+            Patch::Merge(json!({"metadata": {"annotations": {RECONCILE_REQUESTED_AT: value}}}));
+        connections
+            .patch(connection, &PatchParams::default(), &patch)
+            .await
+            .unwrap();
     }
 
     /// Creates objects, several at once.
@@ -158,6 +183,7 @@ impl Cluster {
     pub(crate) async fn delete_all(&self, names: &[String]) {
         let all = futures::stream::iter(names);
         all.for_each_concurrent(AT_ONCE, async |name| {
+            self.note("DELETE projectbindings");
             let bindings = self.bindings();
             bindings
                 .delete(name, &DeleteParams::default())
@@ -169,6 +195,7 @@ impl Cluster {
 
     /// The names of all bindings that are left.
     pub(crate) async fn left(&self) -> Vec<String> {
+        self.note("LIST projectbindings");
         let all = self.bindings().list_metadata(&ListParams::default()).await;
         all.unwrap()
             .iter()
@@ -176,7 +203,7 @@ impl Cluster {
             .collect()
     }
 
-    /// What the API server has answered so far about Bindery's kinds and events.
+    /// What the API server has answered so far about Bindery's kinds and events, without what the benchmark itself asked.
     pub(crate) async fn requests(&self) -> Requests {
         let request = http::Request::get("/metrics").body(Vec::new()).unwrap();
         let text = self.client.request_text(request).await.unwrap();
@@ -203,6 +230,10 @@ impl Cluster {
                 *requests.entry(key.trim().to_owned()).or_default() += count;
             }
         }
+        for (request, count) in self.own.lock().unwrap().iter() {
+            let all = requests.entry(request.clone()).or_default();
+            *all = all.saturating_sub(*count);
+        }
         requests
     }
 }
@@ -211,7 +242,7 @@ impl Cluster {
 pub(crate) fn between(before: &Requests, after: &Requests) -> Requests {
     let grown = after.iter().map(|(key, count)| {
         let earlier = before.get(key).copied().unwrap_or_default();
-        (key.clone(), count - earlier)
+        (key.clone(), count.saturating_sub(earlier))
     });
     grown.filter(|(_, count)| *count > 0).collect()
 }

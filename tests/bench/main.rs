@@ -9,6 +9,7 @@
     reason = "a benchmark ends where something is not as it should be, and prints what it measured"
 )]
 
+mod calls;
 mod charts;
 mod cluster;
 mod fifty;
@@ -16,12 +17,16 @@ mod floor;
 mod operator;
 mod phases;
 mod report;
+mod run;
 mod servers;
+mod table;
 mod work;
 
 use std::path::PathBuf;
 
 use clap::Parser;
+
+use report::Results;
 
 /// Measures the operator at work on a real API server and simulated servers with 10 ms of latency.
 #[derive(Parser)]
@@ -29,9 +34,15 @@ struct Arguments {
     /// How many bindings; several runs with a comma between them.
     #[arg(long, value_delimiter = ',', default_value = "100,1000")]
     sizes: Vec<usize>,
-    /// Where the results are written, as JSON; the charts are written beside it.
+    /// Where the results are written, as JSON.
     #[arg(long, default_value = "target/bench/bench.json")]
     json: PathBuf,
+    /// Keeps what this file has of other sizes.
+    #[arg(long)]
+    add: bool,
+    /// Measures nothing: writes the page of the guide in this directory, with its charts, from the results that are there.
+    #[arg(long, value_name = "DIRECTORY")]
+    report: Option<PathBuf>,
     /// Also 50 connections, one of which hangs and one of which fails.
     #[arg(long)]
     fifty: bool,
@@ -46,17 +57,25 @@ struct Arguments {
 #[tokio::main]
 async fn main() {
     let arguments = Arguments::parse();
-    let mut runs = Vec::new();
-    for size in &arguments.sizes {
-        runs.push(Box::pin(phases::run(&arguments.binary, *size)).await);
-        report::print(&runs);
+    if let Some(guide) = &arguments.report {
+        Results::read(&arguments.json).write_page(guide);
+        return;
     }
-    let fifty = if arguments.fifty {
-        Some(Box::pin(fifty::run(&arguments.binary)).await)
+    let mut results = if arguments.add {
+        Results::read(&arguments.json)
     } else {
-        None
+        Results::default()
     };
-    let results = report::Results::new(runs, fifty);
-    results.write(&arguments.json);
-    results.print();
+    // Written after each part: a later one may end the program.
+    for size in &arguments.sizes {
+        let run = Box::pin(phases::run(&arguments.binary, *size)).await;
+        results.add(run);
+        results.write(&arguments.json);
+        results.print();
+    }
+    if arguments.fifty {
+        results.fifty_connections = Some(Box::pin(fifty::run(&arguments.binary)).await);
+        results.write(&arguments.json);
+        results.print();
+    }
 }

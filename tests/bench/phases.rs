@@ -4,12 +4,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bindery::crd::ProjectBinding;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::cluster::{self, Cluster, NAMESPACE, Requests, binding};
 use super::floor::{self, Floor};
-use super::operator::{Memory, Operator};
+use super::operator::Operator;
+use super::run::{Percentiles, Phase, Run};
 use super::servers::{self, FLOOR_PROJECT, PROJECT, Servers};
 use super::work::Watch;
 
@@ -18,90 +18,8 @@ const CONNECTION: &str = "bitbucket";
 /// How often each connection looks for drift.
 const INTERVAL: Duration = Duration::from_mins(1);
 
-/// At most so many bindings are there before the others while a person's changes are measured.
-const SETTLED: usize = 20;
-
-/// What one run found.
-#[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct Run {
-    pub(crate) bindings: usize,
-    pub(crate) create: Phase,
-    /// How long the bare loop took for the same.
-    pub(crate) floor_of_create: f64,
-    pub(crate) memory_after_create: Memory,
-    /// One interval in which nothing happens.
-    pub(crate) quiet: Phase,
-    pub(crate) memory_at_rest: Memory,
-    pub(crate) restart: Phase,
-    pub(crate) memory_after_restart: Memory,
-    /// Changes of a person while nothing else goes on, in seconds.
-    pub(crate) change: Percentiles,
-    /// The same while as many bindings are created.
-    pub(crate) change_during_create: Percentiles,
-    /// One of a hundred projects is unbound by hand: until all are bound again.
-    pub(crate) drift: Phase,
-    pub(crate) rotation: Phase,
-    pub(crate) delete: Phase,
-    pub(crate) floor_of_delete: f64,
-}
-
-/// What was seen between two moments.
-#[derive(Debug, Deserialize, Serialize)]
-pub(crate) struct Phase {
-    pub(crate) seconds: f64,
-    pub(crate) cpu: f64,
-    pub(crate) calls: usize,
-    /// By server and route.
-    pub(crate) calls_by_route: std::collections::BTreeMap<String, usize>,
-    /// What the API server was asked, by verb and resource; what the benchmark itself asked among it.
-    pub(crate) requests: Requests,
-}
-
-/// In seconds.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-pub(crate) struct Percentiles {
-    pub(crate) count: usize,
-    pub(crate) median: f64,
-    pub(crate) p99: f64,
-}
-
-impl Phase {
-    /// What the operator wrote to the API server: all but what the benchmark does, which creates and deletes objects and
-    /// patches them without a subresource where a phase says so.
-    pub(crate) fn writes(&self) -> u64 {
-        let is_write = |request: &str| {
-            let mut words = request.split(' ');
-            let (verb, resource) = (words.next(), words.next());
-            matches!(verb, Some("PATCH" | "PUT" | "APPLY"))
-                || (verb == Some("POST") && resource == Some("events"))
-        };
-        self.sum(is_write)
-    }
-
-    pub(crate) fn reads(&self) -> u64 {
-        self.sum(|request| request.starts_with("GET "))
-    }
-
-    fn sum(&self, is_it: impl Fn(&str) -> bool) -> u64 {
-        let fitting = self.requests.iter().filter(|(request, _)| is_it(request));
-        fitting.map(|(_, count)| count).sum()
-    }
-}
-
-impl Percentiles {
-    fn of(mut seconds: Vec<f64>) -> Self {
-        seconds.sort_by(f64::total_cmp);
-        let at = |percent: usize| {
-            let index = (seconds.len() * percent).div_ceil(100).max(1) - 1;
-            seconds.get(index).copied().unwrap_or(f64::NAN)
-        };
-        Self {
-            count: seconds.len(),
-            median: at(50),
-            p99: at(99),
-        }
-    }
-}
+/// At most so many bindings are changed by a person.
+const CHANGED: usize = 20;
 
 /// What a run works with.
 struct Bench {
@@ -123,6 +41,7 @@ pub(crate) async fn run(binary: &Path, size: usize) -> Run {
     let bindings: Vec<_> = (0..size)
         .map(|nth| binding(&format!("r{nth}"), CONNECTION, &format!("{PROJECT}/r{nth}")))
         .collect();
+    let some = names(&bindings[..changed(size)]);
     say(size, "create");
     let create = bench.create(&bindings).await;
     let memory_after_create = bench.operator.memory();
@@ -133,8 +52,9 @@ pub(crate) async fn run(binary: &Path, size: usize) -> Run {
     let restart = bench.restart(size).await;
     let memory_after_restart = bench.operator.memory();
     say(size, "a person's changes");
-    let some = names(&bindings[..settled(size)]);
     let change = bench.change_some(&some).await;
+    say(size, "a person's changes during a sweep");
+    let change_during_sweep = bench.change_during_sweep(&some).await;
     say(size, "drift");
     let drift = bench.drift(&bindings).await;
     say(size, "rotation");
@@ -154,6 +74,7 @@ pub(crate) async fn run(binary: &Path, size: usize) -> Run {
         restart,
         memory_after_restart,
         change,
+        change_during_sweep,
         change_during_create,
         drift,
         rotation,
@@ -162,8 +83,8 @@ pub(crate) async fn run(binary: &Path, size: usize) -> Run {
     }
 }
 
-fn settled(size: usize) -> usize {
-    (size / 5).clamp(1, SETTLED)
+fn changed(size: usize) -> usize {
+    (size / 5).clamp(1, CHANGED)
 }
 
 fn say(size: usize, phase: &str) {
@@ -207,23 +128,21 @@ impl Bench {
     }
 
     async fn end(&self, begun: Begun) -> Phase {
-        let seconds = begun.at.elapsed().as_secs_f64();
-        let calls_by_route = self.servers.calls().into_iter().collect();
         Phase {
-            seconds,
+            seconds: begun.at.elapsed().as_secs_f64(),
             cpu: self.operator.cpu() - begun.cpu,
-            calls: self.servers.count(),
-            calls_by_route,
+            calls: self.servers.calls(),
             requests: cluster::between(&begun.requests, &self.cluster.requests().await),
         }
     }
 
-    /// Waits until no call was made for a while.
+    /// Waits until only reads that are spread over the interval have been made for a while.
     async fn settle(&self) {
-        let mut last = (self.servers.total(), Instant::now());
+        let others = || self.servers.total_without_spread_reads();
+        let mut last = (others(), Instant::now());
         while last.1.elapsed() < Duration::from_secs(4) {
             tokio::time::sleep(Duration::from_millis(200)).await;
-            let now = self.servers.total();
+            let now = others();
             if now != last.0 {
                 last = (now, Instant::now());
             }
@@ -286,6 +205,37 @@ impl Bench {
         begun.elapsed().as_secs_f64()
     }
 
+    /// Each change is made once the listings have begun that a reconcile of the connection asks for.
+    async fn change_during_sweep(&mut self, names: &[String]) -> Percentiles {
+        let mut seconds = Vec::new();
+        for (nth, visibility) in ["Private", "Public"].into_iter().enumerate() {
+            for name in names {
+                self.settle_listings().await;
+                self.servers.forget_calls();
+                let asked = format!("{name}-{nth}");
+                self.cluster.ask_for_a_reconcile(CONNECTION, &asked).await;
+                while self.servers.listings() == 0 {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                seconds.push(self.change(name, visibility).await);
+            }
+        }
+        Percentiles::of(seconds)
+    }
+
+    /// Waits until no page was read for as long as the next one of the same listing takes.
+    async fn settle_listings(&self) {
+        let mut before = None;
+        loop {
+            let now = self.servers.listings();
+            if before == Some(now) {
+                return;
+            }
+            before = Some(now);
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    }
+
     async fn drift(&mut self, bindings: &[ProjectBinding]) -> Phase {
         self.settle().await;
         let one_percent = bindings.len().div_ceil(100);
@@ -321,22 +271,24 @@ impl Bench {
         self.settle().await;
         let begun = self.begin().await;
         self.cluster.delete_all(names).await;
-        while !self.cluster.left().await.is_empty() {
-            tokio::time::sleep(Duration::from_millis(200)).await;
+        self.watch.until_all_gone(names).await;
+        let gone = begun.at.elapsed();
+        // An event may come after the object has gone.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let phase = self.end(begun).await;
+        Phase {
+            seconds: gone.as_secs_f64(),
+            ..phase
         }
-        self.end(begun).await
     }
 
     async fn change_during_create(&mut self, bindings: &[ProjectBinding]) -> Percentiles {
         self.servers.sonarqube.world(|world| world.projects.clear());
         self.settle().await;
-        let (settled, new) = bindings.split_at(settled(bindings.len()));
+        let (settled, new) = bindings.split_at(changed(bindings.len()));
         self.create(settled).await;
         self.settle().await;
-        let cluster = Cluster {
-            client: self.cluster.client.clone(),
-            kubeconfig: self.cluster.kubeconfig.clone(),
-        };
+        let cluster = self.cluster.clone();
         let mut others = Watch::start(&cluster);
         let (settled, new_names) = (names(settled), names(new));
         let all_are_ready = async {
@@ -360,11 +312,8 @@ impl Bench {
     }
 
     /// Leaves the cluster as it was.
-    async fn clear(self, bindings: &[ProjectBinding]) {
-        self.cluster.delete_all(&names(bindings)).await;
-        while !self.cluster.left().await.is_empty() {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+    async fn clear(mut self, bindings: &[ProjectBinding]) {
+        self.delete(&names(bindings)).await;
         let connection = format!("bitbucketconnection/{CONNECTION}");
         self.cluster
             .kubectl(&["delete", "-n", NAMESPACE, &connection]);

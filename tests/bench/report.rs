@@ -1,4 +1,4 @@
-//! The results: a table, a JSON file, and the charts that are made from it.
+//! The results: a JSON file, a table, and the page of the guide that is made from them.
 
 use std::path::Path;
 
@@ -6,142 +6,109 @@ use serde::{Deserialize, Serialize};
 
 use super::charts;
 use super::fifty::Fifty;
-use super::phases::{Percentiles, Phase, Run};
+use super::run::Run;
+use super::table;
+
+/// What begins and ends the measured part of the guide's page.
+const BEGIN: &str = "<!-- measured: make bench-report writes this -->\n";
+const END: &str = "<!-- end of what was measured -->";
 
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct Results {
+    /// The day of the run.
+    pub(crate) date: String,
+    /// The model of the processors.
+    pub(crate) machine: String,
     pub(crate) processors: usize,
     pub(crate) latency_milliseconds: u64,
     pub(crate) runs: Vec<Run>,
     pub(crate) fifty_connections: Option<Fifty>,
 }
 
-impl Results {
-    pub(crate) fn new(runs: Vec<Run>, fifty_connections: Option<Fifty>) -> Self {
+impl Default for Results {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the day of the run stands beside its results"
+    )]
+    fn default() -> Self {
         Self {
+            date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
+            machine: machine(),
             processors: std::thread::available_parallelism().unwrap().get(),
             latency_milliseconds: 10,
-            runs,
-            fifty_connections,
+            runs: Vec::new(),
+            fifty_connections: None,
         }
     }
+}
 
-    /// Writes the results, and the charts beside them.
+/// What Linux says about the processors.
+fn machine() -> String {
+    let all = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = all.lines().find(|line| line.starts_with("model name"));
+    let model = model.and_then(|line| line.split(':').nth(1));
+    model.map_or_else(|| "unknown".to_owned(), |model| model.trim().to_owned())
+}
+
+impl Results {
+    /// What an earlier run has written.
+    pub(crate) fn read(json: &Path) -> Self {
+        let text = std::fs::read_to_string(json).expect("run `make bench` first");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// Adds a run, in place of an earlier one of the same size.
+    pub(crate) fn add(&mut self, run: Run) {
+        self.runs.retain(|earlier| earlier.bindings != run.bindings);
+        self.runs.push(run);
+        self.runs.sort_by_key(|run| run.bindings);
+    }
+
     pub(crate) fn write(&self, json: &Path) {
         let directory = json.parent().unwrap();
         std::fs::create_dir_all(directory).unwrap();
         std::fs::write(json, serde_json::to_string_pretty(self).unwrap() + "\n").unwrap();
-        charts::draw(&self.runs, directory);
-        println!("written: {}, and charts beside it", json.display());
+        println!("written: {}", json.display());
     }
 
     pub(crate) fn print(&self) {
-        print(&self.runs);
+        println!("\n{}", table::markdown(&self.runs));
         if let Some(fifty) = &self.fifty_connections {
-            println!(
-                "\n50 connections with 20 bindings each, until those of 48 are Ready: {:.1} s; while one other hangs and one \
-                 fails: {:.1} s",
-                fifty.all_well, fifty.one_hangs_and_one_fails
-            );
+            println!("{}", fifty.sentence());
         }
     }
-}
 
-/// A row of the table, and what each run says in it.
-type Row = (&'static str, fn(&Run) -> String);
-
-const ROWS: [Row; 21] = [
-    ("create: seconds", |run| seconds(run.create.seconds)),
-    ("create: time ÷ floor", |run| {
-        ratio(run.create.seconds, run.floor_of_create)
-    }),
-    ("create: calls a binding", |run| each(run.create.calls, run)),
-    ("create: writes a binding", |run| {
-        each_u64(run.create.writes(), run)
-    }),
-    ("create: reads a binding", |run| {
-        each_u64(run.create.reads(), run)
-    }),
-    ("create: CPU seconds", |run| seconds(run.create.cpu)),
-    ("memory after create: resident / peak MB", |run| {
-        memory(run.memory_after_create)
-    }),
-    ("quiet interval: calls", |run| run.quiet.calls.to_string()),
-    ("quiet interval: CPU seconds", |run| seconds(run.quiet.cpu)),
-    ("quiet interval: writes", |run| {
-        run.quiet.writes().to_string()
-    }),
-    ("memory at rest: resident / peak MB", |run| {
-        memory(run.memory_at_rest)
-    }),
-    ("restart: seconds until ready", |run| {
-        seconds(run.restart.seconds)
-    }),
-    ("restart: calls / writes", |run| {
-        calls_and_writes(&run.restart)
-    }),
-    ("memory after restart: resident / peak MB", |run| {
-        memory(run.memory_after_restart)
-    }),
-    ("a person's change: median / p99 s", |run| {
-        percentiles(run.change)
-    }),
-    ("the same during create: median / p99 s", |run| {
-        percentiles(run.change_during_create)
-    }),
-    ("1 % drift: seconds", |run| seconds(run.drift.seconds)),
-    ("1 % drift: calls", |run| run.drift.calls.to_string()),
-    ("rotation: seconds / calls", |run| {
-        format!("{} / {}", seconds(run.rotation.seconds), run.rotation.calls)
-    }),
-    ("delete: seconds", |run| seconds(run.delete.seconds)),
-    ("delete: time ÷ floor", |run| {
-        ratio(run.delete.seconds, run.floor_of_delete)
-    }),
-];
-
-/// Prints the table, in the form that the guide shows.
-pub(crate) fn print(runs: &[Run]) {
-    let heads: Vec<_> = runs.iter().map(|run| run.bindings.to_string()).collect();
-    println!("\n| bindings | {} |", heads.join(" | "));
-    println!("|---|{}", "---|".repeat(runs.len()));
-    for (name, cell) in ROWS {
-        let cells: Vec<_> = runs.iter().map(cell).collect();
-        println!("| {name} | {} |", cells.join(" | "));
+    /// Writes the measured part of the guide's page, the charts that it shows, and the JSON that both are made from.
+    pub(crate) fn write_page(&self, guide: &Path) {
+        let page = guide.join("cost.md");
+        let before = std::fs::read_to_string(&page).unwrap();
+        let (head, rest) = before.split_once(BEGIN).unwrap();
+        let (_stale, tail) = rest.split_once(END).unwrap();
+        let measured = self.measured();
+        std::fs::write(&page, format!("{head}{BEGIN}{measured}{END}{tail}")).unwrap();
+        charts::draw(&self.runs, guide);
+        self.write(&guide.join("cost.json"));
     }
-    println!();
-}
 
-fn seconds(seconds: f64) -> String {
-    if seconds < 10.0 {
-        format!("{seconds:.2}")
-    } else {
-        format!("{seconds:.0}")
+    fn measured(&self) -> String {
+        let Self {
+            date,
+            machine,
+            processors,
+            latency_milliseconds: latency,
+            ..
+        } = self;
+        let mut text = format!(
+            "Measured on {date}: {processors} processors ({machine}) for everything, the API server and the simulated\n\
+             servers included. Each answer of the simulated servers takes {latency} ms.\n\n{}\n",
+            table::markdown(&self.runs)
+        );
+        if let Some(fifty) = &self.fifty_connections {
+            text += &fifty.sentence();
+            text += "\n\n";
+        }
+        text += "![Seconds to create bindings](cost-create.svg)\n\n![Resident memory](cost-memory.svg)\n\n\
+                 All numbers, by route and verb: [cost.json](cost.json).\n";
+        text
     }
-}
-
-fn ratio(part: f64, whole: f64) -> String {
-    format!("{:.2}", part / whole)
-}
-
-fn each(count: usize, run: &Run) -> String {
-    each_u64(count as u64, run)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-fn each_u64(count: u64, run: &Run) -> String {
-    format!("{:.2}", count as f64 / run.bindings as f64)
-}
-
-fn memory(memory: super::operator::Memory) -> String {
-    format!("{:.0} / {:.0}", memory.resident, memory.peak)
-}
-
-fn percentiles(percentiles: Percentiles) -> String {
-    let Percentiles { median, p99, .. } = percentiles;
-    format!("{} / {}", seconds(median), seconds(p99))
-}
-
-fn calls_and_writes(phase: &Phase) -> String {
-    format!("{} / {}", phase.calls, phase.writes())
 }

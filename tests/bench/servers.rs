@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bindery::http::{HostPolicy, Options, Token, Transport};
 use bindery::identity::ServerUrl;
-use simulators::bitbucket::{
-    Bitbucket, Caller, Fault, Permission, Profile as BitbucketProfile, Right,
-};
+use simulators::bitbucket::{Bitbucket, Fault, Permission, Profile as BitbucketProfile, Right};
 use simulators::sonarqube::{Edition, Profile, SonarQube, Version};
+
+use super::calls::{self, Calls};
 
 /// How long each answer takes, whatever it is.
 const LATENCY: Duration = Duration::from_millis(10);
@@ -85,29 +85,26 @@ impl Servers {
         self.sonarqube.clear_calls();
     }
 
-    /// What Bindery called since, by server and route, with how often.
-    pub(crate) fn calls(&self) -> Vec<(String, usize)> {
-        let named = |server: &'static str, counts: std::collections::BTreeMap<_, usize>| {
-            let own = counts
-                .into_iter()
-                .filter(|((caller, _), _)| *caller == Caller::Bindery);
-            own.map(move |((_, route), count)| (format!("{server} {route}"), count))
-        };
-        let sonarqube = named("sonarqube", self.sonarqube.counts());
-        sonarqube
-            .chain(named("bitbucket", self.bitbucket.counts()))
-            .collect()
+    /// What was called since.
+    pub(crate) fn calls(&self) -> Calls {
+        Calls::of(&self.sonarqube.calls(), &self.bitbucket.calls())
     }
 
-    /// How many calls Bindery made since.
-    pub(crate) fn count(&self) -> usize {
-        self.calls().into_iter().map(|(_, count)| count).sum()
+    /// How many calls were made since, by whomever; reads that the operator spreads over the interval are not counted.
+    pub(crate) fn total_without_spread_reads(&self) -> usize {
+        self.sum(|operation| !calls::is_spread_read(operation))
     }
 
-    /// How many calls were made since, by whomever.
-    pub(crate) fn total(&self) -> usize {
-        let counts = [self.sonarqube.counts(), self.bitbucket.counts()];
-        counts.iter().flat_map(|counts| counts.values()).sum()
+    /// How many pages of listings were asked for since.
+    pub(crate) fn listings(&self) -> usize {
+        self.sum(calls::is_listing)
+    }
+
+    fn sum(&self, is_one: impl Fn(&str) -> bool) -> usize {
+        let all = [self.sonarqube.counts(), self.bitbucket.counts()];
+        let all = all.iter().flatten();
+        let fitting = all.filter(|((_, operation), _)| is_one(operation));
+        fitting.map(|(_, count)| count).sum()
     }
 
     /// Removes a Bitbucket project's repositories, and all projects of SonarQube.

@@ -16,23 +16,23 @@ use super::cluster::Cluster;
 /// Longer than anything here takes, unless it never ends.
 const PATIENCE: Duration = Duration::from_hours(1);
 
-/// The generation of each binding that is Ready, by name.
-type Ready = Arc<Mutex<HashMap<String, i64>>>;
+/// Every binding by its name, and the generation in which it is Ready.
+type Bindings = HashMap<String, Option<i64>>;
 
 pub(crate) struct Watch {
-    ready: Ready,
+    bindings: Arc<Mutex<Bindings>>,
     changed: watch::Receiver<()>,
     _task: JoinSet<()>,
 }
 
 impl Watch {
     pub(crate) fn start(cluster: &Cluster) -> Self {
-        let ready = Ready::default();
+        let bindings = Arc::<Mutex<Bindings>>::default();
         let (tell, changed) = watch::channel(());
         let mut task = JoinSet::new();
-        let (bindings, seen) = (cluster.bindings(), Arc::clone(&ready));
+        let (api, seen) = (cluster.bindings(), Arc::clone(&bindings));
         task.spawn(async move {
-            let events = watcher(bindings, watcher::Config::default()).default_backoff();
+            let events = watcher(api, watcher::Config::default()).default_backoff();
             let noted = events.try_for_each(async |event| {
                 note(&seen, event);
                 tell.send(()).ok();
@@ -41,7 +41,7 @@ impl Watch {
             noted.await.unwrap();
         });
         Self {
-            ready,
+            bindings,
             changed,
             _task: task,
         }
@@ -49,24 +49,40 @@ impl Watch {
 
     /// Waits until so many bindings are Ready.
     pub(crate) async fn until_ready(&mut self, count: usize) {
-        self.until(|ready| ready.len() >= count).await;
+        self.until(|all| all.values().flatten().count() >= count)
+            .await;
     }
 
     /// Waits until these bindings are Ready.
     pub(crate) async fn until_all_ready(&mut self, names: &[String]) {
-        self.until(|ready| names.iter().all(|name| ready.contains_key(name)))
+        self.until_all(names, |binding| matches!(binding, Some(Some(_))))
             .await;
+    }
+
+    /// Waits until none of these bindings is there.
+    pub(crate) async fn until_all_gone(&mut self, names: &[String]) {
+        self.until_all(names, |binding| binding.is_none()).await;
     }
 
     /// Waits until a binding is Ready in this generation.
     pub(crate) async fn until_generation(&mut self, name: &str, generation: i64) {
-        self.until(|ready| ready.get(name).is_some_and(|found| *found >= generation))
-            .await;
+        self.until(|all| {
+            let ready = all.get(name).copied().flatten();
+            ready.is_some_and(|found| found >= generation)
+        })
+        .await;
     }
 
-    async fn until(&mut self, is_so: impl Fn(&HashMap<String, i64>) -> bool) {
+    /// Waits until something is so of all of them, in turn: thousands are not looked through again at each change.
+    async fn until_all(&mut self, names: &[String], is_so: impl Fn(Option<&Option<i64>>) -> bool) {
+        for name in names {
+            self.until(|all| is_so(all.get(name))).await;
+        }
+    }
+
+    async fn until(&mut self, is_so: impl Fn(&Bindings) -> bool) {
         let begun = Instant::now();
-        while !is_so(&self.ready.lock().unwrap()) {
+        while !is_so(&self.bindings.lock().unwrap()) {
             let left = PATIENCE.saturating_sub(begun.elapsed());
             let changed = tokio::time::timeout(left, self.changed.changed());
             changed.await.expect("it never ends").unwrap();
@@ -74,21 +90,17 @@ impl Watch {
     }
 }
 
-fn note(ready: &Ready, event: watcher::Event<ProjectBinding>) {
-    let mut ready = ready.lock().unwrap();
+fn note(bindings: &Mutex<Bindings>, event: watcher::Event<ProjectBinding>) {
+    let mut bindings = bindings.lock().unwrap();
     match event {
         watcher::Event::Apply(binding) | watcher::Event::InitApply(binding) => {
-            let (name, generation) = (binding.name_any(), binding.metadata.generation);
-            if is_ready(&binding) {
-                ready.insert(name, generation.unwrap());
-            } else {
-                ready.remove(&name);
-            }
+            let ready = is_ready(&binding).then(|| binding.metadata.generation.unwrap());
+            bindings.insert(binding.name_any(), ready);
         }
         watcher::Event::Delete(binding) => {
-            ready.remove(&binding.name_any());
+            bindings.remove(&binding.name_any());
         }
-        watcher::Event::Init => ready.clear(),
+        watcher::Event::Init => bindings.clear(),
         watcher::Event::InitDone => {}
     }
 }
