@@ -156,10 +156,7 @@ async fn the_guides_command_teaches_argo_cd() {
         .args([
             "-e",
             "-c",
-            &command(
-                "docs/guide/concepts.md",
-                "kubectl create configmap argocd-cm",
-            ),
+            &command("docs/guide/argocd.md", "kubectl create configmap argocd-cm"),
         ])
         .current_dir(tree::top())
         .env("KUBECONFIG", parts.kubeconfig)

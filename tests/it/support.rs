@@ -1,8 +1,8 @@
 //! What tests of several modules need.
 pub(crate) mod chart;
 pub(crate) mod control_planes;
+pub(crate) mod examples;
 pub(crate) mod parts;
-pub(crate) mod readme;
 pub(crate) mod server;
 pub(crate) mod sonarqube;
 pub(crate) mod starting;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::binding::binding;
 use super::cluster::{Cluster, Sandbox};
 use super::connection::connection;
-use crate::support::readme::{lines, shown};
+use crate::support::examples::{lines, shown};
 
 async fn settled(sandbox: &Sandbox<'_>) {
     sandbox.create(&connection()).await;
@@ -215,9 +215,9 @@ async fn the_samples_are_accepted() {
     }
 }
 
-/// Promise: what the README shows of `kubectl explain` is what people see.
+/// Promise: the first page of the guide shows the output of `kubectl explain`.
 #[tokio::test]
-async fn the_readme_shows_what_kubectl_explains() {
+async fn the_first_page_shows_what_kubectl_explains() {
     let cluster = Cluster::connect().await;
     let explain = shown("kubectl explain");
     let arguments: Vec<_> = explain.arguments.iter().map(String::as_str).collect();

@@ -1,14 +1,14 @@
-//! The README as a newcomer follows it.
+//! The first page of the guide, as a new user follows it.
 
 use super::stage::Stage;
+use crate::support::examples::{lines, shown};
 use crate::support::parts::kustomize;
-use crate::support::readme::{lines, shown};
 use crate::support::server::{Server, simulated};
 
-simulated!(the_readme_shows_what_kubectl_prints);
+simulated!(the_first_page_shows_what_kubectl_prints);
 
-/// Promise: the samples and the commands of the README end in what it shows: nothing but ages differs.
-async fn the_readme_shows_what_kubectl_prints(server: Server) {
+/// Promise: the samples and commands of the page give the outputs that it shows, except ages.
+async fn the_first_page_shows_what_kubectl_prints(server: Server) {
     let stage = Stage::set(server).await;
     let bitbucket = stage.bitbucket.url();
     let samples = kustomize("deploy/samples")

@@ -1,24 +1,26 @@
-//! What the README shows of commands: a test that runs them keeps it true.
+//! Commands and their outputs on the first page of the guide. Tests run these commands and compare the outputs.
 
 use super::tree;
 
-/// A command, and what is shown to come of it.
+const PAGE: &str = "docs/guide/start.md";
+
+/// A command, and the output that the page shows.
 pub(crate) struct Shown {
-    /// What follows `kubectl`.
+    /// The arguments after `kubectl`.
     pub(crate) arguments: Vec<String>,
     pub(crate) output: String,
 }
 
-/// The only command in the README that begins so.
+/// The only command on the page that begins so.
 pub(crate) fn shown(beginning: &str) -> Shown {
-    let readme = std::fs::read_to_string(tree::top().join("README.md")).unwrap();
+    let page = std::fs::read_to_string(tree::top().join(PAGE)).unwrap();
     let prompt = format!("$ {beginning}");
-    let mut found = readme.split(&prompt).skip(1);
+    let mut found = page.split(&prompt).skip(1);
     let (rest, second) = (found.next(), found.next());
-    let rest = rest.unwrap_or_else(|| panic!("the README shows no `{beginning}`"));
+    let rest = rest.unwrap_or_else(|| panic!("{PAGE} shows no `{beginning}`"));
     assert!(
         second.is_none(),
-        "the README shows several `{beginning}`: which one is meant?"
+        "{PAGE} shows several `{beginning}`: make one of them longer"
     );
     let block = rest.split("```").next().unwrap_or_default();
     let (end, shown) = block.split_once('\n').unwrap();
