@@ -265,6 +265,19 @@ mod tests {
         roster.put(one.clone());
         let in_need = |fresh| roster.in_need(&one.connection, |_| fresh).len();
         assert_eq!((in_need(false), in_need(true)), (0, 1));
+        let elsewhere = [
+            (false, Need::OnceAccepted),
+            (true, Need::None),
+            (false, Need::Now),
+        ];
+        for (is_admitted, need) in elsewhere {
+            roster.put(Row {
+                is_admitted,
+                need,
+                ..one.clone()
+            });
+            assert_eq!(in_need(true), 0, "{is_admitted} {need:?}");
+        }
     }
 
     #[test]
@@ -274,8 +287,9 @@ mod tests {
         roster.put(row("one-anew", "a"));
         roster.remove(&Uid::new("one"));
         let one = row("one", "a");
-        assert_eq!(roster.of(&one.connection).len(), 1);
-        assert_eq!(roster.within("payments"), [one.name]);
+        let named = std::slice::from_ref(&one.name);
+        assert_eq!(roster.of(&one.connection), named);
+        assert_eq!(roster.within("payments"), named);
         roster.remove(&Uid::new("one-anew"));
         assert!(roster.within("payments").is_empty());
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::identity::{ProjectKey, ServerId, ServerUrl};
+use crate::identity::{ProjectKey, ServerId, ServerUrl, SettingId, SettingKey};
 
 /// What was woken so far, by name.
 #[derive(Clone, Default)]
@@ -23,12 +23,16 @@ fn ledger() -> (Arc<Ledger>, Woken) {
     (ledger, woken)
 }
 
+fn here() -> Server {
+    at("https://sonarqube.example.com")
+}
+
 fn at(url: &str) -> Server {
     Server::new(&ServerUrl::parse(url).unwrap(), ServerId::new("server"))
 }
 
 fn project() -> Thing {
-    at("https://sonarqube.example.com").project(&ProjectKey::reported("PAY:checkout"))
+    here().project(&ProjectKey::reported("PAY:checkout"))
 }
 
 fn facts(name: &str, created: i64, claims: &[(Thing, bool)]) -> Facts {
@@ -111,7 +115,7 @@ fn the_same_id_at_another_place_is_another_server() {
 #[test]
 fn an_acceptance_counts_before_the_watch_shows_it() {
     let (ledger, woken) = ledger();
-    let other = at("https://sonarqube.example.com").project(&ProjectKey::reported("other"));
+    let other = here().project(&ProjectKey::reported("other"));
     ledger.put(holds("mover", 1));
     ledger.put(wants("waits", 2));
     rival(&ledger, "waits");
@@ -172,7 +176,7 @@ fn what_is_reserved_together_is_reserved_as_a_whole() {
     let (ledger, woken) = ledger();
     ledger.put(facts("first", 1, &[]));
     ledger.put(facts("second", 2, &[]));
-    let place = at("https://sonarqube.example.com");
+    let place = here();
     let repository = place.repository(&RepositoryPath::reported("PAY", "checkout"));
     let held = ledger.reserve(&Uid::new("first"), &[project()]);
     let both = [repository.clone(), project()];
@@ -182,4 +186,197 @@ fn what_is_reserved_together_is_reserved_as_a_whole() {
     assert_eq!(woken.take(), ["second"]);
     ledger.begin(&Uid::new("second"));
     assert!(ledger.reserve(&Uid::new("second"), &both).is_some());
+}
+
+/// Promise: whoever exchanges what is reserved gives the rest back, and keeps what is in both.
+#[test]
+fn what_is_exchanged_is_given_back() {
+    let (ledger, woken) = ledger();
+    for (name, created) in [("first", 1), ("second", 2), ("third", 3)] {
+        ledger.put(facts(name, created, &[]));
+    }
+    let other = here().project(&ProjectKey::reported("other"));
+    let third = here().project(&ProjectKey::reported("third"));
+    let mut held = ledger.reserve(&Uid::new("first"), &[project(), other.clone()]);
+    let held = held.as_mut().unwrap();
+    let reserve =
+        |name: &str, thing: &Thing| ledger.reserve(&Uid::new(name), std::slice::from_ref(thing));
+    assert!(reserve("second", &project()).is_none());
+    assert!(reserve("third", &other).is_none());
+    assert!(held.exchange(&[project(), third]));
+    assert_eq!(woken.take(), ["third"]);
+    assert!(reserve("third", &other).is_some());
+    assert!(reserve("second", &project()).is_none());
+}
+
+/// A look, as one does that does not want to wait.
+#[test]
+fn to_ask_for_the_rival_is_not_to_wait_for_it() {
+    let (ledger, woken) = ledger();
+    ledger.put(holds("first", 1));
+    ledger.put(wants("second", 2));
+    let rival = |own: &str| {
+        let winner = ledger.rival(&Uid::new(own), &project());
+        winner.map(|winner| winner.uid.to_string())
+    };
+    assert_eq!(rival("second").as_deref(), Some("first"));
+    assert_eq!(rival("first"), None);
+    woken.take();
+    ledger.remove(&Uid::new("first"));
+    assert_eq!(woken.take(), [""; 0]);
+}
+
+/// Promise: a connection that finds the only configuration taken is woken when its holder goes.
+#[test]
+fn whoever_waits_for_a_thing_is_woken_when_it_belongs_to_another() {
+    let (ledger, woken) = ledger();
+    let only = here().only_configuration();
+    ledger.put(facts("holder", 1, &[(only.clone(), true)]));
+    ledger.put(facts("waits", 2, &[]));
+    ledger.wait_for_change(&Uid::new("waits"), &only);
+    assert_eq!(woken.take(), [""; 0]);
+    ledger.remove(&Uid::new("holder"));
+    assert_eq!(woken.take(), ["waits"]);
+}
+
+/// An object that turns out to be older than it was taken for.
+#[test]
+fn a_claim_ranks_by_what_is_known_of_its_object_now() {
+    let (ledger, woken) = ledger();
+    ledger.put(wants("old", 5));
+    ledger.put(wants("young", 9));
+    assert_eq!(rival(&ledger, "young").as_deref(), Some("old"));
+    woken.take();
+    ledger.put(wants("young", 1));
+    assert_eq!(rival(&ledger, "old").as_deref(), Some("young"));
+    assert_eq!(woken.take(), ["old"], "it is not the first any more");
+}
+
+fn declares(name: &str, created: i64, url: &str) -> Facts {
+    let place = ServerUrl::parse("https://sonarqube.example.com").unwrap();
+    let claim = Server::declared_base_url(&place, Some(ServerId::new("server")), url.to_owned());
+    Facts {
+        object: Object::Connection(("platform".to_owned(), name.to_owned())),
+        claims: vec![claim],
+        ..facts(name, created, &[])
+    }
+}
+
+/// Promise: whoever waits for the base URL is woken when its holder declares another one, and for nothing less.
+#[test]
+fn a_base_url_that_its_holder_changes_wakes_who_waits_for_it() {
+    let (ledger, woken) = ledger();
+    let waits = Uid::new("second");
+    let lost = || {
+        let winner = ledger.contend(&waits, &here().base_urls());
+        winner.and_then(|winner| ledger.base_url_of(&winner.uid))
+    };
+    ledger.put(declares("first", 1, "https://one"));
+    ledger.put(declares("second", 2, "https://two"));
+    ledger.put(declares("third", 3, "https://three"));
+    assert_eq!(lost().as_deref(), Some("https://one"));
+    woken.take();
+    ledger.put(declares("third", 3, "https://four"));
+    ledger.put(Facts {
+        claims: vec![],
+        ..declares("third", 3, "")
+    });
+    ledger.put(declares("first", 1, "https://one"));
+    assert_eq!(woken.take(), [""; 0], "no other holder, and the same URL");
+    ledger.put(declares("first", 1, "https://two"));
+    assert_eq!(woken.take(), ["second"]);
+    assert_eq!(lost().as_deref(), Some("https://two"));
+    assert_eq!(ledger.base_url_of(&Uid::new("third")), None);
+}
+
+/// Promise: what was accepted a moment ago voids what the watch shows, but for what the spec declares.
+#[test]
+fn what_is_declared_counts_beside_what_was_just_accepted() {
+    let (ledger, _) = ledger();
+    ledger.put(declares("first", 1, "https://one"));
+    let (name, id) = (
+        SettingKey::parse("bitbucket").unwrap(),
+        SettingId::new("id"),
+    );
+    ledger.accept(
+        &Uid::new("first"),
+        here().accepted_configuration(&name, &id),
+    );
+    ledger.put(declares("second", 2, "https://two"));
+    let winner = |things: &[Thing]| {
+        let winner = ledger.contend(&Uid::new("second"), things);
+        winner.map(|winner| winner.uid.to_string())
+    };
+    assert_eq!(winner(&here().base_urls()).as_deref(), Some("first"));
+    // Whoever has the name, the id, or the place of the only one, meets the holder.
+    let elsewhere = SettingKey::parse("renamed").unwrap();
+    for things in [
+        here().configurations(&name, None),
+        here().configurations(&elsewhere, Some(&id)),
+        vec![here().only_configuration()],
+    ] {
+        assert_eq!(winner(&things).as_deref(), Some("first"), "{things:?}");
+    }
+    assert_eq!(winner(&here().configurations(&elsewhere, None)), None);
+}
+
+/// Before 10.5 no call tells the id of a configuration: the name stands for it.
+#[test]
+fn an_id_that_is_made_of_the_name_is_no_other_thing() {
+    let name = SettingKey::parse("bitbucket").unwrap();
+    let by_name = [here().configuration(&name)];
+    assert_eq!(
+        here().configurations(&name, Some(&SettingId::of_key(&name))),
+        by_name
+    );
+    assert_eq!(here().configurations(&name, None), by_name);
+    assert_eq!(
+        here()
+            .configurations(&name, Some(&SettingId::new("id")))
+            .len(),
+        2
+    );
+}
+
+/// Promise: a project that strayed to a repository goes back to the one for which another binding holds it.
+#[test]
+fn a_project_is_held_for_the_repository_of_whoever_has_accepted_it() {
+    let (ledger, _) = ledger();
+    let held_for = |own: &str, thing: &Thing, id: Option<&str>| {
+        let id = id.map(ProjectId::new);
+        let repository = ledger.held_for(&Uid::new(own), thing, id.as_ref());
+        repository.map(|repository| repository.to_string())
+    };
+    let hold = |name: &str, accepted: bool, id: Option<&str>, slug: &str| {
+        let repository = RepositoryPath::reported("PAY", slug);
+        let claim = |thing: Thing| Claim {
+            thing,
+            accepted,
+            terms: Terms::Project(id.map(ProjectId::new), repository.clone()),
+        };
+        let other = Claim {
+            terms: Terms::Project(None, RepositoryPath::reported("PAY", "elsewhere")),
+            ..claim(here().project(&ProjectKey::reported("A:first")))
+        };
+        ledger.put(Facts {
+            claims: vec![other, claim(project())],
+            ..facts(name, 1, &[])
+        });
+    };
+    assert_eq!(held_for("asks", &project(), None), None);
+    hold("holder", false, Some("uuid"), "checkout");
+    assert_eq!(held_for("asks", &project(), None), None, "wanted only");
+    hold("holder", true, Some("uuid"), "checkout");
+    for (id, there) in [(None, true), (Some("uuid"), true), (Some("another"), false)] {
+        let found = held_for("asks", &project(), id);
+        assert_eq!(found.as_deref(), there.then_some("PAY/checkout"), "{id:?}");
+    }
+    assert_eq!(held_for("holder", &project(), None), None, "its own");
+    hold("holder", true, None, "checkout");
+    assert_eq!(
+        held_for("asks", &project(), Some("uuid")),
+        None,
+        "not known to be this one"
+    );
+    assert!(held_for("asks", &project(), None).is_some());
 }

@@ -10,7 +10,11 @@ use crate::plan::connection::SonarQubeState::{NotWell, TokenGone, Well};
 use crate::{bitbucket, sonarqube};
 
 fn transport() -> Transport {
-    let url = ServerUrl::parse("https://server.example.com").unwrap();
+    transport_to("https://server.example.com")
+}
+
+fn transport_to(url: &str) -> Transport {
+    let url = ServerUrl::parse(url).unwrap();
     Transport::new(url, Options::default()).unwrap()
 }
 
@@ -91,6 +95,29 @@ fn undoing_goes_on_by_the_sonarqube_that_was_found() {
         assert!(link.standing().serving().is_none());
         assert_eq!(link.standing().undoing().is_some(), is_served, "{server}");
     }
+}
+
+/// Promise: a token that was rotated, or a URL that was corrected, is what undoing goes on with.
+#[test]
+fn undoing_goes_on_by_the_client_that_was_found() {
+    let mut link = Link::default();
+    link.serve(access());
+    let moved = "https://moved.example.com";
+    let mut failing = failing(Well, Some("server"));
+    if let Some(found) = &mut failing.found {
+        found.client = Some(sonarqube::Client::new(transport_to(moved), token()));
+    }
+    link.fail(failing);
+    let standing = link.standing();
+    let url = standing.undoing().unwrap().sonarqube.url();
+    assert_eq!(url, &ServerUrl::parse(moved).unwrap());
+}
+
+#[test]
+fn what_is_added_to_an_inventory_is_seen_by_all_that_share_it() {
+    let (one, another) = (SharedInventory::default(), SharedInventory::default());
+    assert!(std::ptr::eq(one.shared(), one.clone().shared()));
+    assert!(!std::ptr::eq(one.shared(), another.shared()));
 }
 
 /// Promise: a binding that is deleted while SonarQube is down goes on once SonarQube is well, whatever else is not.
