@@ -13,7 +13,7 @@ mod object;
 mod outcomes;
 mod roster;
 
-pub(crate) use agenda::{Agenda, Failure};
+pub(crate) use agenda::{Agenda, Failure, SPREAD, Turns};
 pub(crate) use census::{Census, Counted, Said, Told};
 pub(crate) use lane::{Enter, Lanes, Place, Urgency, Visitor};
 pub(crate) use object::{Object, ObjectName};

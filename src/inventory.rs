@@ -11,7 +11,6 @@ mod sweep;
 mod sweep_error;
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -32,8 +31,6 @@ pub struct Inventory {
     hidden_bindings: u64,
     /// Whether the configuration's token may write to a repository, by the id of each that was listed when that was asked.
     writable: Rights,
-    /// How many sweeps there were.
-    sweeps: u64,
     /// When the first call of the last sweep was made.
     began: Option<Instant>,
     /// What was read, or written, since: newer than the next listing, if that began before.
@@ -60,8 +57,8 @@ pub struct Project {
     pub repository: Option<RepositoryPath>,
     /// The monorepo flag, which no listing has; `None` until it was read.
     pub monorepo: Option<bool>,
-    /// Whether its binding is to be read again by a call of its own: what no listing has is read spread over time.
-    pub is_due: bool,
+    /// Whether no listing has what it is bound to (before 10.5), and no call has read it so far.
+    pub is_unread: bool,
 }
 
 /// A Bitbucket repository.
@@ -77,9 +74,6 @@ pub struct Repository {
     pub archived: bool,
 }
 
-/// Of so many sweeps, one has a project's binding read by a call of its own; where no listing has bindings, every one.
-pub const SPREAD: u64 = 12;
-
 /// What differs between two sweeps: whose bindings are worth a look.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
@@ -90,23 +84,9 @@ pub struct Changes {
 }
 
 impl Inventory {
-    /// Takes over what no listing has from an earlier sweep, but for the share of projects whose turn it is to be read
-    /// again.
+    /// Takes over what no listing has from an earlier sweep.
     #[must_use]
     pub fn after(mut self, before: &Self) -> Self {
-        self.sweeps = before.sweeps + 1;
-        let turn = self.sweeps % SPREAD;
-        self.take_over(before, |key, _| share(key) == turn)
-    }
-
-    /// The same between two turns: the sweep was made for those who wait for what it shows.
-    #[must_use]
-    pub fn in_between(mut self, before: &Self) -> Self {
-        self.sweeps = before.sweeps;
-        self.take_over(before, |_, known| known.is_due)
-    }
-
-    fn take_over(mut self, before: &Self, is_due: impl Fn(&str, &Project) -> bool) -> Self {
         let doubted = before.doubted.iter().map(|(path, at)| (path.clone(), *at));
         let is_open = |at: Instant| self.began.is_none_or(|began| began <= at);
         self.doubted = doubted.filter(|(_, at)| is_open(*at)).collect();
@@ -115,14 +95,14 @@ impl Inventory {
             let Some(known) = before.projects.at(key) else {
                 return;
             };
-            if row.is_due {
-                // No listing has it: what was read last serves until it is read again.
+            if row.is_unread {
+                // What was read last serves until it is read again.
                 row.repository.clone_from(&known.repository);
+                row.is_unread = known.is_unread;
             }
             if row.repository == known.repository {
                 row.monorepo = known.monorepo;
             }
-            row.is_due |= is_due(key, known);
         });
         self
     }
@@ -277,16 +257,9 @@ impl Project {
             visibility: project.visibility,
             repository,
             monorepo: None,
-            is_due: false,
+            is_unread: false,
         }
     }
-}
-
-/// Which of the shares a project belongs to: the same in every process, and evenly spread.
-fn share(key: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish() % SPREAD
 }
 
 fn differing<T: PartialEq>(

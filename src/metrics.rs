@@ -89,6 +89,7 @@ pub struct Metrics {
     status_writes: Counters,
     time_to_ready: Times,
     watch_restarts: Counters,
+    turns: Counter,
     requests: Counters,
     request_time: Times,
     under_way: Gauges,
@@ -117,6 +118,8 @@ impl Default for Metrics {
         register.add(declared::CPU, cpu.clone());
         let log_lines_lost = Counter::default();
         register.add(declared::LOG_LINES_LOST, log_lines_lost.clone());
+        let turns = Counter::default();
+        register.add(declared::TURNS, turns.clone());
         let build = register.gauges(declared::BUILD);
         build.with(&[env!("CARGO_PKG_VERSION")], |build| build.set(1.0));
         Self {
@@ -144,6 +147,7 @@ impl Default for Metrics {
             under_way: register.gauges(declared::UNDER_WAY),
             kubernetes: register.counters(declared::KUBERNETES),
             log_lines_lost,
+            turns,
             token_expiry: register.gauges(declared::TOKEN_EXPIRY),
             memory: register.gauge(declared::MEMORY),
             files: register.gauge(declared::FILES),
@@ -286,6 +290,11 @@ impl Metrics {
 
     pub(crate) fn status_written(&self, kind: &str) {
         self.status_writes.with(&[kind], Counter::inc);
+    }
+
+    /// A settled binding was read at its turn.
+    pub(crate) fn read_in_turn(&self) {
+        self.turns.inc();
     }
 
     /// A log line was lost.

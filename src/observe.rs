@@ -19,7 +19,7 @@ use crate::plan::{Contender, Reason, Refusal};
 use crate::{bitbucket, sonarqube};
 
 use project::described;
-pub(crate) use project::{is_due, project, project_id, read_what_is_due};
+pub(crate) use project::{is_unread, project, project_id, read_binding};
 
 /// The servers of one connection, and what is known of them.
 #[derive(Clone, Copy, Debug)]

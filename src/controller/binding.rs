@@ -12,14 +12,14 @@ mod visit;
 mod work;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::ResourceExt as _;
 
 use crate::crd::{BindingDeletionPolicy, BitbucketConnection, ManagementPolicy, ProjectBinding};
 use crate::declared;
+use crate::fleet::SPREAD;
 use crate::fleet::link::ServerAccess;
-use crate::identity::ProjectKey;
 use crate::kubernetes::uid;
 use crate::kubernetes::{finalizer, objects, status};
 use crate::observe;
@@ -119,10 +119,10 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
         report.stay_on(&access.server);
         Error::Refused(refusal)
     })?;
-    let is_turn = is_its_turn(&report.binding, reference, access);
+    let is_turn = is_its_turn(&report.binding, &desired, scene);
     if !is_turn && is_at_rest(&report.binding, reference, access) {
         context.agenda.rests(&desired.uid);
-        return Ok(Ended::Settled(Arc::clone(access)));
+        return Ok(Ended::AtRest(Arc::clone(access)));
     }
     match bulk::read_back(report, &desired, scene) {
         ReadBack::Shown => return Ok(Ended::Settled(Arc::clone(access))),
@@ -150,11 +150,13 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
         if is_asked(&report.binding) {
             fresh = ask_for_the_base_url(connection, access, context).await;
         }
-        take_turn(&report.binding, fresh.as_ref().unwrap_or(access), context).await?;
+        let access = fresh.as_ref().unwrap_or(access);
+        let scene = Scene { access, ..scene };
+        take_turn(&report.binding, scene).await?;
     }
     let access = fresh.as_ref().unwrap_or(access);
     if is_turn && is_at_rest(&report.binding, reference, access) {
-        return Ok(Ended::Settled(Arc::clone(access)));
+        return Ok(Ended::AtRest(Arc::clone(access)));
     }
     let scene = Scene { access, ..scene };
     // Something is to be done, and the watch may lag behind our own last write: go by the object itself.
@@ -209,14 +211,25 @@ async fn confirmed(
     ))
 }
 
-/// Whether something is to be read that no listing has: it is the turn of the project that a binding holds, or somebody
-/// asks for it. Of what is not admitted nothing is read.
-fn is_its_turn(binding: &ProjectBinding, reference: &Reference, access: &ServerAccess) -> bool {
-    let holds = |key: &ProjectKey| is_asked(binding) || observe::is_due(key, access.servers());
-    desired(binding, reference, access).is_ok_and(|desired| {
-        let accepted = desired.record.accepted.as_ref();
-        admitted(&desired).is_ok() && accepted.is_some_and(|accepted| holds(&accepted.key))
-    })
+/// Whether something is to be read that no listing has: it is the turn of the project that a binding holds, nothing was
+/// read of it yet where no listing has its binding, or somebody asks for it. Of what is not admitted nothing is read.
+fn is_its_turn(binding: &ProjectBinding, desired: &Desired, scene: Scene<'_>) -> bool {
+    let Scene {
+        reference,
+        access,
+        context,
+    } = scene;
+    let Some(accepted) = &desired.record.accepted else {
+        return false;
+    };
+    let cycle = match access.capabilities.lists_bindings {
+        true => context.interval(&reference.connection) * SPREAD,
+        false => context.interval(&reference.connection),
+    };
+    let now = Instant::now();
+    let is_turn = context.agenda.is_turn(&desired.uid, cycle, now)
+        || observe::is_unread(&accepted.key, access.servers());
+    is_turn || is_asked(binding)
 }
 
 /// Reads SonarQube's base URL, which somebody may have changed in its UI since the last check of the connection. Returns
@@ -242,20 +255,23 @@ async fn ask_for_the_base_url(
     }
 }
 
-/// Reads that.
-async fn take_turn(
-    binding: &ProjectBinding,
-    access: &ServerAccess,
-    context: &Context,
-) -> Result<(), Error> {
+/// Reads that. Who asks has the servers asked anyway.
+async fn take_turn(binding: &ProjectBinding, scene: Scene<'_>) -> Result<(), Error> {
+    let Scene {
+        access, context, ..
+    } = scene;
     let record = declared::record(binding);
     let Some(accepted) = &record.accepted else {
         return Ok(());
     };
-    let is_due = observe::read_what_is_due(&accepted.key, access.servers()).await;
-    let is_due = is_due.map_err(|error| access.not_observed(error))?;
+    if !is_asked(binding) {
+        let read = observe::read_binding(&accepted.key, access.servers()).await;
+        read.map_err(|error| access.not_observed(error))?;
+        context.metrics.read_in_turn();
+    }
+    context.agenda.had_its_turn(&uid(binding), Instant::now());
     match &accepted.repository {
-        Some(repository) if is_due || is_asked(binding) => {
+        Some(repository) => {
             if is_asked(binding) {
                 decoration::ask_for_the_right(repository, access).await;
             }
@@ -266,7 +282,7 @@ async fn take_turn(
                 tracing::warn!(%error, "failed to look whether pull requests were decorated");
             }
         }
-        Some(_) | None => {}
+        None => {}
     }
     Ok(())
 }

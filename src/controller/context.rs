@@ -10,7 +10,7 @@ use kube::runtime::reflector::Store;
 use crate::crd::BitbucketConnection;
 use crate::declared::connection::reference_to;
 use crate::fleet::link::Links;
-use crate::fleet::{Agenda, Lanes, Outcomes};
+use crate::fleet::{Agenda, Lanes, Outcomes, Turns};
 use crate::http::HostPolicy;
 use crate::kubernetes::event::Publisher;
 use crate::kubernetes::objects::Seen;
@@ -119,7 +119,7 @@ impl Context {
             decorations: Outcomes::default(),
             lanes,
             watches,
-            agenda: Agenda::default(),
+            agenda: Agenda::new(Turns::by_the_clock()),
             metrics,
         })
     }

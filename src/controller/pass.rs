@@ -33,6 +33,8 @@ use super::share::Share;
 pub(crate) enum Next {
     /// Nothing is left to do: at the interval.
     Settled(Duration),
+    /// Nothing is to be done until something changes, or until its turn to be read.
+    AtRest(Duration),
     /// At once: something changed while it was looked at.
     AtOnce,
     /// When it is woken: it waits for a place, or for others that have one.
@@ -207,6 +209,10 @@ fn schedule(
         Next::Settled(interval) => {
             context.metrics.pass_ended(kind, Ended::Well, elapsed);
             Action::requeue(context.agenda.settled(own, interval, now))
+        }
+        Next::AtRest(interval) => {
+            context.metrics.pass_ended(kind, Ended::Well, elapsed);
+            Action::requeue(context.agenda.at_rest(own, interval, now))
         }
         Next::AtOnce => {
             context.metrics.pass_ended(kind, Ended::Well, elapsed);

@@ -1,7 +1,8 @@
 //! When each object is reconciled next, and how often it has failed: one record per object.
 
+mod turn;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,9 +11,18 @@ use crate::plan::binding::Step;
 use crate::plan::fight::Writes;
 use crate::plan::{Class, delay};
 
+pub(crate) use turn::{SPREAD, Turns};
+use turn::{after, hash};
+
+/// An object at rest is reconciled at its turn, and no less often than this or than its interval: whatever concerns it
+/// wakes it, so this is a net that should catch nothing.
+const LONGEST_REST: Duration = Duration::from_hours(1);
+
 /// One record for each object that the watch shows. Nothing of it outlives its object.
-#[derive(Default)]
-pub(crate) struct Agenda(Mutex<State>);
+pub(crate) struct Agenda {
+    turns: Turns,
+    state: Mutex<State>,
+}
 
 #[derive(Default)]
 struct State {
@@ -29,6 +39,8 @@ struct Record {
     /// is none until the object changes.
     due: Option<Instant>,
     failed: Option<Failed>,
+    /// When its next turn is to be read by calls of its own, once that matters, and in what cycle turns come.
+    turn: Option<(Instant, Duration)>,
     /// What was written to servers for a binding by its last reconciles; of a connection its link tells that.
     writes: Writes<Step>,
 }
@@ -46,6 +58,7 @@ impl Record {
             kind,
             due: None,
             failed: None,
+            turn: None,
             writes: Writes::default(),
         }
     }
@@ -60,6 +73,14 @@ pub(crate) struct Failure {
 }
 
 impl Agenda {
+    /// An agenda without objects.
+    pub(crate) fn new(turns: Turns) -> Self {
+        Self {
+            turns,
+            state: Mutex::default(),
+        }
+    }
+
     /// The watch shows an object. One without a reconcile so far is due from when it is noticed first.
     pub(crate) fn notice(&self, kind: &'static str, object: &Uid, now: Instant) {
         let mut state = self.lock();
@@ -81,6 +102,48 @@ impl Agenda {
             (record.due, record.failed) = (Some(after(now, pause)), None);
         });
         pause
+    }
+
+    /// The inventory shows that nothing is to be done, and whatever changes that wakes the object. The pause until the next
+    /// reconcile: its turn.
+    pub(crate) fn at_rest(&self, object: &Uid, interval: Duration, now: Instant) -> Duration {
+        let mut state = self.lock();
+        let turn = state.records.get(object).and_then(|record| record.turn);
+        let Some((turn, _)) = turn else {
+            drop(state);
+            return self.settled(object, interval, now);
+        };
+        let longest = LONGEST_REST.max(interval);
+        let pause = turn.saturating_duration_since(now).min(longest);
+        state.change(object, |record| {
+            (record.due, record.failed) = (Some(after(now, pause)), None);
+        });
+        pause
+    }
+
+    /// Whether it is the turn of an object: once in each cycle, at a moment of its own. A turn that was missed, by an outage
+    /// for example, is not made up for: many would come at once.
+    pub(crate) fn is_turn(&self, object: &Uid, cycle: Duration, now: Instant) -> bool {
+        let mut state = self.lock();
+        let Some(record) = state.records.get_mut(object) else {
+            return false;
+        };
+        let still = cycle / SPREAD;
+        let turn = record
+            .turn
+            .filter(|(at, of)| *of == cycle && now < after(*at, still));
+        let next = || (self.turns.next(object, cycle, now), cycle);
+        let (at, _) = *record.turn.insert(turn.unwrap_or_else(next));
+        now >= at
+    }
+
+    /// An object had its turn.
+    pub(crate) fn had_its_turn(&self, object: &Uid, now: Instant) {
+        if let Some(record) = self.lock().records.get_mut(object)
+            && let Some((at, cycle)) = &mut record.turn
+        {
+            *at = self.turns.next(object, *cycle, now);
+        }
     }
 
     /// The reconcile failed. The pause until the next one.
@@ -173,7 +236,7 @@ impl Agenda {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -208,177 +271,10 @@ impl State {
     }
 }
 
-/// A pause that no clock can express ends never; then the object is due in a day, and comes back at the pause anyway.
-fn after(now: Instant, pause: Duration) -> Instant {
-    let latest = || now + Duration::from_hours(24);
-    now.checked_add(pause).unwrap_or_else(latest)
-}
-
 /// Spreads objects in time, the same after every restart: 0 to 999.
 pub(super) fn spread(object: &Uid) -> u16 {
-    let mut hasher = DefaultHasher::new();
-    object.hash(&mut hasher);
-    u16::try_from(hasher.finish() % 1000).unwrap_or_default()
+    u16::try_from(hash(object) % 1000).unwrap_or_default()
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const MINUTE: Duration = Duration::from_mins(1);
-    const KIND: &str = "ProjectBinding";
-
-    /// An agenda with one object that was noticed now.
-    fn noticed() -> (Agenda, Uid, Instant) {
-        let (agenda, own, now) = (Agenda::default(), Uid::new("own"), Instant::now());
-        agenda.notice(KIND, &own, now);
-        (agenda, own, now)
-    }
-
-    fn failure(class: Class) -> Failure {
-        Failure {
-            class,
-            interval: MINUTE,
-            at_least: None,
-        }
-    }
-
-    #[test]
-    fn an_object_is_due_from_when_it_is_noticed_until_it_is_reconciled() {
-        let (agenda, own, now) = noticed();
-        agenda.notice(KIND, &own, now + MINUTE);
-        assert_eq!(agenda.overdue(KIND, now + 5 * MINUTE), 5 * MINUTE);
-        let pause = agenda.settled(&own, MINUTE, now + 5 * MINUTE);
-        assert!((MINUTE..=MINUTE.mul_f64(1.05)).contains(&pause));
-        agenda.notice(KIND, &own, now);
-        assert_eq!(agenda.overdue(KIND, now + 6 * MINUTE), Duration::ZERO);
-    }
-
-    /// Promise: an object that waits for a place is overdue since it was due, or since it began to wait.
-    #[test]
-    fn an_object_that_waits_for_a_place_is_overdue() {
-        let (agenda, own, now) = noticed();
-        agenda.settled(&own, MINUTE, now);
-        agenda.waits(&own, now + Duration::from_secs(30));
-        agenda.waits(&own, now + 2 * MINUTE);
-        let overdue = agenda.overdue(KIND, now + 2 * MINUTE);
-        assert_eq!(overdue, Duration::from_secs(90));
-    }
-
-    /// Promise: an object that waited long, or was wrong long, is retried soon after a failure that may pass.
-    #[test]
-    fn only_what_may_pass_by_itself_lengthens_the_pause() {
-        let (agenda, own, now) = noticed();
-        let pause = |class| agenda.failed(&own, &failure(class), now);
-        let first = pause(Class::Transient);
-        agenda.waits(&own, now);
-        assert!(
-            pause(Class::Transient) > first,
-            "waiting in between is no success"
-        );
-        for class in [Class::Waiting, Class::Invalid, Class::Denied] {
-            pause(class);
-            assert!(agenda.is_failing(&own));
-            assert_eq!(pause(Class::Transient), first);
-        }
-        agenda.settled(&own, MINUTE, now);
-        assert!(!agenda.is_failing(&own));
-        assert_eq!(pause(Class::Transient), first);
-    }
-
-    /// Promise: an object that is gone leaves nothing behind, also where its last reconcile ends later.
-    #[test]
-    fn what_is_gone_is_forgotten() {
-        let (agenda, own, now) = noticed();
-        agenda.failed(&own, &failure(Class::Transient), now);
-        assert_eq!((agenda.is_failing(&own), agenda.failing()), (true, 1));
-        agenda.forget(&own);
-        agenda.failed(&own, &failure(Class::Transient), now);
-        assert_eq!((agenda.is_failing(&own), agenda.failing()), (false, 0));
-        assert_eq!(agenda.overdue(KIND, now + 60 * MINUTE), Duration::ZERO);
-    }
-
-    #[test]
-    fn a_pause_beyond_every_clock_does_not_stop_the_operator() {
-        let (agenda, own, now) = noticed();
-        agenda.failed(
-            &own,
-            &Failure {
-                interval: Duration::from_secs(1 << 63),
-                ..failure(Class::Waiting)
-            },
-            now,
-        );
-        let hours = |hours| now + Duration::from_hours(hours);
-        assert_eq!(agenda.overdue(KIND, hours(23)), Duration::ZERO);
-        assert_eq!(agenda.overdue(KIND, hours(25)), Duration::from_hours(1));
-    }
-
-    #[derive(Clone, Copy, Debug)]
-    enum Event {
-        Notice,
-        NoticeLeaving,
-        Settled,
-        Failed(Class),
-        Waits,
-        LeftAlone,
-        Forget,
-    }
-
-    fn events() -> impl Strategy<Value = Vec<(u8, Event)>> {
-        let class = prop_oneof![
-            Just(Class::Transient),
-            Just(Class::Waiting),
-            Just(Class::Denied)
-        ];
-        let event = prop_oneof![
-            3 => Just(Event::Notice),
-            1 => Just(Event::NoticeLeaving),
-            2 => Just(Event::Settled),
-            2 => class.prop_map(Event::Failed),
-            2 => Just(Event::Waits),
-            1 => Just(Event::LeftAlone),
-            1 => Just(Event::Forget),
-        ];
-        prop::collection::vec((0..6_u8, event), 0..80)
-    }
-
-    proptest! {
-        /// Promise: what is told of all objects is what a look at each of them would find.
-        #[test]
-        fn what_is_counted_is_what_a_look_at_all_records_finds(events in events()) {
-            let (agenda, start) = (Agenda::default(), Instant::now());
-            for (step, (object, event)) in events.into_iter().enumerate() {
-                let now = start + Duration::from_secs(20) * u32::try_from(step).unwrap();
-                let own = Uid::new(object.to_string());
-                let kind = if object < 3 { KIND } else { "BitbucketConnection" };
-                match event {
-                    Event::Notice => agenda.notice(kind, &own, now),
-                    Event::NoticeLeaving => agenda.notice_leaving(kind, &own),
-                    Event::Settled => { agenda.settled(&own, MINUTE, now); }
-                    Event::Failed(class) => { agenda.failed(&own, &failure(class), now); }
-                    Event::Waits => agenda.waits(&own, now),
-                    Event::LeftAlone => agenda.leave_alone(&own),
-                    Event::Forget => agenda.forget(&own),
-                }
-                let (mut failing, mut overdue) = (0, BTreeMap::new());
-                for record in agenda.lock().records.values() {
-                    failing += usize::from(record.failed.is_some());
-                    let own = record.due.map(|due| now.saturating_duration_since(due));
-                    let longest: &mut Duration = overdue.entry(record.kind).or_default();
-                    *longest = (*longest).max(own.unwrap_or_default());
-                }
-                prop_assert_eq!(agenda.failing(), failing);
-                for kind in [KIND, "BitbucketConnection"] {
-                    let naive = overdue.get(kind).copied().unwrap_or_default();
-                    prop_assert_eq!(agenda.overdue(kind, now), naive);
-                }
-                let due = agenda.lock().due.values().map(BTreeSet::len).sum::<usize>();
-                let with_due = agenda.lock().records.values().filter(|record| record.due.is_some()).count();
-                prop_assert_eq!(due, with_due);
-            }
-        }
-    }
-}
+mod tests;

@@ -26,8 +26,8 @@ use crate::plan::fight::Writes;
 pub(crate) use access::{FoundSonarQube, ServerAccess, SharedInventory, Standing};
 pub(crate) use cached::{Cached, Reading};
 pub(crate) use found::{
-    Clients, Endpoint, Endpoints, Health, HealthInputs, Key, ProbeInputs, Probed, Request, Swept,
-    TriedTokens, Validated, VerifiedServer,
+    BitbucketInputs, Clients, Endpoint, Endpoints, FeatureInputs, Features, Health, HealthInputs,
+    Key, ProbeInputs, Probed, Request, Swept, TriedTokens, Validated, VerifiedServer,
 };
 pub(crate) use listing::{Listing, Written};
 
@@ -50,7 +50,10 @@ pub(crate) struct Link {
     doubts: Doubts,
     pub(crate) clients: Cached<Clients, Endpoints>,
     pub(crate) health: Cached<Health, HealthInputs>,
+    pub(crate) features: Cached<Features, FeatureInputs>,
     pub(crate) probe: Cached<Probed, ProbeInputs>,
+    /// The version of Bitbucket, and that it took both tokens.
+    pub(crate) bitbucket: Cached<String, BitbucketInputs>,
     pub(crate) validation: Cached<Validated, SettingId>,
     /// The very tokens that SonarQube was given: equal bytes in a new version of the Secret are not pushed again.
     pub(crate) pushed: Pushed<Token>,
@@ -184,7 +187,7 @@ impl Link {
         let is_worth_a_check = matches!(self.standing.availability, Availability::Serving(_))
             && self.doubts.doubt(doubt.at_least, now);
         if is_worth_a_check {
-            self.health.invalidate();
+            self.invalidate_health();
             if doubt.about == About::Offer {
                 self.probe.invalidate();
             }
@@ -192,9 +195,16 @@ impl Link {
         is_worth_a_check
     }
 
+    /// Has both servers asked everything.
+    fn invalidate_health(&mut self) {
+        self.health.invalidate();
+        self.features.invalidate();
+        self.bitbucket.invalidate();
+    }
+
     /// The access that bindings may go on with after a failure, and what the core judges by.
     fn judge(&mut self, failing: Failing) -> (Option<Arc<ServerAccess>>, Trouble) {
-        self.health.invalidate();
+        self.invalidate_health();
         self.doubts.found_trouble();
         let Failing {
             why,

@@ -52,7 +52,7 @@ impl Inventory {
             }
             None => Rights::new(),
         };
-        let is_due = bindings.is_none();
+        let is_unread = bindings.is_none();
         let (bindings, hidden_bindings) = bindings.unwrap_or_default();
         let mut bound: HashMap<String, ProjectBindingRow> = bindings
             .into_iter()
@@ -61,7 +61,10 @@ impl Inventory {
         let projects = projects.into_iter().map(|project| {
             let row = bound.remove(&project.key.folded());
             let listed = Project::listed(project, row);
-            Project { is_due, ..listed }
+            Project {
+                is_unread,
+                ..listed
+            }
         });
         let repositories = repositories.into_iter().map(|repository| Repository {
             id: repository.id,
@@ -74,7 +77,6 @@ impl Inventory {
             repositories: repositories.collect(),
             hidden_bindings,
             writable,
-            sweeps: 0,
             began: Some(began),
             ..Self::default()
         })

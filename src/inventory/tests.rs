@@ -20,7 +20,7 @@ fn project(number: usize) -> Project {
         visibility: sonarqube::Visibility::Private,
         repository: RepositoryPath::parse("PAY", &format!("p{number}")).ok(),
         monorepo: None,
-        is_due: false,
+        is_unread: false,
     }
 }
 
@@ -33,49 +33,31 @@ fn listed() -> Inventory {
     listed
 }
 
-/// Promise: what no listing has is read once in twelve sweeps, of a share of the projects in each, and kept between.
+/// Promise: what a call has read of a binding that no listing has serves until it is read again.
 #[test]
-fn each_project_has_its_turn_once_in_twelve_sweeps() {
-    let mut read: HashMap<String, usize> = HashMap::new();
-    let mut inventory = listed();
-    for _ in 0..SPREAD {
-        inventory = listed().after(&inventory);
-        let mut turns = Vec::new();
-        inventory.projects.for_each(|key, row| {
-            if row.is_due {
-                (row.is_due, row.monorepo) = (false, Some(true));
-                turns.push(key.to_owned());
-            }
-        });
-        assert!(turns.len() < 20, "all at once: {turns:?}");
-        for key in turns {
-            *read.entry(key).or_default() += 1;
-        }
-    }
-    assert_eq!(read.len(), 50);
-    assert!(read.values().all(|&times| times == 1), "{read:?}");
-    let kept = |row: &Project| row.monorepo == Some(true);
-    assert!(inventory.projects.rows().values().all(kept));
-}
-
-/// Promise: sweeps for those who wait for what they show make nothing else due.
-#[test]
-fn a_sweep_in_between_changes_nobodys_turn() {
-    let due = |inventory: &Inventory| {
-        let rows = inventory.projects.rows().values();
-        let due = rows.filter(|row| row.is_due);
-        due.map(|row| row.key.folded()).collect::<HashSet<_>>()
+fn what_was_read_where_nothing_is_listed_outlives_the_next_listing() {
+    let unread = || Project {
+        repository: None,
+        is_unread: true,
+        ..project(7)
     };
-    let first = listed().after(&listed());
-    let mut later = listed().in_between(&first);
-    assert_eq!(due(&later), due(&first));
-    for row in (0..50).map(project) {
-        // All were read meanwhile.
-        later.learn_project(&row.key.clone(), Some(row));
-    }
-    let later = listed().in_between(&later);
-    assert_eq!(due(&later), HashSet::new());
-    assert_eq!(due(&listed().after(&later)), due(&listed().after(&first)));
+    let (key, of) = (project(7).key, |inventory: &Inventory| {
+        inventory.project(&project(7).key).cloned()
+    });
+    let mut inventory = Inventory::default();
+    inventory.learn_project(&key, Some(unread()));
+    let mut next = nothing_since(Instant::now());
+    next.projects = [unread()].into_iter().collect();
+    let still = next.clone().after(&inventory);
+    assert!(of(&still).unwrap().is_unread);
+    let read = Project {
+        monorepo: Some(true),
+        ..project(7)
+    };
+    inventory.learn_project(&key, Some(read.clone()));
+    let mut later = next;
+    later.began = Some(Instant::now());
+    assert_eq!(of(&later.after(&inventory)), Some(read));
 }
 
 #[test]
@@ -176,9 +158,5 @@ fn a_listing_that_began_before_an_answer_was_lost_tells_nothing_of_that_reposito
     let under_way = nothing_since(start).after(&inventory);
     assert!(under_way.is_doubted(&path));
     let later = Instant::now() + std::time::Duration::from_millis(1);
-    assert!(
-        !nothing_since(later)
-            .in_between(&under_way)
-            .is_doubted(&path)
-    );
+    assert!(!nothing_since(later).after(&under_way).is_doubted(&path));
 }

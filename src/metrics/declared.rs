@@ -84,6 +84,7 @@ declare! {
     STATUS_WRITES = Counter("bindery_status_writes", ["kind"], "Statuses written to Kubernetes. None while nothing changes.");
     WATCH_RESTARTS = Counter("bindery_watch_restarts", ["kind"], "Watches that failed and were begun again; those of Secrets and ConfigMaps also while they may not be read.");
     REQUESTS = Counter("bindery_external_requests", ["system", "operation", "code"], "Calls to SonarQube and Bitbucket, by their answer.");
+    TURNS = Counter("bindery_spread_reads", [], "Settled ProjectBindings that were asked about at their turn: what no listing has is read spread over twelve intervals, over each where SonarQube lists no bindings (before 10.5).");
     REQUEST_TIME = Histogram("bindery_external_request_duration_seconds", ["system"], "How long calls to SonarQube and Bitbucket take.");
     UNDER_WAY = Gauge("bindery_external_inflight", ["system"], "Calls to SonarQube and Bitbucket that are under way, or wait for others to end.");
     KUBERNETES = Counter("rest_client_requests", ["code", "method"], "Calls to the Kubernetes API, by their answer.");

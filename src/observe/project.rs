@@ -5,22 +5,16 @@ use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::plan::binding::{BindingState, Project, Visibility};
 use crate::{inventory, sonarqube};
 
-/// Whether it is the turn of a project.
-pub(crate) fn is_due(key: &ProjectKey, servers: Servers<'_>) -> bool {
-    servers
-        .inventory()
-        .project(key)
-        .is_some_and(|row| row.is_due)
+/// Whether nothing is known of what a project is bound to: no listing has it, and no call has read it so far.
+pub(crate) fn is_unread(key: &ProjectKey, servers: Servers<'_>) -> bool {
+    let inventory = servers.inventory();
+    inventory.project(key).is_some_and(|row| row.is_unread)
 }
 
-/// Reads what no listing has, where it is the project's turn: one call. Returns whether it was.
-pub(crate) async fn read_what_is_due(
-    key: &ProjectKey,
-    servers: Servers<'_>,
-) -> Result<bool, Error> {
-    let due = servers.inventory().project(key).cloned();
-    let Some(row) = due.filter(|row| row.is_due) else {
-        return Ok(false);
+/// Reads what no listing has of a project that the listing shows: one call.
+pub(crate) async fn read_binding(key: &ProjectKey, servers: Servers<'_>) -> Result<(), Error> {
+    let Some(row) = servers.inventory().project(key).cloned() else {
+        return Ok(());
     };
     let (repository, monorepo) = match binding(&row.key, servers).await? {
         Some(BindingState::Bound {
@@ -34,11 +28,11 @@ pub(crate) async fn read_what_is_due(
     let read = inventory::Project {
         repository,
         monorepo,
-        is_due: false,
+        is_unread: false,
         ..row
     };
     servers.inventory().learn_project(key, Some(read));
-    Ok(true)
+    Ok(())
 }
 
 /// What a project is bound to; `None` where there is no such project.

@@ -4,10 +4,10 @@ use crate::bitbucket::Access;
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::crd::Kind as _;
+use crate::fleet::SPREAD;
 use crate::fleet::link::ServerAccess;
 use crate::fleet::{Found, Outcomes};
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
-use crate::inventory;
 use crate::kubernetes::status;
 use crate::kubernetes::uid;
 use crate::plan::decoration::{self, Facts, Finding, Latest, PullRequest, Repository, Server};
@@ -45,7 +45,7 @@ pub(super) fn verdict(report: &Report, access: &ServerAccess, context: &Context)
         repository,
         outcome: outcome.as_ref(),
         before: before.flatten().as_ref(),
-        intervals: inventory::SPREAD,
+        intervals: u64::from(SPREAD),
     })
 }
 

@@ -33,6 +33,8 @@ const ASPECTS: &[Aspect] = &[Aspect::Accepted, Aspect::Synced];
 pub(super) enum Ended {
     /// Everything that may be written is as declared.
     Settled(Arc<ServerAccess>),
+    /// The same, as the inventory alone shows.
+    AtRest(Arc<ServerAccess>),
     /// Nothing is done while it is suspended.
     Suspended,
     /// Nothing can be done, and what the status says stays, but for decoration: Bitbucket refuses SonarQube's token.
@@ -142,6 +144,10 @@ impl Report {
         });
         match ended {
             Ok(Ended::Settled(access)) => self.settled(&access, context).await?,
+            Ok(Ended::AtRest(access)) => {
+                self.settled(&access, context).await?;
+                return Ok(Next::AtRest(interval));
+            }
             Ok(Ended::Suspended) => self.suspended(context).await?,
             Ok(Ended::TokenRefused) => self.token_refused(context).await?,
             Ok(Ended::Untold) => {}

@@ -6,31 +6,26 @@ mod sonarqube;
 
 use crate::bitbucket;
 use crate::controller::error::Error;
-use crate::fleet::link::{Clients, Health, TriedTokens, VerifiedServer};
+use crate::fleet::link::{Clients, TriedTokens};
 use crate::plan::failure::System;
 use crate::plan::verdict::Aspect;
 use crate::plan::{Reason, Refusal};
 
-pub(super) use probe::names;
+pub(super) use probe::{Seldom, names};
 pub(super) use sonarqube::{Stage, authenticated, check as check_sonarqube, failed, up};
 
-/// Asks Bitbucket everything. SonarQube was asked before.
+/// Asks Bitbucket everything, and returns its version. SonarQube was asked before.
 pub(super) async fn check_bitbucket(
-    sonarqube: VerifiedServer,
     clients: &Clients,
-    tokens: TriedTokens,
+    tokens: &TriedTokens,
     stage: Stage<'_>,
-) -> Result<Health, Error> {
+) -> Result<String, Error> {
     *stage.at = Aspect::BitbucketReachable;
-    let bitbucket_version = supported(&clients.writer).await?;
+    let version = supported(&clients.writer).await?;
     stage.reached.push(*stage.at);
     *stage.at = Aspect::CredentialsValid;
-    try_tokens(clients, &tokens, None).await?;
-    Ok(Health {
-        sonarqube,
-        bitbucket_version,
-        tried: tokens,
-    })
+    try_tokens(clients, tokens, None).await?;
+    Ok(version)
 }
 
 /// Tries Bitbucket's tokens, those alone that were not tried before: a bad one is never pushed over a good one.

@@ -13,7 +13,8 @@ use crate::crd::{BitbucketConnection, SecretVersion};
 use crate::declared::connection::{self as declared, reference_to};
 use crate::fleet::ledger::Server;
 use crate::fleet::link::{
-    Clients, Endpoints, Failing, FoundSonarQube, Health, ServerAccess, SharedLink, VerifiedServer,
+    Clients, Endpoints, Failing, FoundSonarQube, Health, ServerAccess, SharedLink, TriedTokens,
+    VerifiedServer,
 };
 use crate::identity::{SettingId, SettingKey};
 use crate::kubernetes::event::Occurrence;
@@ -45,6 +46,8 @@ pub(super) struct Pass<'a> {
     pub(super) untidy: BTreeSet<String>,
     /// The version of the Secret that holds the token to decorate with, once it was read.
     decorating: Option<SecretVersion>,
+    /// Bitbucket was taken to be well with these: it was not asked in this pass.
+    on_trust: Option<(Clients, TriedTokens)>,
     /// SonarQube, once it was found up, and taking its token: undoing needs nothing else.
     pub(super) found: Option<FoundSonarQube>,
     /// What is known of the connection from one pass to the next.
@@ -75,6 +78,7 @@ impl<'a> Pass<'a> {
             occurrences: Vec::new(),
             untidy: BTreeSet::new(),
             decorating: None,
+            on_trust: None,
             found: None,
             link,
         }
@@ -82,7 +86,14 @@ impl<'a> Pass<'a> {
 
     /// Brings the connection to its desired state.
     pub(super) async fn converge(&mut self) -> Result<Synced, Error> {
-        let (prepared, mut checked) = self.ready().await?;
+        let (prepared, checked) = self.ready().await?;
+        match self.go_on(prepared, checked).await {
+            Err(error) if !matches!(error, Error::Reserved) => Err(self.explain(error).await),
+            ended => ended,
+        }
+    }
+
+    async fn go_on(&mut self, prepared: Prepared, mut checked: Checked) -> Result<Synced, Error> {
         let clients = prepared.clients.clone();
         let verified = &mut checked.health.sonarqube;
         self.doing = Doing::Synchronizing;
@@ -198,6 +209,7 @@ impl<'a> Pass<'a> {
             link: &self.link,
             // Kept even if it fails or is cut off half-way: what was written was written.
             record: &mut self.kept,
+            is_on_trust: self.on_trust.is_some(),
             occurrences: &mut self.occurrences,
             created: None,
             writes: Writes::default(),

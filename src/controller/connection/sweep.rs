@@ -14,9 +14,6 @@ use crate::plan::connection::Setting;
 /// So many intervals the last sweep serves on where SonarQube's lists change faster than they can be read.
 const SERVES_ON: u32 = 6;
 
-/// How a sweep follows the one before.
-type Follow = fn(Inventory, &Inventory) -> Inventory;
-
 /// What a sweep is made for.
 pub(super) struct Sweep<'a> {
     pub(super) setting: &'a Setting,
@@ -42,8 +39,8 @@ impl Sweep<'_> {
             (swept, link.listing.due_in(now) == Some(Duration::ZERO))
         };
         match swept.filter(|swept| swept.request == *self.request) {
-            None => self.sweep(link, Inventory::after).await,
-            Some(_) if is_waited_for => self.sweep(link, Inventory::in_between).await,
+            None => self.sweep(link).await,
+            Some(_) if is_waited_for => self.sweep(link).await,
             Some(swept) if self.capabilities.pull_requests && swept.rights_of != *self.token => {
                 self.compare_rights(link).await.map(Some)
             }
@@ -72,7 +69,7 @@ impl Sweep<'_> {
 
     /// Reads the inventory afresh, and tells what is new in it. What the last sweep saw serves on where SonarQube's lists
     /// change faster than they can be read, as they do while many projects are imported; not for ever: drift would stay.
-    async fn sweep(&self, link: &SharedLink, follow: Follow) -> Result<Option<Changes>, Error> {
+    async fn sweep(&self, link: &SharedLink) -> Result<Option<Changes>, Error> {
         let Clients {
             sonarqube,
             importer,
@@ -104,7 +101,7 @@ impl Sweep<'_> {
         let inventory = link.lock().inventory.clone();
         let changes = {
             let mut inventory = inventory.lock();
-            let swept = follow(swept, &inventory);
+            let swept = swept.after(&inventory);
             let changes = swept.changes_since(&inventory);
             *inventory = swept;
             changes

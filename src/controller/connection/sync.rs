@@ -39,6 +39,8 @@ pub(super) struct Sync<'a> {
     pub(super) link: &'a SharedLink,
     /// What the status will remember; kept even if the pass fails.
     pub(super) record: &'a mut Kept,
+    /// Whether Bitbucket was not asked in this pass.
+    pub(super) is_on_trust: bool,
     pub(super) occurrences: &'a mut Vec<Occurrence>,
     /// The name of a configuration that was just created, with the token as the Secret has it.
     pub(super) created: Option<SettingKey>,

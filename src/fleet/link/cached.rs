@@ -71,6 +71,12 @@ impl<T, I: PartialEq> Cached<T, I> {
             .map(|kept| &kept.value)
     }
 
+    /// Whether it was found out less than `age` ago, from whatever inputs.
+    pub(crate) fn is_younger(&self, age: Duration, now: Instant) -> bool {
+        let kept = self.kept.as_ref();
+        kept.is_some_and(|kept| now.saturating_duration_since(kept.at) < age)
+    }
+
     /// The value, whatever it was found out from.
     pub(crate) fn last(&self) -> Option<(&T, &I)> {
         self.kept.as_ref().map(|kept| (&kept.value, &kept.inputs))

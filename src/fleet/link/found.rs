@@ -57,10 +57,18 @@ pub(crate) struct Health {
 }
 
 /// The tokens of Bitbucket's that were tried.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TriedTokens {
     pub(crate) write: Token,
     pub(crate) import: Token,
+}
+
+/// Bitbucket was found well, by what this is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BitbucketInputs {
+    pub(crate) request: Request,
+    pub(crate) url: ServerUrl,
+    pub(crate) tokens: TriedTokens,
 }
 
 /// The health is that of these.
@@ -106,14 +114,23 @@ pub(crate) struct Probed {
     pub(crate) capabilities: Option<Capabilities>,
 }
 
-/// It holds for the same server, through every failure of it, until somebody asks.
+/// The features of a SonarQube, as it lists them, sorted; none before 9.6. They change with its edition and its plugins, which
+/// is rare: they are asked for once in many intervals, and after any failure.
+pub(crate) type Features = Option<Vec<String>>;
+
+/// The features are those of this server; asked for anew when somebody asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ProbeInputs {
+pub(crate) struct FeatureInputs {
     pub(crate) request: Request,
     pub(crate) server: ServerId,
     pub(crate) version: Version,
-    /// As the server lists them, sorted; none before 9.6.
-    pub(crate) features: Option<Vec<String>>,
+}
+
+/// It holds for the same server, through every failure of it, until somebody asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ProbeInputs {
+    pub(crate) of: FeatureInputs,
+    pub(crate) features: Features,
 }
 
 /// What SonarQube said of a configuration, and of which token.

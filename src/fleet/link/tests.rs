@@ -71,15 +71,15 @@ fn probed() -> (Probed, ProbeInputs) {
         edition: None,
         capabilities: Some(capabilities()),
     };
-    let inputs = ProbeInputs {
+    let of = FeatureInputs {
         request: Request {
             generation: Some(1),
             run_now: None,
         },
         server: ServerId::new("server"),
         version: sonarqube::Version::parse("26.9").unwrap(),
-        features: None,
     };
+    let inputs = ProbeInputs { of, features: None };
     (probed, inputs)
 }
 

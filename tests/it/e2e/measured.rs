@@ -93,7 +93,7 @@ fn assert_well_told(text: &str, names: &[&str]) {
 
 impl Stage {
     /// The value of a series, if it is told.
-    fn measured(&self, series: &str) -> Option<f64> {
+    pub(super) fn measured(&self, series: &str) -> Option<f64> {
         let text = self.operator.metrics();
         let lines = text.lines();
         let mut values = lines.filter_map(|line| line.strip_prefix(series)?.trim().parse().ok());

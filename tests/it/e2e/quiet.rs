@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -11,25 +12,30 @@ use super::tally::{Done, Tally};
 use crate::support::server::{Server, on};
 
 on!([real_26_9, simulated_25_1] => passes_over_settled_bindings_are_quiet);
+on!([simulated_9_9] => what_no_listing_has_is_read_evenly_over_the_interval);
 
 const BINDINGS: u32 = 50;
 
 /// One page each: SonarQube lists 500 at a time, Bitbucket 1,000.
-const LISTINGS: [&str; 4] = [
+const LISTINGS: [&str; 3] = [
     "sonarqube GET api/v2/dop-translation/project-bindings 200",
-    "sonarqube GET api/alm_settings/count_binding 200",
     "sonarqube GET api/projects/search 200",
     "bitbucket GET rest/api/1.0/repos 200",
 ];
 
-/// What a pass reads however many bindings there are. What SonarQube has for a token nobody can read: it tries it.
-const HEALTH: [&str; 8] = [
+/// What an interval reads however many bindings there are. What SonarQube has for a token nobody can read: it tries it.
+const FIXED: [&str; 6] = [
     "sonarqube GET api/system/status 200",
     "sonarqube GET api/users/current 200",
-    "sonarqube GET api/features/list 200",
     "sonarqube GET api/settings/values 200",
     "sonarqube GET api/v2/dop-translation/dop-settings 200",
     "sonarqube GET api/alm_settings/validate 204",
+    "sonarqube GET api/alm_settings/count_binding 200",
+];
+
+/// What is read when somebody asks for a pass, after a failure, and seldom.
+const SELDOM: [&str; 3] = [
+    "sonarqube GET api/features/list 200",
     "bitbucket GET rest/api/1.0/application-properties 200",
     "bitbucket GET rest/api/1.0/users 200",
 ];
@@ -45,11 +51,11 @@ const PROBES: [&str; 6] = [
     "GET api/navigation/global",
 ];
 
-/// What no listing has, of one project in each twelfth sweep or so.
+/// What no listing has, of each project once in twelve intervals.
 pub(super) const SPREAD_READ: &str = "sonarqube GET api/alm_settings/get_binding 200";
 
 /// Promise: passes over fifty settled bindings write nothing anywhere, and ask each server for its listings; what no
-/// listing has is asked of a share of them.
+/// listing has is asked at the turn of each.
 async fn passes_over_settled_bindings_are_quiet(server: Server) {
     let stage = settled_bindings(server).await;
     for pass in 1..=3 {
@@ -57,9 +63,9 @@ async fn passes_over_settled_bindings_are_quiet(server: Server) {
         stage.look_now(&format!("pass {pass}")).await;
         let done = before.since(&stage).await;
         report(&format!("forced pass {pass}"), &done);
-        assert_eq!(without_probes(&done), one_pass(), "pass {pass}");
+        let asked = each_once(&[&LISTINGS, &FIXED, &SELDOM]);
+        assert_eq!(without_probes(&done), asked, "pass {pass}");
         assert_eq!(done.writes(), 0, "pass {pass}: {done:?}");
-        assert!(spread_reads(&done) <= SHARE, "pass {pass}: {done:?}");
         // The acknowledgement, and nothing else.
         assert_eq!(done.status_writes, 1, "{done:?}");
         assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
@@ -67,33 +73,66 @@ async fn passes_over_settled_bindings_are_quiet(server: Server) {
     }
 
     stage.connection(json!({"interval": "10s"}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    intervals_go_by(&stage, 2).await;
+    let passes = stage.operator.passes("projectbinding");
     let before = Tally::now(&stage).await;
-    let passes = |kind| stage.operator.passes(kind);
-    let (connections, bindings) = (passes("bitbucketconnection"), passes("projectbinding"));
-    let all_had_a_turn = || {
-        passes("bitbucketconnection") > connections
-            // The change of the spec is one pass each, the interval another.
-            && passes("projectbinding") >= bindings + 2 * u64::from(BINDINGS)
-    };
-    stage
-        .eventually("an interval goes by", all_had_a_turn)
-        .await;
+    intervals_go_by(&stage, INTERVALS).await;
     let done = before.since(&stage).await;
-    report("a natural interval", &done);
+    report("three natural intervals", &done);
     assert_eq!((done.writes(), done.status_writes), (0, 0), "{done:?}");
     assert_eq!(done.written, Vec::<String>::new());
     assert_eq!(done.events, 0, "{done:?}");
-    let kinds: Vec<_> = without_spread_reads(&done).into_keys().collect();
-    let known: Vec<_> = one_pass().into_keys().collect();
-    assert_eq!(kinds, known, "nothing else is asked for a single binding");
-    let sweeps = done.calls[LISTINGS[0]];
-    assert!(spread_reads(&done) <= sweeps * SHARE, "{done:?}");
+    let mut exactly = each_once(&[&LISTINGS, &FIXED]);
+    exactly.values_mut().for_each(|count| *count *= INTERVALS);
+    assert_eq!(without_spread_reads(&done), exactly);
+    // A binding at rest has no pass but at its turn: one in twelve intervals, of which three went by.
+    let turns = stage.operator.passes("projectbinding") - passes;
+    assert!(turns <= u64::from(BINDINGS) / 2, "{turns} passes");
+    assert!(spread_reads(&done) <= turns, "{done:?}");
 }
 
-/// The most bindings whose turn one sweep may be: far less than all of them, and more than a twelfth, since their keys
-/// do not fall evenly.
-const SHARE: u64 = BINDINGS as u64 / 3;
+/// Intervals that are counted.
+const INTERVALS: u64 = 3;
+
+/// Waits until so many passes over the connection have ended.
+async fn intervals_go_by(stage: &Stage, intervals: u64) {
+    let passes = || stage.operator.passes("bitbucketconnection");
+    let before = passes();
+    let all = || passes() >= before + intervals;
+    stage.eventually("intervals go by", all).await;
+}
+
+/// Promise: where no listing has bindings each is asked about once an interval, and no moment of it sees many at once.
+async fn what_no_listing_has_is_read_evenly_over_the_interval(server: Server) {
+    let stage = settled_bindings(server).await;
+    stage.connection(json!({"interval": "10s"}));
+    // One interval, until all of them go by their turns.
+    intervals_go_by(&stage, 3).await;
+    let reads = || {
+        stage
+            .measured("bindery_spread_reads_total")
+            .unwrap_or_default()
+    };
+    let (first, begun) = (reads(), Instant::now());
+    let (mut last, mut most) = (first, 0.0_f64);
+    for tenth in 1..=20_u32 {
+        let end = begun + TENTH * tenth;
+        stage
+            .eventually("a tenth goes by", || Instant::now() >= end)
+            .await;
+        let now = reads();
+        most = most.max(now - last);
+        last = now;
+    }
+    let (all, bindings) = (last - first, f64::from(BINDINGS));
+    let line = format!("two intervals: {all} spread reads, at most {most} in a tenth\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    assert!((bindings * 1.8..=bindings * 2.2).contains(&all), "{all}");
+    assert!(most <= bindings * 0.4, "{most} at once");
+}
+
+/// A tenth of the interval.
+const TENTH: Duration = Duration::from_secs(1);
 
 fn spread_reads(done: &Done) -> u64 {
     done.calls.get(SPREAD_READ).copied().unwrap_or_default()
@@ -121,12 +160,9 @@ fn without_probes(done: &Done) -> BTreeMap<String, u64> {
     calls
 }
 
-fn one_pass() -> BTreeMap<String, u64> {
-    LISTINGS
-        .iter()
-        .chain(&HEALTH)
-        .map(|call| ((*call).to_owned(), 1))
-        .collect()
+fn each_once(groups: &[&[&str]]) -> BTreeMap<String, u64> {
+    let calls = groups.iter().copied().flatten();
+    calls.map(|call| ((*call).to_owned(), 1)).collect()
 }
 
 /// Fifty bindings that nobody looks at for an hour.
@@ -146,11 +182,11 @@ fn report(what: &str, done: &Done) {
         let calls = group.iter().filter_map(|call| done.calls.get(*call));
         calls.sum::<u64>()
     };
-    let (listings, health) = (count(&LISTINGS), count(&HEALTH));
+    let (listings, fixed) = (count(&LISTINGS), count(&FIXED) + count(&SELDOM));
     // Past the capture of the test runner: these numbers are to be seen in every run.
     let line = format!(
-        "{what}: {listings} listing pages, {health} fixed reads, {} spread reads, {} status writes\n",
-        done.total() - listings - health,
+        "{what}: {listings} listing pages, {fixed} fixed reads, {} others, {} status writes\n",
+        done.total() - listings - fixed,
         done.status_writes
     );
     std::io::stderr().write_all(line.as_bytes()).unwrap();

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::fleet::link::{ProbeInputs, Probed, Request, SharedLink};
+use crate::fleet::link::{FeatureInputs, Features, ProbeInputs, Probed, Request, SharedLink};
 use crate::plan::capability::BindingMethod;
 use crate::plan::capability::{Capabilities, Support};
 use crate::sonarqube;
@@ -29,20 +29,17 @@ pub(crate) fn names(capabilities: Capabilities) -> Vec<String> {
 pub(super) async fn probe(
     sonarqube: &sonarqube::Client,
     status: &sonarqube::Status,
-    request: Request,
+    Seldom { request, age }: Seldom,
     link: &SharedLink,
 ) -> Result<Probed, sonarqube::Error> {
     let reading = link.lock().probe.begin(Instant::now());
-    let features = sonarqube.features().await?.map(|mut features| {
-        features.sort();
-        features
-    });
-    let inputs = ProbeInputs {
+    let of = FeatureInputs {
         request,
         server: status.id.clone(),
         version: status.version.clone(),
-        features,
     };
+    let features = features(sonarqube, &of, age, link).await?;
+    let inputs = ProbeInputs { of, features };
     let known = link
         .lock()
         .probe
@@ -54,6 +51,35 @@ pub(super) async fn probe(
     let probed = probe_anew(sonarqube, inputs.features.as_deref()).await?;
     link.lock().probe.store(reading, probed.clone(), inputs);
     Ok(probed)
+}
+
+/// What is asked for seldom, and when somebody asks.
+pub(crate) struct Seldom {
+    pub(crate) request: Request,
+    /// What is no older is not asked for again.
+    pub(crate) age: Duration,
+}
+
+/// What a server lists of its features.
+async fn features(
+    sonarqube: &sonarqube::Client,
+    inputs: &FeatureInputs,
+    age: Duration,
+    link: &SharedLink,
+) -> Result<Features, sonarqube::Error> {
+    let now = Instant::now();
+    let reading = link.lock().features.begin(now);
+    if let Some(known) = link.lock().features.good(inputs, age, now) {
+        return Ok(known.clone());
+    }
+    let features = sonarqube.features().await?.map(|mut features| {
+        features.sort();
+        features
+    });
+    let mut link = link.lock();
+    link.features
+        .store(reading, features.clone(), inputs.clone());
+    Ok(features)
 }
 
 async fn probe_anew(

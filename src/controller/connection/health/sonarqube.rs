@@ -2,13 +2,13 @@
 //! nothing else.
 
 use crate::controller::error::Error;
-use crate::fleet::link::{Request, SharedLink, VerifiedServer};
+use crate::fleet::link::{SharedLink, VerifiedServer};
 use crate::plan::failure::System;
 use crate::plan::verdict::Aspect;
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, Client, Phase, SERVER_BASE_URL, Version};
 
-use super::probe::probe;
+use super::probe::{Seldom, probe};
 
 /// How far a reconcile has come, for the report of what fails.
 pub(crate) struct Stage<'a> {
@@ -19,7 +19,7 @@ pub(crate) struct Stage<'a> {
 /// Asks SonarQube everything.
 pub(crate) async fn check(
     sonarqube: &Client,
-    request: Request,
+    seldom: Seldom,
     link: &SharedLink,
     stage: Stage<'_>,
 ) -> Result<VerifiedServer, Error> {
@@ -31,7 +31,7 @@ pub(crate) async fn check(
     *at = Aspect::CredentialsValid;
     let user = user(sonarqube).await?;
     *at = Aspect::SonarQubeReachable;
-    let known = probe(sonarqube, &status, request, link)
+    let known = probe(sonarqube, &status, seldom, link)
         .await
         .map_err(fail)?;
     let capabilities = known

@@ -1,14 +1,16 @@
 //! The first part of a pass over a connection: its Secrets are read, and both servers are well and take the tokens.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::controller::connection::health::{self, Stage};
+use crate::controller::connection::health::{self, Seldom, Stage};
 use crate::controller::connection::{remotes, requested};
 use crate::controller::credentials::{self, Credentials, SonarQubeCredentials};
 use crate::controller::error::Error;
 use crate::declared::connection as declared;
+use crate::fleet::SPREAD;
 use crate::fleet::link::{
-    Clients, FoundSonarQube, Health, HealthInputs, Reading, Request, VerifiedServer,
+    BitbucketInputs, Clients, FoundSonarQube, Health, HealthInputs, Reading, Request, TriedTokens,
+    VerifiedServer,
 };
 use crate::plan::connection::Desired;
 use crate::plan::verdict::Aspect;
@@ -77,8 +79,12 @@ impl Pass<'_> {
                 ..health
             }
         } else {
-            let stage = self.stage();
-            health::check_bitbucket(verified, clients, tokens, stage).await?
+            let bitbucket_version = self.bitbucket(clients, &tokens, &verified).await?;
+            Health {
+                sonarqube: verified,
+                bitbucket_version,
+                tried: tokens,
+            }
         };
         self.reached.push(Aspect::CredentialsValid);
         self.health = Some(health.clone());
@@ -108,13 +114,72 @@ impl Pass<'_> {
         let link = self.link.clone();
         let sonarqube = remotes::sonarqube(&url, own, &link, self.context)?;
         // Whoever changed what the server offers, and wants that to be seen, asks.
-        let request = self.request();
-        let verified = health::check_sonarqube(&sonarqube, request, &link, self.stage()).await?;
+        let seldom = Seldom {
+            request: self.request(),
+            age: self.seldom(),
+        };
+        let verified = health::check_sonarqube(&sonarqube, seldom, &link, self.stage()).await?;
         if verified.validates() {
             // The token that SonarQube has may have been changed by hand: `validate` alone tells.
             link.lock().validation.invalidate();
         }
         Ok((verified, Some(sonarqube)))
+    }
+
+    /// What hardly ever changes is asked for so seldom while nothing fails.
+    fn seldom(&self) -> Duration {
+        (self.context.interval(&self.connection) * SPREAD).mul_f64(0.9)
+    }
+
+    /// Bitbucket is what it should be, and takes the tokens. The listings of each interval and SonarQube's own try show that,
+    /// so it is asked itself only seldom, and as soon as one of these fails: see `explain`.
+    async fn bitbucket(
+        &mut self,
+        clients: &Clients,
+        tokens: &TriedTokens,
+        verified: &VerifiedServer,
+    ) -> Result<String, Error> {
+        let inputs = BitbucketInputs {
+            request: self.request(),
+            url: clients.writer.url().clone(),
+            tokens: tokens.clone(),
+        };
+        let is_shown = tokens.write == tokens.import
+            || verified.validates()
+            || verified.capabilities.pull_requests;
+        let (age, now) = (self.seldom(), Instant::now());
+        let known = {
+            let link = self.link.lock();
+            let known = link.bitbucket.good(&inputs, age, now).cloned();
+            let interval = self.context.interval(&self.connection);
+            known.filter(|_| is_shown && link.sweep.is_younger(interval * 2, now))
+        };
+        if let Some(version) = known {
+            self.reached.push(Aspect::BitbucketReachable);
+            self.on_trust = Some((clients.clone(), tokens.clone()));
+            return Ok(version);
+        }
+        let reading = self.link.lock().bitbucket.begin(now);
+        let version = health::check_bitbucket(clients, tokens, self.stage()).await?;
+        let mut link = self.link.lock();
+        link.bitbucket.store(reading, version.clone(), inputs);
+        Ok(version)
+    }
+
+    /// What made a pass fail: if Bitbucket was taken to be well, it is asked now, and what is wrong with it comes first.
+    pub(super) async fn explain(&mut self, error: Error) -> Error {
+        let Some((clients, tokens)) = self.on_trust.take() else {
+            return error;
+        };
+        let (at, reached) = (self.at, self.reached.clone());
+        self.reached = vec![Aspect::SonarQubeReachable];
+        match health::check_bitbucket(&clients, &tokens, self.stage()).await {
+            Ok(_) => {
+                (self.at, self.reached) = (at, reached);
+                error
+            }
+            Err(found) => found,
+        }
     }
 
     /// What the spec refers to beside SonarQube.

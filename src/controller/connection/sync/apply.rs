@@ -17,7 +17,7 @@ use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, BitbucketAnswer, SERVER_BASE_URL};
 
 use super::Sync;
-use crate::controller::connection::health::failed;
+use crate::controller::connection::health::{failed, try_tokens};
 
 impl Sync<'_> {
     pub(super) async fn apply(&mut self, step: Step, observed: &Observed) -> Result<(), Error> {
@@ -210,7 +210,13 @@ impl Sync<'_> {
         let sonarqube = &self.clients.sonarqube;
         let token = &self.credentials.write.token;
         let reading = self.link.lock().validation.begin(Instant::now());
-        let result = match sonarqube.validate(name).await {
+        let answer = sonarqube.validate(name).await;
+        if answer.is_err() && self.is_on_trust {
+            // What follows goes by our own try: a token that Bitbucket refuses is not pushed once more.
+            let tokens = self.credentials.tokens();
+            try_tokens(self.clients, &tokens, None).await?;
+        }
+        let result = match answer {
             Ok(()) => Validation::Passed,
             // Up to 10.7 SonarQube asks Bitbucket without a token first, and takes what that answers to nobody for its
             // last word. Our own try has just succeeded.

@@ -1,0 +1,187 @@
+//! When objects are reconciled, by example and against a look at all records.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const MINUTE: Duration = Duration::from_mins(1);
+const KIND: &str = "ProjectBinding";
+
+fn agenda() -> Agenda {
+    Agenda::new(Turns::by_the_clock())
+}
+
+/// An agenda with one object that was noticed now.
+fn noticed() -> (Agenda, Uid, Instant) {
+    let (agenda, own, now) = (agenda(), Uid::new("own"), Instant::now());
+    agenda.notice(KIND, &own, now);
+    (agenda, own, now)
+}
+
+fn failure(class: Class) -> Failure {
+    Failure {
+        class,
+        interval: MINUTE,
+        at_least: None,
+    }
+}
+
+#[test]
+fn an_object_is_due_from_when_it_is_noticed_until_it_is_reconciled() {
+    let (agenda, own, now) = noticed();
+    agenda.notice(KIND, &own, now + MINUTE);
+    assert_eq!(agenda.overdue(KIND, now + 5 * MINUTE), 5 * MINUTE);
+    let pause = agenda.settled(&own, MINUTE, now + 5 * MINUTE);
+    assert!((MINUTE..=MINUTE.mul_f64(1.05)).contains(&pause));
+    agenda.notice(KIND, &own, now);
+    assert_eq!(agenda.overdue(KIND, now + 6 * MINUTE), Duration::ZERO);
+}
+
+/// Promise: an object that waits for a place is overdue since it was due, or since it began to wait.
+#[test]
+fn an_object_that_waits_for_a_place_is_overdue() {
+    let (agenda, own, now) = noticed();
+    agenda.settled(&own, MINUTE, now);
+    agenda.waits(&own, now + Duration::from_secs(30));
+    agenda.waits(&own, now + 2 * MINUTE);
+    let overdue = agenda.overdue(KIND, now + 2 * MINUTE);
+    assert_eq!(overdue, Duration::from_secs(90));
+}
+
+/// Promise: an object that waited long, or was wrong long, is retried soon after a failure that may pass.
+#[test]
+fn only_what_may_pass_by_itself_lengthens_the_pause() {
+    let (agenda, own, now) = noticed();
+    let pause = |class| agenda.failed(&own, &failure(class), now);
+    let first = pause(Class::Transient);
+    agenda.waits(&own, now);
+    assert!(
+        pause(Class::Transient) > first,
+        "waiting in between is no success"
+    );
+    for class in [Class::Waiting, Class::Invalid, Class::Denied] {
+        pause(class);
+        assert!(agenda.is_failing(&own));
+        assert_eq!(pause(Class::Transient), first);
+    }
+    agenda.settled(&own, MINUTE, now);
+    assert!(!agenda.is_failing(&own));
+    assert_eq!(pause(Class::Transient), first);
+}
+
+/// Promise: an object that is gone leaves nothing behind, also where its last reconcile ends later.
+#[test]
+fn what_is_gone_is_forgotten() {
+    let (agenda, own, now) = noticed();
+    agenda.failed(&own, &failure(Class::Transient), now);
+    assert_eq!((agenda.is_failing(&own), agenda.failing()), (true, 1));
+    agenda.forget(&own);
+    agenda.failed(&own, &failure(Class::Transient), now);
+    assert_eq!((agenda.is_failing(&own), agenda.failing()), (false, 0));
+    assert_eq!(agenda.overdue(KIND, now + 60 * MINUTE), Duration::ZERO);
+}
+
+#[test]
+fn a_pause_beyond_every_clock_does_not_stop_the_operator() {
+    let (agenda, own, now) = noticed();
+    agenda.failed(
+        &own,
+        &Failure {
+            interval: Duration::from_secs(1 << 63),
+            ..failure(Class::Waiting)
+        },
+        now,
+    );
+    let hours = |hours| now + Duration::from_hours(hours);
+    assert_eq!(agenda.overdue(KIND, hours(23)), Duration::ZERO);
+    assert_eq!(agenda.overdue(KIND, hours(25)), Duration::from_hours(1));
+}
+
+/// Promise: an object at rest comes back at its turn, and one that missed it has no turn before the next cycle.
+#[test]
+fn an_object_at_rest_has_one_turn_in_a_cycle() {
+    let (agenda, own, now) = noticed();
+    let cycle = MINUTE * SPREAD;
+    assert!(!agenda.is_turn(&own, cycle, now));
+    let pause = agenda.at_rest(&own, MINUTE, now);
+    assert!(pause <= cycle);
+    let turn = now + pause;
+    assert!(!agenda.is_turn(&own, cycle, turn - Duration::from_millis(1)));
+    assert!(agenda.is_turn(&own, cycle, turn));
+    assert!(agenda.is_turn(&own, cycle, turn), "it was not taken yet");
+    agenda.had_its_turn(&own, turn);
+    assert!(!agenda.is_turn(&own, cycle, turn));
+    assert_eq!(agenda.at_rest(&own, MINUTE, turn), cycle);
+    let missed = turn + cycle + MINUTE;
+    assert!(!agenda.is_turn(&own, cycle, missed));
+    assert_eq!(agenda.at_rest(&own, MINUTE, missed), cycle - MINUTE);
+    // Another interval has other turns.
+    assert!(!agenda.is_turn(&own, cycle * 10, turn + cycle));
+    assert!(agenda.at_rest(&own, MINUTE, turn + cycle) <= LONGEST_REST);
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    Notice,
+    NoticeLeaving,
+    Settled,
+    Failed(Class),
+    Waits,
+    LeftAlone,
+    Forget,
+}
+
+fn events() -> impl Strategy<Value = Vec<(u8, Event)>> {
+    let class = prop_oneof![
+        Just(Class::Transient),
+        Just(Class::Waiting),
+        Just(Class::Denied)
+    ];
+    let event = prop_oneof![
+        3 => Just(Event::Notice),
+        1 => Just(Event::NoticeLeaving),
+        2 => Just(Event::Settled),
+        2 => class.prop_map(Event::Failed),
+        2 => Just(Event::Waits),
+        1 => Just(Event::LeftAlone),
+        1 => Just(Event::Forget),
+    ];
+    prop::collection::vec((0..6_u8, event), 0..80)
+}
+
+proptest! {
+    /// Promise: what is told of all objects is what a look at each of them would find.
+    #[test]
+    fn what_is_counted_is_what_a_look_at_all_records_finds(events in events()) {
+        let (agenda, start) = (agenda(), Instant::now());
+        for (step, (object, event)) in events.into_iter().enumerate() {
+            let now = start + Duration::from_secs(20) * u32::try_from(step).unwrap();
+            let own = Uid::new(object.to_string());
+            let kind = if object < 3 { KIND } else { "BitbucketConnection" };
+            match event {
+                Event::Notice => agenda.notice(kind, &own, now),
+                Event::NoticeLeaving => agenda.notice_leaving(kind, &own),
+                Event::Settled => { agenda.settled(&own, MINUTE, now); }
+                Event::Failed(class) => { agenda.failed(&own, &failure(class), now); }
+                Event::Waits => agenda.waits(&own, now),
+                Event::LeftAlone => agenda.leave_alone(&own),
+                Event::Forget => agenda.forget(&own),
+            }
+            let (mut failing, mut overdue) = (0, BTreeMap::new());
+            for record in agenda.lock().records.values() {
+                failing += usize::from(record.failed.is_some());
+                let own = record.due.map(|due| now.saturating_duration_since(due));
+                let longest: &mut Duration = overdue.entry(record.kind).or_default();
+                *longest = (*longest).max(own.unwrap_or_default());
+            }
+            prop_assert_eq!(agenda.failing(), failing);
+            for kind in [KIND, "BitbucketConnection"] {
+                let naive = overdue.get(kind).copied().unwrap_or_default();
+                prop_assert_eq!(agenda.overdue(kind, now), naive);
+            }
+            let due = agenda.lock().due.values().map(BTreeSet::len).sum::<usize>();
+            let with_due = agenda.lock().records.values().filter(|record| record.due.is_some()).count();
+            prop_assert_eq!(due, with_due);
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! At which moments the turns of an object come: evenly spread over all objects, and the same after a restart.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::identity::Uid;
+
+/// What no listing has is read once in so many intervals; where no listing has bindings, once in each.
+pub(crate) const SPREAD: u32 = 12;
+
+/// The clock that turns go by: a process that was started again goes on where the last one was.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Turns {
+    start: Instant,
+    /// What the clock showed then, since 1970.
+    shown: Duration,
+}
+
+impl Turns {
+    /// Turns by the clock, as it goes now.
+    pub(crate) fn by_the_clock() -> Self {
+        let shown = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Self {
+            start: Instant::now(),
+            shown: shown.unwrap_or_default(),
+        }
+    }
+
+    /// The next turn of an object, where each has one in a cycle.
+    pub(super) fn next(&self, object: &Uid, cycle: Duration, now: Instant) -> Instant {
+        let length = cycle.as_nanos().max(1);
+        let shown = self.shown + now.saturating_duration_since(self.start);
+        // The share of the cycle after which the turn comes, as a fraction of 2 to the 64th.
+        let turn = (length * u128::from(hash(object))) >> 64;
+        let wait = (turn + length - shown.as_nanos() % length) % length;
+        let wait = if wait == 0 { length } else { wait };
+        let nanoseconds = u64::try_from(wait).unwrap_or(u64::MAX);
+        after(now, Duration::from_nanos(nanoseconds))
+    }
+}
+
+/// A pause that no clock can express ends never; then the object is due in a day, and comes back at the pause anyway.
+pub(super) fn after(now: Instant, pause: Duration) -> Instant {
+    let latest = || now + Duration::from_hours(24);
+    now.checked_add(pause).unwrap_or_else(latest)
+}
+
+/// The same number for an object in every process.
+pub(super) fn hash(object: &Uid) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    object.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_hours(1);
+
+    /// Promise: turns are never a burst: of ten thousand objects no tenth of a cycle has many more than another.
+    #[test]
+    fn turns_are_spread_evenly_over_the_cycle() {
+        let turns = Turns::by_the_clock();
+        let mut tenths = [0_u32; 10];
+        for object in 0..10_000_u32 {
+            let own = Uid::new(object.to_string());
+            let wait = turns.next(&own, HOUR, turns.start) - turns.start;
+            let tenth = usize::try_from(wait.as_nanos() * 10 / HOUR.as_nanos()).unwrap();
+            tenths[tenth.min(9)] += 1;
+        }
+        assert!(
+            tenths.iter().all(|tenth| (850..1150).contains(tenth)),
+            "{tenths:?}"
+        );
+    }
+
+    /// Promise: a process that is started again neither forgets nor repeats turns.
+    #[test]
+    fn a_turn_comes_once_in_a_cycle_also_over_a_restart() {
+        let (turns, own) = (Turns::by_the_clock(), Uid::new("own"));
+        let first = turns.next(&own, HOUR, turns.start);
+        assert!(first > turns.start && first <= turns.start + HOUR);
+        assert_eq!(turns.next(&own, HOUR, first), first + HOUR);
+        let later = turns.start + HOUR / 7;
+        let again = Turns {
+            start: later,
+            shown: turns.shown + HOUR / 7,
+        };
+        assert_eq!(again.next(&own, HOUR, later), turns.next(&own, HOUR, later));
+    }
+}
