@@ -11,7 +11,7 @@ use super::stage::Stage;
 use crate::support::server::{Server, on};
 
 on!([simulated_26_9, simulated_26_9_developer] => a_connection_takes_over_when_the_one_in_the_way_goes);
-on!([simulated_26_9_enterprise, simulated_9_9_enterprise] => a_monorepo_flag_that_was_changed_is_set_back);
+on!([simulated_26_9_enterprise] => a_monorepo_flag_that_was_changed_is_set_back);
 on!([simulated_26_9, simulated_26_9_enterprise] => a_monorepo_flag_in_the_spec_is_written_though_no_listing_shows_it);
 
 /// Promise: of two configurations where one is allowed the second says which is in the way, and follows when it is gone.
