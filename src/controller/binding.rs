@@ -222,9 +222,11 @@ fn is_its_turn(binding: &ProjectBinding, desired: &Desired, scene: Scene<'_>) ->
     let Some(accepted) = &desired.record.accepted else {
         return false;
     };
-    let cycle = match access.capabilities.lists_bindings {
-        true => context.interval(&reference.connection) * SPREAD,
-        false => context.interval(&reference.connection),
+    let interval = context.interval(&reference.connection);
+    let cycle = if access.capabilities.lists_bindings {
+        interval * SPREAD
+    } else {
+        interval
     };
     let now = Instant::now();
     let is_turn = context.agenda.is_turn(&desired.uid, cycle, now)
@@ -270,19 +272,17 @@ async fn take_turn(binding: &ProjectBinding, scene: Scene<'_>) -> Result<(), Err
         context.metrics.read_in_turn();
     }
     context.agenda.had_its_turn(&uid(binding), Instant::now());
-    match &accepted.repository {
-        Some(repository) => {
-            if is_asked(binding) {
-                decoration::ask_for_the_right(repository, access).await;
-            }
-            let place = (&accepted.key, repository);
-            let looked = decoration::look(&uid(binding), place, access, &context.decorations).await;
-            // It never holds a binding back: what was told before stays.
-            if let Err(error) = looked {
-                tracing::warn!(%error, "failed to look whether pull requests were decorated");
-            }
-        }
-        None => {}
+    let Some(repository) = &accepted.repository else {
+        return Ok(());
+    };
+    if is_asked(binding) {
+        decoration::ask_for_the_right(repository, access).await;
+    }
+    let place = (&accepted.key, repository);
+    let looked = decoration::look(&uid(binding), place, access, &context.decorations).await;
+    // It never holds a binding back: what was told before stays.
+    if let Err(error) = looked {
+        tracing::warn!(%error, "failed to look whether pull requests were decorated");
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::declared::connection::reference_to;
 use crate::fleet::link::Links;
 use crate::fleet::{Agenda, Lanes, Outcomes, Turns};
 use crate::http::HostPolicy;
+use crate::kubernetes::clock;
 use crate::kubernetes::event::Publisher;
 use crate::kubernetes::objects::Seen;
 use crate::kubernetes::uid;
@@ -119,7 +120,7 @@ impl Context {
             decorations: Outcomes::default(),
             lanes,
             watches,
-            agenda: Agenda::new(Turns::by_the_clock()),
+            agenda: Agenda::new(Turns::by_the_clock(Instant::now(), clock::since_1970())),
             metrics,
         })
     }

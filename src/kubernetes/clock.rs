@@ -24,3 +24,9 @@ pub(crate) fn since(then: &Time) -> Duration {
     let seconds = now().0.as_second() - then.0.as_second();
     Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
 }
+
+/// What the clock shows, since 1970.
+pub(crate) fn since_1970() -> Duration {
+    let MicroTime(now) = precisely();
+    Duration::try_from(now.as_duration()).unwrap_or_default()
+}

@@ -8,7 +8,7 @@ const MINUTE: Duration = Duration::from_mins(1);
 const KIND: &str = "ProjectBinding";
 
 fn agenda() -> Agenda {
-    Agenda::new(Turns::by_the_clock())
+    Agenda::new(Turns::by_the_clock(Instant::now(), MINUTE * 1_234_567))
 }
 
 /// An agenda with one object that was noticed now.
@@ -106,7 +106,7 @@ fn an_object_at_rest_has_one_turn_in_a_cycle() {
     let pause = agenda.at_rest(&own, MINUTE, now);
     assert!(pause <= cycle);
     let turn = now + pause;
-    assert!(!agenda.is_turn(&own, cycle, turn - Duration::from_millis(1)));
+    assert!(!agenda.is_turn(&own, cycle, now + pause.mul_f64(0.99)));
     assert!(agenda.is_turn(&own, cycle, turn));
     assert!(agenda.is_turn(&own, cycle, turn), "it was not taken yet");
     agenda.had_its_turn(&own, turn);
@@ -114,7 +114,7 @@ fn an_object_at_rest_has_one_turn_in_a_cycle() {
     assert_eq!(agenda.at_rest(&own, MINUTE, turn), cycle);
     let missed = turn + cycle + MINUTE;
     assert!(!agenda.is_turn(&own, cycle, missed));
-    assert_eq!(agenda.at_rest(&own, MINUTE, missed), cycle - MINUTE);
+    assert_eq!(agenda.at_rest(&own, MINUTE, missed), MINUTE * (SPREAD - 1));
     // Another interval has other turns.
     assert!(!agenda.is_turn(&own, cycle * 10, turn + cycle));
     assert!(agenda.at_rest(&own, MINUTE, turn + cycle) <= LONGEST_REST);

@@ -1,7 +1,7 @@
 //! At which moments the turns of an object come: evenly spread over all objects, and the same after a restart.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use crate::identity::Uid;
 
@@ -17,13 +17,9 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// Turns by the clock, as it goes now.
-    pub(crate) fn by_the_clock() -> Self {
-        let shown = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        Self {
-            start: Instant::now(),
-            shown: shown.unwrap_or_default(),
-        }
+    /// Turns by a clock that shows this now, since 1970.
+    pub(crate) fn by_the_clock(start: Instant, shown: Duration) -> Self {
+        Self { start, shown }
     }
 
     /// The next turn of an object, where each has one in a cycle.
@@ -61,7 +57,7 @@ mod tests {
     /// Promise: turns are never a burst: of ten thousand objects no tenth of a cycle has many more than another.
     #[test]
     fn turns_are_spread_evenly_over_the_cycle() {
-        let turns = Turns::by_the_clock();
+        let turns = Turns::by_the_clock(Instant::now(), HOUR * 12_345_678);
         let mut tenths = [0_u32; 10];
         for object in 0..10_000_u32 {
             let own = Uid::new(object.to_string());
@@ -78,7 +74,10 @@ mod tests {
     /// Promise: a process that is started again neither forgets nor repeats turns.
     #[test]
     fn a_turn_comes_once_in_a_cycle_also_over_a_restart() {
-        let (turns, own) = (Turns::by_the_clock(), Uid::new("own"));
+        let (turns, own) = (
+            Turns::by_the_clock(Instant::now(), HOUR * 12_345_678),
+            Uid::new("own"),
+        );
         let first = turns.next(&own, HOUR, turns.start);
         assert!(first > turns.start && first <= turns.start + HOUR);
         assert_eq!(turns.next(&own, HOUR, first), first + HOUR);
