@@ -83,7 +83,9 @@ async fn passes_over_settled_bindings_are_quiet(server: Server) {
     assert_eq!(done.written, Vec::<String>::new());
     assert_eq!(done.events, 0, "{done:?}");
     let mut exactly = each_once(&[&LISTINGS, &FIXED]);
-    exactly.values_mut().for_each(|count| *count *= INTERVALS);
+    for count in exactly.values_mut() {
+        *count *= INTERVALS;
+    }
     assert_eq!(without_spread_reads(&done), exactly);
     // A binding at rest has no pass but at its turn: one in twelve intervals, of which three went by.
     let turns = stage.operator.passes("projectbinding") - passes;
