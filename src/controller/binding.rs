@@ -18,8 +18,8 @@ use kube::ResourceExt as _;
 
 use crate::crd::{BindingDeletionPolicy, BitbucketConnection, ManagementPolicy, ProjectBinding};
 use crate::declared;
-use crate::fleet::SPREAD;
 use crate::fleet::link::ServerAccess;
+use crate::fleet::{SPREAD, Urgency};
 use crate::kubernetes::uid;
 use crate::kubernetes::{finalizer, objects, status};
 use crate::observe;
@@ -45,6 +45,10 @@ use work::{Scene, Work};
 const WITHOUT_CONNECTION: Duration = Duration::from_mins(10);
 
 impl Reconcile for ProjectBinding {
+    fn is_asked(&self) -> bool {
+        visit::urgency(self) == Urgency::Asked
+    }
+
     /// Brings one binding to its desired state, and reports what was found and done.
     async fn reconcile(
         self: Arc<Self>,

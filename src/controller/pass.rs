@@ -60,6 +60,11 @@ pub(crate) fn outcome(error: &Error) -> Outcome {
 
 /// A kind with a story: how its objects are reconciled.
 pub(crate) trait Reconcile: Kind {
+    /// Whether a person changed the spec, or asked for a reconcile: it then waits behind nothing else.
+    fn is_asked(&self) -> bool {
+        false
+    }
+
     /// Brings one object to its desired state, and reports what was found and done.
     fn reconcile(
         self: Arc<Self>,
@@ -133,7 +138,8 @@ pub(crate) async fn run<K: Reconcile + Queued>(
     };
     context.seen.everything().await;
     context.agenda.waits(&own, Instant::now());
-    let Some(share) = K::queue(&context.queues).workers.begin().await else {
+    let is_asked = object.is_asked();
+    let Some(share) = K::queue(&context.queues).workers.begin(is_asked).await else {
         return Ok(Action::await_change());
     };
     let started = Instant::now();

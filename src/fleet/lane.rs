@@ -69,6 +69,15 @@ struct Lane {
     when_empty: Option<ObjectName>,
 }
 
+impl Lane {
+    /// How many more objects of this urgency may have a place. What a person asked for has one place more than all others:
+    /// these may be stuck in a server for minutes.
+    fn free(&self, urgency: Urgency, places: usize) -> usize {
+        let all = places + usize::from(urgency == Urgency::Asked);
+        all.saturating_sub(self.taken)
+    }
+}
+
 struct Waiting {
     name: ObjectName,
     /// A reconcile is on its way, and finds the free place or gives it up.
@@ -154,7 +163,7 @@ impl State {
             return true;
         };
         let own = self.position(connection, visitor);
-        let free = places.saturating_sub(lane.taken);
+        let free = lane.free(own.0, places);
         // No more are counted than matter: thousands may wait.
         lane.queue.range(..own).take(free).count() < free
     }
@@ -218,10 +227,14 @@ impl State {
         let Some(lane) = self.lanes.get_mut(connection) else {
             return Vec::new();
         };
-        let free = places.saturating_sub(lane.taken);
+        let (for_people, for_others) = (
+            lane.free(Urgency::Asked, places),
+            lane.free(Urgency::Drift, places),
+        );
         let mut woken = Vec::new();
-        for waiting in lane.queue.values_mut().take(free) {
-            if !waiting.woken {
+        for (nth, ((urgency, _), waiting)) in lane.queue.iter_mut().take(for_people).enumerate() {
+            let has_place = *urgency == Urgency::Asked || nth < for_others;
+            if has_place && !waiting.woken {
                 waiting.woken = true;
                 woken.push(Object::Binding(waiting.name.clone()));
             }

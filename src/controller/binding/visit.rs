@@ -62,7 +62,7 @@ pub(super) fn is_asked(binding: &ProjectBinding) -> bool {
 }
 
 /// What a person changed comes first.
-fn urgency(binding: &ProjectBinding) -> Urgency {
+pub(super) fn urgency(binding: &ProjectBinding) -> Urgency {
     let status = binding.status.as_ref();
     let observed = status.and_then(|status| status.observed_generation);
     if binding.metadata.deletion_timestamp.is_some() {

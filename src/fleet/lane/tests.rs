@@ -58,6 +58,8 @@ fn a_free_place_wakes_the_most_urgent_and_among_equals_the_oldest() {
     let first = bench.enter("slow", "first", Urgency::New);
     let second = bench.enter("slow", "second", Urgency::New);
     assert!(first.is_some() && second.is_some());
+    let third = bench.enter("slow", "third", Urgency::Asked);
+    assert!(third.is_some(), "one place is for what a person asked for");
     for (object, urgency) in [
         ("drift", Urgency::Drift),
         ("new", Urgency::New),
@@ -72,10 +74,18 @@ fn a_free_place_wakes_the_most_urgent_and_among_equals_the_oldest() {
         "another lane"
     );
     let busy = |connection| bench.lanes.busy(&Uid::new(connection));
-    assert_eq!((busy("slow"), busy("other"), busy("idle")), (7, 0, 0));
+    assert_eq!((busy("slow"), busy("other"), busy("idle")), (8, 0, 0));
     assert_eq!(bench.woken(), [""; 0]);
-    let mut taken = vec![first, second];
-    for next in ["asked", "asked-later", "leaving", "new", "drift"] {
+    let mut taken = vec![first, second, third];
+    for next in ["asked", "asked-later"] {
+        drop(taken.remove(0));
+        assert_eq!(bench.woken(), [next]);
+        taken.push(bench.enter("slow", next, Urgency::Drift));
+        assert!(taken[2].is_some(), "{next}");
+    }
+    drop(taken.remove(0));
+    assert_eq!(bench.woken(), [""; 0], "that place is for people");
+    for next in ["leaving", "new", "drift"] {
         drop(taken.remove(0));
         assert_eq!(bench.woken(), [next]);
         taken.push(bench.enter("slow", next, Urgency::Drift));
@@ -197,12 +207,15 @@ struct Model {
 }
 
 impl Model {
-    fn free(&self, lane: usize) -> usize {
-        2 - self
-            .inside
-            .iter()
-            .filter(|(_, inside, _)| *inside == lane)
-            .count()
+    fn free(&self, lane: usize, urgency: Urgency) -> usize {
+        let inside = self.inside.iter();
+        let taken = inside.filter(|(_, inside, _)| *inside == lane).count();
+        let places = if urgency == Urgency::Asked {
+            3
+        } else {
+            2_usize
+        };
+        places.saturating_sub(taken)
     }
 
     fn arrive(&mut self, object: usize, lane: usize, urgency: Urgency) {
@@ -229,7 +242,7 @@ impl Model {
             .waiting
             .iter()
             .filter(|waits| waits.lane == lane && key(waits) < key(&own));
-        let expected = ahead.count() < self.free(lane);
+        let expected = ahead.count() < self.free(lane, own.urgency);
         let (name, connection) = (object.to_string(), lane.to_string());
         let place = self.bench.enter(&connection, &name, urgency);
         assert_eq!(place.is_some(), expected, "{own:?}");
@@ -292,9 +305,10 @@ impl Model {
                 .filter(|waits| waits.lane == lane)
                 .collect();
             queue.sort_by_key(|waits| (waits.urgency, waits.arrival));
-            for waits in queue.into_iter().take(self.free(lane)) {
+            for (nth, waits) in queue.into_iter().enumerate() {
+                let has_place = nth < self.free(lane, waits.urgency);
                 assert!(
-                    self.on_their_way.contains(&waits.object),
+                    !has_place || self.on_their_way.contains(&waits.object),
                     "nobody wakes {waits:?}"
                 );
             }
