@@ -6,6 +6,7 @@ use super::binding::binding;
 use super::cluster::{Cluster, Sandbox};
 use super::connection::connection;
 use crate::support::examples::{lines, shown};
+use crate::support::tree;
 
 async fn settled(sandbox: &Sandbox<'_>) {
     sandbox.create(&connection()).await;
@@ -213,6 +214,35 @@ async fn the_samples_are_accepted() {
         document["metadata"]["namespace"] = json!("default");
         cluster.admit(&document).await.unwrap();
     }
+}
+
+/// The YAML examples of a document.
+fn examples(text: &str) -> Vec<Value> {
+    let blocks = text.split("```yaml\n").skip(1);
+    let blocks = blocks.filter_map(|rest| rest.split("```").next());
+    blocks
+        .flat_map(|block| serde_saphyr::from_multiple::<Value>(block).unwrap())
+        .collect()
+}
+
+/// Promise: every object of ours that a document shows is accepted.
+#[tokio::test]
+async fn every_example_in_the_documents_is_accepted() {
+    let cluster = Cluster::connect().await;
+    let mut seen = 0;
+    for file in tree::documents() {
+        for mut example in examples(&std::fs::read_to_string(&file).unwrap()) {
+            if example["apiVersion"] != "bindery.dev/v1alpha1" {
+                continue;
+            }
+            seen += 1;
+            example["metadata"]["namespace"] = json!("default");
+            if let Err(refused) = cluster.admit(&example).await {
+                panic!("{}: {refused:?}\n{example:#}", file.display());
+            }
+        }
+    }
+    assert!(seen > 4, "only {seen} examples found");
 }
 
 /// Promise: the first page of the guide shows the output of `kubectl explain`.

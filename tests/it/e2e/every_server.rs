@@ -86,7 +86,7 @@ async fn all(server: Server) {
         ("import", scene.import().await),
         ("bind an existing project", scene.bind().await),
         ("adopt", scene.adopt().await),
-        ("drift is mended", scene.drift().await),
+        ("drift is corrected", scene.drift().await),
         (
             "a second project without the monorepo flag",
             scene.second().await,

@@ -96,7 +96,7 @@ fn capabilities() -> String {
             Outlook::Kept => "yes".to_owned(),
             Outlook::Tried => "if the server takes it".to_owned(),
             Outlook::Refused(reason) => code(reason.as_str()),
-            Outlook::Told => "no, told by an event".to_owned(),
+            Outlook::Told => "no, with an event".to_owned(),
         });
         let [import, bind, monorepo, several, unbind, decoration] = kept;
         let method = code(capabilities.method.name());
@@ -107,7 +107,7 @@ fn capabilities() -> String {
     let [import, bind, monorepo, several, unbind, decoration] = Promise::ALL.map(Promise::title);
     let head = [
         "SonarQube",
-        "way",
+        "method",
         import,
         bind,
         monorepo,
@@ -277,15 +277,14 @@ fn command_line() -> String {
 
 fn subcommand(command: &clap::Command) -> String {
     let about = command.get_about().map(ToString::to_string);
-    format!(
-        "\n### `bindery {}`\n\n{}.\n\n{}",
-        command.get_name(),
-        about.unwrap_or_default(),
-        table(
-            ["Option", "Environment", "Default", "Meaning"],
-            command.get_arguments().map(option)
-        ),
-    )
+    let about = about.unwrap_or_default();
+    let section = format!("\n### `bindery {}`\n\n{about}.\n", command.get_name());
+    let options: Vec<_> = command.get_arguments().map(option).collect();
+    if options.is_empty() {
+        return section;
+    }
+    let head = ["Option", "Environment", "Default", "Meaning"];
+    format!("{section}\n{}", table(head, options))
 }
 
 fn option(argument: &clap::Arg) -> [String; 4] {

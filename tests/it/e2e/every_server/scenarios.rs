@@ -37,7 +37,7 @@ impl Scene<'_> {
                     "{promise:?}"
                 );
             }
-            Outlook::Told => assert_eq!(*outcome, Outcome::Works("left, told by an event")),
+            Outlook::Told => assert_eq!(*outcome, Outcome::Works("left, with an event")),
         }
     }
 
@@ -131,11 +131,11 @@ impl Scene<'_> {
         sonarqube.post("api/alm_settings/update_bitbucket", &elsewhere);
         assert_eq!(sonarqube.settings()[0]["url"], "http://127.0.0.1:1");
         let mended = || sonarqube.settings()[0]["url"] == url && visibility() == "private";
-        self.stage.eventually("drift is mended", mended).await;
+        self.stage.eventually("drift is corrected", mended).await;
         self.stage
             .connection_is("bitbucket", ("Ready", "True"))
             .await;
-        Outcome::Works("mended")
+        Outcome::Works("corrected")
     }
 
     /// Without the flag a repository has one project.
@@ -373,7 +373,7 @@ impl Scene<'_> {
         } else {
             let note = self.stage.told_once(&binding, "Orphaned");
             assert!(note.contains("cannot remove a single binding"), "{note}");
-            Outcome::Works("left, told by an event")
+            Outcome::Works("left, with an event")
         };
         if outcome == Outcome::Works(self.way) {
             self.assert_as_told(Promise::Unbind, &outcome);
