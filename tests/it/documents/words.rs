@@ -17,9 +17,6 @@ const SOURCES: [&str; 5] = [
     "tests/it/generated.rs",
 ];
 
-/// `make test-matrix` writes this page. Its words are those of the scenarios.
-const MATRIX: &str = "docs/guide/matrix.md";
-
 /// The longest line of prose, in characters. Code, tables and URLs may be longer.
 const LONGEST: usize = 120;
 
@@ -67,7 +64,6 @@ fn path_of(file: &Path) -> String {
 
 fn texts() -> Vec<Text> {
     let documents = tree::documents().into_iter();
-    let documents = documents.filter(|file| path_of(file) != MATRIX);
     let documents = documents.map(|file| Text {
         path: path_of(&file),
         lines: prose::of_document(&fs::read_to_string(file).unwrap()),
