@@ -129,6 +129,17 @@ mod tests {
         assert_eq!(doubts.in_vain, 2);
     }
 
+    /// Promise: a doubt that comes while a check finds trouble has the servers checked once more.
+    #[test]
+    fn a_doubt_during_a_check_that_finds_trouble_is_kept() {
+        let (mut doubts, now) = (Doubts::default(), Instant::now());
+        doubts.begin();
+        assert!(doubts.doubt(None, now));
+        doubts.found_trouble();
+        check(&mut doubts, now);
+        assert_eq!(doubts.in_vain, 1);
+    }
+
     #[test]
     fn a_doubt_after_a_long_time_is_checked_soon_again() {
         let (mut doubts, start) = (Doubts::default(), Instant::now());

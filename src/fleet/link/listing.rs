@@ -208,6 +208,26 @@ mod tests {
         assert!(listing.is_as_good_as_a_look(start, start + SECOND * 30));
     }
 
+    /// Promise: whoever was reconciled without the listing is not woken by it, nor asks for one.
+    #[test]
+    fn an_object_that_is_forgotten_waits_for_nothing() {
+        let (mut listing, start) = (Listing::default(), Instant::now());
+        let written = Written {
+            at: start,
+            generation: None,
+        };
+        for object in [1, 2] {
+            wait(&mut listing, object, start);
+            listing.wrote(Uid::new(object.to_string()), written);
+        }
+        listing.forget(&Uid::new("1"));
+        assert_eq!(listing.written(&Uid::new("1")), None);
+        assert_eq!(listing.written(&Uid::new("2")), Some(written));
+        assert_eq!(told(listing.listed(start, start)), ["2"]);
+        listing.forget(&Uid::new("2"));
+        assert_eq!(listing.due_in(start), None);
+    }
+
     #[derive(Clone, Copy, Debug)]
     enum Event {
         Wait(u8),

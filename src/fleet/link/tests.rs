@@ -177,6 +177,23 @@ fn a_doubt_during_a_reconcile_has_the_servers_checked_by_the_next_one() {
     assert!(link.probe.good(&inputs, Duration::MAX, now).is_some());
 }
 
+/// Up to 10.7 `validate` asks Bitbucket without a token first, so that its answer tells nothing of the token.
+#[test]
+fn what_validate_says_is_believed_from_25_1_on() {
+    for (version, is_believed) in [("10.7.0.96327", false), ("25.1.0.102122", true)] {
+        let server = VerifiedServer {
+            server: ServerId::new("server"),
+            version: sonarqube::Version::parse(version).unwrap(),
+            edition: None,
+            capabilities: capabilities(),
+            login: "bindery".to_owned(),
+            base_url: None,
+            token_expiry: None,
+        };
+        assert_eq!(server.validates(), is_believed, "{version}");
+    }
+}
+
 /// Promise: while all checks find the servers well, a call that goes on to fail leads to ever fewer of them.
 #[test]
 fn a_connection_that_was_just_found_well_is_not_doubted() {

@@ -109,7 +109,10 @@ pub(super) fn present(
     repository: &Repository,
     project: &Project,
 ) -> Result<Vec<Step>, Refusal> {
-    let importing = desired.record.is_importing(&project.key);
+    // Where our import still stands under the key that SonarQube chose, somebody else made this one.
+    let stands_elsewhere = observed.imported.as_ref();
+    let stands_elsewhere = stands_elsewhere.is_some_and(|imported| !imported.same(&project.key));
+    let importing = desired.record.is_importing(&project.key) && !stands_elsewhere;
     let method = observed.capabilities.method;
     if observed.rights == Rights::Denied || project.binding == BindingState::Hidden {
         // What our own import made is bound, and of what is bound the uuid is told; unless it is ours to bind or

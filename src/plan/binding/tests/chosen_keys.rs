@@ -70,6 +70,24 @@ fn what_is_not_our_import_keeps_its_key() {
 }
 
 /// Promise: never twice. While SonarQube may still be at work a second import would make a second project.
+/// Promise: what somebody else made under our key is adopted, not ours to delete: our own import stands beside it.
+#[test]
+fn what_stands_beside_our_import_was_made_by_somebody_else() {
+    for (beside, origin) in [(true, Origin::Found), (false, Origin::Imported)] {
+        let (desired, nothing) = importing(&["PAY:checkout"], Some("PAY_checkout_x"));
+        let observed = Observed {
+            project: equal().project,
+            imported: beside.then(|| key("PAY_checkout_x")),
+            ..nothing
+        };
+        let steps = steps(plan(&desired, &observed));
+        let [Step::Accept(acceptance)] = &steps[..] else {
+            panic!("expected an acceptance, got {steps:?}")
+        };
+        assert_eq!(acceptance.origin, origin);
+    }
+}
+
 #[test]
 fn an_import_without_an_answer_is_not_repeated_while_sonarqube_may_be_at_work() {
     let (desired, mut observed) = importing(&[], None);
