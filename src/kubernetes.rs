@@ -11,6 +11,7 @@ pub(crate) mod finalizer;
 pub(crate) mod objects;
 pub(crate) mod secrets;
 pub(crate) mod status;
+pub(crate) mod unstored;
 pub(crate) mod watches;
 
 use kube::Resource;

@@ -60,7 +60,7 @@ impl Reconcile for ProjectBinding {
         if binding.metadata.deletion_timestamp.is_some() {
             return release::release(&binding, &context, &mut share).await;
         }
-        let mut report = Report::of(Arc::unwrap_or_clone(binding));
+        let mut report = Report::of(Arc::unwrap_or_clone(binding), &context);
         let limits = Limits::of::<ProjectBinding>(&context);
         let ended = limits.keep(Box::pin(pursue(&mut report, &context, &mut share)));
         let ended = ended.await.map_err(|error| error.during(report.doing));
@@ -166,7 +166,7 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
     // Something is to be done, and the watch may lag behind our own last write: go by the object itself.
     match objects::fresh(&context.client, &report.binding).await? {
         Some(fresh) if fresh.metadata.deletion_timestamp.is_none() => {
-            report.begin_anew(fresh);
+            report.begin_anew(fresh, context);
             Work::converge(report, scene, reserved).await
         }
         Some(_) | None => Ok(Ended::Gone),

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::Store;
 
-use crate::crd::BitbucketConnection;
+use crate::crd::{BitbucketConnection, ProjectBindingStatus};
 use crate::declared::connection::reference_to;
 use crate::fleet::link::Links;
 use crate::fleet::{Agenda, Lanes, Outcomes, Turns};
@@ -16,6 +16,7 @@ use crate::kubernetes::clock;
 use crate::kubernetes::event::Publisher;
 use crate::kubernetes::objects::Seen;
 use crate::kubernetes::uid;
+use crate::kubernetes::unstored::Unstored;
 use crate::kubernetes::watches::Watches;
 use crate::metrics::Metrics;
 
@@ -70,6 +71,8 @@ pub(crate) struct Context {
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) watches: Watches,
     pub(crate) agenda: Agenda,
+    /// What was done for bindings, and is stored with their next status.
+    pub(crate) unstored: Unstored<ProjectBindingStatus>,
     pub(crate) events: Publisher,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -121,6 +124,7 @@ impl Context {
             lanes,
             watches,
             agenda: Agenda::new(Turns::by_the_clock(Instant::now(), clock::since_1970())),
+            unstored: Unstored::default(),
             metrics,
         })
     }

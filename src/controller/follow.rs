@@ -58,6 +58,7 @@ impl Context {
         let own = uid(object);
         self.agenda.forget(&own);
         self.decorations.forget(&own);
+        self.unstored.forget(&own);
         self.lanes.withdraw(&own);
         self.links.forget(&own);
         self.links.forget_binding(&own);

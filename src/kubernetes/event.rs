@@ -31,7 +31,8 @@ pub(crate) struct Occurrence {
 vocabulary! {
     /// What occurred: the reason of an event.
     pub enum Occurred {
-        /// A project was created from a repository.
+        /// A project was created from a repository. If the object became ready with that, this event says so, and `Ready`
+        /// is not told.
         Imported,
         /// A project or a configuration that was there was taken over.
         Adopted,
@@ -108,6 +109,24 @@ pub(crate) fn transition(before: &[Condition], after: &[Condition]) -> Option<Oc
         ))
     } else {
         None
+    }
+}
+
+/// An object that is ready as soon as its project was imported says so once: the import tells of both. Returns what is
+/// told of what was done, and the change of `Ready` where that is told for itself.
+pub(crate) fn with_readiness(
+    mut done: Vec<Occurrence>,
+    transition: Option<Occurrence>,
+) -> (Vec<Occurrence>, Option<Occurrence>) {
+    let mut imports = done
+        .iter_mut()
+        .filter(|done| done.kind == Occurred::Imported);
+    match (imports.next_back(), transition) {
+        (Some(import), Some(ready)) if ready.kind == Occurred::Ready => {
+            import.note = format!("{}; {}", import.note, ready.note);
+            (done, None)
+        }
+        (_, transition) => (done, transition),
     }
 }
 
@@ -253,6 +272,22 @@ mod tests {
             ..ObjectReference::default()
         };
         name(&regarding, Occurred::NotReady, note)
+    }
+
+    /// Promise: a create costs one event.
+    #[test]
+    fn an_import_that_made_the_object_ready_tells_of_both() {
+        let of = |kind, note: &str| Occurrence::new(kind, note);
+        let import = || of(Occurred::Imported, "imported");
+        let ready = || Some(of(Occurred::Ready, "as declared"));
+        let both = of(Occurred::Imported, "imported; as declared");
+        assert_eq!(with_readiness(vec![import()], ready()), (vec![both], None));
+        let refused = || Some(of(Occurred::NotReady, "Timeout"));
+        let apart = with_readiness(vec![import()], refused());
+        assert_eq!(apart, (vec![import()], refused()));
+        let bound = || vec![of(Occurred::Bound, "bound")];
+        assert_eq!(with_readiness(bound(), ready()), (bound(), ready()));
+        assert_eq!(with_readiness(Vec::new(), ready()), (Vec::new(), ready()));
     }
 
     #[test]

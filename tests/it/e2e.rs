@@ -35,6 +35,8 @@ mod partial_outage;
 mod process;
 mod proxy;
 mod quiet;
+mod read_back;
+mod readme;
 mod refused;
 mod remembered;
 mod resilience;

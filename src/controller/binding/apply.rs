@@ -11,15 +11,16 @@ use crate::identity::ProjectKey;
 use crate::inventory;
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{Occurred, Occurrence};
-use crate::kubernetes::status::{self, Precondition};
+use crate::kubernetes::status;
 use crate::plan::binding::record::{self, Answer, Done, Storing, Taken};
 use crate::plan::binding::{
     Acceptance, NewCode, Origin, Record, Rights, SeenRepository, Step, Visibility,
 };
+use crate::plan::verdict::Aspect;
 use crate::sonarqube::{self, Permission};
 
-use super::report;
 use super::reserve;
+use super::shown::remembered;
 use super::work::Work;
 
 /// A step that was not done.
@@ -246,17 +247,16 @@ impl Work<'_> {
     async fn write_intent(&mut self, intent: Intent, taken: &Taken<'_>) -> Result<(), Error> {
         let binding = &self.report.binding;
         let mut status = binding.status.clone().unwrap_or_default();
-        let remembered = record::after(declared::record(binding), taken);
-        let accepted = remembered.accepted.as_ref();
-        status.sonarqube_project = accepted
-            .map(|accepted| report::remembered(accepted, None, status.sonarqube_project.as_ref()));
-        status.intent = Some(intent.clone());
-        // The report goes on from what is stored now: a withdrawn intent is to be seen to differ.
-        let place = (&self.context.client, &*self.context.metrics);
-        self.report.binding =
-            status::write(place, binding, &status, Precondition::Unchanged).await?;
-        self.report.intent = Some(intent);
-        Ok(())
+        let record = record::after(declared::record(binding), taken);
+        let accepted = record.accepted.as_ref();
+        status.sonarqube_project =
+            accepted.map(|accepted| remembered(accepted, None, status.sonarqube_project.as_ref()));
+        if status::said(&status.conditions, Aspect::Ready).is_none() {
+            status.observed_generation = binding.metadata.generation;
+            status.conditions = self.report.importing(&intent.project_key);
+        }
+        status.intent = Some(intent);
+        self.report.store_intent(&status, self.context).await
     }
 
     /// Puts into words what a step did, given what was remembered before it.

@@ -12,9 +12,9 @@ use crate::controller::error::Error;
 use crate::crd::{BitbucketConnection, ProjectBinding};
 use crate::fleet::link::{ServerAccess, SharedLink, Written};
 use crate::kubernetes::uid;
+use crate::kubernetes::unstored::Pending;
 use crate::observe;
 use crate::plan::binding::{Desired, Plan, Record, Repository, Rights, Step, plan, record};
-use crate::plan::{Reason, Refusal};
 
 use super::report::Report;
 use super::visit::is_asked;
@@ -190,29 +190,25 @@ impl Work<'_> {
 }
 
 impl Report {
-    /// What was written is not known to be there yet: says so, and waits for the next listing.
-    pub(super) async fn wait_for_read_back(
+    /// What was written is not known to be there yet: it waits for the next listing, and so does what is to be stored. The
+    /// intent is in the status meanwhile: a crash is resolved by a look at the servers.
+    pub(super) fn wait_for_read_back(
         &mut self,
         written: Written,
         view: &ServerAccess,
         context: &Context,
-    ) -> Result<(), Error> {
-        let key = self.accepted().map(|accepted| accepted.key.to_string());
-        let why = Refusal::new(
-            Reason::ProgressingWithRetry,
-            format!(
-                "SonarQube project {} is bound; Ready follows once the next listing of SonarQube confirms it",
-                key.unwrap_or_default()
-            ),
-        );
-        let status = self.unconfirmed(&why, view);
-        self.store(&status, context).await?;
+    ) {
         let Some(connection) = &self.connection else {
-            return Ok(());
+            return;
         };
+        let own = uid(&self.binding);
+        let pending = Pending {
+            status: self.with_what_was_done(Some(view)),
+            occurrences: self.occurrences.clone(),
+        };
+        context.unstored.keep(own.clone(), pending);
         let link = context.links.of(&uid(&**connection));
-        link.lock().listing.wrote(uid(&self.binding), written);
+        link.lock().listing.wrote(own, written);
         wait(&self.binding, connection, context);
-        Ok(())
     }
 }

@@ -25,7 +25,6 @@ use crate::plan::binding::{
     Leave, Record, Release, ReleaseFacts, ReleasePolicy, Seen, release as decide,
 };
 use crate::plan::capability::BindingMethod;
-use crate::plan::verdict::Outcome;
 use crate::plan::{Contender, Reason, Refusal};
 
 use super::report::Report;
@@ -41,9 +40,12 @@ pub(super) async fn release(
     if !finalizer::is_set(binding) {
         return Ok(Next::Gone);
     }
-    let Some(binding) = &finalizer::unreleased(&context.client, binding).await? else {
+    let Some(binding) = finalizer::unreleased(&context.client, binding).await? else {
         return Ok(Next::Gone);
     };
+    let mut report = Report::of(binding, context);
+    report.tell_what_was_done(context).await;
+    let binding = &report.binding;
     let (connection, read) = match connection(binding, context).await {
         Ok(connection) => (connection, Ok(())),
         Err(error) => (None, Err(error)),
@@ -79,9 +81,7 @@ pub(super) async fn release(
                     error.refusal().message
                 ),
             );
-            Report::of(binding.clone())
-                .leaving(&Outcome::DeletionBlocked(why), context)
-                .await?;
+            report.blocked(why, context).await?;
             return Ok(Next::Failed { error, interval });
         }
     };
@@ -89,12 +89,11 @@ pub(super) async fn release(
     if let Err(refused) = finalizer::remove(&context.client, binding).await {
         let error = Error::from(refused);
         let why = Refusal::new(Reason::DeletionBlocked, error.refusal().message);
-        Report::of(binding.clone())
-            .leaving(&Outcome::DeletionBlocked(why), context)
-            .await?;
+        report.blocked(why, context).await?;
         return Ok(Next::Failed { error, interval });
     }
     context.decorations.forget(&uid(binding));
+    context.unstored.forget(&uid(binding));
     // Whoever waits for it is told by the watch.
     Ok(Next::Gone)
 }

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use kube::ResourceExt as _;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta as Metadata};
 
 use crate::controller::context::Context;
 use crate::controller::error::{Doing, Error};
 use crate::controller::pass::{self, Next};
 use crate::crd::{
-    self, BitbucketConnection, ConnectionStatus, Intent, Kind as _, ProjectBinding,
-    ProjectBindingStatus, RepositoryStatus, SonarQubeProjectStatus,
+    BitbucketConnection, ConnectionStatus, Intent, Kind as _, ProjectBinding, ProjectBindingStatus,
+    RepositoryStatus,
 };
 use crate::declared;
 use crate::fleet::link::{ServerAccess, Written};
-use crate::identity::{ProjectId, ServerId, Uid};
+use crate::identity::ServerId;
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{self, Occurrence};
 use crate::kubernetes::status::{self, Precondition};
@@ -24,6 +24,7 @@ use crate::plan::decoration::{not_settled, token_refused};
 use crate::plan::verdict::{Aspect, Outcome, Verdict, aspects, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
+use super::shown::{accepts, difference, remembered};
 use super::{WITHOUT_CONNECTION, decoration};
 
 /// The own conditions of the kind, but for `DecorationReady`.
@@ -55,8 +56,10 @@ pub(super) enum Ended {
 
 /// What a pass has found out so far.
 pub(super) struct Report {
-    /// The object as it was read, or stored by this pass, last.
+    /// The object as it was read, or stored by this pass, last; with what was done for it and is not stored yet.
     pub(super) binding: ProjectBinding,
+    /// Whether there is something of an earlier reconcile that is to be stored with the next status.
+    is_unstored: bool,
     /// What a status must find that goes by what the watch has shown: it may lag behind our own last write.
     precondition: Precondition,
     /// The connection, once it was found.
@@ -75,10 +78,18 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// Begins with what the status says, as the watch has shown it.
-    pub(super) fn of(binding: ProjectBinding) -> Self {
+    /// Begins with what the status says, as the watch has shown it, and with what is not stored yet.
+    pub(super) fn of(mut binding: ProjectBinding, context: &Context) -> Self {
+        let pending = context.unstored.of(&uid(&binding));
+        let is_unstored = pending.is_some();
+        let mut occurrences = Vec::new();
+        if let Some(pending) = pending {
+            binding.status = Some(pending.status);
+            occurrences = pending.occurrences;
+        }
         let status = binding.status.as_ref();
         Self {
+            is_unstored,
             precondition: Precondition::Unchanged,
             connection: None,
             record: declared::record(&binding),
@@ -86,7 +97,7 @@ impl Report {
             intent: status.and_then(|status| status.intent.clone()),
             repository: status.and_then(|status| status.repository.clone()),
             differences: Vec::new(),
-            occurrences: Vec::new(),
+            occurrences,
             doing: Doing::default(),
             binding,
         }
@@ -94,12 +105,12 @@ impl Report {
 
     /// Begins anew with the object as Kubernetes has it now: what is done from here on is on record, whatever happens to
     /// the object meanwhile.
-    pub(super) fn begin_anew(&mut self, fresh: ProjectBinding) {
+    pub(super) fn begin_anew(&mut self, fresh: ProjectBinding, context: &Context) {
         let connection = self.connection.take();
         *self = Self {
             precondition: Precondition::None,
             connection,
-            ..Self::of(fresh)
+            ..Self::of(fresh, context)
         };
     }
 
@@ -154,7 +165,7 @@ impl Report {
             Ok(Ended::Waits) => return Ok(Next::Waits),
             Ok(Ended::Listing) => return Ok(Next::Listing(interval)),
             Ok(Ended::Written(written, view)) => {
-                self.wait_for_read_back(written, &view, context).await?;
+                self.wait_for_read_back(written, &view, context);
                 return Ok(Next::Listing(interval));
             }
             Ok(Ended::Queued) => return Ok(Next::Queued),
@@ -171,16 +182,25 @@ impl Report {
         Ok(Next::Settled(interval))
     }
 
-    /// Everything was done, and is not confirmed yet.
-    pub(super) fn unconfirmed(&self, why: &Refusal, view: &ServerAccess) -> ProjectBindingStatus {
+    /// The conditions of a new object while its project is being imported. It was not ready since it was created.
+    pub(super) fn importing(&self, key: &str) -> Vec<Condition> {
+        let why = Refusal::new(
+            Reason::ProgressingWithRetry,
+            format!(
+                "SonarQube project {key} is being imported; Ready follows once SonarQube shows it"
+            ),
+        );
         let mut verdicts = summary(&Outcome::Retrying(why.clone()));
-        verdicts.extend(aspects(
-            ASPECTS,
-            &[Aspect::Accepted],
-            Some((Aspect::Synced, why)),
-        ));
+        let synced = Some((Aspect::Synced, &why));
+        verdicts.extend(aspects(ASPECTS, &[Aspect::Accepted], synced));
         verdicts.push(not_settled());
-        self.status(&verdicts, Some(view))
+        let Metadata {
+            generation,
+            creation_timestamp,
+            ..
+        } = self.binding.metadata.clone();
+        let since = creation_timestamp.unwrap_or_else(clock::now);
+        status::conditions(&[], &verdicts, generation, &since)
     }
 
     async fn settled(&mut self, access: &ServerAccess, context: &Context) -> Result<(), Error> {
@@ -222,16 +242,20 @@ impl Report {
 
     /// What is said of the object stays; what was done to its project before the outage is remembered, and told.
     async fn kept(&self, context: &Context) -> Result<(), Error> {
+        self.write(self.with_what_was_done(None), context).await
+    }
+
+    /// What was said of the object, and what was done for it by now.
+    pub(super) fn with_what_was_done(&self, access: Option<&ServerAccess>) -> ProjectBindingStatus {
         let before = self.binding.status.clone().unwrap_or_default();
-        let now = self.status(&[], None);
-        let status = ProjectBindingStatus {
+        let now = self.status(&[], access);
+        ProjectBindingStatus {
             connection: now.connection,
             sonarqube_project: now.sonarqube_project,
             repository: now.repository,
             intent: now.intent,
             ..before
-        };
-        self.write(status, context).await
+        }
     }
 
     /// Stays as it was, except for what it says of decoration.
@@ -264,9 +288,9 @@ impl Report {
         self.write(status, context).await
     }
 
-    /// Says that the object is on its way out.
-    pub(super) async fn leaving(&self, outcome: &Outcome, context: &Context) -> Result<(), Error> {
-        let status = self.status(&summary(outcome), None);
+    /// Says why the object cannot go yet.
+    pub(super) async fn blocked(&self, why: Refusal, context: &Context) -> Result<(), Error> {
+        let status = self.status(&summary(&Outcome::DeletionBlocked(why)), None);
         self.write(status, context).await
     }
 
@@ -289,7 +313,6 @@ impl Report {
 
     /// Writes the status, if it is another one than what was stored last, by whomever, and tells what changed.
     async fn write(&self, status: ProjectBindingStatus, context: &Context) -> Result<(), Error> {
-        self.store(&status, context).await?;
         let none = Vec::new();
         let before = self.binding.status.as_ref();
         let before = before.map_or(&none, |status| &status.conditions);
@@ -297,70 +320,52 @@ impl Report {
         let decoration =
             event::decoration(said(before).as_ref(), said(&status.conditions).as_ref());
         let transition = event::transition(before, &status.conditions);
+        let (done, transition) = event::with_readiness(self.occurrences.clone(), transition);
+        // Done is done, whether or not it can be written down.
+        self.publish(&done, context).await;
+        if self.is_unstored || Some(&status) != self.binding.status.as_ref() {
+            self.store(&status, self.precondition, context).await?;
+        }
         let news: Vec<_> = [transition, decoration].into_iter().flatten().collect();
         context.events.publish(&self.binding, &news).await;
         Ok(())
     }
 
-    /// Tells what was done, and writes the status.
-    pub(super) async fn store(
+    /// Tells what an earlier reconcile did.
+    pub(super) async fn tell_what_was_done(&mut self, context: &Context) {
+        let done = std::mem::take(&mut self.occurrences);
+        self.publish(&done, context).await;
+    }
+
+    async fn publish(&self, done: &[Occurrence], context: &Context) {
+        context.events.publish(&self.binding, done).await;
+        context.unstored.published(&uid(&self.binding));
+    }
+
+    /// Writes the status: nothing is left that is not stored.
+    async fn store(
         &self,
+        status: &ProjectBindingStatus,
+        precondition: Precondition,
+        context: &Context,
+    ) -> Result<ProjectBinding, Error> {
+        let (place, binding) = ((&context.client, &*context.metrics), &self.binding);
+        let stored = status::write(place, binding, status, precondition).await?;
+        context.unstored.forget(&uid(binding));
+        Ok(stored)
+    }
+
+    /// Stores an intent: only over the object as it was read. The report goes on from what is stored then: a withdrawn
+    /// intent is to be seen to differ.
+    pub(super) async fn store_intent(
+        &mut self,
         status: &ProjectBindingStatus,
         context: &Context,
     ) -> Result<(), Error> {
-        // Done is done, whether or not it can be written down.
-        let (events, binding) = (&context.events, &self.binding);
-        events.publish(binding, &self.occurrences).await;
-        if Some(status) != binding.status.as_ref() {
-            let place = (&context.client, &*context.metrics);
-            status::write(place, binding, status, self.precondition).await?;
-        }
+        let unchanged = Precondition::Unchanged;
+        self.binding = self.store(status, unchanged, context).await?;
+        self.intent.clone_from(&status.intent);
+        self.is_unstored = false;
         Ok(())
-    }
-}
-
-fn accepts(connection: &BitbucketConnection) -> ConnectionStatus {
-    ConnectionStatus {
-        namespace: connection.namespace().unwrap_or_default(),
-        name: connection.name_any(),
-        uid: uid(connection).to_string(),
-    }
-}
-
-pub(super) fn remembered(
-    accepted: &Accepted,
-    access: Option<&ServerAccess>,
-    before: Option<&SonarQubeProjectStatus>,
-) -> SonarQubeProjectStatus {
-    let url = access.map(|access| {
-        let mut url = access.sonarqube.url().join(["dashboard"]);
-        url.query_pairs_mut()
-            .append_pair("id", accepted.key.as_str());
-        status::clip(url.as_str(), 1024)
-    });
-    SonarQubeProjectStatus {
-        key: accepted.key.to_string(),
-        id: accepted.id.as_ref().map(ProjectId::to_string),
-        server_id: accepted.server.to_string(),
-        url: url
-            .or_else(|| before.map(|before| before.url.clone()))
-            .unwrap_or_default(),
-        created_by: accepted.created_by.as_ref().map(Uid::to_string),
-        bound_by: accepted.bound_by.as_ref().map(Uid::to_string),
-        new_code_definition: accepted.new_code.as_ref().map(declared::new_code_status),
-    }
-}
-
-fn difference(difference: &Difference) -> crd::Difference {
-    let Difference {
-        field,
-        desired,
-        observed,
-    } = difference;
-    let cut = |text: &str| text.chars().take(512).collect();
-    crd::Difference {
-        field: (*field).to_owned(),
-        desired: cut(desired),
-        observed: cut(observed),
     }
 }

@@ -1,9 +1,16 @@
-//! What the status shows of a repository.
+//! What the status shows of a repository, of a project and of differences.
 
-use crate::crd::RepositoryStatus;
-use crate::identity::ServerUrl;
-use crate::kubernetes::status;
-use crate::plan::binding::{Desired, Observed, RepositoryState};
+use kube::ResourceExt as _;
+
+use crate::crd::{
+    self, BitbucketConnection, ConnectionStatus, RepositoryStatus, SonarQubeProjectStatus,
+};
+use crate::declared;
+use crate::fleet::link::ServerAccess;
+use crate::identity::{ProjectId, ServerUrl, Uid};
+use crate::kubernetes::{status, uid};
+use crate::plan::Difference;
+use crate::plan::binding::{Accepted, Desired, Observed, RepositoryState};
 
 /// The repository as it was observed, with the page of this Bitbucket that shows it; `None` where it was not found.
 pub(super) fn shown(
@@ -29,4 +36,53 @@ pub(super) fn shown(
         default_branch: default.map(|branch| status::clip(branch, 255)),
         followed_from,
     })
+}
+
+/// The connection under which a binding was accepted.
+pub(super) fn accepts(connection: &BitbucketConnection) -> ConnectionStatus {
+    ConnectionStatus {
+        namespace: connection.namespace().unwrap_or_default(),
+        name: connection.name_any(),
+        uid: uid(connection).to_string(),
+    }
+}
+
+/// The project that is remembered.
+pub(super) fn remembered(
+    accepted: &Accepted,
+    access: Option<&ServerAccess>,
+    before: Option<&SonarQubeProjectStatus>,
+) -> SonarQubeProjectStatus {
+    let url = access.map(|access| {
+        let mut url = access.sonarqube.url().join(["dashboard"]);
+        url.query_pairs_mut()
+            .append_pair("id", accepted.key.as_str());
+        status::clip(url.as_str(), 1024)
+    });
+    SonarQubeProjectStatus {
+        key: accepted.key.to_string(),
+        id: accepted.id.as_ref().map(ProjectId::to_string),
+        server_id: accepted.server.to_string(),
+        url: url
+            .or_else(|| before.map(|before| before.url.clone()))
+            .unwrap_or_default(),
+        created_by: accepted.created_by.as_ref().map(Uid::to_string),
+        bound_by: accepted.bound_by.as_ref().map(Uid::to_string),
+        new_code_definition: accepted.new_code.as_ref().map(declared::new_code_status),
+    }
+}
+
+/// A difference, cut to what a status may hold.
+pub(super) fn difference(difference: &Difference) -> crd::Difference {
+    let Difference {
+        field,
+        desired,
+        observed,
+    } = difference;
+    let cut = |text: &str| text.chars().take(512).collect();
+    crd::Difference {
+        field: (*field).to_owned(),
+        desired: cut(desired),
+        observed: cut(observed),
+    }
 }

@@ -1,34 +1,35 @@
-//! Many new bindings at once: planned by a listing, read back with the next one.
+//! Many new bindings at once: what a create costs, and that nothing is taken that a listing does not show yet.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bindery::crd::ProjectBinding;
-use kube::ResourceExt as _;
-use kube::api::ListParams;
 use simulators::bitbucket::{Caller, Fault};
 
 use super::crash::{bindings, repositories};
 use super::stage::Stage;
-use super::waiting::{condition, says};
 use crate::support::server::{Server, simulated};
 
 simulated!(
     a_create_among_many_costs_few_calls,
     a_project_that_appears_after_the_listing_is_not_taken,
     an_import_that_created_nothing_makes_no_project_ours,
-    what_the_listing_does_not_show_is_looked_up,
-    a_killed_operator_finds_what_was_not_read_back,
 );
 
 const IMPORT: &str = "PUT /api/v2/dop-translation/bound-projects";
 
-/// The first call of a sweep.
-const SWEEP: &str = "GET /api/alm_settings/count_binding";
-
 /// A stage with repositories that the listing shows.
-async fn listed(server: Server, count: usize) -> (Stage, Vec<String>) {
-    let stage = Stage::set(server).await;
+pub(super) async fn listed(server: Server, count: usize) -> (Stage, Vec<String>) {
+    listed_with(server, count, &["--minimum-interval", "10s"]).await
+}
+
+/// The same, for an operator with these arguments.
+pub(super) async fn listed_with(
+    server: Server,
+    count: usize,
+    arguments: &[&str],
+) -> (Stage, Vec<String>) {
+    let stage = Stage::set_with(server, arguments).await;
     stage.connection(serde_json::json!({"interval": "1h"}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     let slugs = repositories(&stage, count);
@@ -37,7 +38,7 @@ async fn listed(server: Server, count: usize) -> (Stage, Vec<String>) {
 }
 
 /// Binds all of them while the servers answer slowly enough for many to be at work at once.
-fn bind(stage: &Stage, slugs: &[String]) {
+pub(super) fn bind(stage: &Stage, slugs: &[String]) {
     let slow = || {
         Fault::at("*")
             .caller(Caller::Bindery)
@@ -48,7 +49,7 @@ fn bind(stage: &Stage, slugs: &[String]) {
     stage.apply(&bindings(slugs));
 }
 
-async fn are_ready(stage: &Stage, slugs: &[String]) -> Vec<ProjectBinding> {
+pub(super) async fn are_ready(stage: &Stage, slugs: &[String]) -> Vec<ProjectBinding> {
     let mut ready = Vec::new();
     for slug in slugs {
         ready.push(stage.binding_is("payments", slug, ("Ready", "True")).await);
@@ -69,20 +70,12 @@ fn calls(stage: &Stage) -> BTreeMap<&'static str, usize> {
     calls
 }
 
-/// What an object waits for, in words.
-fn waits_for_the_listing(binding: &ProjectBinding) -> bool {
-    says(binding, ("Reconciling", "True"))
-        && condition(binding, "Ready").is_some_and(|ready| {
-            let message = ready["message"].as_str().unwrap_or_default();
-            ready["status"] == "False" && message.contains("next listing of SonarQube confirms it")
-        })
-}
-
 /// Promise: of many creates each costs the import, two calls for its branch, and a share of listings and look-ups.
 async fn a_create_among_many_costs_few_calls(server: Server) {
     let (stage, slugs) = listed(server, 60).await;
     stage.sonarqube.simulated().clear_calls();
     stage.bitbucket.clear_calls();
+    let before = api_calls(&stage);
     bind(&stage, &slugs);
     for binding in are_ready(&stage, &slugs).await {
         let status = binding.status.unwrap();
@@ -101,6 +94,26 @@ async fn a_create_among_many_costs_few_calls(server: Server) {
     let all: usize = calls.values().sum();
     let each = f64::from(u32::try_from(all).unwrap()) / 60.0;
     assert!(each < 6.5, "{each} calls for each: {calls:?}");
+    // The finalizer, the intent, the status; an event. The connection has some of its own.
+    let after = api_calls(&stage);
+    let made = |verb: &str| after.get(verb).unwrap_or(&0) - before.get(verb).unwrap_or(&0);
+    let verbs = ["PATCH", "POST", "GET"].map(made);
+    assert!((60 * 3..=60 * 3 + 6).contains(&verbs[0]), "{verbs:?}");
+    assert!((60..=60 + 3).contains(&verbs[1]), "{verbs:?}");
+}
+
+/// Calls of the operator to the API server, by method.
+fn api_calls(stage: &Stage) -> BTreeMap<String, u64> {
+    let mut calls = BTreeMap::new();
+    for line in stage.operator.metrics().lines() {
+        if let Some(labels) = line.strip_prefix("rest_client_requests_total{") {
+            let method = labels.split("method=\"").nth(1).unwrap();
+            let method = method.split('"').next().unwrap().to_owned();
+            let count: u64 = line.rsplit_once(' ').unwrap().1.parse().unwrap();
+            *calls.entry(method).or_default() += count;
+        }
+    }
+    calls
 }
 
 /// Promise: a listing may be some seconds old, and still no project of another user is taken.
@@ -140,46 +153,4 @@ async fn an_import_that_created_nothing_makes_no_project_ours(server: Server) {
     let project = project.sonarqube_project.as_ref().unwrap();
     let made = (&project.created_by, &project.bound_by);
     assert_eq!(made, (&None, &ready[12].metadata.uid));
-}
-
-/// A binding that was written, and waits for the listing.
-async fn one_that_waits(stage: &Stage) -> String {
-    let api = stage.api::<ProjectBinding>("payments");
-    for _ in 0..500 {
-        let all = api.list(&ListParams::default()).await.unwrap();
-        let mut all = all.items.iter();
-        if let Some(found) = all.find(|binding| waits_for_the_listing(binding)) {
-            return found.name_any();
-        }
-    }
-    panic!("no binding waits for the listing");
-}
-
-/// Promise: Ready means that a server has shown what was declared.
-async fn what_the_listing_does_not_show_is_looked_up(server: Server) {
-    let (stage, slugs) = listed(server, 30).await;
-    let sonarqube = stage.sonarqube.simulated();
-    sonarqube.fault(Fault::at(SWEEP).delay(Duration::from_secs(3)));
-    bind(&stage, &slugs);
-    let slug = one_that_waits(&stage).await;
-    let (key, setting) = (format!("PAY:{slug}"), stage.setting_id());
-    stage.sonarqube.re_point(&key, &setting, "PAY/ledger");
-    are_ready(&stage, &slugs).await;
-    let bound = stage.sonarqube.bound_to(&key);
-    assert_eq!(bound, Some(format!("PAY/{slug}")));
-}
-
-/// Promise: an operator that is killed while bindings wait for the listing makes nothing twice, and all is ours.
-async fn a_killed_operator_finds_what_was_not_read_back(server: Server) {
-    let (mut stage, slugs) = listed(server, 30).await;
-    let sonarqube = stage.sonarqube.simulated();
-    sonarqube.fault(Fault::at(SWEEP).delay(Duration::from_secs(20)).times(1));
-    bind(&stage, &slugs);
-    one_that_waits(&stage).await;
-    stage.restart_operator(&["--minimum-interval", "10s"]);
-    for binding in are_ready(&stage, &slugs).await {
-        let project = binding.status.unwrap().sonarqube_project.unwrap();
-        assert_eq!(project.created_by, binding.metadata.uid);
-    }
-    assert_eq!(stage.sonarqube.project_keys().len(), slugs.len());
 }

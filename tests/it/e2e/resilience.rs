@@ -189,7 +189,7 @@ async fn an_outage_of_sonarqube_leaves_what_is_settled_and_costs_one_probe_per_b
         .await;
     assert_untouched(&stage, &settled).await;
     for binding in &settled {
-        assert_eq!(stage.reasons(binding), ["Imported", "Ready"]);
+        assert_eq!(stage.reasons(binding), ["Imported"]);
     }
     let mut told = stage.reasons(&connection);
     told.retain(|reason| reason == "Ready" || reason == "NotReady");
@@ -274,7 +274,7 @@ async fn a_status_changes_only_when_something_changes(server: Server) {
     let now = api.get("bitbucket").await.unwrap();
     assert_eq!(now.resource_version(), connection.resource_version());
     assert_untouched(&stage, std::slice::from_ref(&binding)).await;
-    assert_eq!(stage.reasons(&binding), ["Imported", "Ready"]);
+    assert_eq!(stage.reasons(&binding), ["Imported"]);
 
     stage.delete_binding("payments", "checkout").await;
     stage.until("platform", "bitbucket", counts("0/0")).await;
