@@ -133,7 +133,7 @@ where
     let changes = objects::watch(
         (&context.client, metrics),
         (store.clone(), ends.writer),
-        ends.seen,
+        (ends.seen, ends.writes),
         Arc::clone(&context),
     );
     Controller::for_stream(changes, store)

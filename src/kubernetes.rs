@@ -9,18 +9,29 @@ mod error;
 pub(crate) mod event;
 pub(crate) mod finalizer;
 pub(crate) mod objects;
+mod own_writes;
 pub(crate) mod secrets;
 pub(crate) mod status;
 pub(crate) mod unstored;
 pub(crate) mod watches;
 
-use kube::Resource;
+use kube::{Client, Resource};
 
 use crate::identity::Uid;
+use crate::metrics::Metrics;
 
 pub use client::client;
 pub(crate) use error::Error;
 pub use event::Occurred;
+pub(crate) use own_writes::OwnWrites;
+
+/// Where the objects of one kind are written, and what takes note of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) metrics: &'a Metrics,
+    pub(crate) writes: &'a OwnWrites,
+}
 
 /// The uid of an object that the API server has seen.
 pub(crate) fn uid(object: &impl Resource) -> Uid {

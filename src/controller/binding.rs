@@ -21,7 +21,7 @@ use crate::declared;
 use crate::fleet::link::ServerAccess;
 use crate::fleet::{SPREAD, Urgency};
 use crate::kubernetes::uid;
-use crate::kubernetes::{finalizer, objects, status};
+use crate::kubernetes::{finalizer, status};
 use crate::observe;
 use crate::plan::binding::{Desired, Plan, admitted, plan, uncontested};
 use crate::plan::decoration::Token;
@@ -55,12 +55,12 @@ impl Reconcile for ProjectBinding {
         context: Arc<Context>,
         mut share: Share,
     ) -> Result<Next, Error> {
-        let binding = self;
-        context.register.ledger.begin(&uid(&*binding));
+        let binding = Arc::unwrap_or_clone(self);
+        context.register.ledger.begin(&uid(&binding));
         if binding.metadata.deletion_timestamp.is_some() {
-            return release::release(&binding, &context, &mut share).await;
+            return release::release(binding, &context, &mut share).await;
         }
-        let mut report = Report::of(Arc::unwrap_or_clone(binding), &context);
+        let mut report = Report::of(binding, &context);
         let limits = Limits::of::<ProjectBinding>(&context);
         let ended = limits.keep(Box::pin(pursue(&mut report, &context, &mut share)));
         let ended = ended.await.map_err(|error| error.during(report.doing));
@@ -85,11 +85,11 @@ async fn pursue(report: &mut Report, context: &Context, share: &mut Share) -> Re
     let suspended = binding.spec.suspend || connection.spec.suspend;
     if protects_itself(binding, connection) {
         if Lifecycle::of(binding, suspended) == Lifecycle::Unprotected {
-            finalizer::add(&context.client, binding).await?;
+            finalizer::add(context.place::<ProjectBinding>(), binding).await?;
             return Ok(Ended::Untold);
         }
     } else if finalizer::is_set(binding) {
-        finalizer::remove(&context.client, binding).await?;
+        finalizer::remove(context.place::<ProjectBinding>(), binding).await?;
     }
     if suspended {
         return Ok(Ended::Suspended);
@@ -163,14 +163,8 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
         return Ok(Ended::AtRest(Arc::clone(access)));
     }
     let scene = Scene { access, ..scene };
-    // Something is to be done, and the watch may lag behind our own last write: go by the object itself.
-    match objects::fresh(&context.client, &report.binding).await? {
-        Some(fresh) if fresh.metadata.deletion_timestamp.is_none() => {
-            report.begin_anew(fresh, context);
-            Work::converge(report, scene, reserved).await
-        }
-        Some(_) | None => Ok(Ended::Gone),
-    }
+    report.begin_work();
+    Work::converge(report, scene, reserved).await
 }
 
 /// What is not admitted, or belongs to another binding, is asked of nobody.

@@ -18,9 +18,9 @@ use crate::declared::connection::reference_to;
 use crate::fleet::link::SharedLink;
 use crate::kubernetes::clock;
 use crate::kubernetes::event;
+use crate::kubernetes::finalizer;
 use crate::kubernetes::status::{self, Precondition, requested};
 use crate::kubernetes::uid;
-use crate::kubernetes::{finalizer, objects};
 use crate::plan::verdict::{Aspect, Outcome, summary};
 use crate::plan::{Reason, Refusal};
 
@@ -54,35 +54,32 @@ impl Reconcile for BitbucketConnection {
         match Lifecycle::of(&*connection, connection.spec.suspend) {
             Lifecycle::Deleting => {
                 drop(share);
-                return release::release(&connection, &context).await;
+                release::release(&connection, &context).await
             }
             Lifecycle::Unprotected => {
                 let interval = context.interval(&connection);
-                let Err(refused) = finalizer::add(&context.client, &*connection).await else {
+                let Err(refused) =
+                    finalizer::add(context.place::<BitbucketConnection>(), &*connection).await
+                else {
                     return Ok(Next::Settled(interval));
                 };
                 let error = Error::from(refused);
                 release::say(&connection, &outcome(&error), &context).await?;
-                return Ok(Next::Failed { error, interval });
+                Ok(Next::Failed { error, interval })
             }
-            Lifecycle::Suspended | Lifecycle::Live => {}
-        }
-        // The watch may lag behind our own last write, and what that recorded would be lost: go by the object itself.
-        let fresh = objects::fresh(&context.client, &*connection).await?;
-        // A connection whose servers hang delays no other: each has a reconcile of its own.
-        drop(share);
-        let is_at =
-            |fresh: &BitbucketConnection, at| Lifecycle::of(fresh, fresh.spec.suspend) == at;
-        match fresh {
-            Some(fresh) if is_at(&fresh, Lifecycle::Live) => {
-                let (pass, result) = converge(fresh, &context).await;
+            Lifecycle::Suspended => {
+                drop(share);
+                suspend(&connection, &context).await
+            }
+            Lifecycle::Live => {
+                // A connection whose servers hang delays no other: each has a reconcile of its own.
+                drop(share);
+                let connection = Arc::unwrap_or_clone(connection);
+                let (pass, result) = converge(connection, &context).await;
                 let link = pass.link.clone();
                 let next = pass.report(result).await?;
                 Ok(sooner(next, link.lock().listing.due_in(Instant::now())))
             }
-            Some(fresh) if is_at(&fresh, Lifecycle::Suspended) => suspend(&fresh, &context).await,
-            // The watch brings what has become of it.
-            Some(_) | None => Ok(Next::Gone),
         }
     }
 }
@@ -97,8 +94,9 @@ async fn converge(
     let result = limits.keep(Box::pin(pass.converge())).await;
     let result = result.map_err(|error| error.during(pass.doing));
     let failed = result.as_ref().err();
-    // One that waits for another object has learned nothing of its servers.
-    if let Some(error) = failed.filter(|error| !matches!(error, Error::Reserved)) {
+    // One that waits for another object, or was written by somebody else, has learned nothing of its servers.
+    let is_of_servers = |error: &&Error| !matches!(error, Error::Reserved) && !error.is_conflict();
+    if let Some(error) = failed.filter(is_of_servers) {
         let failing = pass.failing(error);
         let affected = pass.link.lock().fail(failing);
         wake::affected(affected, &reference_to(&pass.connection), context);
@@ -181,7 +179,7 @@ async fn write(
         bindings: None,
         ..after
     };
-    let place = (&context.client, &*context.metrics);
+    let place = context.place::<BitbucketConnection>();
     status::write(place, connection, &written, Precondition::None).await?;
     context
         .events

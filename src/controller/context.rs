@@ -15,13 +15,13 @@ use crate::http::HostPolicy;
 use crate::kubernetes::clock;
 use crate::kubernetes::event::Publisher;
 use crate::kubernetes::objects::Seen;
-use crate::kubernetes::uid;
 use crate::kubernetes::unstored::Unstored;
 use crate::kubernetes::watches::Watches;
+use crate::kubernetes::{Place, uid};
 use crate::metrics::Metrics;
 
 use super::error::Error;
-use super::queues::Queues;
+use super::queues::{Queued, Queues};
 use super::register::Register;
 
 /// How the operator was started.
@@ -127,6 +127,15 @@ impl Context {
             unstored: Unstored::default(),
             metrics,
         })
+    }
+
+    /// Where objects of a kind are written.
+    pub(crate) fn place<K: Queued>(&self) -> Place<'_> {
+        Place {
+            client: &self.client,
+            metrics: &self.metrics,
+            writes: &K::queue(&self.queues).writes,
+        }
     }
 
     /// How often drift is looked for.

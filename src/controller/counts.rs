@@ -7,7 +7,7 @@ use kube::runtime::reflector::ObjectRef;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::crd::{BindingCounts, BitbucketConnection, Kind as _};
+use crate::crd::{BindingCounts, BitbucketConnection};
 use crate::fleet::{Counts, ObjectName};
 use crate::kubernetes::status;
 
@@ -57,11 +57,9 @@ async fn write(place: ObjectName, context: &Context) {
         return;
     }
     let status = serde_json::json!({"bindings": counts});
-    match status::write_field(&context.client, connection, MANAGER, &status).await {
-        Ok(()) => context.metrics.status_written(BitbucketConnection::NAME),
-        Err(error) => {
-            tracing::debug!(%error, "the counts of a connection could not be written");
-            context.register.roster.recount(place);
-        }
+    let target = context.place::<BitbucketConnection>();
+    if let Err(error) = status::write_field(target, connection, MANAGER, &status).await {
+        tracing::debug!(%error, "the counts of a connection could not be written");
+        context.register.roster.recount(place);
     }
 }

@@ -134,6 +134,11 @@ impl Error {
         }
     }
 
+    /// Whether the object was written by somebody else meanwhile.
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Kubernetes(error) if error.is_conflict())
+    }
+
     /// What follows from it.
     pub(crate) fn sorted(&self) -> Sorted {
         sort(facts::of(self))

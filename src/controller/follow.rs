@@ -8,13 +8,15 @@ use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt as _};
 
 use crate::crd::Kind;
+use crate::fleet::ObjectName;
 use crate::kubernetes::objects::Follower;
 use crate::kubernetes::uid;
 
 use super::context::Context;
+use super::queues::Queued;
 use super::register::Register;
 
-impl<K: Kind> Follower<K> for Context
+impl<K: Queued> Follower<K> for Context
 where
     Register: Follower<K>,
 {
@@ -38,6 +40,10 @@ where
         self.register.gone(object);
         self.forget(object);
     }
+
+    fn caught_up(&self, name: &ObjectName) {
+        K::queue(&self.queues).wake(name);
+    }
 }
 
 impl Context {
@@ -54,11 +60,12 @@ impl Context {
 
     /// Forgets what this process knows of an object that is gone. Where its last reconcile was still under way, what that
     /// learned is forgotten at its end.
-    pub(crate) fn forget<K: Kind>(&self, object: &DeserializeGuard<K>) {
+    pub(crate) fn forget<K: Queued>(&self, object: &DeserializeGuard<K>) {
         let own = uid(object);
         self.agenda.forget(&own);
         self.decorations.forget(&own);
         self.unstored.forget(&own);
+        K::queue(&self.queues).writes.gone(&own);
         self.lanes.withdraw(&own);
         self.links.forget(&own);
         self.links.forget_binding(&own);

@@ -25,7 +25,7 @@ use crate::plan::verdict::Outcome;
 
 use super::context::Context;
 use super::error::{Doing, Error};
-use super::queues::Queued;
+use super::queues::{Newest, Queued};
 use super::share::Share;
 
 /// When an object is looked at again.
@@ -41,8 +41,8 @@ pub(crate) enum Next {
     Queued,
     /// When it is woken: another object is being reconciled for what it needs.
     Waits,
-    /// When it is woken: it waits for the next listing of the servers. At the latest at the interval.
-    Listing(Duration),
+    /// When it is woken: it waits for the next listing of the servers, or for the watch. At the latest after so long.
+    Woken(Duration),
     /// Something stopped the pass, and its status says so: as the class of the error wants it.
     Failed { error: Error, interval: Duration },
     /// Never: the object is gone.
@@ -75,6 +75,9 @@ pub(crate) trait Reconcile: Kind {
 
 /// Longer than the API server takes to store a status, or to refuse it.
 const WHILE_A_STATUS_IS_WRITTEN: Duration = Duration::from_mins(1);
+
+/// Longer than a watch is silent before it is made anew: that wakes whoever waits for it.
+const WHILE_A_WATCH_IS_SILENT: Duration = Duration::from_mins(2);
 
 /// What holds for a piece of work, whatever happens in it.
 pub(crate) struct Limits<'a> {
@@ -121,24 +124,21 @@ pub(crate) async fn run<K: Reconcile + Queued>(
     context: Arc<Context>,
 ) -> Result<Action, Infallible> {
     let kind = K::NAME;
-    let own = uid(&*object);
     let span = tracing::info_span!(
         "pass",
         kind,
         namespace = object.namespace().unwrap_or_default(),
         name = object.name_any()
     );
-    let shown = Arc::clone(&object);
-    let object = match &object.0 {
-        Ok(object) => Arc::new(object.clone()),
+    let is_asked = match &object.0 {
+        Ok(object) => object.is_asked(),
         Err(malformed) => {
             let error = &malformed.error;
             return Ok(unreadable(&object, error, &context).instrument(span).await);
         }
     };
     context.seen.everything().await;
-    context.agenda.waits(&own, Instant::now());
-    let is_asked = object.is_asked();
+    context.agenda.waits(&uid(&*object), Instant::now());
     let Some(share) = K::queue(&context.queues).workers.begin(is_asked).await else {
         return Ok(Action::await_change());
     };
@@ -151,24 +151,59 @@ pub(crate) async fn run<K: Reconcile + Queued>(
         metrics: &context.metrics,
     };
     // On the heap: while it waits for a worker it needs no room.
-    let pass = Box::pin(object.reconcile(Arc::clone(&context), share));
+    let pass = Box::pin(reconcile(&object, &context, share));
     let ended = limits.keep(pass).instrument(span.clone()).await;
     let next = ended.unwrap_or_else(|error| Next::Failed {
         error,
         interval: context.settings.deadline,
     });
+    let own = uid(&*object);
     let action = span.in_scope(|| schedule(&own, kind, next, &context, started.elapsed()));
-    let place = ObjectRef::from_obj(&*shown);
+    let place = ObjectRef::from_obj(&*object);
     let there = K::queue(&context.queues).store.get(&place);
     if there.is_none_or(|there| uid(&*there) != own) {
-        context.forget(&*shown);
+        context.forget(&*object);
     }
     Ok(action)
 }
 
+/// Reconciles an object as the watch shows it by now: it may have changed while a worker was waited for.
+async fn reconcile<K: Reconcile + Queued>(
+    object: &DeserializeGuard<K>,
+    context: &Arc<Context>,
+    share: Share,
+) -> Result<Next, Error> {
+    let queue = K::queue(&context.queues);
+    let object = match queue.newest(object) {
+        Newest::Shown(object) => object,
+        Newest::Awaited => return Ok(Next::Woken(WHILE_A_WATCH_IS_SILENT)),
+        Newest::Gone => return Ok(Next::Gone),
+    };
+    let Ok(readable) = &object.0 else {
+        // That change has a reconcile of its own.
+        return Ok(Next::Gone);
+    };
+    let readable = Arc::new(readable.clone());
+    match readable.reconcile(Arc::clone(context), share).await {
+        Err(error) if error.is_conflict() => {
+            tracing::debug!(%error, "the object was written by somebody else meanwhile");
+            queue.writes.was_overtaken(&*object);
+            Ok(match queue.newest(&object) {
+                Newest::Shown(_) => Next::AtOnce,
+                Newest::Awaited => Next::Woken(WHILE_A_WATCH_IS_SILENT),
+                Newest::Gone => Next::Gone,
+            })
+        }
+        ended => {
+            queue.forget_what_is_shown(&object);
+            ended
+        }
+    }
+}
+
 /// An object of which no more than the metadata can be read. Admission makes that rare: a newer operator's object
 /// after a rollback. It is left alone, and let go when somebody says that everything may stay as it is.
-async fn unreadable<K: Kind>(
+async fn unreadable<K: Queued>(
     object: &DeserializeGuard<K>,
     error: &str,
     context: &Context,
@@ -183,7 +218,7 @@ async fn unreadable<K: Kind>(
     if !is_leaving || !object.annotations().contains_key(FORCE_ORPHAN) {
         return Action::await_change();
     }
-    match finalizer::remove(&context.client, object).await {
+    match finalizer::remove(context.place::<K>(), object).await {
         Ok(()) => {
             let note = "left everything as it is: this version cannot read the object";
             let orphaned = Occurrence::new(Occurred::Orphaned, note);
@@ -230,7 +265,7 @@ fn schedule(
             context.agenda.waits(own, now);
             Action::await_change()
         }
-        Next::Listing(interval) => {
+        Next::Woken(interval) => {
             context.metrics.pass_ended(kind, Ended::Well, elapsed);
             context.agenda.waits(own, now);
             Action::requeue(interval)

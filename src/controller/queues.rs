@@ -1,5 +1,8 @@
 //! What the operator keeps for each kind: the objects that the watch has shown, who asks for reconciles, and the workers.
 
+use std::sync::Arc;
+
+use kube::ResourceExt as _;
 use kube::core::DeserializeGuard;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{self, ObjectRef, Store};
@@ -9,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::crd::{self, Kind, for_each_kind};
 use crate::fleet::{Object, ObjectName};
 use crate::kubernetes::objects::Seen;
+use crate::kubernetes::{OwnWrites, uid};
 
 use super::share::Workers;
 
@@ -20,13 +24,26 @@ type Guarded<K> = DeserializeGuard<K>;
 pub(crate) struct Queue<K: Kind> {
     pub(crate) store: Store<Guarded<K>>,
     pub(crate) workers: Workers,
+    /// What was written last, until the store shows it.
+    pub(crate) writes: Arc<OwnWrites>,
     asking: UnboundedSender<ObjectRef<Guarded<K>>>,
+}
+
+/// What the watch shows of an object.
+pub(crate) enum Newest<K: Kind> {
+    /// This, and nothing that we wrote is newer.
+    Shown(Arc<Guarded<K>>),
+    /// Less than we wrote: the object is reconciled once the watch shows that.
+    Awaited,
+    /// It is gone.
+    Gone,
 }
 
 /// The other ends of it.
 pub(crate) struct Ends<K: Kind> {
     pub(crate) writer: Writer<Guarded<K>>,
     pub(crate) asked: UnboundedReceiver<ObjectRef<Guarded<K>>>,
+    pub(crate) writes: Arc<OwnWrites>,
     /// To be cancelled once the store holds every object.
     pub(crate) seen: CancellationToken,
 }
@@ -35,18 +52,58 @@ impl<K: Kind> Queue<K> {
     fn new(concurrency: u16, seen: &mut Seen) -> (Self, Ends<K>) {
         let (store, writer) = reflector::store();
         let (asking, asked) = unbounded_channel();
+        let own = Arc::<OwnWrites>::default();
         let queue = Self {
             store,
             workers: Workers::new(concurrency),
+            writes: Arc::clone(&own),
             asking,
         };
         let seen = seen.expect();
         let ends = Ends {
             writer,
             asked,
+            writes: own,
             seen,
         };
         (queue, ends)
+    }
+
+    /// An object as the watch shows it by now.
+    pub(crate) fn newest(&self, object: &Guarded<K>) -> Newest<K> {
+        let (own, reference) = (uid(object), ObjectRef::from_obj(object));
+        // Asked before the store: what is not expected any more is in it.
+        let Some(expected) = self.writes.expected(&own) else {
+            return self.shown(&reference, |_| true);
+        };
+        let is_new = |shown: &Guarded<K>| uid(shown) != own || expected.is_shown_by(shown);
+        match self.shown(&reference, is_new) {
+            Newest::Awaited => {}
+            newest @ (Newest::Shown(_) | Newest::Gone) => return newest,
+        }
+        let name = (object.namespace().unwrap_or_default(), object.name_any());
+        self.writes.wake_when_shown(&own, name);
+        // It may have been shown a moment ago.
+        self.shown(&reference, is_new)
+    }
+
+    /// What the store shows of an object by now is not expected any more.
+    pub(crate) fn forget_what_is_shown(&self, object: &Guarded<K>) {
+        if let Some(shown) = self.store.get(&ObjectRef::from_obj(object)) {
+            self.writes.forget_what_is_shown(&*shown);
+        }
+    }
+
+    fn shown(
+        &self,
+        reference: &ObjectRef<Guarded<K>>,
+        is_new: impl Fn(&Guarded<K>) -> bool,
+    ) -> Newest<K> {
+        match self.store.get(reference) {
+            Some(shown) if is_new(&shown) => Newest::Shown(shown),
+            Some(_) => Newest::Awaited,
+            None => Newest::Gone,
+        }
     }
 
     /// Asks for a reconcile. A closed channel means that the operator is stopping.

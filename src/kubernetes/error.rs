@@ -21,6 +21,11 @@ impl Error {
         matches!(self.source, kube::Error::SerdeError(_))
     }
 
+    /// Whether a write was refused because somebody else wrote the object meanwhile.
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(&self.source, kube::Error::Api(status) if status.code == 409)
+    }
+
     /// What happened, in one line: the answer of the API server as it gave it.
     pub(crate) fn message(&self) -> String {
         let Self { doing, source } = self;

@@ -4,14 +4,14 @@ use std::fmt::Debug;
 
 use kube::api::{Patch, PatchParams};
 use kube::core::NamespaceResourceScope;
-use kube::{Api, Client, Resource, ResourceExt as _};
+use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::crd::{FINALIZER, Kind};
+use crate::crd::FINALIZER;
 
+use super::Place;
 use super::error::Error;
-use super::objects;
 
 /// Whether the object carries our finalizer.
 pub(crate) fn is_set(object: &impl Resource) -> bool {
@@ -19,13 +19,6 @@ pub(crate) fn is_set(object: &impl Resource) -> bool {
         .finalizers()
         .iter()
         .any(|finalizer| finalizer == FINALIZER)
-}
-
-/// The object as it is now, while it still carries our finalizer: the watch may lag behind our own last pass, which
-/// let it go and told so.
-pub(crate) async fn unreleased<K: Kind>(client: &Client, object: &K) -> Result<Option<K>, Error> {
-    let fresh = objects::fresh(client, object).await?;
-    Ok(fresh.filter(is_set))
 }
 
 /// How often a patch is made anew because the object changed under our hands. Afterwards the queue tries again.
@@ -46,13 +39,13 @@ impl<K> Guarded for K where
 }
 
 /// Adds our finalizer.
-pub(crate) async fn add<K: Guarded>(client: &Client, object: &K) -> Result<(), Error> {
-    settle(client, object, addition, "add the finalizer").await
+pub(crate) async fn add<K: Guarded>(place: Place<'_>, object: &K) -> Result<(), Error> {
+    settle(place, object, addition, "add the finalizer").await
 }
 
 /// Removes our finalizer: the object may go.
-pub(crate) async fn remove<K: Guarded>(client: &Client, object: &K) -> Result<(), Error> {
-    settle(client, object, removal, "remove the finalizer").await
+pub(crate) async fn remove<K: Guarded>(place: Place<'_>, object: &K) -> Result<(), Error> {
+    settle(place, object, removal, "remove the finalizer").await
 }
 
 /// The patch that adds our finalizer; none where it is set, or where the object is on its way out and takes none.
@@ -90,13 +83,13 @@ fn removal(object: &impl Resource) -> Option<Value> {
 /// Patches the object until there is nothing to patch. A conflict and a refusal have the same status codes, so the object
 /// is read again: when it did not change, somebody refuses the patch (an admission policy, a webhook), and that is an error.
 async fn settle<K: Guarded>(
-    client: &Client,
+    place: Place<'_>,
     object: &K,
     patch: impl Fn(&K) -> Option<Value>,
     doing: &'static str,
 ) -> Result<(), Error> {
     let namespace = object.namespace().unwrap_or_default();
-    let api: Api<K> = Api::namespaced(client.clone(), &namespace);
+    let api: Api<K> = Api::namespaced(place.client.clone(), &namespace);
     let mut object = object.clone();
     let mut attempts = 1..=ATTEMPTS;
     while let Some(patch) = patch(&object) {
@@ -106,8 +99,14 @@ async fn settle<K: Guarded>(
         let patch = Patch::Json::<()>(patch);
         let name = object.name_any();
         let refusal = match api.patch(&name, &PatchParams::default(), &patch).await {
-            Ok(_) => return Ok(()),
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(()),
+            Ok(patched) => {
+                place.writes.wrote(&patched);
+                return Ok(());
+            }
+            Err(kube::Error::Api(status)) if status.code == 404 => {
+                place.writes.left(&object);
+                return Ok(());
+            }
             Err(kube::Error::Api(status)) if matches!(status.code, 409 | 422) => {
                 kube::Error::Api(status)
             }
@@ -136,6 +135,8 @@ mod tests {
     use tokio::task::JoinSet;
 
     use crate::crd::ProjectBinding;
+    use crate::kubernetes::OwnWrites;
+    use crate::metrics::Metrics;
 
     use super::*;
 
@@ -180,7 +181,12 @@ mod tests {
         let config = kube::Config::new(url.parse().unwrap());
         let client = crate::kubernetes::client(config, &Arc::default()).unwrap();
         let object: ProjectBinding = serde_json::from_value(binding(1, &[FINALIZER])).unwrap();
-        let ended = remove(&client, &object).await;
+        let place = Place {
+            client: &client,
+            metrics: &Metrics::default(),
+            writes: &OwnWrites::default(),
+        };
+        let ended = remove(place, &object).await;
         let left = script.lock().unwrap().len();
         (ended.map_err(|error| error.message()), left)
     }

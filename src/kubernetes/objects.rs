@@ -12,13 +12,14 @@ use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predicates};
-use kube::{Api, Resource, ResourceExt as _};
+use kube::{Api, Resource};
 use tokio_util::sync::CancellationToken;
 
 use crate::crd::Kind;
 use crate::metrics::Metrics;
 
 use super::error::Error;
+use super::own_writes::{Name, OwnWrites};
 use super::uid;
 
 /// How long a watch may be silent, in seconds: a dead connection is noticed no later.
@@ -66,13 +67,6 @@ pub(crate) async fn read<K: Kind>(
     read.map_err(Error::when("read the object"))
 }
 
-/// Reads an object anew. `None` if it is gone, or another one has its name.
-pub(crate) async fn fresh<K: Kind>(client: &kube::Client, object: &K) -> Result<Option<K>, Error> {
-    let namespace = object.namespace().unwrap_or_default();
-    let fresh: Option<K> = read(client, &namespace, &object.name_any()).await?;
-    Ok(fresh.filter(|fresh| fresh.uid() == object.uid()))
-}
-
 /// Objects as a controller is to be triggered by them.
 pub(crate) type Objects<K> =
     std::pin::Pin<Box<dyn Stream<Item = Result<DeserializeGuard<K>, watcher::Error>> + Send>>;
@@ -87,6 +81,8 @@ pub(crate) trait Follower<K: Kind>: Send + Sync + 'static {
     fn changed(&self, _object: &K) {}
     /// An object is gone.
     fn gone(&self, _object: &DeserializeGuard<K>) {}
+    /// The store has what was written of this object, and a reconcile waits for that.
+    fn caught_up(&self, _name: &Name) {}
 }
 
 /// A store, and the end that fills it.
@@ -99,7 +95,7 @@ pub(crate) type Filled<K> = (
 pub(crate) fn watch<K: Kind>(
     (client, metrics): (&kube::Client, &Arc<Metrics>),
     (store, writer): Filled<K>,
-    seen: CancellationToken,
+    (seen, own): (CancellationToken, Arc<OwnWrites>),
     follower: Arc<impl Follower<K>>,
 ) -> Objects<K> {
     let metrics = Arc::clone(metrics);
@@ -109,19 +105,25 @@ pub(crate) fn watch<K: Kind>(
         .default_backoff()
         .modify(prune)
         .reflect(writer)
-        .inspect(move |event| match event {
-            Ok(Event::InitDone) => {
-                let objects = missing.listed(|object| follower.gone(object));
-                follower.listed(&objects);
-                seen.cancel();
+        .inspect(move |event| {
+            match event {
+                Ok(Event::InitDone) => {
+                    let objects = missing.listed(|object| follower.gone(object));
+                    follower.listed(&objects);
+                    seen.cancel();
+                }
+                Ok(Event::Apply(object)) => follower.shown(object),
+                Ok(Event::Delete(object)) => follower.gone(object),
+                Ok(Event::Init) => missing.begin(),
+                Ok(Event::InitApply(_)) => {}
+                Err(error) => {
+                    metrics.watch_restarted(K::NAME);
+                    tracing::warn!(%error, kind = K::NAME, "a watch failed; it is tried again");
+                }
             }
-            Ok(Event::Apply(object)) => follower.shown(object),
-            Ok(Event::Delete(object)) => follower.gone(object),
-            Ok(Event::Init) => missing.begin(),
-            Ok(Event::InitApply(_)) => {}
-            Err(error) => {
-                metrics.watch_restarted(K::NAME);
-                tracing::warn!(%error, kind = K::NAME, "a watch failed; it is tried again");
+            let woken = event.as_ref().map(|event| own.follow(event));
+            for name in woken.unwrap_or_default() {
+                follower.caught_up(&name);
             }
         });
     let wanted = predicates::generation

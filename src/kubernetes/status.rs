@@ -2,14 +2,14 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::api::{Patch, PatchParams};
-use kube::{Api, Client, Resource, ResourceExt as _};
+use kube::{Api, Resource, ResourceExt as _};
 use serde::Serialize;
 
 use crate::crd::{Kind, RECONCILE_REQUESTED_AT};
-use crate::metrics::Metrics;
 use crate::plan::Reason;
 use crate::plan::verdict::{Aspect, State, Verdict};
 
+use super::Place;
 use super::clock;
 use super::error::Error;
 
@@ -103,7 +103,7 @@ pub(crate) enum Precondition {
 
 /// Writes a whole status by server-side apply, and returns the object as it is then.
 pub(crate) async fn write<K: Kind>(
-    (client, metrics): (&Client, &Metrics),
+    place: Place<'_>,
     object: &K,
     status: &impl Serialize,
     precondition: Precondition,
@@ -119,27 +119,28 @@ pub(crate) async fn write<K: Kind>(
     }
     let parameters = PatchParams::apply(MANAGER).force();
     let namespace = object.namespace().unwrap_or_default();
-    let api: Api<K> = Api::namespaced(client.clone(), &namespace);
+    let api: Api<K> = Api::namespaced(place.client.clone(), &namespace);
     let written = api
         .patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))
         .await
         .map_err(Error::when("write the status"))?;
-    metrics.status_written(K::NAME);
+    place.writes.wrote(&written);
+    place.metrics.status_written(K::NAME);
     if let (Some(since), None) = (unready_since(object), unready_since(&written)) {
-        metrics.became_ready(K::NAME, clock::since(since));
+        place.metrics.became_ready(K::NAME, clock::since(since));
     }
     Ok(written)
 }
 
 /// Writes one field of a status under a field manager of its own.
 pub(crate) async fn write_field<K: Kind>(
-    client: &Client,
+    place: Place<'_>,
     object: &K,
     manager: &str,
     status: &serde_json::Value,
 ) -> Result<(), Error> {
     let namespace = object.namespace().unwrap_or_default();
-    let api: Api<K> = Api::namespaced(client.clone(), &namespace);
+    let api: Api<K> = Api::namespaced(place.client.clone(), &namespace);
     let patch = serde_json::json!({
         "apiVersion": K::api_version(&()),
         "kind": K::NAME,
@@ -147,10 +148,13 @@ pub(crate) async fn write_field<K: Kind>(
         "status": status,
     });
     let parameters = PatchParams::apply(manager).force();
-    api.patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))
+    let written = api
+        .patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))
         .await
-        .map(drop)
-        .map_err(Error::when("write the status"))
+        .map_err(Error::when("write the status"))?;
+    place.writes.wrote(&written);
+    place.metrics.status_written(K::NAME);
+    Ok(())
 }
 
 /// Since when an object is not ready; from its creation, where nothing was told of it yet.

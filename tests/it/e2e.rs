@@ -36,7 +36,6 @@ mod process;
 mod proxy;
 mod quiet;
 mod read_back;
-mod readme;
 mod refused;
 mod remembered;
 mod resilience;

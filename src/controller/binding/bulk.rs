@@ -12,7 +12,6 @@ use crate::controller::error::Error;
 use crate::crd::{BitbucketConnection, ProjectBinding};
 use crate::fleet::link::{ServerAccess, SharedLink, Written};
 use crate::kubernetes::uid;
-use crate::kubernetes::unstored::Pending;
 use crate::observe;
 use crate::plan::binding::{Desired, Plan, Record, Repository, Rights, Step, plan, record};
 
@@ -201,12 +200,8 @@ impl Report {
         let Some(connection) = &self.connection else {
             return;
         };
+        self.keep_what_was_done(Some(view), context);
         let own = uid(&self.binding);
-        let pending = Pending {
-            status: self.with_what_was_done(Some(view)),
-            occurrences: self.occurrences.clone(),
-        };
-        context.unstored.keep(own.clone(), pending);
         let link = context.links.of(&uid(&**connection));
         link.lock().listing.wrote(own, written);
         wait(&self.binding, connection, context);

@@ -33,16 +33,13 @@ use super::{WITHOUT_CONNECTION, dereference, reserve, waiting};
 
 /// Lets a deleted binding go, as soon as it may.
 pub(super) async fn release(
-    binding: &ProjectBinding,
+    binding: ProjectBinding,
     context: &Context,
     share: &mut Share,
 ) -> Result<Next, Error> {
-    if !finalizer::is_set(binding) {
+    if !finalizer::is_set(&binding) {
         return Ok(Next::Gone);
     }
-    let Some(binding) = finalizer::unreleased(&context.client, binding).await? else {
-        return Ok(Next::Gone);
-    };
     let mut report = Report::of(binding, context);
     report.tell_what_was_done(context).await;
     let binding = &report.binding;
@@ -86,7 +83,7 @@ pub(super) async fn release(
         }
     };
     context.events.publish(binding, occurrence.as_slice()).await;
-    if let Err(refused) = finalizer::remove(&context.client, binding).await {
+    if let Err(refused) = finalizer::remove(context.place::<ProjectBinding>(), binding).await {
         let error = Error::from(refused);
         let why = Refusal::new(Reason::DeletionBlocked, error.refusal().message);
         report.blocked(why, context).await?;

@@ -18,6 +18,7 @@ use crate::kubernetes::clock;
 use crate::kubernetes::event::{self, Occurrence};
 use crate::kubernetes::status::{self, Precondition};
 use crate::kubernetes::uid;
+use crate::kubernetes::unstored::Pending;
 use crate::plan::binding::{Accepted, Record};
 use crate::plan::binding::{AfterFailure, Standing, after_failure};
 use crate::plan::decoration::{not_settled, token_refused};
@@ -50,8 +51,6 @@ pub(super) enum Ended {
     Written(Written, Arc<ServerAccess>),
     /// All places of the connection are taken: a free one wakes the object.
     Queued,
-    /// The object is gone, or about to.
-    Gone,
 }
 
 /// What a pass has found out so far.
@@ -60,7 +59,7 @@ pub(super) struct Report {
     pub(super) binding: ProjectBinding,
     /// Whether there is something of an earlier reconcile that is to be stored with the next status.
     is_unstored: bool,
-    /// What a status must find that goes by what the watch has shown: it may lag behind our own last write.
+    /// What a status must find: before anything is done, the object as the watch has shown it.
     precondition: Precondition,
     /// The connection, once it was found.
     pub(super) connection: Option<Arc<BitbucketConnection>>,
@@ -103,15 +102,9 @@ impl Report {
         }
     }
 
-    /// Begins anew with the object as Kubernetes has it now: what is done from here on is on record, whatever happens to
-    /// the object meanwhile.
-    pub(super) fn begin_anew(&mut self, fresh: ProjectBinding, context: &Context) {
-        let connection = self.connection.take();
-        *self = Self {
-            precondition: Precondition::None,
-            connection,
-            ..Self::of(fresh, context)
-        };
+    /// What is done from here on is on record, whatever happens to the object meanwhile.
+    pub(super) fn begin_work(&mut self) {
+        self.precondition = Precondition::None;
     }
 
     /// What of the stored record still holds on this server stays, if the pass does nothing.
@@ -163,13 +156,17 @@ impl Report {
             Ok(Ended::TokenRefused) => self.token_refused(context).await?,
             Ok(Ended::Untold) => {}
             Ok(Ended::Waits) => return Ok(Next::Waits),
-            Ok(Ended::Listing) => return Ok(Next::Listing(interval)),
+            Ok(Ended::Listing) => return Ok(Next::Woken(interval)),
             Ok(Ended::Written(written, view)) => {
                 self.wait_for_read_back(written, &view, context);
-                return Ok(Next::Listing(interval));
+                return Ok(Next::Woken(interval));
             }
             Ok(Ended::Queued) => return Ok(Next::Queued),
-            Ok(Ended::Gone) => return Ok(Next::Gone),
+            // The watch brings the object as it is now.
+            Err(error) if error.is_conflict() => {
+                self.keep_what_was_done(None, context);
+                return Err(error);
+            }
             Err(error) => {
                 let own = self.accepted().is_none().then(|| uid(&self.binding));
                 self.failed(&error, context).await?;
@@ -331,6 +328,20 @@ impl Report {
         Ok(())
     }
 
+    /// Keeps what was done for the next status, which another reconcile writes.
+    pub(super) fn keep_what_was_done(&self, access: Option<&ServerAccess>, context: &Context) {
+        let status = self.with_what_was_done(access);
+        let is_news = !self.occurrences.is_empty() || Some(&status) != self.binding.status.as_ref();
+        if is_news && self.accepted().is_some() {
+            let occurrences = self.occurrences.clone();
+            let pending = Pending {
+                status,
+                occurrences,
+            };
+            context.unstored.keep(uid(&self.binding), pending);
+        }
+    }
+
     /// Tells what an earlier reconcile did.
     pub(super) async fn tell_what_was_done(&mut self, context: &Context) {
         let done = std::mem::take(&mut self.occurrences);
@@ -349,7 +360,7 @@ impl Report {
         precondition: Precondition,
         context: &Context,
     ) -> Result<ProjectBinding, Error> {
-        let (place, binding) = ((&context.client, &*context.metrics), &self.binding);
+        let (place, binding) = (context.place::<ProjectBinding>(), &self.binding);
         let stored = status::write(place, binding, status, precondition).await?;
         context.unstored.forget(&uid(binding));
         Ok(stored)

@@ -34,9 +34,6 @@ pub(super) async fn release(
     if !finalizer::is_set(connection) {
         return Ok(Next::Gone);
     }
-    let Some(connection) = &finalizer::unreleased(&context.client, connection).await? else {
-        return Ok(Next::Gone);
-    };
     let forced = connection.annotations().contains_key(FORCE_ORPHAN);
     let needed_by = wake::protected(&reference_to(connection), context);
     if !needed_by.is_empty() && !forced {
@@ -74,7 +71,9 @@ pub(super) async fn release(
         .events
         .publish(connection, occurrence.as_slice())
         .await;
-    if let Err(refused) = finalizer::remove(&context.client, connection).await {
+    if let Err(refused) =
+        finalizer::remove(context.place::<BitbucketConnection>(), connection).await
+    {
         let error = Error::from(refused);
         let why = Refusal::new(Reason::DeletionBlocked, error.refusal().message);
         return stays(connection, context, (error, why)).await;

@@ -36,6 +36,8 @@ impl Pass<'_> {
                 (Outcome::Differing(message), failed, Next::Settled(interval))
             }
             Err(Error::Reserved) => return Ok(Next::Waits),
+            // The watch brings the object as it is now.
+            Err(error) if error.is_conflict() => return Err(error),
             Err(error) => {
                 let failed = Some((error.sorted().condition.unwrap_or(self.at), error.refusal()));
                 (

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bindery::crd::ProjectBinding;
+use kube::api::{Patch, PatchParams};
 use simulators::bitbucket::{Caller, Fault};
 
 use super::crash::{bindings, repositories};
@@ -14,6 +15,7 @@ simulated!(
     a_create_among_many_costs_few_calls,
     a_project_that_appears_after_the_listing_is_not_taken,
     an_import_that_created_nothing_makes_no_project_ours,
+    an_object_that_is_written_before_its_intent_is_reconciled_anew,
 );
 
 const IMPORT: &str = "PUT /api/v2/dop-translation/bound-projects";
@@ -100,6 +102,37 @@ async fn a_create_among_many_costs_few_calls(server: Server) {
     let verbs = ["PATCH", "POST", "GET"].map(made);
     assert!((60 * 3..=60 * 3 + 6).contains(&verbs[0]), "{verbs:?}");
     assert!((60..=60 + 3).contains(&verbs[1]), "{verbs:?}");
+    // No object is read: the Secrets of the connection are.
+    assert!(verbs[2] <= 18, "{verbs:?}");
+}
+
+/// Promise: an intent is stored over the object as it was planned for. Where somebody wrote it meanwhile, it is planned
+/// anew, which is no failure.
+async fn an_object_that_is_written_before_its_intent_is_reconciled_anew(server: Server) {
+    let (stage, slugs) = listed(server, 1).await;
+    let look = "GET /api/v2/dop-translation/project-bindings";
+    let sonarqube = stage.sonarqube.simulated();
+    let slow = Fault::at(look).delay(Duration::from_secs(3));
+    sonarqube.fault(slow.times(1));
+    sonarqube.clear_calls();
+    stage.apply(&bindings(&slugs));
+    let path = look.split(' ').nth(1).unwrap();
+    let asked = || calls(&stage).contains_key(path);
+    stage.eventually("the look is under way", asked).await;
+    // A label triggers no reconcile.
+    let api = stage.api::<ProjectBinding>("payments");
+    let label = Patch::Merge(serde_json::json!({"metadata": {"labels": {"team": "payments"}}}));
+    let parameters = PatchParams::default();
+    api.patch(&slugs[0], &parameters, &label).await.unwrap();
+    let ready = are_ready(&stage, &slugs).await.remove(0);
+    assert_eq!(stage.reasons(&ready), ["Imported"]);
+    let calls = calls(&stage);
+    assert_eq!(
+        calls["/api/v2/dop-translation/bound-projects"], 1,
+        "{calls:?}"
+    );
+    // The plan that was dropped, the one that was carried out, and the look afterwards.
+    assert_eq!(calls[path], 3, "{calls:?}");
 }
 
 /// Calls of the operator to the API server, by method.

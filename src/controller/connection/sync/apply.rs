@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::controller::error::Error;
-use crate::crd::{BitbucketConnectionStatus, ConfigurationIntent};
+use crate::crd::{BitbucketConnection, BitbucketConnectionStatus, ConfigurationIntent};
 use crate::fleet::link::Validated;
 use crate::http::Token;
 use crate::identity::{ServerUrl, SettingId, SettingKey, Uid};
@@ -78,7 +78,7 @@ impl Sync<'_> {
             bindings: None,
             ..self.connection.status.clone().unwrap_or_default()
         };
-        let place = (&self.context.client, &*self.context.metrics);
+        let place = self.context.place::<BitbucketConnection>();
         let written =
             status::write(place, &*self.connection, &status, Precondition::Unchanged).await?;
         *self.connection = written;
