@@ -1,5 +1,4 @@
--- Tells Argo CD how a BitbucketConnection or a ProjectBinding is. Without it Argo CD takes both for healthy as
--- soon as they are there.
+-- Health of BitbucketConnection and ProjectBinding for Argo CD, which reports unknown kinds as Healthy by default.
 local health = {}
 local status = obj.status or {}
 local is = {}
@@ -13,7 +12,7 @@ end
 
 if status.observedGeneration ~= obj.metadata.generation then
   health.status = "Progressing"
-  health.message = "not looked at yet"
+  health.message = "not reconciled yet"
   return health
 end
 health.message = is.Ready and is.Ready.message

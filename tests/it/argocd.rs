@@ -83,15 +83,15 @@ fn argo_cd_shows_how_an_object_is() {
         (stalled("Suspended"), "Suspended: why"),
         (
             with(ready(), seen, json!(-1)),
-            "Progressing: not looked at yet",
+            "Progressing: not reconciled yet",
         ),
         (
             with(ready(), seen, json!(1)),
-            "Progressing: not looked at yet",
+            "Progressing: not reconciled yet",
         ),
         (
             with(ready(), "/status", Value::Null),
-            "Progressing: not looked at yet",
+            "Progressing: not reconciled yet",
         ),
         (stalled("AccessDenied"), "Degraded: why"),
         (stalled("DeletionBlocked"), "Degraded: why"),

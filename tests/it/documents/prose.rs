@@ -66,7 +66,7 @@ pub(super) fn comments(source: &str) -> String {
 pub(super) fn words(lines: &[Line]) -> Vec<(usize, String)> {
     let words = lines.iter().flat_map(|line| {
         let text = without_code(&line.text).to_lowercase();
-        let parts = text.split(|it: char| !it.is_alphanumeric() && !"`|.'’-".contains(it));
+        let parts = text.split(|it: char| !it.is_alphanumeric() && !"`|.'’-_".contains(it));
         let words = parts.map(|word| word.trim_end_matches(['.', '\'', '-']).to_owned());
         let words = words.filter(|word| !word.is_empty());
         words.map(|word| (line.number, word)).collect::<Vec<_>>()
