@@ -15,6 +15,7 @@ mod crash;
 mod deadline;
 mod decorated;
 mod deletion;
+mod deletion_cost;
 mod drift;
 mod ending;
 mod events;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use kube::ResourceExt as _;
+use kube::runtime::reflector::ObjectRef;
 
 use crate::controller::context::Context;
 use crate::controller::credentials;
@@ -95,17 +96,36 @@ pub(super) async fn release(
     Ok(Next::Gone)
 }
 
-/// The connection, by a live read: a cache that lags must not make it seem gone.
+/// The connection. Where something may have to be undone it is read live: a cache that lags must not make it seem gone, nor
+/// active where it was just suspended. Where nothing is undone, whatever the connection asks for, the cache is enough.
 async fn connection(
     binding: &ProjectBinding,
     context: &Context,
 ) -> Result<Option<BitbucketConnection>, Error> {
     let (namespace, name) = declared::connection_of(binding);
+    let shown = ObjectRef::new(&name).within(&namespace);
+    let shown = context.queues.connections.store.get(&shown);
+    let shown = shown.and_then(|shown| shown.0.as_ref().ok().cloned());
+    if undoes_nothing(binding, shown.as_ref(), context) {
+        return Ok(shown);
+    }
     match objects::read(&context.client, &namespace, &name).await {
         // Its words are none of the tenant's business.
         Err(error) if error.is_of_content() => Err(dereference::unreadable(&namespace, &name)),
         answer => Ok(answer?),
     }
+}
+
+/// Whether nothing is undone on any server, by what the object itself asks for and what its server can do.
+fn undoes_nothing(
+    binding: &ProjectBinding,
+    connection: Option<&BitbucketConnection>,
+    context: &Context,
+) -> bool {
+    let leaving = Leaving::of(binding, context);
+    let facts = leaving.facts(Seen::NotYet, false, connection.is_none_or(may_unbind));
+    binding.annotations().contains_key(FORCE_ORPHAN)
+        || matches!(decide(policy(binding, None), &facts), Release::Leave(_))
 }
 
 /// What came of undoing.

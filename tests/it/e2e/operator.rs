@@ -145,6 +145,19 @@ impl Operator {
             .collect()
     }
 
+    /// Calls to the Kubernetes API so far with one method, watches among those with GET.
+    pub(super) fn kubernetes_calls(&self, method: &str) -> u64 {
+        let metrics = self.metrics();
+        let method = format!("method=\"{method}\"");
+        let lines = metrics.lines();
+        let fitting = lines.filter(|line| {
+            line.starts_with("rest_client_requests_total{") && line.contains(&method)
+        });
+        fitting
+            .map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap())
+            .sum()
+    }
+
     /// Statuses written to Kubernetes so far.
     pub(super) fn status_writes(&self) -> u64 {
         self.sum("bindery_status_writes_total{")
