@@ -41,14 +41,20 @@ pub(super) fn of_binding(
         && binding.metadata.deletion_timestamp.is_none()
         && binding.spec.management_policy == ManagementPolicy::Full
         && !binding.spec.suspend;
-    let claim = connection.and_then(|connection| claim(binding, connection));
+    let claims = connection.map_or_else(Vec::new, |connection| {
+        let imported = imported(binding, connection);
+        claim(binding, connection)
+            .into_iter()
+            .chain(imported)
+            .collect()
+    });
     Facts {
         uid: uid(binding),
         object: Object::Binding(name(binding)),
         created: created(binding),
         has_right,
         is_leaving: is_leaving(binding),
-        claims: claim.into_iter().collect(),
+        claims,
     }
 }
 
@@ -76,6 +82,19 @@ fn claim(binding: &ProjectBinding, connection: &BitbucketConnection) -> Option<C
         thing: server.wanted_project(&declared::connection_of(binding), &wanted),
         accepted: false,
         terms: Terms::None,
+    })
+}
+
+/// What SonarQube made of its import, under a key of SonarQube's choice: it holds that until it has given it its own key.
+/// Another binding of the repository, whose own import came to nothing, would else take it for that.
+fn imported(binding: &ProjectBinding, connection: &BitbucketConnection) -> Option<Claim> {
+    let intent = declared::record(binding).intent?;
+    let url = ServerUrl::parse(&connection.spec.sonarqube.url).ok()?;
+    let repository = declared::repository(&binding.spec).ok()?;
+    Some(Claim {
+        thing: Server::new(&url, intent.server).project(&intent.imported_as?),
+        accepted: true,
+        terms: Terms::Project(None, repository),
     })
 }
 
@@ -288,5 +307,25 @@ mod tests {
             put("first", early, reason);
             assert_eq!(rival().is_some(), is_in_the_way, "{reason:?}");
         }
+    }
+
+    /// Promise: before 10.5, what SonarQube made of an import is taken for its own by no other binding of the repository.
+    #[test]
+    fn what_an_import_made_under_a_key_of_sonarqubes_choice_belongs_to_it() {
+        let connection = connection("bitbucket", "2026-11-26T09:00:00Z", Value::Null);
+        let mut first = binding("first", "2026-11-26T10:00:00Z", None);
+        let intent = json!({
+            "projectKey": "PAY:checkout", "serverId": "server", "way": "ImportRepository", "importedAs": "PAY_checkout_x",
+            "since": "2026-11-26T10:00:00Z",
+        });
+        first.status = serde_json::from_value(json!({"intent": intent})).unwrap();
+        let ledger = Ledger::new(|_| ());
+        ledger.put(of_binding(&first, Some(&connection), true));
+        let made = server().project(&ProjectKey::reported("PAY_checkout_x"));
+        let held_for = |own: &str| ledger.held_for(&Uid::new(own), &made, None);
+        let repository = held_for("second").map(|repository| repository.to_string());
+        assert_eq!(repository.as_deref(), Some("PAY/checkout"));
+        assert_eq!(held_for("first"), None);
+        assert!(ledger.rival(&Uid::new("second"), &made).is_some());
     }
 }

@@ -101,6 +101,17 @@ impl Member {
         }
     }
 
+    /// Whether SonarQube answered with this key to its import, which has another one to get.
+    fn has_imported(&self, server: &ServerId, key: &ProjectKey) -> bool {
+        let intent = self
+            .record
+            .intent
+            .as_ref()
+            .filter(|intent| intent.server == *server);
+        let imported_as = intent.and_then(|intent| intent.imported_as.as_ref());
+        imported_as.is_some_and(|imported| imported.same(key))
+    }
+
     /// Whether a project was about to be created of which nothing was heard since.
     pub(super) fn awaits(&self, key: &ProjectKey) -> bool {
         self.record.is_importing(key)
@@ -173,24 +184,35 @@ impl World {
         }
     }
 
-    /// The other member that has the claim on a key: accepted, full, first.
+    /// The other member that has the claim on a key: accepted before wanted, the first before the others. As in the
+    /// ledger, what an import made belongs to it, and who holds a project contends with nobody who wants it.
     pub(super) fn claimed_by(&self, index: usize, key: &ProjectKey) -> Option<Contender> {
-        let claims = |member: &Member| {
-            member.management == Management::Full
-                && member.record.accepted.as_ref().is_some_and(|accepted| {
-                    accepted.server == self.server && accepted.key.same(key)
-                })
+        let claim = |member: &Member| {
+            let accepted = match &member.record.accepted {
+                Some(accepted) => accepted.server == self.server && accepted.key.same(key),
+                None => false,
+            };
+            let wants =
+                member.record.accepted.is_none() && member.effective_key(&member.record).same(key);
+            let holds = accepted || member.has_imported(&self.server, key);
+            (member.management == Management::Full && (holds || wants)).then_some(holds)
         };
-        let contenders = self.members.iter().zip(0..);
-        let winner = contest(contenders.filter(|(member, _)| claims(member)).map(
-            |(member, created)| Contender {
-                uid: member.uid.clone(),
-                name: format!("team/{}", member.uid),
-                accepted: true,
-                created,
-            },
-        ))?;
-        (winner.uid != self.members[index].uid).then_some(winner)
+        let own = &self.members[index];
+        let own_holds = claim(own) == Some(true);
+        let contenders = self
+            .members
+            .iter()
+            .zip(0..)
+            .filter_map(|(member, created)| {
+                let accepted = claim(member)?;
+                (accepted || !own_holds).then(|| Contender {
+                    uid: member.uid.clone(),
+                    name: format!("team/{}", member.uid),
+                    accepted,
+                    created,
+                })
+            });
+        contest(contenders).filter(|winner| winner.uid != own.uid)
     }
 
     /// The repository for which another member that may write holds this very project.
@@ -198,11 +220,12 @@ impl World {
         let holder = self.members.iter().find(|member| {
             member.uid != self.members[index].uid
                 && member.management == Management::Full
-                && member.record.accepted.as_ref().is_some_and(|accepted| {
-                    accepted.server == self.server
-                        && accepted.key.same(&project.key)
-                        && accepted.id.as_ref() == Some(&project.id)
-                })
+                && (member.has_imported(&self.server, &project.key)
+                    || member.record.accepted.as_ref().is_some_and(|accepted| {
+                        accepted.server == self.server
+                            && accepted.key.same(&project.key)
+                            && accepted.id.as_ref() == Some(&project.id)
+                    }))
         });
         holder.map(|member| member.repository.clone())
     }
