@@ -22,7 +22,7 @@ MATRIX := 8.9.0.43852 9.9.8.100196 10.7.0.96327 25.1.0.102122 26.9.0.129388
 KUBERNETES := 1.33 1.36
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-matrix contract contract-all compile parts lint generate demo bench bench-report mutants
+.PHONY: help test test-matrix contract contract-all compile parts lint generate demo bench bench-real bench-report mutants
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +67,11 @@ bench: ## Measure what bindings cost, beside the floor of the same run (SIZES=10
 	tests/parts build control-plane
 	cargo bench --bench bench --no-run
 	tests/parts run -- cargo bench --bench bench -- --sizes $(SIZES) $(FIFTY) $(ADD)
+
+bench-real: ## Measure creates and a sweep of 300 bindings on a real SonarQube, by its own access log
+	tests/parts build control-plane sonarqube 26.9.0.129388
+	cargo test --test it --no-run
+	BINDERY_REAL_BINDINGS=300 tests/parts run --sonarqube 26.9.0.129388 -- cargo test --test it -- e2e::real_cost:: --nocapture
 
 bench-report: ## Write docs/guide/cost.md and its charts from what make bench has measured
 	cargo bench --bench bench -- --report docs/guide

@@ -104,7 +104,7 @@ fn sort(call: &Call) -> (Purpose, &'static str) {
         (Purpose::SpreadRead, "")
     } else if !is_listing(call.operation) {
         (Purpose::Other, "")
-    } else if asks_for(&["projects", "repository", "name"]) {
+    } else if asks_for(&["projects", "q", "repository", "name"]) {
         (Purpose::Other, " (by name)")
     } else {
         (Purpose::Listing, " (listing)")

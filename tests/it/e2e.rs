@@ -37,6 +37,7 @@ mod process;
 mod proxy;
 mod quiet;
 mod read_back;
+mod real_cost;
 mod refused;
 mod remembered;
 mod resilience;

@@ -189,6 +189,6 @@ fn variable(name: &str) -> String {
     clippy::disallowed_methods,
     reason = "tests/parts says by environment where the parts are; only here is it read"
 )]
-pub(super) fn optional(name: &str) -> Option<String> {
+pub(crate) fn optional(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
