@@ -22,7 +22,7 @@ mod servers;
 mod table;
 mod work;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
@@ -61,6 +61,7 @@ async fn main() {
         Results::read(&arguments.json).write_page(guide);
         return;
     }
+    assert_small(&arguments.binary);
     let mut results = if arguments.add {
         Results::read(&arguments.json)
     } else {
@@ -78,4 +79,13 @@ async fn main() {
         results.write(&arguments.json);
         results.print();
     }
+}
+
+/// Bytes that the binary may have, as it is shipped.
+const LARGEST: u64 = 20_000_000;
+
+fn assert_small(binary: &Path) {
+    let size = std::fs::metadata(binary).unwrap().len();
+    println!("the binary has {size} bytes");
+    assert!(size <= LARGEST, "and may have {LARGEST}");
 }
