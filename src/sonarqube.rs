@@ -26,6 +26,7 @@ pub use new_code_periods::NewCode;
 pub use permissions::Permission;
 pub use projects::{NewProject, Project, Visibility};
 pub use pull_requests::AnalysedPullRequest;
+pub(crate) use shared::KEYS_AT_ONCE;
 pub use system::{Phase, Status};
 pub use users::User;
 pub use version::{Version, VersionError};

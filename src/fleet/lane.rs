@@ -121,6 +121,14 @@ impl Lanes {
         lane.map_or(0, |lane| lane.taken + lane.queue.len())
     }
 
+    /// The first of those that wait for a place in the lane of a connection.
+    pub(crate) fn next(&self, connection: &Uid, count: usize) -> Vec<ObjectName> {
+        let state = self.lock();
+        let queue = state.lanes.get(connection).into_iter();
+        let waiting = queue.flat_map(|lane| lane.queue.values().take(count));
+        waiting.map(|waiting| waiting.name.clone()).collect()
+    }
+
     /// An object needs no place any more: its reconcile ended without one, or it is gone.
     pub(crate) fn withdraw(&self, object: &Uid) {
         let mut state = self.lock();

@@ -1,6 +1,7 @@
 //! What to do about one ProjectBinding. This file declares and re-exports only, and nothing below it uses it, so that no
 //! files use each other in a circle.
 
+mod basis;
 mod difference;
 mod fight;
 mod found;
@@ -19,6 +20,7 @@ mod tests;
 #[cfg(test)]
 mod world;
 
+pub use basis::{Basis, Enough, Listings, Progress};
 pub use difference::may_know;
 pub use found::{
     BindingState, Bound, Branches, Moved, NewCode, Project, Repository, RepositoryState, Rights,

@@ -3,34 +3,31 @@
 //! That costs a share of a listing in place of seven calls for each. A few at once ask the servers themselves: each of
 //! them is Ready sooner.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kube::ResourceExt as _;
+use kube::runtime::reflector::ObjectRef;
 
 use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::crd::{BitbucketConnection, ProjectBinding};
+use crate::declared;
 use crate::fleet::link::{ServerAccess, SharedLink, Written};
+use crate::identity::ProjectKey;
 use crate::kubernetes::uid;
 use crate::observe;
-use crate::plan::binding::{Desired, Plan, Record, Repository, Rights, Step, plan, record};
+use crate::plan::binding::{
+    Basis, Desired, Enough, Listings, Plan, Progress, Repository, Rights, Step, plan, record,
+};
+use crate::sonarqube::KEYS_AT_ONCE;
 
 use super::report::Report;
 use super::visit::is_asked;
 use super::work::{Scene, Work};
 
-/// So many bindings of a connection at once ask the servers themselves.
-const FEW: usize = 4;
-
-/// What a binding is planned by.
-pub(super) enum Basis {
-    /// What the servers answer about this binding.
-    Servers,
-    /// The last listing, which shows that nothing was done for this binding yet.
-    Listing,
-    /// What the import of this repository has answered.
-    Answer(Repository),
-}
+/// Answers of so long ago are as good as new while many are imported: no project has a key, and SonarQube's configuration
+/// shows our URL, to which SonarQube sends the import token. A single import asks right before.
+const SAME_MOMENT: Duration = Duration::from_secs(1);
 
 /// What became of an earlier write.
 pub(super) enum ReadBack {
@@ -76,44 +73,25 @@ pub(super) fn awaits_listing(
     desired: &Desired,
     scene: Scene<'_>,
 ) -> bool {
-    let may_wait = link(scene).lock().listing.serves(Instant::now());
-    let awaits = may_wait && is_for_the_listing(desired, scene) && !is_fresh(scene);
+    let awaits = listings(scene).are_awaited(&desired.record);
     if awaits {
         wait(binding, &scene.reference.connection, scene.context);
     }
     awaits
 }
 
-/// What a binding is planned by first.
-pub(super) fn basis(desired: &Desired, scene: Scene<'_>) -> Basis {
-    if is_for_the_listing(desired, scene) && is_fresh(scene) {
-        Basis::Listing
-    } else {
-        Basis::Servers
-    }
-}
-
-/// Whether so many bindings are at work that the listing has to do for those that are new.
-fn is_for_the_listing(desired: &Desired, scene: Scene<'_>) -> bool {
-    desired.record == Record::default() && is_crowded(scene)
-}
-
-/// Whether what is written now is read back with the next listing.
-fn may_read_back(scene: Scene<'_>) -> bool {
-    is_crowded(scene) && link(scene).lock().listing.serves(Instant::now())
-}
-
-/// Whether so many bindings are at work that listings are cheaper for each. Some servers list no bindings.
-fn is_crowded(scene: Scene<'_>) -> bool {
-    let connection = uid(&*scene.reference.connection);
-    scene.access.capabilities.lists_bindings && scene.context.lanes.busy(&connection) > FEW
-}
-
-fn is_fresh(scene: Scene<'_>) -> bool {
+/// What is known of the listings of the connection, and of those who use them.
+pub(super) fn listings(scene: Scene<'_>) -> Listings {
     let began = scene.access.inventory().began();
-    let now = Instant::now();
-    let is_good = |began| link(scene).lock().listing.is_as_good_as_a_look(began, now);
-    began.is_some_and(is_good)
+    let busy = scene.context.lanes.busy(&uid(&*scene.reference.connection));
+    let (link, now) = (link(scene), Instant::now());
+    let listing = &link.lock().listing;
+    Listings {
+        lists_bindings: scene.access.capabilities.lists_bindings,
+        busy,
+        is_fresh: began.is_some_and(|began| listing.is_as_good_as_a_look(began, now)),
+        is_served: listing.serves(now),
+    }
 }
 
 fn link(scene: Scene<'_>) -> SharedLink {
@@ -131,52 +109,61 @@ fn wait(binding: &ProjectBinding, connection: &BitbucketConnection, context: &Co
 }
 
 impl Work<'_> {
-    /// Whether what the plan goes by is enough for it. A listing is enough to import what is free at this moment, an answer
-    /// to see what is left to do for what it created.
+    /// Whether what the plan goes by is enough for it.
     pub(super) async fn is_enough(&self, plan: &Plan) -> Result<bool, Error> {
-        match (&self.basis, plan) {
-            (Basis::Servers, _) | (Basis::Answer(_), Plan::Settled | Plan::Steps(_)) => Ok(true),
-            (Basis::Listing, Plan::Steps(steps)) => self.is_import(steps).await,
-            (Basis::Listing | Basis::Answer(_), _) => Ok(false),
+        match self.basis.is_enough(plan) {
+            Enough::Yes => Ok(true),
+            Enough::No => Ok(false),
+            Enough::IfFree(key) => self.is_free(key).await,
         }
     }
 
-    /// Whether these steps import a project, and nothing has its key: the listing may be some seconds old, and a project
-    /// of another user must not be taken.
-    async fn is_import(&self, steps: &[Step]) -> Result<bool, Error> {
-        let [Step::RecordIntent(_), Step::Import { key, .. }] = steps else {
-            return Ok(false);
-        };
-        let found = self.access.sonarqube.project_spelt(key).await;
-        let found = found.map_err(|source| self.access.failed(source))?;
+    /// Whether no project has this key. The call also looks up the keys of those that come next.
+    async fn is_free(&self, key: &ProjectKey) -> Result<bool, Error> {
+        let sonarqube = &self.access.sonarqube;
+        let next = || self.keys_of_the_next();
+        let found = sonarqube.project_spelt(key, self.same_moment(), next);
+        let found = found.await.map_err(|source| self.access.failed(source))?;
         Ok(found.is_none())
     }
 
-    /// What the binding is planned by after these steps: the answer of an import that created the project, where many
-    /// bindings are at work.
+    /// The keys that those want who wait for a place.
+    fn keys_of_the_next(&self) -> Vec<ProjectKey> {
+        let connection = uid(&*self.reference.connection);
+        let next = self.context.lanes.next(&connection, KEYS_AT_ONCE);
+        let wanted = next.iter().filter_map(|(namespace, name)| {
+            let reference = ObjectRef::new(name).within(namespace);
+            let binding = self.context.queues.bindings.store.get(&reference)?;
+            declared::wanted_key(binding.0.as_ref().ok()?)
+        });
+        wanted.collect()
+    }
+
+    /// How old an answer may be that an import goes by.
+    pub(super) fn same_moment(&self) -> Duration {
+        match self.basis {
+            Basis::Listing => SAME_MOMENT,
+            Basis::Servers | Basis::Answer(_) => Duration::ZERO,
+        }
+    }
+
+    /// What the binding is planned by after these steps.
     pub(super) fn basis_after(
         &self,
         steps: &[Step],
         found: Option<&Repository>,
         scene: Scene<'_>,
     ) -> Basis {
-        let imports = steps.iter().any(|step| matches!(step, Step::Import { .. }));
-        let goes_on = matches!(self.basis, Basis::Answer(_));
-        let accepted = self.desired.record.accepted.as_ref();
-        let is_created = accepted.is_some_and(|accepted| {
-            accepted.created_by.as_ref() == Some(&self.desired.uid) && accepted.id.is_some()
-        });
-        // The answer does not say who may see the project.
-        let is_known = is_created
-            && self.rights == Rights::Assumed
-            && self.writes.fight().is_none()
-            && self.desired.visibility.is_none();
-        match found {
-            Some(found) if is_known && (goes_on || imports && may_read_back(scene)) => {
-                Basis::Answer(found.clone())
-            }
-            Some(_) | None => Basis::Servers,
-        }
+        let progress = Progress {
+            own: &self.desired.uid,
+            record: &self.desired.record,
+            steps,
+            found,
+            is_smooth: self.rights == Rights::Assumed && self.writes.fight().is_none(),
+            // The answer does not say who may see the project.
+            asks_for_more: self.desired.visibility.is_some(),
+        };
+        self.basis.after(&progress, &listings(scene))
     }
 
     /// What was written is to be found in a listing that begins from now on.

@@ -11,14 +11,14 @@ use crate::kubernetes::clock;
 use crate::kubernetes::event::Occurrence;
 use crate::observe::{self, Circumstances};
 use crate::plan::binding::{
-    Desired, Observed, Plan, Repository, Rights, Step, admitted, may_know, plan, record,
+    Basis, Desired, Observed, Plan, Repository, Rights, Step, admitted, may_know, plan, record,
     uncontested,
 };
 use crate::plan::fight::{Leave, Writes};
 use crate::plan::{Contender, Reason, Refusal};
 use crate::sonarqube;
 
-use super::bulk::{self, Basis};
+use super::bulk;
 use super::dereference::Reference;
 use super::report::{Ended, Report};
 use super::reserve::{self, Reserved};
@@ -70,7 +70,7 @@ impl<'a> Work<'a> {
         report.stay_on(&access.server);
         let own = desired.uid.clone();
         let mut work = Self {
-            basis: bulk::basis(&desired, scene),
+            basis: bulk::listings(scene).basis(&desired.record),
             desired,
             reference,
             access,

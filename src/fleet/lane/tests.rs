@@ -95,6 +95,27 @@ fn a_free_place_wakes_the_most_urgent_and_among_equals_the_oldest() {
 
 /// Promise: an object that was woken, and needs no place any more, does not keep it from the next one.
 #[test]
+fn the_next_are_those_that_wait_in_their_order() {
+    let bench = Bench::of(1);
+    let at_work = bench.enter("slow", "at-work", Urgency::New);
+    for (object, urgency) in [
+        ("second", Urgency::New),
+        ("first", Urgency::Leaving),
+        ("third", Urgency::New),
+    ] {
+        assert!(bench.enter("slow", object, urgency).is_none());
+    }
+    let next = |connection, count| {
+        let next = bench.lanes.next(&Uid::new(connection), count).into_iter();
+        next.map(|(_, name)| name).collect::<Vec<_>>()
+    };
+    assert_eq!(next("slow", 2), ["first", "second"]);
+    assert_eq!(next("slow", 9), ["first", "second", "third"]);
+    assert!(next("other", 9).is_empty());
+    drop(at_work);
+}
+
+#[test]
 fn who_gives_up_wakes_the_next() {
     let bench = Bench::new();
     let taken = [1, 2].map(|number| bench.enter("slow", &number.to_string(), Urgency::New));

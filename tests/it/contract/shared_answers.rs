@@ -14,6 +14,9 @@ const TOKEN: &str = "squ_simulated-bindery";
 const SETTINGS: &str = "GET /api/v2/dop-translation/dop-settings";
 const SEARCH: &str = "GET /api/projects/search";
 
+/// The answer must not be older than the question.
+const NOW: Duration = Duration::ZERO;
+
 async fn start() -> (SonarQube, Client) {
     let profile = Profile::new(Version::V26_9, Edition::Community);
     let sonarqube = SonarQube::start(profile).await.unwrap();
@@ -43,7 +46,11 @@ async fn keys_that_are_looked_up_at_once_share_calls() {
     let keys: Vec<_> = (0..100)
         .map(|number| key(&format!("PAY:there-{number}")))
         .collect();
-    let found = join_all(keys.iter().map(|key| client.project_spelt(key))).await;
+    let found = join_all(
+        keys.iter()
+            .map(|key| client.project_spelt(key, NOW, Vec::new)),
+    )
+    .await;
     for (key, found) in keys.iter().zip(found) {
         let found = found.unwrap().map(|project| project.key);
         assert_eq!(found.as_ref(), (*key == there).then_some(key));
@@ -52,7 +59,51 @@ async fn keys_that_are_looked_up_at_once_share_calls() {
     assert!(calls <= 3, "{calls} calls");
     // Who asks later is not answered by an earlier call.
     client.delete_project(&there).await.unwrap();
-    assert_eq!(client.project_spelt(&there).await.unwrap(), None);
+    assert_eq!(
+        client.project_spelt(&there, NOW, Vec::new).await.unwrap(),
+        None
+    );
+}
+
+/// Promise: a key that was looked up along with another one is not looked up again, for as long as its reader says; then it
+/// is.
+#[tokio::test]
+async fn the_keys_of_those_that_come_next_are_looked_up_along() {
+    let (sonarqube, client) = start().await;
+    sonarqube.clear_calls();
+    let keys: Vec<_> = (0..50)
+        .map(|number| key(&format!("PAY:{number}")))
+        .collect();
+    let a_while = Duration::from_mins(1);
+    for key in &keys {
+        let found = client.project_spelt(key, a_while, || keys.clone()).await;
+        assert_eq!(found.unwrap(), None);
+    }
+    assert_eq!(sonarqube.calls().len(), 1);
+    let there = NewProject {
+        key: &keys[7],
+        name: "There",
+        visibility: None,
+    };
+    client.create_project(&there).await.unwrap();
+    let found = client.project_spelt(&keys[7], NOW, Vec::new).await;
+    assert!(found.unwrap().is_some());
+}
+
+/// Promise: of many imports one asks where the token goes; one that comes later than it takes for good asks again.
+#[tokio::test]
+async fn settings_serve_for_as_long_as_their_reader_says() {
+    let (sonarqube, client) = start().await;
+    sonarqube.clear_calls();
+    for _ in 0..20 {
+        client
+            .shared_dop_settings(Duration::from_mins(1))
+            .await
+            .unwrap();
+    }
+    assert_eq!(sonarqube.calls().len(), 1);
+    client.shared_dop_settings(NOW).await.unwrap();
+    assert_eq!(sonarqube.calls().len(), 2);
 }
 
 /// Promise: a caller that is cut short takes nobody's answer along.
@@ -63,7 +114,9 @@ async fn a_look_up_outlives_the_one_that_made_the_call_for_it() {
     sonarqube.fault(Fault::at(SEARCH).times(1));
     sonarqube.fault(Fault::at(SEARCH).delay(never).times(1));
     let keys = ["PAY:first", "PAY:second", "PAY:third"].map(key);
-    let [first, second, third] = keys.each_ref().map(|key| client.project_spelt(key));
+    let [first, second, third] = keys
+        .each_ref()
+        .map(|key| client.project_spelt(key, NOW, Vec::new));
     let (mut first, mut second, mut third) = (Box::pin(first), Box::pin(second), Box::pin(third));
     // The first has its call under way; the others wait for the next one.
     for waiting in [&mut first, &mut second, &mut third] {
@@ -85,7 +138,7 @@ async fn a_look_up_outlives_the_one_that_made_the_call_for_it() {
 async fn settings_are_read_together_and_never_older_than_the_question() {
     let (sonarqube, client) = start().await;
     sonarqube.clear_calls();
-    let ask = || client.shared_dop_settings();
+    let ask = || client.shared_dop_settings(NOW);
     for settings in join_all((0..20).map(|_| ask())).await {
         settings.unwrap();
     }
@@ -104,7 +157,7 @@ async fn a_failure_is_waited_for_once() {
     let (sonarqube, client) = start().await;
     let long = Duration::from_millis(500);
     sonarqube.fault(Fault::at(SETTINGS).delay(long).answer(500, "{}"));
-    let ask = || client.shared_dop_settings();
+    let ask = || client.shared_dop_settings(NOW);
     let started = tokio::time::Instant::now();
     for settings in join_all((0..20).map(|_| ask())).await {
         settings.unwrap_err();

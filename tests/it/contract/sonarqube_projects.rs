@@ -56,9 +56,13 @@ async fn a_project_is_created_changed_found_and_deleted(server: Server) {
     assert_eq!(client.project(&first).await.unwrap(), None);
     let shouted = key("CONTRACT:Second");
     let moved = client.project(&shouted).await.unwrap().unwrap();
-    let spelt = client.project_spelt(&second).await.unwrap();
+    let now = std::time::Duration::ZERO;
+    let spelt = client.project_spelt(&second, now, Vec::new).await.unwrap();
     assert_eq!(spelt.as_ref(), Some(&moved));
-    assert_eq!(client.project_spelt(&shouted).await.unwrap(), None);
+    assert_eq!(
+        client.project_spelt(&shouted, now, Vec::new).await.unwrap(),
+        None
+    );
     assert_eq!(
         (&moved.key, moved.visibility),
         (&second, Visibility::Public)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bindery::crd::ProjectBinding;
 use kube::api::{Patch, PatchParams};
-use simulators::bitbucket::{Caller, Fault};
+use simulators::bitbucket::{Bitbucket, Caller, Fault, Profile};
 
 use super::crash::{bindings, repositories};
 use super::stage::Stage;
@@ -16,6 +16,7 @@ simulated!(
     a_project_that_appears_after_the_listing_is_not_taken,
     an_import_that_created_nothing_makes_no_project_ours,
     an_object_that_is_written_before_its_intent_is_reconciled_anew,
+    a_url_that_is_changed_during_many_imports_gets_a_token_for_a_moment_at_most,
 );
 
 const IMPORT: &str = "PUT /api/v2/dop-translation/bound-projects";
@@ -95,7 +96,12 @@ async fn a_create_among_many_costs_few_calls(server: Server) {
     assert!(of("/api/alm_settings/get_binding") <= 20, "{calls:?}");
     let all: usize = calls.values().sum();
     let each = f64::from(u32::try_from(all).unwrap()) / 60.0;
-    assert!(each < 6.5, "{each} calls for each: {calls:?}");
+    assert!(of("/api/projects/search") <= 30, "{calls:?}");
+    assert!(
+        of("/api/v2/dop-translation/dop-settings") <= 20,
+        "{calls:?}"
+    );
+    assert!(each < 4.3, "{each} calls for each: {calls:?}");
     // The finalizer, the intent, the status; an event. The connection has some of its own.
     let after = api_calls(&stage);
     let made = |verb: &str| after.get(verb).unwrap_or(&0) - before.get(verb).unwrap_or(&0);
@@ -104,6 +110,34 @@ async fn a_create_among_many_costs_few_calls(server: Server) {
     assert!((60..=60 + 3).contains(&verbs[1]), "{verbs:?}");
     // No object is read: the Secrets of the connection are.
     assert!(verbs[2] <= 18, "{verbs:?}");
+}
+
+/// Promise: many imports share what was asked a second ago about where their token goes, and no more than that: then none
+/// goes to a URL that somebody changed, and it is healed.
+async fn a_url_that_is_changed_during_many_imports_gets_a_token_for_a_moment_at_most(
+    server: Server,
+) {
+    let (stage, slugs) = listed(server, 60).await;
+    let elsewhere = Bitbucket::start(Profile::V9_4).await.unwrap();
+    let slow = Fault::at(IMPORT).delay(Duration::from_millis(500));
+    stage.sonarqube.simulated().fault(slow);
+    bind(&stage, &slugs);
+    let some = || stage.sonarqube.project_keys().len() >= 10;
+    stage.eventually("ten imports", some).await;
+    let url = elsewhere.url();
+    let change = [
+        ("key", "bitbucket"),
+        ("url", url.as_str().trim_end_matches('/')),
+        ("personalAccessToken", "made-by-hand"),
+    ];
+    stage
+        .sonarqube
+        .post("api/alm_settings/update_bitbucket", &change);
+    // A second, and the import that began in it.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    elsewhere.clear_calls();
+    are_ready(&stage, &slugs).await;
+    assert_eq!(elsewhere.calls(), []);
 }
 
 /// Promise: an intent is stored over the object as it was planned for. Where somebody wrote it meanwhile, it is planned

@@ -1,5 +1,7 @@
 //! The writes that create a project or bind one.
 
+use std::time::Duration;
+
 use crate::controller::error::Error;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::observe;
@@ -36,11 +38,13 @@ impl Work<'_> {
         name: &str,
         repository: &RepositoryPath,
     ) -> Result<Done, Failed> {
-        let asserted = self.assert_setting().await;
-        asserted.map_err(|error| Failed {
+        let at_most = self.same_moment();
+        let never_sent = |error| Failed {
             answer: Answer::NeverSent,
             error,
-        })?;
+        };
+        let asserted = self.assert_setting(at_most).await;
+        asserted.map_err(never_sent)?;
         let ServerAccess {
             sonarqube,
             setting_key,
@@ -48,7 +52,20 @@ impl Work<'_> {
         } = &**self.access;
         let binding = self.new_binding(key, name, repository);
         let bound = match self.access.capabilities.method {
-            BindingMethod::PutBoundProject => sonarqube.put_bound_project(&binding).await,
+            BindingMethod::PutBoundProject => {
+                let bound = sonarqube.put_bound_project(&binding).await;
+                match bound {
+                    // Nothing was done. Another Bitbucket may have refused our token: somebody changed the URL a moment ago.
+                    Err(refused)
+                        if at_most > Duration::ZERO && refused.bitbucket_answer().is_some() =>
+                    {
+                        let asserted = self.assert_setting(Duration::ZERO).await;
+                        asserted.map_err(never_sent)?;
+                        sonarqube.put_bound_project(&binding).await
+                    }
+                    bound => bound,
+                }
+            }
             BindingMethod::PostBoundProject => sonarqube.post_bound_project(&binding).await,
             BindingMethod::ImportRepository => {
                 let imported = sonarqube.import_repository(setting_key, repository).await;
@@ -81,7 +98,7 @@ impl Work<'_> {
         name: &str,
         repository: &RepositoryPath,
     ) -> Result<Option<ProjectId>, Error> {
-        self.assert_setting().await?;
+        self.assert_setting(Duration::ZERO).await?;
         match self.access.capabilities.method {
             BindingMethod::SetBinding => self.set_binding(key, repository).await,
             BindingMethod::PutBoundProject => {
@@ -184,8 +201,8 @@ impl Work<'_> {
         self.access.failed(source)
     }
 
-    /// SonarQube sends the import token to the setting's URL: it must be ours at this moment.
-    async fn assert_setting(&self) -> Result<(), Error> {
+    /// SonarQube sends the import token to the setting's URL: it must be ours at this moment, or in that of many imports.
+    async fn assert_setting(&self, at_most: Duration) -> Result<(), Error> {
         let ServerAccess {
             sonarqube,
             setting,
@@ -196,7 +213,7 @@ impl Work<'_> {
             let url = row.url.as_deref();
             row.id == *setting && url.is_some_and(|url| bitbucket.url().same(url))
         };
-        let rows = sonarqube.shared_dop_settings().await;
+        let rows = sonarqube.shared_dop_settings(at_most).await;
         let rows = rows.map_err(|source| self.access.failed(source))?;
         if rows.iter().any(is_ours) {
             return Ok(());
