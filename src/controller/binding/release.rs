@@ -6,7 +6,7 @@ use std::sync::Arc;
 use kube::ResourceExt as _;
 use kube::runtime::reflector::ObjectRef;
 
-use crate::controller::context::Context;
+use crate::controller::context::{Context, ProjectDeletion};
 use crate::controller::credentials;
 use crate::controller::error::{Doing, Error};
 use crate::controller::pass::{Limits, Next};
@@ -218,7 +218,7 @@ impl<'a> Leaving<'a> {
             uid: uid(binding),
             record: declared::record(binding),
             repository: declared::repository(&binding.spec).ok(),
-            deletion_allowed: context.settings.allow_project_deletion,
+            deletion_allowed: context.settings.project_deletion == ProjectDeletion::Allowed,
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta as Metadata};
 
-use crate::controller::context::Context;
+use crate::controller::context::{Context, ProjectDeletion};
 use crate::controller::error::{Doing, Error};
 use crate::controller::pass::{self, Next};
 use crate::crd::{
@@ -23,9 +23,9 @@ use crate::plan::binding::{Accepted, Record};
 use crate::plan::binding::{AfterFailure, Standing, after_failure};
 use crate::plan::decoration::{not_settled, token_refused};
 use crate::plan::verdict::{Aspect, Outcome, Verdict, aspects, summary};
-use crate::plan::{Difference, Reason, Refusal};
+use crate::plan::{Difference, Management, Reason, Refusal};
 
-use super::shown::{accepts, difference, remembered};
+use super::shown::{self, accepts, difference, remembered};
 use super::{WITHOUT_CONNECTION, decoration};
 
 /// The own conditions of the kind, but for `DecorationReady`.
@@ -74,6 +74,8 @@ pub(super) struct Report {
     pub(super) occurrences: Vec<Occurrence>,
     /// What is under way.
     pub(super) doing: Doing,
+    /// Whether the operator may delete projects.
+    deletion: ProjectDeletion,
 }
 
 impl Report {
@@ -98,6 +100,7 @@ impl Report {
             differences: Vec::new(),
             occurrences,
             doing: Doing::default(),
+            deletion: context.settings.project_deletion,
             binding,
         }
     }
@@ -197,6 +200,7 @@ impl Report {
             ..
         } = self.binding.metadata.clone();
         let since = creation_timestamp.unwrap_or_else(clock::now);
+        let verdicts = shown::with_advice(&verdicts, &self.binding, self.deletion);
         status::conditions(&[], &verdicts, generation, &since)
     }
 
@@ -206,7 +210,11 @@ impl Report {
         let (outcome, failed) = if self.differences.is_empty() {
             (Outcome::Settled, None)
         } else {
-            (Outcome::Differing(message), Some((Aspect::Synced, &drift)))
+            let outcome = match declared::management(&self.binding, self.connection.as_deref()) {
+                Management::Full => Outcome::Differing(message),
+                Management::Observe => Outcome::Observed(message),
+            };
+            (outcome, Some((Aspect::Synced, &drift)))
         };
         let mut verdicts = summary(&outcome);
         verdicts.extend(aspects(ASPECTS, ASPECTS, failed));
@@ -247,6 +255,7 @@ impl Report {
         let before = self.binding.status.clone().unwrap_or_default();
         let now = self.status(&[], access);
         ProjectBindingStatus {
+            target: now.target,
             connection: now.connection,
             sonarqube_project: now.sonarqube_project,
             repository: now.repository,
@@ -296,14 +305,21 @@ impl Report {
         let generation = self.binding.metadata.generation;
         let project = before.sonarqube_project.as_ref();
         let kept = |accepted: &Accepted| remembered(accepted, access, project);
+        let verdicts = shown::with_advice(verdicts, &self.binding, self.deletion);
         ProjectBindingStatus {
             observed_generation: generation,
-            conditions: status::conditions(&before.conditions, verdicts, generation, &clock::now()),
+            conditions: status::conditions(
+                &before.conditions,
+                &verdicts,
+                generation,
+                &clock::now(),
+            ),
+            target: shown::target(&self.binding, self.repository.as_ref(), self.accepted()),
             connection: self.accepted_by.clone().or(before.connection),
             sonarqube_project: self.accepted().map(kept),
             repository: self.repository.clone(),
             intent: self.intent.clone().filter(|_| self.record.intent.is_some()),
-            difference: self.differences.iter().map(difference).collect(),
+            differences: self.differences.iter().map(difference).collect(),
             last_handled_reconcile_at: status::requested(&self.binding),
         }
     }

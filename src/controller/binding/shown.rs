@@ -1,9 +1,12 @@
-//! What the status shows of a repository, of a project and of differences.
+//! What the status shows beside conditions: a repository, a project, differences, and what the binding is about; and what
+//! the operator refuses.
 
 use kube::ResourceExt as _;
 
+use crate::controller::context::ProjectDeletion;
 use crate::crd::{
-    self, BitbucketConnection, ConnectionStatus, RepositoryStatus, SonarQubeProjectStatus,
+    self, BindingDeletionPolicy, BitbucketConnection, ConnectionStatus, ProjectBinding,
+    RepositoryStatus, SonarQubeProjectStatus, TargetStatus,
 };
 use crate::declared;
 use crate::fleet::link::ServerAccess;
@@ -11,6 +14,7 @@ use crate::identity::{ProjectId, ServerUrl, Uid};
 use crate::kubernetes::{status, uid};
 use crate::plan::Difference;
 use crate::plan::binding::{Accepted, Desired, Observed, RepositoryState};
+use crate::plan::verdict::{Aspect, State, Verdict};
 
 /// The repository as it was observed, with the page of this Bitbucket that shows it; `None` where it was not found.
 pub(super) fn shown(
@@ -85,4 +89,37 @@ pub(super) fn difference(difference: &Difference) -> crd::Difference {
         desired: cut(desired),
         observed: cut(observed),
     }
+}
+
+/// What the object is about: what was found, else what the spec names.
+pub(super) fn target(
+    binding: &ProjectBinding,
+    found: Option<&RepositoryStatus>,
+    accepted: Option<&Accepted>,
+) -> Option<TargetStatus> {
+    let declared = &binding.spec.repository;
+    let declared = || format!("{}/{}", declared.project, declared.slug);
+    let key = accepted.map(|accepted| accepted.key.clone());
+    let key = key.or_else(|| declared::wanted_key(binding))?;
+    Some(TargetStatus {
+        repository: found.map_or_else(declared, |found| found.path.clone()),
+        project: key.to_string(),
+    })
+}
+
+/// Adds to `Accepted` what the operator refuses, from the first reconcile on: at the deletion it is too late to learn it.
+pub(super) fn with_advice(
+    verdicts: &[Verdict],
+    binding: &ProjectBinding,
+    deletion: ProjectDeletion,
+) -> Vec<Verdict> {
+    let mut verdicts = verdicts.to_vec();
+    let is_true = |it: &&mut Verdict| it.aspect == Aspect::Accepted && it.state == State::True;
+    let accepted = verdicts.iter_mut().find(is_true);
+    let asks = binding.spec.deletion_policy == BindingDeletionPolicy::DeleteProject;
+    if let (Some(accepted), true, ProjectDeletion::Refused) = (accepted, asks, deletion) {
+        "deletionPolicy: DeleteProject acts as Unbind, because the operator runs without --allow-project-deletion. SonarQube keeps the project when this object is deleted"
+            .clone_into(&mut accepted.message);
+    }
+    verdicts
 }
