@@ -129,10 +129,9 @@ impl Basis {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Accepted, Intent, Origin};
     use super::*;
     use crate::identity::{ProjectId, RepositoryPath, ServerId};
-    use crate::plan::binding::{Acceptance, Attempt};
+    use crate::plan::binding::{Acceptance, Accepted, Attempt, Intent, Origin};
 
     const CROWDED: Listings = Listings {
         lists_bindings: true,
