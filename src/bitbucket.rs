@@ -11,7 +11,7 @@ pub use pull_requests::PullRequest;
 pub use repositories::{Access, Lookup, MissingPart, Repository};
 pub use server::{Server, Version, VersionError};
 
-use crate::http::{Answer, Authorization, Call, Token, Transport};
+use crate::http::{Answer, Authorization, Call, Token, Transport, Urgency};
 use crate::identity::ServerUrl;
 
 /// Calls to one Bitbucket server with one token. Cheap to clone.
@@ -27,18 +27,23 @@ impl Client {
     #[must_use]
     pub fn new(transport: Transport, token: Token) -> Self {
         Self {
-            transport,
+            transport: transport.for_token(&token),
             authorization: Authorization::Bearer(token),
         }
     }
 
-    /// The same for many callers: together they leave some of the calls under way to others.
+    /// The same for calls of another urgency.
     #[must_use]
-    pub fn sharing(&self) -> Self {
+    pub fn at(&self, urgency: Urgency) -> Self {
         Self {
-            transport: self.transport.sharing(),
+            transport: self.transport.at(urgency),
             ..self.clone()
         }
+    }
+
+    /// The server is back: one call at first, and more with every answer.
+    pub fn begin_slowly(&self) {
+        self.transport.begin_slowly();
     }
 
     /// The server's base URL.

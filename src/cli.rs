@@ -1,6 +1,7 @@
 //! The command line.
 
 mod crds;
+mod limits;
 mod run;
 
 use clap::{Parser, Subcommand};

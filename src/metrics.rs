@@ -4,6 +4,7 @@ mod declared;
 mod kubernetes;
 mod process;
 mod series;
+mod servers;
 
 use std::fmt::Write as _;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -13,12 +14,10 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 
-use crate::http::{Operation, Outcome, Recorder};
-
 pub use declared::{ALL, Declared, Kind};
 pub use kubernetes::KubernetesCalls;
 use process::Process;
-use series::{Counters, Gauges, Real, Register, Times};
+use series::{Counters, Gauges, Real, RealCounters, Register, Times};
 
 /// How a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +92,9 @@ pub struct Metrics {
     requests: Counters,
     request_time: Times,
     under_way: Gauges,
+    waiting: Gauges,
+    waited: RealCounters,
+    budgets: Gauges,
     kubernetes: Counters,
     log_lines_lost: Counter,
     token_expiry: Gauges,
@@ -101,6 +103,7 @@ pub struct Metrics {
     files: Real,
     started: Real,
     census: OnceLock<CensusTaker>,
+    views: OnceLock<servers::BudgetsViewer>,
     /// Held by a scrape: two at once would count everything twice.
     scrape: Mutex<()>,
 }
@@ -145,6 +148,9 @@ impl Default for Metrics {
             requests: register.counters(declared::REQUESTS),
             request_time: register.times(declared::REQUEST_TIME),
             under_way: register.gauges(declared::UNDER_WAY),
+            waiting: register.gauges(declared::WAITING),
+            waited: register.real_counters(declared::WAITED),
+            budgets: register.gauges(declared::BUDGETS),
             kubernetes: register.counters(declared::KUBERNETES),
             log_lines_lost,
             turns,
@@ -154,6 +160,7 @@ impl Default for Metrics {
             started: register.gauge(declared::STARTED),
             cpu,
             census: OnceLock::new(),
+            views: OnceLock::new(),
             scrape: Mutex::default(),
             registry: register.0,
         }
@@ -169,6 +176,7 @@ impl Metrics {
         if let Some(census) = self.census.get() {
             self.count(&census());
         }
+        self.look_at_the_budgets();
         let mut text = String::new();
         if encode(&mut text, &self.registry).is_err() {
             // A String cannot refuse to be written to.
@@ -328,34 +336,6 @@ impl Metrics {
     pub(crate) fn asked_kubernetes(&self, method: &str, status: Option<u16>) {
         let code = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
         self.kubernetes.with(&[&code, method], Counter::inc);
-    }
-}
-
-impl Recorder for Metrics {
-    fn begins(&self, system: &'static str) {
-        self.under_way.with(&[system], Real::inc);
-    }
-
-    fn is_over(&self, system: &'static str) {
-        self.under_way.with(&[system], Real::dec);
-    }
-
-    fn record(
-        &self,
-        system: &'static str,
-        operation: Operation,
-        outcome: Outcome,
-        elapsed: Duration,
-    ) {
-        let code = match outcome {
-            Outcome::Status(status) => status.to_string(),
-            Outcome::Failed(word) => word.to_owned(),
-        };
-        let operation = operation.to_string();
-        self.requests
-            .with(&[system, &operation, &code], Counter::inc);
-        self.request_time
-            .with(&[system], |time| time.observe(elapsed.as_secs_f64()));
     }
 }
 

@@ -31,7 +31,7 @@ pub use system::{Phase, Status};
 pub use users::User;
 pub use version::{Version, VersionError};
 
-use crate::http::{Answer, Authorization, Call, Token, Transport};
+use crate::http::{Answer, Authorization, Call, Token, Transport, Urgency};
 use crate::identity::ServerUrl;
 
 /// The setting for the server's own public URL.
@@ -56,20 +56,25 @@ impl Client {
     #[must_use]
     pub fn new(transport: Transport, token: Token) -> Self {
         Self {
-            transport,
+            transport: transport.for_token(&token),
             authorization: Authorization::Basic(token),
             token_expiration: Arc::default(),
             shared: shared::Shared::default(),
         }
     }
 
-    /// The same for many callers: together they leave some of the calls under way to others.
+    /// The same for calls of another urgency.
     #[must_use]
-    pub fn sharing(&self) -> Self {
+    pub fn at(&self, urgency: Urgency) -> Self {
         Self {
-            transport: self.transport.sharing(),
+            transport: self.transport.at(urgency),
             ..self.clone()
         }
+    }
+
+    /// The server is back: one call at first, and more with every answer.
+    pub fn begin_slowly(&self) {
+        self.transport.begin_slowly();
     }
 
     /// The server's base URL.

@@ -8,6 +8,8 @@ use clap::{Args, ValueEnum};
 use crate::controller::{ProjectDeletion, SecretHosts, Settings};
 use crate::http::{HostListError, HostPolicy};
 
+use super::limits::LimitArguments;
+
 /// How the operator runs.
 #[derive(Args, Debug)]
 pub struct RunArguments {
@@ -50,6 +52,9 @@ pub struct RunArguments {
         value_parser = clap::value_parser!(u16).range(1..)
     )]
     concurrency: u16,
+
+    #[command(flatten)]
+    limits: LimitArguments,
 
     /// How long a reconcile may take: a duration between `10s` and `24h`. One that takes longer ends, says so in the
     /// status, and is tried again. The listings of a connection must fit into it.
@@ -122,6 +127,8 @@ impl RunArguments {
             },
             minimum_interval: self.minimum_interval,
             concurrency: self.concurrency,
+            sonarqube: self.limits.of_sonarqube(),
+            bitbucket: self.limits.of_bitbucket(),
             deadline: self.reconcile_timeout,
             service_account: self.service_account.clone(),
         }
@@ -184,9 +191,18 @@ mod tests {
             let is_named = words.contains(option) && words.contains("not a duration between");
             assert!(is_named, "{words}");
         }
-        for value in ["0", "65536"] {
-            let words = refused("--concurrency", value);
-            let is_named = words.contains("--concurrency") && words.contains("is not in");
+        for (option, value) in [
+            ("--concurrency", "0"),
+            ("--concurrency", "65536"),
+            ("--sonarqube-concurrency", "0"),
+            ("--sonarqube-rate", "0"),
+            ("--sonarqube-burst", "100001"),
+            ("--bitbucket-concurrency", "65536"),
+            ("--bitbucket-rate", "100001"),
+            ("--bitbucket-burst", "0"),
+        ] {
+            let words = refused(option, value);
+            let is_named = words.contains(option) && words.contains("is not in");
             assert!(is_named, "{words}");
         }
         for (option, value) in [

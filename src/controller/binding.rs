@@ -18,8 +18,9 @@ use kube::ResourceExt as _;
 
 use crate::crd::{BindingDeletionPolicy, BitbucketConnection, ManagementPolicy, ProjectBinding};
 use crate::declared;
+use crate::fleet::SPREAD;
 use crate::fleet::link::ServerAccess;
-use crate::fleet::{SPREAD, Urgency};
+use crate::http::Urgency;
 use crate::kubernetes::uid;
 use crate::kubernetes::{finalizer, status};
 use crate::observe;
@@ -140,9 +141,11 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
     let Some(reserved) = Reserved::of(&desired, access, &context.register.ledger) else {
         return Ok(Ended::Waits);
     };
-    if !Visit::of(&report.binding, connection, share, &context.lanes).enter() {
+    let mut visit = Visit::of(&report.binding, connection, share, &context.lanes);
+    if !visit.enter() {
         return Ok(Ended::Queued);
     }
+    let access = &visit.by(access);
     // The connection may have closed meanwhile: it waits for those alone that have a place.
     let standing = context.links.standing(&uid(&**connection));
     if standing.serving().is_none() {

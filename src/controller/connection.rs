@@ -43,6 +43,13 @@ const ASPECTS: &[Aspect] = &[
 ];
 
 impl Reconcile for BitbucketConnection {
+    fn is_asked(&self) -> bool {
+        let status = self.status.as_ref();
+        let observed = status.and_then(|status| status.observed_generation);
+        let handled = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
+        observed != self.metadata.generation || requested(self).as_ref() != handled
+    }
+
     /// Brings one connection to its desired state, and reports what was found and done.
     async fn reconcile(
         self: Arc<Self>,

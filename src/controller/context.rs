@@ -11,7 +11,7 @@ use crate::crd::{BitbucketConnection, ProjectBindingStatus};
 use crate::declared::connection::reference_to;
 use crate::fleet::link::Links;
 use crate::fleet::{Agenda, Lanes, Outcomes, Turns};
-use crate::http::HostPolicy;
+use crate::http::{Budgets, HostPolicy, Limits};
 use crate::kubernetes::clock;
 use crate::kubernetes::event::Publisher;
 use crate::kubernetes::objects::Seen;
@@ -39,6 +39,10 @@ pub struct Settings {
     pub minimum_interval: Duration,
     /// Reconciles of one kind that work at once, those apart that call servers.
     pub concurrency: u16,
+    /// How much a SonarQube is asked in the name of one token.
+    pub sonarqube: Limits,
+    /// The same of a Bitbucket.
+    pub bitbucket: Limits,
     /// The longest a pass may take.
     pub deadline: Duration,
     /// `namespace:name` of the operator's service account, for the commands in messages.
@@ -78,6 +82,8 @@ pub(crate) struct Context {
     pub(crate) decorations: Outcomes,
     /// The places of bindings that call the servers of their connection.
     pub(crate) lanes: Arc<Lanes>,
+    /// How much each server is asked.
+    pub(crate) budgets: Budgets,
     pub(crate) watches: Watches,
     pub(crate) agenda: Agenda,
     /// What was done for bindings, and is stored with their next status.
@@ -117,6 +123,9 @@ impl Context {
                     .wake(&(namespace.to_owned(), name.to_owned()));
             },
         );
+        let budgets = Budgets::default();
+        let known = budgets.clone();
+        metrics.take_budgets_by(move || known.views());
         let asked = queues.clone();
         let places = usize::from(settings.concurrency / 2);
         let lanes = Lanes::new(places, move |object| asked.wake(&object));
@@ -131,6 +140,7 @@ impl Context {
             links: Links::default(),
             decorations: Outcomes::default(),
             lanes,
+            budgets,
             watches,
             agenda: Agenda::new(Turns::by_the_clock(Instant::now(), clock::since_1970())),
             unstored: Unstored::default(),

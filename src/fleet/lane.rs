@@ -6,25 +6,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::http::Urgency;
 use crate::identity::Uid;
 
 use super::object::{Object, ObjectName};
 
 #[cfg(test)]
 mod tests;
-
-/// Which reconcile goes first where places are short.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Urgency {
-    /// A person changed the spec, or asked for a reconcile.
-    Asked,
-    /// The object is being deleted.
-    Leaving,
-    /// The object was never reconciled.
-    New,
-    /// Something may differ.
-    Drift,
-}
 
 /// An object that wants to call the servers of a connection.
 #[derive(Clone, Debug)]

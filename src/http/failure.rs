@@ -21,7 +21,7 @@ pub struct Failure {
 }
 
 /// Why a call brought no usable answer. Texts hold no URL, no value of the call and no word of the answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Problem {
     /// The host, or an address that it resolves to, is not allowed.
     #[error("{0}")]
@@ -70,6 +70,15 @@ pub enum Problem {
         /// When the server wants to be asked again; at most 15 minutes.
         retry_after: Option<Duration>,
     },
+    /// The server asked to be left alone, for longer than a call waits: it was not made.
+    #[error("not called: the server asked to be left alone for a while")]
+    Paused {
+        /// For how long still.
+        after: Duration,
+    },
+    /// The call waited for another one to show that the server is back, and this came of that: it was not made.
+    #[error("{0}")]
+    AsBefore(Box<Problem>),
     /// 404 of what every server of the kind has.
     #[error("answered 404; check the URL and its context path")]
     WrongRoute,
@@ -133,14 +142,16 @@ impl Failure {
     /// Whether the same call may succeed later with nobody doing anything.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        match &self.problem {
+        match self.problem.itself() {
             Problem::Dns
             | Problem::Connect { .. }
             | Problem::Timeout { .. }
             | Problem::Interrupted
             // So does a proxy answer while what is behind it starts.
             | Problem::WrongRoute
-            | Problem::InconsistentPages => true,
+            | Problem::InconsistentPages
+            | Problem::Paused { .. }
+            | Problem::AsBefore(_) => true,
             // A server that starts answers so, or the proxy before it.
             Problem::UnexpectedBody { found } => match found {
                 BodyKind::Empty | BodyKind::Html | BodyKind::Text | BodyKind::TruncatedJson => true,
@@ -159,8 +170,9 @@ impl Failure {
     /// When the server wants to be asked again.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        match &self.problem {
+        match self.problem.itself() {
             Problem::Status { retry_after, .. } => *retry_after,
+            Problem::Paused { after } => Some(*after),
             Problem::HostRefused(_)
             | Problem::Dns
             | Problem::Tls { .. }
@@ -171,17 +183,40 @@ impl Failure {
             | Problem::WrongRoute
             | Problem::BodyTooLarge
             | Problem::UnexpectedBody { .. }
-            | Problem::InconsistentPages => None,
+            | Problem::InconsistentPages
+            | Problem::AsBefore(_) => None,
         }
     }
 }
 
 impl Problem {
+    /// What the server did: for a call that was not made, what it did with another one.
+    #[must_use]
+    pub fn itself(&self) -> &Self {
+        let mut problem = self;
+        while let Self::AsBefore(before) = problem {
+            problem = before;
+        }
+        problem
+    }
+
+    /// Whether the server said nothing at all, though nothing but time is in the way.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(
+            self,
+            Self::Dns | Self::Connect { .. } | Self::Timeout { .. } | Self::Interrupted
+        )
+    }
+
     /// Whether nothing of the call was sent, so that the server cannot have done anything.
     #[must_use]
     pub fn was_never_sent(&self) -> bool {
         match self {
-            Self::HostRefused(_) | Self::Dns | Self::Connect { .. } => true,
+            Self::HostRefused(_)
+            | Self::Dns
+            | Self::Connect { .. }
+            | Self::Paused { .. }
+            | Self::AsBefore(_) => true,
             Self::Tls { connecting, .. } => *connecting,
             Self::Timeout { .. }
             | Self::Interrupted
@@ -205,6 +240,8 @@ impl Problem {
             Self::Interrupted => "interrupted",
             Self::Redirected { .. } => "redirected",
             Self::Status { .. } | Self::WrongRoute => "status",
+            Self::Paused { .. } => "paused",
+            Self::AsBefore(before) => before.label(),
             Self::BodyTooLarge => "body_too_large",
             Self::UnexpectedBody { .. } => "unexpected_body",
             Self::InconsistentPages => "inconsistent_pages",

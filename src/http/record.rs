@@ -16,11 +16,8 @@ pub enum Outcome {
 
 /// Told of every call.
 pub trait Recorder: fmt::Debug + Send + Sync {
-    /// A call begins: it may have to wait for others first.
-    fn begins(&self, _system: &'static str) {}
-
-    /// A call that began is over, whatever became of it: also one that nobody waits for any more.
-    fn is_over(&self, _system: &'static str) {}
+    /// How long a call waited for its turn, also if it was not made then.
+    fn waited(&self, _system: &'static str, _time: Duration) {}
 
     /// How a call ended that was tried.
     ///
@@ -40,24 +37,4 @@ pub struct Unrecorded;
 
 impl Recorder for Unrecorded {
     fn record(&self, _: &'static str, _: Operation, _: Outcome, _: Duration) {}
-}
-
-/// A call from its beginning until this is dropped.
-#[derive(Debug)]
-pub(super) struct UnderWay<'a> {
-    recorder: &'a dyn Recorder,
-    system: &'static str,
-}
-
-impl<'a> UnderWay<'a> {
-    pub(super) fn begin(recorder: &'a dyn Recorder, system: &'static str) -> Self {
-        recorder.begins(system);
-        Self { recorder, system }
-    }
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.recorder.is_over(self.system);
-    }
 }

@@ -5,22 +5,27 @@ use std::time::{Duration, Instant};
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use reqwest::redirect;
-use tokio::sync::Semaphore;
 use url::{Url, form_urlencoded};
 
 use super::answer::Answer;
-use super::auth::Authorization;
+use super::auth::{Authorization, Token};
+use super::budget::{Budget, Budgets, Limits, Sign};
 use super::ca::CaBundle;
 use super::call::{Body, Call, Field, Verb};
 use super::failure::{Failure, Problem};
 use super::hosts::{HostPolicy, HostRefusal, Resolver};
-use super::record::{Outcome, Recorder, UnderWay, Unrecorded};
+use super::record::{Outcome, Recorder, Unrecorded};
 use super::redact::Redactor;
+use super::retry_after::retry_after;
+use super::urgency::Urgency;
 use crate::identity::ServerUrl;
 
 const LARGEST_BODY: usize = 8 * 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// How long a server is left alone that is asked too much and does not say for how long.
+const WITHOUT_A_WORD: Duration = Duration::from_secs(1);
 
 /// How a transport behaves.
 #[derive(Clone, Debug)]
@@ -35,10 +40,10 @@ pub struct Options {
     pub allow_http: bool,
     /// From the start of a call to the last byte of its answer, unless the call says otherwise; default: 30 s.
     pub timeout: Duration,
-    /// Calls under way at once, the others wait; default: 10.
-    pub concurrency: usize,
-    /// How many of them a clone by [`Transport::sharing`] leaves to others; default: 2.
-    pub reserved: usize,
+    /// How much the server is asked in the name of one token.
+    pub limits: Limits,
+    /// The budgets of the process; default: those of this transport alone.
+    pub budgets: Budgets,
     /// Told of every call.
     pub recorder: Arc<dyn Recorder>,
 }
@@ -51,8 +56,8 @@ impl Default for Options {
             hosts: HostPolicy::default(),
             allow_http: false,
             timeout: Duration::from_secs(30),
-            concurrency: 10,
-            reserved: 2,
+            limits: Limits::default(),
+            budgets: Budgets::default(),
             recorder: Arc::new(Unrecorded),
         }
     }
@@ -74,14 +79,15 @@ pub enum Refusal {
     Tls(#[source] reqwest::Error),
 }
 
-/// Calls to one server. Cheap to clone; clones share connections and limits.
+/// Calls to one server. Cheap to clone; clones share connections, and transports of one server and one token their budget.
 ///
 /// Follows no redirect, asks no proxy, retries nothing, takes compressed answers, and reads at most 8 MiB of an answer,
 /// counted as it is without compression.
 #[derive(Clone, Debug)]
 pub struct Transport {
     inner: Arc<Inner>,
-    is_sharing: bool,
+    budget: Budget,
+    urgency: Urgency,
 }
 
 #[derive(Debug)]
@@ -89,9 +95,6 @@ struct Inner {
     client: reqwest::Client,
     base: ServerUrl,
     options: Options,
-    permits: Semaphore,
-    /// What calls of clones need as well, that leave some permits to others.
-    shared: Semaphore,
     redactor: Arc<Redactor>,
 }
 
@@ -105,18 +108,16 @@ impl Transport {
             return Err(Refusal::InsecureUrl);
         }
         options.hosts.check_name(&base).map_err(Refusal::Host)?;
-        let shared = options.concurrency.saturating_sub(options.reserved).max(1);
         let inner = Inner {
             client: build_client(&base, &options).map_err(Refusal::Tls)?,
             base,
-            permits: Semaphore::new(options.concurrency),
-            shared: Semaphore::new(shared),
             options,
             redactor: Arc::default(),
         };
         Ok(Self {
+            budget: inner.budget(None),
             inner: Arc::new(inner),
-            is_sharing: false,
+            urgency: Urgency::Check,
         })
     }
 
@@ -126,13 +127,25 @@ impl Transport {
         &self.inner.base
     }
 
-    /// The same for many callers: together they leave some of the calls under way to others.
+    /// The same for calls that count as those of a token, also where they do not carry it.
     #[must_use]
-    pub fn sharing(&self) -> Self {
+    pub fn for_token(mut self, token: &Token) -> Self {
+        self.budget = self.inner.budget(Some(token));
+        self
+    }
+
+    /// The same for calls of another urgency; at first they are those of a connection that looks after itself.
+    #[must_use]
+    pub fn at(&self, urgency: Urgency) -> Self {
         Self {
-            inner: Arc::clone(&self.inner),
-            is_sharing: true,
+            urgency,
+            ..self.clone()
         }
+    }
+
+    /// The server is back: one call at first, and more with every answer.
+    pub fn begin_slowly(&self) {
+        self.budget.begin_slowly();
     }
 
     /// Sends one call and reads its whole answer, whatever the status.
@@ -144,16 +157,13 @@ impl Transport {
         inner.redactor.remember(call.tokens());
         let operation = call.operation;
         let options = &inner.options;
-        let _under_way = UnderWay::begin(&*options.recorder, options.system);
-        // The semaphores are never closed; were they, the call would go unlimited.
-        let _shared = if self.is_sharing {
-            inner.shared.acquire().await.ok()
-        } else {
-            None
-        };
-        let _permit = inner.permits.acquire().await.ok();
+        let arrived = Instant::now();
+        let permit = self.budget.enter(self.urgency).await;
+        options.recorder.waited(options.system, arrived.elapsed());
+        let mut permit = permit.map_err(|problem| Failure { operation, problem })?;
         let started = Instant::now();
         let result = inner.perform(&call).await;
+        permit.learn(sign(&result));
         let outcome = match &result {
             Ok(answer) => Outcome::Status(answer.status),
             Err(Problem::Redirected { status, .. }) => Outcome::Status(*status),
@@ -167,7 +177,40 @@ impl Transport {
     }
 }
 
+/// What the end of a call shows of the server.
+fn sign(result: &Result<Answer, Problem>) -> Sign {
+    match result {
+        Ok(answer) => match answer.status {
+            429 => {
+                let pause = retry_after(&answer.headers).unwrap_or(WITHOUT_A_WORD);
+                Sign::Busy { pause }
+            }
+            // What answers is the server, or the proxy before it.
+            502..=504 => Sign::Away {
+                problem: answer.unwanted().problem,
+                pause: retry_after(&answer.headers),
+            },
+            _ => Sign::Answers,
+        },
+        Err(problem) if problem.is_silence() => Sign::Away {
+            problem: problem.clone(),
+            pause: None,
+        },
+        Err(_) => Sign::Nothing,
+    }
+}
+
 impl Inner {
+    fn budget(&self, token: Option<&Token>) -> Budget {
+        let Options {
+            budgets,
+            system,
+            limits,
+            ..
+        } = &self.options;
+        budgets.of((*system, &self.base), token, *limits)
+    }
+
     async fn perform(&self, call: &Call<'_>) -> Result<Answer, Problem> {
         let deadline = call.timeout.unwrap_or(self.options.timeout);
         let explain = |error: reqwest::Error| Problem::of(&error, deadline);
@@ -262,6 +305,6 @@ fn build_client(base: &ServerUrl, options: &Options) -> Result<reqwest::Client, 
         .no_proxy()
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_max_idle_per_host(options.concurrency)
+        .pool_max_idle_per_host(options.limits.concurrency)
         .build()
 }

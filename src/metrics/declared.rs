@@ -86,7 +86,10 @@ declare! {
     REQUESTS = Counter("bindery_external_requests", ["system", "operation", "code"], "Calls to SonarQube and Bitbucket, by their answer.");
     TURNS = Counter("bindery_spread_reads", [], "Settled ProjectBindings that were asked about at their turn: what no listing has is read spread over twelve intervals, over each where SonarQube lists no bindings (before 10.5).");
     REQUEST_TIME = Histogram("bindery_external_request_duration_seconds", ["system"], "How long calls to SonarQube and Bitbucket take.");
-    UNDER_WAY = Gauge("bindery_external_inflight", ["system"], "Calls to SonarQube and Bitbucket that are under way, or wait for others to end.");
+    UNDER_WAY = Gauge("bindery_external_inflight", ["system"], "Calls to SonarQube and Bitbucket that are under way.");
+    WAITING = Gauge("bindery_external_waiting", ["system"], "Calls to SonarQube and Bitbucket that wait for their turn: for others to end, for the rate, or because the server asked for it.");
+    WAITED = Counter("bindery_external_wait_seconds", ["system"], "How long calls waited for their turn, in seconds.");
+    BUDGETS = Gauge("bindery_external_budgets", ["system", "state"], "Pairs of a server and a token, by what holds calls back beside the limits: `open` (nothing), `recovering` (the server is back, and is asked more and more), `troubled` (the last call was not answered; one at a time tries), `paused` (the server asked to be left alone: `Retry-After`).");
     KUBERNETES = Counter("rest_client_requests", ["code", "method"], "Calls to the Kubernetes API, by their answer.");
     LOG_LINES_LOST = Counter("bindery_log_lines_lost", [], "Log lines that were not written because nobody read the standard error in time.");
     TOKEN_EXPIRY = Gauge("bindery_token_expiry_timestamp_seconds", ["system"], "When the first token expires of those whose day is known, in seconds since 1970. SonarQube 9.9 and later tell the day, Bitbucket tells none.");

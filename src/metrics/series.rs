@@ -23,6 +23,7 @@ pub(super) struct Series<M, C = fn() -> M> {
 }
 
 pub(super) type Counters = Series<Counter>;
+pub(super) type RealCounters = Series<Counter<f64, AtomicU64>>;
 pub(super) type Gauges = Series<Real>;
 pub(super) type Times = Series<Histogram, Seconds>;
 
@@ -71,6 +72,12 @@ impl Register {
     }
 
     pub(super) fn counters(&mut self, of: Declared) -> Counters {
+        let family = Family::default();
+        self.add(of, family.clone());
+        Series { of, family }
+    }
+
+    pub(super) fn real_counters(&mut self, of: Declared) -> RealCounters {
         let family = Family::default();
         self.add(of, family.clone());
         Series { of, family }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{ALL, Census, Ended, Kind, Metrics, Number};
-use crate::http::{Operation, Outcome, Recorder as _};
+use crate::http::{Condition, Operation, Outcome, Recorder as _, View};
 
 /// So many bindings that are ready.
 fn ready(number: u64) -> Number<3> {
@@ -38,7 +38,19 @@ fn told() -> Metrics {
         Outcome::Status(200),
         second,
     );
-    metrics.begins("sonarqube");
+    metrics.waited("sonarqube", second);
+    metrics.take_budgets_by(|| {
+        let view = |under_way, waiting, condition| View {
+            system: "sonarqube",
+            under_way,
+            waiting,
+            condition,
+        };
+        vec![
+            view(2, 7, Condition::Recovering),
+            view(1, 0, Condition::Open),
+        ]
+    });
     metrics.asked_kubernetes("GET", Some(200));
     metrics.asked_kubernetes("PATCH", None);
     metrics.take_census_by(|| Census {
@@ -108,7 +120,10 @@ fn what_happened_is_counted_once_each() {
         "bindery_objects_in_backoff 3.0",
         "bindery_oldest_due_seconds{kind=\"ProjectBinding\"} 1.5",
         "bindery_imports_total{result=\"error\"} 1",
-        "bindery_external_inflight{system=\"sonarqube\"} 1.0",
+        "bindery_external_inflight{system=\"sonarqube\"} 3.0",
+        "bindery_external_waiting{system=\"sonarqube\"} 7.0",
+        "bindery_external_wait_seconds_total{system=\"sonarqube\"} 1.0",
+        "bindery_external_budgets{system=\"sonarqube\",state=\"recovering\"} 1.0",
         "rest_client_requests_total{code=\"200\",method=\"GET\"} 1",
         "rest_client_requests_total{code=\"none\",method=\"PATCH\"} 1",
         "bindery_token_expiry_timestamp_seconds{system=\"sonarqube\"} 1798675200.0",
@@ -141,13 +156,34 @@ fn a_series_of_objects_vanishes_with_the_last_of_them() {
     assert!(!metrics.text().contains("\nbindery_objects{"));
 }
 
+/// Promise: a state that is over is told no more.
 #[test]
-fn a_call_that_is_over_is_under_way_no_more() {
+fn budgets_are_counted_as_they_are_at_the_moment() {
     let metrics = Metrics::default();
-    metrics.begins("sonarqube");
-    metrics.is_over("sonarqube");
-    let over = "bindery_external_inflight{system=\"sonarqube\"} 0.0";
-    assert!(metrics.text().lines().any(|line| line == over));
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    metrics.take_budgets_by(move || {
+        let condition = match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            0 => Condition::Paused,
+            _ => Condition::Open,
+        };
+        let (system, under_way, waiting) = ("sonarqube", 0, 0);
+        vec![View {
+            system,
+            under_way,
+            waiting,
+            condition,
+        }]
+    });
+    let states = || {
+        let text = metrics.text();
+        let lines = text.lines();
+        let states = lines.filter(|line| line.starts_with("bindery_external_budgets"));
+        states.map(str::to_owned).collect::<Vec<_>>().join(" ")
+    };
+    let paused = |number| format!(r#"{{system="sonarqube",state="paused"}} {number}"#);
+    assert!(states().contains(&paused("1.0")));
+    let states = states();
+    assert!(states.contains(&paused("0.0")), "{states}");
 }
 
 /// Promise: an alert on an increase sees the first panic.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bindery::http::{HostPolicy, Options, Token, Transport};
+use bindery::http::{HostPolicy, Limits, Options, Token, Transport};
 use bindery::identity::ServerUrl;
 use simulators::bitbucket::{Bitbucket, Fault, Permission, Profile as BitbucketProfile, Right};
 use simulators::sonarqube::{Edition, Profile, SonarQube, Version};
@@ -158,7 +158,10 @@ fn transport(url: &str) -> Transport {
     let options = Options {
         allow_http: true,
         hosts: HostPolicy::parse("127.0.0.0/8").unwrap(),
-        concurrency: 64,
+        limits: Limits {
+            concurrency: 64,
+            ..Limits::default()
+        },
         ..Options::default()
     };
     Transport::new(ServerUrl::parse(url).unwrap(), options).unwrap()

@@ -5,6 +5,7 @@ mod access;
 mod admission;
 mod already_there;
 mod at_once;
+mod budget;
 mod bulk;
 mod canary;
 mod chart;

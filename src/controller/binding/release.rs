@@ -182,9 +182,11 @@ async fn undo(
             let Some(_reserved) = ledger.reserve(&leaving.uid, std::slice::from_ref(&thing)) else {
                 return Ok(Undone::Waits);
             };
-            if !Visit::of(binding, connection, share, &context.lanes).enter() {
+            let mut visit = Visit::of(binding, connection, share, &context.lanes);
+            if !visit.enter() {
                 return Ok(Undone::Queued);
             }
+            let access = visit.by(&access);
             let own = uid(binding);
             let rival = || ledger.rival(&own, &thing);
             leaving.undo(policy, &key, &access, rival).await

@@ -6,7 +6,9 @@ use kube::ResourceExt as _;
 
 use crate::controller::share::Share;
 use crate::crd::{BitbucketConnection, ProjectBinding};
-use crate::fleet::{Enter, Lanes, Urgency, Visitor};
+use crate::fleet::link::ServerAccess;
+use crate::fleet::{Enter, Lanes, Visitor};
+use crate::http::Urgency;
 use crate::identity::Uid;
 use crate::kubernetes::{status, uid};
 
@@ -51,6 +53,11 @@ impl<'a> Visit<'a> {
             }
             Enter::Queued => false,
         }
+    }
+
+    /// The servers, called with the urgency of the visit.
+    pub(super) fn by(&self, access: &ServerAccess) -> Arc<ServerAccess> {
+        Arc::new(access.at(self.visitor.urgency))
     }
 }
 

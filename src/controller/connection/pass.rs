@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::controller::context::Context;
 use crate::controller::credentials;
 use crate::controller::error::{Doing, Error};
+use crate::controller::pass::Reconcile as _;
 use crate::controller::wake;
 use crate::crd::{BitbucketConnection, SecretVersion};
 use crate::declared::connection::{self as declared, reference_to};
@@ -16,6 +17,7 @@ use crate::fleet::link::{
     Clients, Endpoints, Failing, FoundSonarQube, Health, ServerAccess, SharedLink, TriedTokens,
     VerifiedServer,
 };
+use crate::http::Urgency;
 use crate::identity::{SettingId, SettingKey};
 use crate::kubernetes::event::Occurrence;
 use crate::kubernetes::uid;
@@ -103,7 +105,7 @@ impl<'a> Pass<'a> {
         let (setting, synced) = self.sync(prepared, verified).await?;
         self.doing = Doing::Listing;
         match setting {
-            Some(setting) => self.serve(setting, &checked.health, clients).await?,
+            Some(setting) => self.serve(setting, &checked.health, &clients).await?,
             None => self.shut(),
         }
         self.keep(checked);
@@ -120,7 +122,7 @@ impl<'a> Pass<'a> {
             Some((recorded, name)) => (recorded.id, name),
             None => (SettingId::new(""), prepared.desired.name),
         };
-        let affected = self.open(setting, &checked.health.sonarqube, prepared.clients);
+        let affected = self.open(setting, &checked.health.sonarqube, &prepared.clients);
         // Whoever waits for a mended Secret need not wait any longer.
         let affected = if before == self.endpoints() {
             affected
@@ -229,13 +231,19 @@ impl<'a> Pass<'a> {
         &self,
         setting: Setting,
         health: &Health,
-        clients: Clients,
+        clients: &Clients,
     ) -> Result<(), Error> {
         let (connection, context) = (&self.connection, self.context);
+        // Whoever asked for it waits for the listing too.
+        let urgency = if self.connection.is_asked() {
+            Urgency::Asked
+        } else {
+            Urgency::Listing
+        };
         let sweep = Sweep {
             setting: &setting,
             capabilities: health.sonarqube.capabilities,
-            clients: &clients,
+            clients: &clients.at(urgency),
             request: &self.request(),
             token: &health.tried.write,
             interval: context.interval(connection),
@@ -254,20 +262,24 @@ impl<'a> Pass<'a> {
         &self,
         (setting, setting_key): (SettingId, SettingKey),
         verified: &VerifiedServer,
-        clients: Clients,
+        clients: &Clients,
     ) -> Affected {
+        let mut link = self.link.lock();
+        if link.standing().serving().is_none() {
+            // All bindings are about to call servers that were away.
+            clients.begin_slowly();
+        }
+        // The calls of bindings leave some to the connection: a rotation does not wait behind imports.
         let Clients {
             sonarqube,
             importer,
             writer,
-        } = clients;
-        let mut link = self.link.lock();
+        } = clients.at(Urgency::Drift);
         let inventory = link.inventory.clone();
         link.serve(ServerAccess {
-            // The calls of the bindings leave some to the connection: a rotation does not wait behind imports.
-            sonarqube: sonarqube.sharing(),
-            bitbucket: importer.sharing(),
-            writer: writer.sharing(),
+            sonarqube,
+            bitbucket: importer,
+            writer,
             server: verified.server.clone(),
             setting,
             setting_key,

@@ -77,12 +77,12 @@ fn build(endpoints: &Endpoints, context: &Context) -> Result<Clients, Error> {
     // Bitbucket's tokens reach SonarQube as well.
     let sonarqube_hosts = hosts.iter().chain(&own.hosts).cloned().collect();
     let to_sonarqube = Route {
-        system: "sonarqube",
+        kind: Kind::SonarQube,
         to: sonarqube,
         hosts: sonarqube_hosts,
     };
     let to_bitbucket = Route {
-        system: "bitbucket",
+        kind: Kind::Bitbucket,
         to: bitbucket,
         hosts,
     };
@@ -120,7 +120,7 @@ pub(super) fn sonarqube_alone(
 ) -> Result<sonarqube::Client, Error> {
     let SonarQubeCredentials { own, ca } = credentials;
     let route = Route {
-        system: "sonarqube",
+        kind: Kind::SonarQube,
         to: &Endpoint {
             url: url.clone(),
             ca: ca.clone(),
@@ -131,9 +131,16 @@ pub(super) fn sonarqube_alone(
     Ok(sonarqube::Client::new(transport, own.token.clone()))
 }
 
+/// The kind of a server.
+#[derive(Clone, Copy)]
+enum Kind {
+    SonarQube,
+    Bitbucket,
+}
+
 /// The way to a server, and where it may lead beside what the operator's own list says.
 struct Route<'a> {
-    system: &'static str,
+    kind: Kind,
     to: &'a Endpoint,
     hosts: Vec<HostPolicy>,
 }
@@ -141,14 +148,19 @@ struct Route<'a> {
 impl Route<'_> {
     fn transport(self, context: &Context) -> Result<Transport, Error> {
         let hosts = [context.settings.hosts.clone()];
+        let (system, limits) = match self.kind {
+            Kind::SonarQube => ("sonarqube", context.settings.sonarqube),
+            Kind::Bitbucket => ("bitbucket", context.settings.bitbucket),
+        };
         let options = Options {
-            system: self.system,
+            system,
+            limits,
+            budgets: context.budgets.clone(),
             ca_bundle: self.to.ca.clone(),
             hosts: HostPolicy::all(hosts.into_iter().chain(self.hosts)),
             allow_http: context.settings.allow_http,
             timeout: Duration::from_secs(30),
             recorder: Arc::clone(&context.metrics) as Arc<dyn Recorder>,
-            ..Options::default()
         };
         let url = &self.to.url;
         Transport::new(url.clone(), options).map_err(|refusal| refused(url, &refusal))

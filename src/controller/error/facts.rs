@@ -72,16 +72,17 @@ fn of_bitbucket(error: &bitbucket::Error) -> BitbucketProblem {
 }
 
 fn of_call(failure: &Failure) -> CallFailure {
-    let problem = match &failure.problem {
+    let problem = match failure.problem.itself() {
         Problem::HostRefused(_) => CallProblem::HostRefused,
         Problem::Dns => CallProblem::Dns,
         Problem::Tls { .. } => CallProblem::Tls,
         Problem::Timeout { .. } => CallProblem::Timeout,
         Problem::Redirected { .. } => CallProblem::Redirected,
-        Problem::Status { status: 429, .. } => CallProblem::TooMany,
-        Problem::Status { .. } | Problem::Connect { .. } | Problem::Interrupted => {
-            CallProblem::Unavailable
-        }
+        Problem::Status { status: 429, .. } | Problem::Paused { .. } => CallProblem::TooMany,
+        Problem::Status { .. }
+        | Problem::Connect { .. }
+        | Problem::Interrupted
+        | Problem::AsBefore(_) => CallProblem::Unavailable,
         Problem::WrongRoute
         | Problem::UnexpectedBody { .. }
         | Problem::BodyTooLarge

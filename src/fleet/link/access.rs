@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::http::Urgency;
 use crate::identity::{ServerId, SettingId, SettingKey};
 use crate::inventory::Inventory;
 use crate::plan::capability::Capabilities;
@@ -54,6 +55,16 @@ impl ServerAccess {
     /// What the inventory holds.
     pub(crate) fn inventory(&self) -> MutexGuard<'_, Inventory> {
         self.inventory.lock()
+    }
+
+    /// The same for calls of another urgency.
+    pub(crate) fn at(&self, urgency: Urgency) -> Self {
+        Self {
+            sonarqube: self.sonarqube.at(urgency),
+            bitbucket: self.bitbucket.at(urgency),
+            writer: self.writer.at(urgency),
+            ..self.clone()
+        }
     }
 
     /// What bindings do and say depends on it.

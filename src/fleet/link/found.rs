@@ -1,6 +1,6 @@
 //! What a reconcile of a connection has found out about its servers, and from what.
 
-use crate::http::{CaBundle, HostPolicy, Token};
+use crate::http::{CaBundle, HostPolicy, Token, Urgency};
 use crate::identity::{ServerId, ServerUrl};
 use crate::plan::capability::Capabilities;
 use crate::plan::connection::Validation;
@@ -23,6 +23,24 @@ pub(crate) struct Clients {
     pub(crate) writer: bitbucket::Client,
     /// With the token that SonarQube imports with.
     pub(crate) importer: bitbucket::Client,
+}
+
+impl Clients {
+    /// The same for calls of another urgency.
+    pub(crate) fn at(&self, urgency: Urgency) -> Self {
+        Self {
+            sonarqube: self.sonarqube.at(urgency),
+            writer: self.writer.at(urgency),
+            importer: self.importer.at(urgency),
+        }
+    }
+
+    /// The servers are back: one call at first, and more with every answer.
+    pub(crate) fn begin_slowly(&self) {
+        self.sonarqube.begin_slowly();
+        self.writer.begin_slowly();
+        self.importer.begin_slowly();
+    }
 }
 
 /// Where the clients of a connection lead to, and with which tokens.

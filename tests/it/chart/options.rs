@@ -323,7 +323,7 @@ fn the_operator_knows_its_own_account() {
 }
 
 /// Every option of `bindery run`, as the chart gives it for [`ALL_OPTIONS`].
-const GIVEN: [&str; 11] = [
+const GIVEN: [&str; 17] = [
     "--service-account=tools:bindery",
     "--allowed-hosts=bitbucket.example.com:7990,*.sonar.example.com",
     "--require-secret-hosts",
@@ -332,6 +332,12 @@ const GIVEN: [&str; 11] = [
     "--minimum-interval=24h",
     "--reconcile-timeout=1h30m",
     "--concurrency=3",
+    "--sonarqube-concurrency=4",
+    "--sonarqube-rate=100000",
+    "--sonarqube-burst=5",
+    "--bitbucket-concurrency=6",
+    "--bitbucket-rate=7",
+    "--bitbucket-burst=60",
     "--listen=[::]:9090",
     "--log=info,bindery=debug",
     "--log-format=text",
@@ -345,6 +351,12 @@ const ALL_OPTIONS: &str = r#"operator={
     "minimumInterval": "24h",
     "reconcileTimeout": "1h30m",
     "concurrency": 3,
+    "sonarqubeConcurrency": 4,
+    "sonarqubeRate": 100000,
+    "sonarqubeBurst": 5,
+    "bitbucketConcurrency": 6,
+    "bitbucketRate": 7,
+    "bitbucketBurst": 60,
     "listen": "[::]:9090",
     "log": "info,bindery=debug",
     "logFormat": "text"

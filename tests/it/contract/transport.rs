@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bindery::http::{
-    Authorization, BodyKind, Call, Failure, HostPolicy, Operation, Options, Outcome, Problem,
-    Recorder, Refusal, Transport,
+    Authorization, BodyKind, Budgets, Call, Failure, HostPolicy, Operation, Options, Outcome,
+    Problem, Recorder, Refusal, Token, Transport,
 };
 use bindery::identity::ServerUrl;
 
@@ -325,4 +325,53 @@ async fn every_call_is_recorded_with_its_outcome() {
             (name, Outcome::Failed("connect"))
         ]
     );
+}
+
+/// Promise: a server cannot silence us for a day, and one whose wish cannot be read is not left alone for long.
+#[tokio::test]
+async fn a_wish_to_be_left_alone_is_kept_by_all_transports_and_capped() {
+    let fine = answer("200 OK", "", "{}");
+    for (header, longest) in [
+        ("Retry-After: 86400\r\n", Some(15 * 60)),
+        ("Retry-After: 99999999999999999999999\r\n", Some(15 * 60)),
+        ("Retry-After: 60\r\n", Some(60)),
+        ("Retry-After: soon\r\n", None),
+        ("Retry-After: -5\r\n", None),
+        (
+            "Date: Sun, 22 Nov 2026 10:00:00 GMT\r\nRetry-After: Sun, 22 Nov 2026 09:00:00 GMT\r\n",
+            None,
+        ),
+    ] {
+        let busy = answer("429 Too Many Requests", header, "");
+        let server = Scripted::saying(&[busy, fine.clone()]);
+        let budgets = Budgets::default();
+        let transport = || {
+            let options = Options {
+                budgets: budgets.clone(),
+                ..loopback()
+            };
+            let transport = Transport::new(server.url(), options).unwrap();
+            transport.for_token(&canary())
+        };
+        // Before the first is dropped: a budget lives as long as somebody calls by it.
+        let (first, other) = (transport(), transport());
+        let _ = read(&first).await;
+        let next = read(&other).await;
+        let Some(longest) = longest else {
+            assert!(next.is_ok(), "{header}: {next:?}");
+            continue;
+        };
+        let failure = next.unwrap_err();
+        let told = failure.retry_after().unwrap();
+        assert!(told <= Duration::from_secs(longest), "{header}: {told:?}");
+        assert!(
+            told > Duration::from_secs(longest - 30),
+            "{header}: {told:?}"
+        );
+        assert!(failure.is_transient() && failure.problem.was_never_sent());
+        assert_eq!(server.requests().len(), 1, "{header}");
+        // Another token has a budget of its own.
+        let stranger = Token::parse(b"another-token").unwrap();
+        assert!(read(&transport().for_token(&stranger)).await.is_ok());
+    }
 }

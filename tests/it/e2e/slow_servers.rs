@@ -83,15 +83,20 @@ async fn deletions_on_a_slow_server_delay_no_other_connection(server: Server) {
     }
 }
 
-/// Promise: the check of a connection waits for no other connection.
+/// Promise: the check of a connection waits for no connection to another server.
 async fn connections_that_hang_do_not_delay_another(server: Server) {
     let mut stage = Stage::set(server).await;
-    let slow = SonarQube::at(server).await;
-    hang(&slow);
+    let mut slow = Vec::new();
     for number in 0..16 {
-        connect(&stage, &format!("hanging{number}"), &slow);
+        let sonarqube = SonarQube::at(server).await;
+        hang(&sonarqube);
+        connect(&stage, &format!("hanging{number}"), &sonarqube);
+        slow.push(sonarqube);
     }
-    let busy = || slow.simulated().calls().len() >= 16;
+    let busy = || {
+        let mut slow = slow.iter();
+        slow.all(|sonarqube| !sonarqube.simulated().calls().is_empty())
+    };
     stage.eventually("all of them hang", busy).await;
     stage.connection(json!({}));
     stage.patience = Duration::from_secs(10);

@@ -1,6 +1,7 @@
 //! The log of calls, in which no token ever stands.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +23,10 @@ pub struct Call {
     pub credential: Credential,
     /// Those of its headers that tell programs apart: `accept`, `user-agent`, `x-atlassian-token`.
     pub headers: BTreeMap<&'static str, String>,
+    /// When it came, in milliseconds since the server was started.
+    pub at_milliseconds: u64,
+    /// How many calls of the same program were under way when it came, itself included.
+    pub at_once: usize,
     /// How it ended.
     pub outcome: Outcome,
 }
@@ -79,10 +84,24 @@ pub enum Outcome {
 }
 
 /// All calls since the log was cleared.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Calls {
+    started: Instant,
     log: Vec<Call>,
     last_number: u64,
+    /// Those that the server is not done with, also where the log was cleared meanwhile.
+    under_way: BTreeMap<u64, Caller>,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            started: Instant::now(),
+            log: Vec::new(),
+            last_number: 0,
+            under_way: BTreeMap::new(),
+        }
+    }
 }
 
 impl Calls {
@@ -90,8 +109,18 @@ impl Calls {
     pub(crate) fn begin(&mut self, mut call: Call) -> u64 {
         self.last_number += 1;
         call.number = self.last_number;
+        let since = self.started.elapsed().as_millis();
+        call.at_milliseconds = u64::try_from(since).unwrap_or(u64::MAX);
+        self.under_way.insert(call.number, call.caller);
+        let of_the_same = self.under_way.values();
+        call.at_once = of_the_same.filter(|caller| **caller == call.caller).count();
         self.log.push(call);
         self.last_number
+    }
+
+    /// Notes that the server is done with a call, also where its caller went away.
+    pub(crate) fn is_done(&mut self, number: u64) {
+        self.under_way.remove(&number);
     }
 
     /// Notes how a call ended, unless the log was cleared meanwhile.

@@ -115,7 +115,12 @@ async fn answer<M: Machine>(
         let strike = traffic.faults.strike(&call, &request);
         (traffic.calls.begin(call), strike)
     };
-    let work = tokio::spawn(struck(Arc::clone(&shared), request, strike));
+    let working = Arc::clone(&shared);
+    let work = tokio::spawn(async move {
+        let done = struck(Arc::clone(&working), request, strike).await;
+        working.lock().traffic().calls.is_done(number);
+        done
+    });
     let (response, outcome) = work.await.unwrap_or_else(|_| {
         let reply = Reply::empty(StatusCode::INTERNAL_SERVER_ERROR);
         wire::shaped(Some(reply), &Effect::None)

@@ -6,12 +6,14 @@ use crate::controller::connection::health::{self, Seldom, Stage};
 use crate::controller::connection::{remotes, requested};
 use crate::controller::credentials::{self, Credentials, SonarQubeCredentials};
 use crate::controller::error::Error;
+use crate::controller::pass::Reconcile as _;
 use crate::declared::connection as declared;
 use crate::fleet::SPREAD;
 use crate::fleet::link::{
     BitbucketInputs, Clients, FoundSonarQube, Health, HealthInputs, Reading, Request, TriedTokens,
     VerifiedServer,
 };
+use crate::http::Urgency;
 use crate::plan::connection::Desired;
 use crate::plan::verdict::Aspect;
 use crate::sonarqube;
@@ -38,6 +40,15 @@ impl Pass<'_> {
         Request {
             generation: connection.metadata.generation,
             run_now: requested(connection),
+        }
+    }
+
+    /// How urgent its calls are.
+    fn urgency(&self) -> Urgency {
+        if self.connection.is_asked() {
+            Urgency::Asked
+        } else {
+            Urgency::Check
         }
     }
 
@@ -112,7 +123,7 @@ impl Pass<'_> {
         let url = declared::sonarqube_url(&self.connection).map_err(Error::Refused)?;
         self.at = Aspect::CredentialsValid;
         let link = self.link.clone();
-        let sonarqube = remotes::sonarqube(&url, own, &link, self.context)?;
+        let sonarqube = remotes::sonarqube(&url, own, &link, self.context)?.at(self.urgency());
         // Whoever changed what the server offers, and wants that to be seen, asks.
         let seldom = Seldom {
             request: self.request(),
@@ -193,7 +204,7 @@ impl Pass<'_> {
         let desired = declared::desired(connection, &urls).map_err(Error::Refused)?;
         self.at = Aspect::CredentialsValid;
         let endpoints = remotes::endpoints(&urls, &credentials);
-        let clients = remotes::clients(endpoints, &self.link, context)?;
+        let clients = remotes::clients(endpoints, &self.link, context)?.at(self.urgency());
         Ok(Prepared {
             desired,
             credentials,

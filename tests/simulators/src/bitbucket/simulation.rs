@@ -179,6 +179,8 @@ impl Machine for Simulation {
             caller: Caller::of(request.header(header::USER_AGENT).unwrap_or_default()),
             credential: auth::credential(&self.world, request.header(header::AUTHORIZATION)),
             headers: request.telling_headers(),
+            at_milliseconds: 0,
+            at_once: 0,
             outcome: Outcome::Pending,
         }
     }
