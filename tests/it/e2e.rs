@@ -35,6 +35,7 @@ mod observe;
 mod operator;
 mod ownership;
 mod partial_outage;
+mod person_first;
 mod process;
 mod proxy;
 mod quiet;
