@@ -71,7 +71,9 @@ pub(super) fn is_asked(binding: &ProjectBinding) -> bool {
 /// What a person changed comes first.
 pub(super) fn urgency(binding: &ProjectBinding) -> Urgency {
     let status = binding.status.as_ref();
+    // The API server gives every new object a status that has observed generation -1: nobody has edited that object.
     let observed = status.and_then(|status| status.observed_generation);
+    let observed = observed.filter(|generation| *generation > 0);
     if binding.metadata.deletion_timestamp.is_some() {
         Urgency::Leaving
     } else if is_asked(binding) || (observed.is_some() && observed != binding.metadata.generation) {
@@ -107,6 +109,8 @@ mod tests {
             "sonarqubeProject": {"key": "PAY:one", "serverId": "server", "url": ""},
         });
         assert_eq!(of(&json!({"generation": 1}), &Value::Null), Urgency::New);
+        let created = json!({"observedGeneration": -1});
+        assert_eq!(of(&json!({"generation": 1}), &created), Urgency::New);
         assert_eq!(of(&json!({"generation": 1}), &held), Urgency::Drift);
         assert_eq!(of(&json!({"generation": 2}), &held), Urgency::Asked);
         let annotations = json!({"bindery.dev/reconcile-requested-at": "now"});
