@@ -160,15 +160,17 @@ async fn an_outage_that_a_binding_meets_in_its_turn_is_looked_into(server: Serve
     let probes = || calls(&stage, "/api/system/status");
     stage.nudge(&settled, 0).await;
     simulated.clear_calls();
+    // A request reads at once what is read at the binding's turn otherwise.
     stage
-        .look_now("a sweep, and what it has a binding read")
+        .look_at("platform", "checkout", "what no listing has")
         .await;
-    stage.nudge(&settled, 1).await;
     let usual = probes();
     let away = Fault::at("/api/alm_settings/get_binding").caller(Caller::Bindery);
     simulated.fault(away.answer(503, "{}").times(1));
     simulated.clear_calls();
-    stage.look_now("the same, and that read fails").await;
+    stage
+        .look_at("platform", "checkout", "the same, and that read fails")
+        .await;
     let is_asked = || probes() > usual;
     stage
         .eventually(

@@ -90,7 +90,6 @@ fn specs(stage: &Stage) -> Vec<Row> {
     let no_bundle = json!({"kind": "Secret", "name": "sonarqube-token", "key": "token"});
     vec![
         (sonarqube("http://169.254.169.254"), PERSON, "HostNotAllowed", &["169.254.169.254:80", "blocked range"]),
-        (bitbucket("https://bitbucket.org"), PERSON, "InvalidSpec", &["Bitbucket Cloud"]),
         (sonarqube("http://127.0.0.1:99999"), PERSON, "InvalidSpec", &["spec.sonarqube.url"]),
         (bitbucket("http://127.0.0.1:99999"), PERSON, "InvalidSpec", &["spec.bitbucket.url"]),
         (bitbucket("http://nowhere.invalid"), TIME, "DNSFailed", &["nowhere.invalid", "cannot be resolved"]),
