@@ -48,7 +48,7 @@ compile: ## Compile the operator and its tests
 	cargo test --workspace --no-run
 
 parts: ## Build and fetch what tests and demo run on
-	tests/parts build control-plane helm lua $(foreach version,$(SONARQUBES),sonarqube $(version))
+	tests/parts build control-plane helm lua kstatus $(foreach version,$(SONARQUBES),sonarqube $(version))
 
 lint: ## Check formatting, lints and documentation
 	cargo fmt --all --check

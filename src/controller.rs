@@ -39,7 +39,7 @@ use crate::server::Readiness;
 
 pub(crate) use context::Context;
 use context::Watched;
-pub use context::{SecretHosts, Settings};
+pub use context::{ProjectDeletion, SecretHosts, Settings};
 use pass::Reconcile;
 use queues::{Ends, Queued, Queues};
 use register::Register;
@@ -155,7 +155,7 @@ where
         .await;
 }
 
-/// Keeps the labels of all namespaces, which `access` selects by, and has the bindings of a changed one looked at.
+/// Keeps the labels and annotations of all namespaces, which `access` reads, and has the bindings of a changed one reconciled.
 async fn follow_namespaces(
     (writer, seen): (
         reflector::store::Writer<PartialObjectMeta<Namespace>>,

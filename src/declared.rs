@@ -85,13 +85,19 @@ pub fn desired(
             BindingMode::Import => Mode::Import,
             BindingMode::Bind => Mode::Bind,
         },
-        management: match (spec.management_policy, connection.spec.management_policy) {
-            (ManagementPolicy::Full, ManagementPolicy::Full) => Management::Full,
-            (ManagementPolicy::Observe, _) | (_, ManagementPolicy::Observe) => Management::Observe,
-        },
+        management: management(binding, connection.spec.management_policy),
         access: access.clone(),
         record,
     })
+}
+
+/// Whether anything may be written for a binding, given the policy of its connection: the stricter policy counts.
+#[must_use]
+pub fn management(binding: &ProjectBinding, of_connection: ManagementPolicy) -> Management {
+    match (binding.spec.management_policy, of_connection) {
+        (ManagementPolicy::Full, ManagementPolicy::Full) => Management::Full,
+        (ManagementPolicy::Observe, _) | (_, ManagementPolicy::Observe) => Management::Observe,
+    }
 }
 
 /// Whether a binding holds a project, or is about to, for all that is known through this very connection: the first pass

@@ -16,7 +16,7 @@ mod retry;
 pub mod verdict;
 mod vocabulary;
 
-pub use access::{Access, AccessRule};
+pub use access::{Access, AccessRule, patterns};
 pub use claim::{Contender, contest};
 pub use reason::Reason;
 pub use retry::{Class, delay};

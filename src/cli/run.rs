@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::controller::{SecretHosts, Settings};
+use crate::controller::{ProjectDeletion, SecretHosts, Settings};
 use crate::http::{HostListError, HostPolicy};
 
 /// How the operator runs.
@@ -115,7 +115,11 @@ impl RunArguments {
                 SecretHosts::Optional
             },
             allow_http: self.allow_http,
-            allow_project_deletion: self.allow_project_deletion,
+            project_deletion: if self.allow_project_deletion {
+                ProjectDeletion::Allowed
+            } else {
+                ProjectDeletion::Refused
+            },
             minimum_interval: self.minimum_interval,
             concurrency: self.concurrency,
             deadline: self.reconcile_timeout,

@@ -60,7 +60,10 @@ impl Reconcile for ProjectBinding {
         if binding.metadata.deletion_timestamp.is_some() {
             return release::release(&binding, &context, &mut share).await;
         }
-        let mut report = Report::of(Arc::unwrap_or_clone(binding));
+        let mut report = Report::of(
+            Arc::unwrap_or_clone(binding),
+            context.settings.project_deletion,
+        );
         let limits = Limits::of::<ProjectBinding>(&context);
         let ended = limits.keep(Box::pin(pursue(&mut report, &context, &mut share)));
         let ended = ended.await.map_err(|error| error.during(report.doing));

@@ -33,7 +33,7 @@ pub struct Settings {
     /// Whether plain http is allowed.
     pub allow_http: bool,
     /// Whether `deletionPolicy: DeleteProject` deletes.
-    pub allow_project_deletion: bool,
+    pub project_deletion: ProjectDeletion,
     /// The shortest interval of a connection.
     pub minimum_interval: Duration,
     /// Reconciles of one kind that work at once, those apart that call servers.
@@ -42,6 +42,15 @@ pub struct Settings {
     pub deadline: Duration,
     /// `namespace:name` of the operator's service account, for the commands in messages.
     pub service_account: String,
+}
+
+/// Whether the operator may delete SonarQube projects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProjectDeletion {
+    /// It deletes them where `deletionPolicy: DeleteProject` asks for it.
+    Allowed,
+    /// It only unbinds them.
+    Refused,
 }
 
 /// Whether a Secret must carry `bindery.dev/allowed-hosts`.

@@ -1,4 +1,5 @@
-//! `status.bindings` of the connections, which no pass writes: every ten seconds, of those whose counts have changed.
+//! `status.bindings` of the connections, which no reconcile writes: the first counts of a connection within a second,
+//! later ones at most every ten seconds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,11 @@ use super::context::Context;
 /// A field manager of its own: the pass that writes the rest of the status does not know the counts.
 const MANAGER: &str = "bindery-counts";
 
-const PERIOD: Duration = Duration::from_secs(10);
+/// How soon the first counts of a connection are written.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How many ticks pass between two writes for a connection that has counts already.
+const TICKS_BETWEEN: u64 = 10;
 
 /// Writes what changed, until told to stop. Counts what is there: a binding may go without any pass over it.
 pub(crate) async fn keep(context: Arc<Context>, stop: CancellationToken) {
@@ -27,16 +32,19 @@ pub(crate) async fn keep(context: Arc<Context>, stop: CancellationToken) {
     {
         return;
     }
-    let mut ticks = tokio::time::interval(PERIOD);
+    let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut tick: u64 = 0;
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let is_due = tick.is_multiple_of(TICKS_BETWEEN);
         for place in context.register.roster.take_recounted() {
-            write(place, &context).await;
+            write(place, is_due, &context).await;
         }
+        tick += 1;
     }
 }
 
-async fn write(place: ObjectName, context: &Context) {
+async fn write(place: ObjectName, is_due: bool, context: &Context) {
     let Counts { total, ready } = context.register.roster.counts(&place);
     let reference = ObjectRef::new(&place.1).within(&place.0);
     let found = context.queues.connections.store.get(&reference);
@@ -54,6 +62,10 @@ async fn write(place: ObjectName, context: &Context) {
         .and_then(|status| status.bindings.as_ref());
     // A connection that never had a binding says nothing of them.
     if before.map_or(total == 0, |before| *before == counts) {
+        return;
+    }
+    if before.is_some() && !is_due {
+        context.register.roster.recount(place);
         return;
     }
     let status = serde_json::json!({"bindings": counts});

@@ -1,5 +1,7 @@
 //! What a connection refers to: tokens and CA bundles, read from its own namespace and nowhere else.
 
+mod grant;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::ByteString;
@@ -167,6 +169,8 @@ fn references(connection: &BitbucketConnection, namespace: &str) -> Vec<Watched>
 
 struct Reader<'a> {
     namespace: String,
+    /// Everything that the connection refers to.
+    references: Vec<Watched>,
     /// The name of the connection that is read for.
     connection: String,
     context: &'a Context,
@@ -174,8 +178,10 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn of(connection: &BitbucketConnection, context: &'a Context) -> Self {
+        let namespace = connection.namespace().unwrap_or_default();
         Self {
-            namespace: connection.namespace().unwrap_or_default(),
+            references: references(connection, &namespace),
+            namespace,
             connection: connection.name_any(),
             context,
         }
@@ -253,15 +259,19 @@ impl<'a> Reader<'a> {
     }
 
     async fn secret(&self, name: &str) -> Result<Secret, Error> {
-        let read = secrets::secret(&self.context.client, &self.namespace, name).await;
-        let secret = read.map_err(|unread| self.unread("secrets", name, unread))?;
+        let secret = match self.read_secret(name).await {
+            Ok(secret) => secret,
+            Err(unread) => return Err(self.unread("secrets", name, unread).await),
+        };
         self.seen(CaBundleKind::Secret, name, &secret.metadata);
         Ok(secret)
     }
 
     async fn config_map(&self, name: &str) -> Result<ConfigMap, Error> {
-        let read = secrets::config_map(&self.context.client, &self.namespace, name).await;
-        let map = read.map_err(|unread| self.unread("configmaps", name, unread))?;
+        let map = match self.read_config_map(name).await {
+            Ok(map) => map,
+            Err(unread) => return Err(self.unread("configmaps", name, unread).await),
+        };
         self.seen(CaBundleKind::ConfigMap, name, &map.metadata);
         Ok(map)
     }
@@ -277,7 +287,7 @@ impl<'a> Reader<'a> {
             .seen(&self.connection, &watched, metadata);
     }
 
-    fn unread(&self, resource: &str, name: &str, unread: Unread) -> Error {
+    async fn unread(&self, resource: &str, name: &str, unread: Unread) -> Error {
         let namespace = &self.namespace;
         match unread {
             Unread::Absent => Error::refused(
@@ -286,17 +296,51 @@ impl<'a> Reader<'a> {
                     "{resource} {namespace}/{name} does not exist: create it, or correct its name in the spec"
                 ),
             ),
-            Unread::Forbidden => {
-                let account = &self.context.settings.service_account;
-                Error::refused(
-                    Reason::SecretForbidden,
-                    format!(
-                        "the operator may not read {resource} {namespace}/{name}. Grant it with: kubectl create role bindery-{name} -n {namespace} --verb=get,list,watch --resource={resource} --resource-name={name} && kubectl create rolebinding bindery-{name} -n {namespace} --role=bindery-{name} --serviceaccount={account}"
-                    ),
-                )
-            }
+            Unread::Forbidden => self.forbidden().await,
             Unread::Failed(error) => error.into(),
         }
+    }
+
+    /// The operator may not read something: names all that it may not read, and one command that grants everything that the
+    /// connection refers to.
+    async fn forbidden(&self) -> Error {
+        let account = &self.context.settings.service_account;
+        let mut forbidden = Vec::new();
+        for reference in &self.references {
+            let read = match reference.kind {
+                CaBundleKind::Secret => self.read_secret(&reference.name).await.map(drop),
+                CaBundleKind::ConfigMap => self.read_config_map(&reference.name).await.map(drop),
+            };
+            let place = format!(
+                "{} {}/{}",
+                grant::resource(reference.kind),
+                self.namespace,
+                reference.name
+            );
+            if matches!(read, Err(Unread::Forbidden)) && !forbidden.contains(&place) {
+                forbidden.push(place);
+            }
+        }
+        Error::refused(
+            Reason::SecretForbidden,
+            format!(
+                "the operator may not read {}. Grant it with: {}",
+                forbidden.join(", "),
+                grant::command(
+                    &self.references,
+                    (&self.namespace, &self.connection),
+                    account
+                )
+            ),
+        )
+    }
+
+    async fn read_secret(&self, name: &str) -> Result<Secret, Unread> {
+        secrets::secret(&self.context.client, &self.namespace, name).await
+    }
+
+    async fn read_config_map(&self, name: &str) -> Result<ConfigMap, Unread> {
+        secrets::config_map(&self.context.client, &self.namespace, name).await
     }
 }
 

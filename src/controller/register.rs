@@ -59,7 +59,7 @@ impl Register {
         self.wake(&self.roster.of(connection));
     }
 
-    /// A namespace has other labels: `access` selects by them.
+    /// A namespace has other labels or annotations: `access` selects by labels, and reads patterns from annotations.
     pub(crate) fn namespace_changed(&self, name: &str) {
         let within = self.roster.within(name);
         {
@@ -111,8 +111,8 @@ impl Register {
         let is_admitted = connection.is_some_and(|connection| {
             let namespace = binding.namespace().unwrap_or_default();
             let namespace = self.namespaces.get(&ObjectRef::new(&namespace));
-            let labels = namespace.as_deref().map(kube::ResourceExt::labels);
-            access::is_admitted(binding, connection, labels)
+            let namespace = namespace.as_deref().map(|it| &it.metadata);
+            access::is_admitted(binding, connection, namespace)
         });
         let row = facts::row(binding, connection, is_admitted);
         if let Some(left) = self.roster.put(row) {

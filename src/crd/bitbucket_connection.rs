@@ -25,6 +25,7 @@ use super::reference::{CaBundleReference, ManagementPolicy, SecretKeyReference};
     selectable = ".spec.configurationName",
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
     printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
+    printcolumn(name = "Synced", type_ = "string", json_path = r#".status.conditions[?(@.type=="ConfigurationSynced")].status"#),
     printcolumn(name = "Configuration", type_ = "string", json_path = ".status.configuration.name"),
     printcolumn(name = "SonarQube", type_ = "string", json_path = ".status.sonarqube.version"),
     printcolumn(name = "Bindings", type_ = "string", json_path = ".status.bindings.summary"),
@@ -50,7 +51,7 @@ pub struct BitbucketConnectionSpec {
     /// Who else may use this connection. Bindings in the connection's own namespace always may. Entries
     /// do not combine: one entry must admit namespace, repository and SonarQube project key together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    #[schemars(length(max = 1000), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub access: Vec<AccessEntry>,
 
     /// What may happen to a configuration that is already in SonarQube under this name. `Never`: it is left alone, and
@@ -140,6 +141,7 @@ pub struct SonarQubeServer {
 
 /// One group of bindings in other namespaces that may use a connection.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, KubeSchema)]
+#[x_kube(validation = Rule::new("has(self.repositories) != has(self.repositoriesFrom)").message("an entry needs either repositories or repositoriesFrom"))]
 #[serde(rename_all = "camelCase")]
 pub struct AccessEntry {
     /// Names the entry within the list.
@@ -154,23 +156,42 @@ pub struct AccessEntry {
     #[schemars(transform = constraints::label_selector)]
     pub namespace_selector: LabelSelector,
 
-    /// Bitbucket repositories as `PROJECT/slug`, in any letter case; `*` stands for any run of characters without `/`.
-    /// At most 8 `*` in one entry.
-    #[schemars(length(min = 1, max = 64), inner(length(min = 3, max = 128)), extend("x-kubernetes-list-type" = "atomic"))]
-    #[x_kube(validation = Rule::new("self.all(repository, repository.matches('^[^/ ]+/[^/ ]+$'))").message("repositories are written PROJECT/slug, for example PAY/checkout or PAY/*"))]
-    #[x_kube(validation = Rule::new("self.all(repository, repository.split('*').size() <= 9)").message("at most 8 '*' in one entry"))]
-    pub repositories: Vec<String>,
+    /// Patterns of Bitbucket repositories, `PROJECT/slug` in any letter case; `*` stands for any run of characters without
+    /// `/`. A pattern has at most 4 `*`, and never two in a row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 64), inner(length(min = 3, max = 128)), transform = constraints::repository_patterns, extend("x-kubernetes-list-type" = "atomic"))]
+    pub repositories: Option<Vec<String>>,
 
-    /// SonarQube project keys; `*` stands for any run of characters. Default: only the default keys
-    /// (`PROJECT:slug`) of the repositories above. At most 8 `*` in one entry.
+    /// Where each selected namespace lists its own patterns, in place of `repositories`. One entry then serves many teams,
+    /// each with its own repositories.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repositories_from: Option<RepositoriesSource>,
+
+    /// Patterns of SonarQube project keys; `*` stands for any run of characters. Default: only the default keys
+    /// (`PROJECT:slug`) of the repositories above. A pattern has at most 4 `*`, and never two in a row.
     #[serde(
         default,
         rename = "sonarqubeProjects",
         skip_serializing_if = "Option::is_none"
     )]
-    #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 128)), extend("x-kubernetes-list-type" = "atomic"))]
-    #[x_kube(validation = Rule::new("self.all(key, key.split('*').size() <= 9)").message("at most 8 '*' in one entry"))]
+    #[schemars(length(min = 1, max = 64), inner(length(min = 1, max = 128)), transform = constraints::key_patterns, extend("x-kubernetes-list-type" = "atomic"))]
     pub sonarqube_projects: Option<Vec<String>>,
+}
+
+/// Where a namespace lists the repositories that its bindings may use.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RepositoriesSource {
+    /// The annotation of the Namespace that holds the patterns, separated by commas or spaces, for example
+    /// `bindery.dev/repositories`. At most 64 patterns; one that `repositories` would not accept admits nothing. Only
+    /// people who may edit the Namespace can change it.
+    #[schemars(
+        length(min = 1, max = 317),
+        regex(
+            pattern = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+        )
+    )]
+    pub namespace_annotation: String,
 }
 
 /// What may happen to a configuration that is already in SonarQube under the wanted name.

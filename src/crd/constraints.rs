@@ -35,6 +35,25 @@ pub(super) fn label_selector(schema: &mut Schema) {
     );
 }
 
+/// At most 4 `*`, never two in a row: cheap to match, and there is one way to write a pattern.
+const FEW_STARS: &str = r"^[^*]*(\*[^*]+){0,3}(\*[^*]*)?$";
+
+/// Restricts the items of a list to patterns of `PROJECT/slug`. A `pattern` costs nothing of the budget for rules, so the
+/// lists may be long.
+pub(super) fn repository_patterns(schema: &mut Schema) {
+    if let Some(Value::Object(item)) = schema.pointer_mut("/items") {
+        item.insert("pattern".to_owned(), json!("^[^/ ,]+/[^/ ,]+$"));
+        item.insert("allOf".to_owned(), json!([{"pattern": FEW_STARS}]));
+    }
+}
+
+/// Restricts the items of a list to patterns of project keys.
+pub(super) fn key_patterns(schema: &mut Schema) {
+    if let Some(Value::Object(item)) = schema.pointer_mut("/items") {
+        item.insert("pattern".to_owned(), json!(FEW_STARS));
+    }
+}
+
 /// Sets each keyword at its place below `above`. A place that a new version of the types no longer has is not missed
 /// here: the test that walks the schemas finds what is left unbounded.
 fn bound(schema: &mut Schema, above: &str, limits: &[(&str, &str, u32)]) {

@@ -29,8 +29,9 @@ use super::reference::{ConnectionReference, ManagementPolicy};
     selectable = ".status.sonarqubeProject.key",
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
     printcolumn(name = "Reason", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].reason"#),
-    printcolumn(name = "Repository", type_ = "string", json_path = ".status.repository.path"),
-    printcolumn(name = "Project", type_ = "string", json_path = ".status.sonarqubeProject.key"),
+    printcolumn(name = "Synced", type_ = "string", json_path = r#".status.conditions[?(@.type=="Synced")].status"#),
+    printcolumn(name = "Repository", type_ = "string", json_path = ".status.target.repository"),
+    printcolumn(name = "Project", type_ = "string", json_path = ".status.target.project"),
     printcolumn(name = "Decoration", type_ = "string", json_path = r#".status.conditions[?(@.type=="DecorationReady")].status"#),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Connection", type_ = "string", json_path = ".spec.connectionRef.name", priority = "1"),
@@ -119,7 +120,8 @@ pub struct SonarQubeProjectSpec {
     #[schemars(with = "Visibility")]
     pub visibility: Option<Visibility>,
     /// On which projects Bindery sets `visibility`. `Created`: on projects that Bindery created; on others it reports a
-    /// difference. `Always`: on adopted projects, too. Default: `Created`.
+    /// difference. `Always`: on adopted projects, too; before it makes one private it gives its own user permissions
+    /// on it. Default: `Created`.
     #[serde(default)]
     pub visibility_policy: VisibilityPolicy,
     /// What counts as new code. Written once when the project is created or taken over, and when this field changes.
@@ -227,6 +229,10 @@ pub struct ProjectBindingStatus {
     /// The connection that accepted this binding first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<ConnectionStatus>,
+    /// The repository and the project that this binding is about: as the servers spell them once they are known, else as
+    /// the spec names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetStatus>,
     /// The SonarQube project that this binding holds a claim on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sonarqube_project: Option<SonarQubeProjectStatus>,
@@ -236,14 +242,27 @@ pub struct ProjectBindingStatus {
     /// What is about to be created: written before, so that a crash never makes a second one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<Intent>,
-    /// What differs and is not mended: `Observe`, or a refusal.
+    /// What differs from the spec and is not corrected: under `managementPolicy: Observe`, or because the server or a
+    /// policy does not allow it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["field"]))]
-    pub difference: Vec<Difference>,
+    pub differences: Vec<Difference>,
     /// The value of the annotation `bindery.dev/reconcile-requested-at` that was last acted upon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_handled_reconcile_at: Option<String>,
+}
+
+/// What a binding is about, for the table that kubectl prints.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetStatus {
+    /// The repository, `project/slug`.
+    #[schemars(length(max = 260))]
+    pub repository: String,
+    /// The key of the SonarQube project.
+    #[schemars(length(max = 400))]
+    pub project: String,
 }
 
 /// The connection that accepted a binding.

@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::metrics::Metrics;
 use crate::plan::decoration::is_news;
 use crate::plan::verdict::{Aspect, State, Verdict, cut};
-use crate::plan::vocabulary;
+use crate::plan::{Reason, vocabulary};
 
 use super::clock;
 
@@ -41,6 +41,8 @@ vocabulary! {
         Created,
         /// Something that differed was made equal again.
         DriftCorrected,
+        /// Something differs from what is declared, and `managementPolicy: Observe` only reports it.
+        DriftDetected,
         /// Something was changed as a new spec asks for.
         Changed,
         /// A rotated token was given to SonarQube.
@@ -70,7 +72,10 @@ impl Occurred {
     /// Whether a person may have to do something about it.
     #[must_use]
     pub fn is_warning(self) -> bool {
-        matches!(self, Self::Orphaned | Self::NotDecorated | Self::NotReady)
+        matches!(
+            self,
+            Self::DriftDetected | Self::Orphaned | Self::NotDecorated | Self::NotReady
+        )
     }
 }
 
@@ -99,7 +104,10 @@ pub(crate) fn transition(before: &[Condition], after: &[Condition]) -> Option<Oc
     let reason_changed = before
         .as_ref()
         .is_none_or(|before| before.reason != after.reason);
-    if is_ready && !was_ready {
+    if is_ready && after.reason == Reason::DriftDetected.as_str() {
+        let is_news = reason_changed || !was_ready;
+        is_news.then(|| Occurrence::new(Occurred::DriftDetected, after.message))
+    } else if is_ready && (!was_ready || reason_changed) {
         Some(Occurrence::new(Occurred::Ready, after.message))
     } else if !is_ready && reason_changed {
         Some(Occurrence::new(
@@ -175,6 +183,7 @@ impl Publisher {
             Occurred::Adopted => self.metrics.adopted(&K::kind(&())),
             Occurred::DriftCorrected => self.metrics.corrected(&K::kind(&())),
             Occurred::Imported
+            | Occurred::DriftDetected
             | Occurred::Bound
             | Occurred::PermissionsGranted
             | Occurred::Decorated

@@ -137,8 +137,8 @@ pub(crate) fn watch<K: Kind>(
     objects.boxed()
 }
 
-/// Watches the labels of all namespaces: whatever else changes concerns nobody. `listed` is called once the store holds
-/// all of them.
+/// Watches the labels and annotations of all namespaces; other changes trigger nothing. `listed` is called once the store
+/// holds all of them.
 pub(crate) fn namespaces(
     client: &kube::Client,
     writer: reflector::store::Writer<PartialObjectMeta<Namespace>>,
@@ -154,7 +154,8 @@ pub(crate) fn namespaces(
                 listed();
             }
         });
-    shown(events).predicate_filter(predicates::labels, remembering())
+    let wanted = predicates::labels.combine(predicates::annotations);
+    shown(events).predicate_filter(wanted, remembering())
 }
 
 /// The annotation in which `kubectl apply` keeps a second copy of the object.

@@ -48,6 +48,28 @@ impl AccessRule {
     }
 }
 
+/// How many patterns one list may hold, and how long each may be: as the schema bounds them.
+const MOST_PATTERNS: usize = 64;
+const LONGEST_PATTERN: usize = 128;
+const MOST_STARS: usize = 4;
+
+/// The patterns of repositories in a list that no schema has checked, separated by commas or white space. A pattern that the
+/// schema would refuse is left out.
+#[must_use]
+pub fn patterns(list: &str) -> Vec<String> {
+    let separates = |it: char| it == ',' || it.is_whitespace();
+    let patterns = list.split(separates).filter(|it| is_repository_pattern(it));
+    patterns.take(MOST_PATTERNS).map(str::to_owned).collect()
+}
+
+fn is_repository_pattern(text: &str) -> bool {
+    let is_path = text.split_once('/').is_some_and(|(project, slug)| {
+        !project.is_empty() && !slug.is_empty() && !slug.contains('/')
+    });
+    let has_few_stars = text.matches('*').count() <= MOST_STARS && !text.contains("**");
+    is_path && has_few_stars && text.chars().count() <= LONGEST_PATTERN
+}
+
 /// Whether a text matches a pattern in which `*` is any run of characters except `barrier`.
 ///
 /// Linear in the length of both: each part between two `*` is taken at its first place and never tried at a later one.
@@ -177,6 +199,30 @@ mod tests {
         assert!(admits(&access, "PAY/checkout", "legacy-checkout"));
         assert!(!admits(&access, "PAY/checkout", "OPS:deploy"));
         assert!(!admits(&access, "OPS/deploy", "PAY:deploy"));
+    }
+
+    #[test]
+    fn of_a_list_only_what_the_schema_would_accept_is_taken() {
+        let list = "PAY/*,OPS/deploy\n ~jdoe/a*b*c*d* */*";
+        assert_eq!(
+            patterns(list),
+            ["PAY/*", "OPS/deploy", "~jdoe/a*b*c*d*", "*/*"]
+        );
+        let long = format!("PAY/{}", "a".repeat(125));
+        for refused in [
+            "",
+            "*",
+            "PAY",
+            "PAY/",
+            "/a",
+            "a/b/c",
+            "PAY/**",
+            "a*b*/c*d*e*",
+            &long,
+        ] {
+            assert!(patterns(refused).is_empty(), "{refused}");
+        }
+        assert_eq!(patterns(&"PAY/a ".repeat(100)).len(), 64);
     }
 
     #[test]

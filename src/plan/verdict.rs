@@ -6,7 +6,8 @@ use super::{Reason, Refusal, vocabulary};
 vocabulary! {
     /// The type of a condition, in the order in which conditions stand in a status.
     pub enum Aspect {
-        /// Everything is as declared, for the generation that the condition names.
+        /// Everything is as declared, for the generation that the condition names. Under `managementPolicy: Observe`:
+        /// everything was compared; the reason is `DriftDetected` where something differs.
         Ready,
         /// Work is under way, or is tried again. Present only while true.
         Reconciling,
@@ -98,7 +99,9 @@ pub enum Outcome {
     Stalled(Refusal),
     /// Suspended before it was settled for its generation.
     Suspended,
-    /// Observed to differ from what is declared.
+    /// Something differs from what is declared, and `Observe` only reports it.
+    Observed(String),
+    /// Something differs from what is declared, and Bindery does not correct it: a person has to.
     Differing(String),
     /// On its way out, and held up: nobody sees one that simply goes.
     DeletionBlocked(Refusal),
@@ -135,9 +138,11 @@ pub fn summary(outcome: &Outcome) -> Vec<Verdict> {
                 Verdict::new(Stalled, State::True, Reason::Suspended, message),
             ]
         }
-        Outcome::Differing(message) => {
-            vec![ready(State::False, Reason::DriftDetected, message)]
-        }
+        Outcome::Observed(message) => vec![ready(State::True, Reason::DriftDetected, message)],
+        Outcome::Differing(message) => vec![
+            ready(State::False, Reason::DriftDetected, message),
+            Verdict::new(Stalled, State::True, Reason::DriftDetected, message),
+        ],
         Outcome::DeletionBlocked(Refusal { reason, message }) => vec![
             ready(State::False, Reason::Deleting, message),
             Verdict::new(Stalled, State::True, *reason, message),
@@ -202,6 +207,17 @@ mod tests {
             [
                 (Ready, State::False, Reason::RepositoryNotFound),
                 (Stalled, State::True, Reason::RepositoryNotFound)
+            ]
+        );
+        assert_eq!(
+            states(&Outcome::Observed(String::new())),
+            [(Ready, State::True, Reason::DriftDetected)]
+        );
+        assert_eq!(
+            states(&Outcome::Differing(String::new())),
+            [
+                (Ready, State::False, Reason::DriftDetected),
+                (Stalled, State::True, Reason::DriftDetected)
             ]
         );
         assert_eq!(

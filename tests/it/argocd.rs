@@ -99,8 +99,9 @@ fn argo_cd_shows_how_an_object_is() {
             object(("False", "Timeout"), &[("Reconciling", "Timeout")]),
             "Progressing: why",
         ),
-        // What `Observe` only tells.
-        (object(("False", "DriftDetected"), &[]), "Degraded: why"),
+        // A difference that `Observe` only reports, and one that nobody corrects.
+        (object(("True", "DriftDetected"), &[]), "Healthy: why"),
+        (stalled("DriftDetected"), "Degraded: why"),
     ] {
         assert_eq!(health(&object), shown, "{object:#}");
     }

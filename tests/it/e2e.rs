@@ -10,6 +10,7 @@ mod canary;
 mod chart;
 mod chosen_keys;
 mod claims;
+mod columns;
 mod configurations;
 mod crash;
 mod deadline;

@@ -3,6 +3,7 @@
 
 mod files;
 mod guide;
+mod states;
 
 use std::{env, fs};
 

@@ -1,12 +1,13 @@
 # shellcheck shell=bash
-# Programs that tests need beside servers, built from Go modules: helm, which renders the chart, and the Lua that
-# Argo CD runs health checks with.
+# Programs that tests need beside servers, built from Go modules: helm, which renders the chart, the Lua that Argo CD
+# runs health checks with, and kstatus, by which Flux and Helm wait.
 
 # pinned MODULE TOOL: its version.
 pinned() { awk -v module="$1" '$1 == module { print $2 }' "$here/$2/go.mod"; }
 
 helm_version=$(pinned helm.sh/helm/v4 helm)
 helm=$cache/helm/$helm_version/helm
+kstatus=$cache/kstatus/$(pinned sigs.k8s.io/cli-utils kstatus)/kstatus
 lua=$cache/lua/$(pinned github.com/yuin/gopher-lua lua)/lua
 
 build_helm() {
@@ -15,6 +16,8 @@ build_helm() {
 }
 
 build_lua() { build_tool lua "$lua" github.com/yuin/gopher-lua/cmd/glua "some seconds"; }
+
+build_kstatus() { build_tool kstatus "$kstatus" . "some seconds"; }
 
 # build_tool NAME BINARY PACKAGE DURATION [LINKER OPTION]...: from the module tests/NAME.
 build_tool() { [[ -x $2 ]] || locked "$1" provide_tool "$@"; }

@@ -42,8 +42,8 @@ pub(super) fn reference(
     let admitted = connection.and_then(|connection| {
         let namespace = binding.namespace().unwrap_or_default();
         let namespace = context.namespaces.get(&ObjectRef::new(&namespace));
-        let labels = namespace.as_deref().map(kube::ResourceExt::labels);
-        let access = access::of(binding, &connection, labels)?;
+        let namespace = namespace.as_deref().map(|it| &it.metadata);
+        let access = access::of(binding, &connection, namespace)?;
         Some(Reference { connection, access })
     });
     admitted.map(Some).ok_or_else(|| {

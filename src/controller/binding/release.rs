@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kube::ResourceExt as _;
 
-use crate::controller::context::Context;
+use crate::controller::context::{Context, ProjectDeletion};
 use crate::controller::credentials;
 use crate::controller::error::{Doing, Error};
 use crate::controller::pass::{Limits, Next};
@@ -79,7 +79,7 @@ pub(super) async fn release(
                     error.refusal().message
                 ),
             );
-            Report::of(binding.clone())
+            Report::of(binding.clone(), context.settings.project_deletion)
                 .leaving(&Outcome::DeletionBlocked(why), context)
                 .await?;
             return Ok(Next::Failed { error, interval });
@@ -89,7 +89,7 @@ pub(super) async fn release(
     if let Err(refused) = finalizer::remove(&context.client, binding).await {
         let error = Error::from(refused);
         let why = Refusal::new(Reason::DeletionBlocked, error.refusal().message);
-        Report::of(binding.clone())
+        Report::of(binding.clone(), context.settings.project_deletion)
             .leaving(&Outcome::DeletionBlocked(why), context)
             .await?;
         return Ok(Next::Failed { error, interval });
@@ -202,7 +202,7 @@ impl<'a> Leaving<'a> {
             uid: uid(binding),
             record: declared::record(binding),
             repository: declared::repository(&binding.spec).ok(),
-            deletion_allowed: context.settings.allow_project_deletion,
+            deletion_allowed: context.settings.project_deletion == ProjectDeletion::Allowed,
         }
     }
 

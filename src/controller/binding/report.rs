@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kube::ResourceExt as _;
 
-use crate::controller::context::Context;
+use crate::controller::context::{Context, ProjectDeletion};
 use crate::controller::error::{Doing, Error};
 use crate::controller::pass::{self, Next};
 use crate::crd::{
@@ -22,9 +22,9 @@ use crate::plan::binding::{Accepted, Record};
 use crate::plan::binding::{AfterFailure, Standing, after_failure};
 use crate::plan::decoration::{not_settled, token_refused};
 use crate::plan::verdict::{Aspect, Outcome, Verdict, aspects, summary};
-use crate::plan::{Difference, Reason, Refusal};
+use crate::plan::{Difference, Management, Reason, Refusal};
 
-use super::{WITHOUT_CONNECTION, decoration};
+use super::{WITHOUT_CONNECTION, decoration, shown};
 
 /// The own conditions of the kind, but for `DecorationReady`.
 const ASPECTS: &[Aspect] = &[Aspect::Accepted, Aspect::Synced];
@@ -72,11 +72,13 @@ pub(super) struct Report {
     pub(super) occurrences: Vec<Occurrence>,
     /// What is under way.
     pub(super) doing: Doing,
+    /// Whether the operator may delete projects.
+    deletion: ProjectDeletion,
 }
 
 impl Report {
     /// Begins with what the status says, as the watch has shown it.
-    pub(super) fn of(binding: ProjectBinding) -> Self {
+    pub(super) fn of(binding: ProjectBinding, deletion: ProjectDeletion) -> Self {
         let status = binding.status.as_ref();
         Self {
             precondition: Precondition::Unchanged,
@@ -88,6 +90,7 @@ impl Report {
             differences: Vec::new(),
             occurrences: Vec::new(),
             doing: Doing::default(),
+            deletion,
             binding,
         }
     }
@@ -99,7 +102,7 @@ impl Report {
         *self = Self {
             precondition: Precondition::None,
             connection,
-            ..Self::of(fresh)
+            ..Self::of(fresh, self.deletion)
         };
     }
 
@@ -183,13 +186,23 @@ impl Report {
         self.status(&verdicts, Some(view))
     }
 
+    fn management(&self) -> Management {
+        let connection = self.connection.as_deref();
+        let of_connection = connection.map(|connection| connection.spec.management_policy);
+        declared::management(&self.binding, of_connection.unwrap_or_default())
+    }
+
     async fn settled(&mut self, access: &ServerAccess, context: &Context) -> Result<(), Error> {
         let message = Difference::in_one_line(&self.differences);
         let drift = Refusal::new(Reason::DriftDetected, message.clone());
         let (outcome, failed) = if self.differences.is_empty() {
             (Outcome::Settled, None)
         } else {
-            (Outcome::Differing(message), Some((Aspect::Synced, &drift)))
+            let outcome = match self.management() {
+                Management::Full => Outcome::Differing(message),
+                Management::Observe => Outcome::Observed(message),
+            };
+            (outcome, Some((Aspect::Synced, &drift)))
         };
         let mut verdicts = summary(&outcome);
         verdicts.extend(aspects(ASPECTS, ASPECTS, failed));
@@ -225,6 +238,7 @@ impl Report {
         let before = self.binding.status.clone().unwrap_or_default();
         let now = self.status(&[], None);
         let status = ProjectBindingStatus {
+            target: now.target,
             connection: now.connection,
             sonarqube_project: now.sonarqube_project,
             repository: now.repository,
@@ -275,14 +289,21 @@ impl Report {
         let generation = self.binding.metadata.generation;
         let project = before.sonarqube_project.as_ref();
         let kept = |accepted: &Accepted| remembered(accepted, access, project);
+        let verdicts = shown::with_advice(verdicts, &self.binding, self.deletion);
         ProjectBindingStatus {
             observed_generation: generation,
-            conditions: status::conditions(&before.conditions, verdicts, generation, &clock::now()),
+            conditions: status::conditions(
+                &before.conditions,
+                &verdicts,
+                generation,
+                &clock::now(),
+            ),
+            target: shown::target(&self.binding, self.repository.as_ref(), self.accepted()),
             connection: self.accepted_by.clone().or(before.connection),
             sonarqube_project: self.accepted().map(kept),
             repository: self.repository.clone(),
             intent: self.intent.clone().filter(|_| self.record.intent.is_some()),
-            difference: self.differences.iter().map(difference).collect(),
+            differences: self.differences.iter().map(difference).collect(),
             last_handled_reconcile_at: status::requested(&self.binding),
         }
     }

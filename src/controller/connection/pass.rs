@@ -37,6 +37,8 @@ pub(super) struct Pass<'a> {
     /// What the pass is about at the moment: where it stops is what failed.
     pub(super) at: Aspect,
     pub(super) reached: Vec<Aspect>,
+    /// Whether there is a configuration for the bindings to work with.
+    pub(super) serves: bool,
     /// What is under way.
     pub(super) doing: Doing,
     pub(super) health: Option<Health>,
@@ -72,6 +74,7 @@ impl<'a> Pass<'a> {
             context,
             at: Aspect::CredentialsValid,
             reached: Vec::new(),
+            serves: true,
             doing: Doing::Checking,
             health: None,
             kept,
@@ -276,7 +279,8 @@ impl<'a> Pass<'a> {
     }
 
     /// Has the bindings wait for a configuration, which `Observe` does not create.
-    fn shut(&self) {
+    fn shut(&mut self) {
+        self.serves = false;
         let why = Refusal::new(
             Reason::DriftDetected,
             "SonarQube has no such configuration, and managementPolicy: Observe creates none",

@@ -33,7 +33,12 @@ impl Pass<'_> {
                 let message = Difference::in_one_line(&differences);
                 let drift = Refusal::new(Reason::DriftDetected, message.clone());
                 let failed = Some((Aspect::ConfigurationSynced, drift));
-                (Outcome::Differing(message), failed, Next::Settled(interval))
+                let outcome = if self.serves {
+                    Outcome::Observed(message)
+                } else {
+                    Outcome::Differing(message)
+                };
+                (outcome, failed, Next::Settled(interval))
             }
             Err(Error::Reserved) => return Ok(Next::Waits),
             Err(error) => {

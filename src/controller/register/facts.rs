@@ -56,7 +56,9 @@ fn claim(binding: &ProjectBinding, connection: &BitbucketConnection) -> Option<C
     let url = ServerUrl::parse(&connection.spec.sonarqube.url).ok()?;
     // One that does not move makes no room, and gets none; one that has lost moves as soon as it may.
     let has_lost = status::waits_for(binding, Reason::AlreadyManaged);
-    let is_stalled = status::is_stalled(binding) && !has_lost;
+    // One that is stalled by a difference that it does not correct still corrects all others.
+    let moves = has_lost || status::waits_for(binding, Reason::DriftDetected);
+    let is_stalled = status::is_stalled(binding) && !moves;
     if let Some(held) = declared::record(binding).accepted {
         let repository = declared::repository(&binding.spec).ok();
         let repository = repository.filter(|_| !is_stalled);

@@ -3,7 +3,7 @@
 use crate::plan::{Access, Contender, Management, Reason, Refusal};
 
 use super::difference::{differences, is_as_declared};
-use super::found::{BindingState, Branches, Project, Repository, Rights};
+use super::found::{BindingState, Branches, Project, Repository, Rights, Visibility};
 use super::model::{Desired, Observed, Plan, Step};
 use super::offered::offered;
 use super::remembered::Accepted;
@@ -90,6 +90,10 @@ fn keep(
     if let (Some(wanted), true) = (desired.visibility, desired.keeps_visibility(ours))
         && project.visibility.is_some_and(|found| found != wanted)
     {
+        if wanted == Visibility::Private && !ours {
+            // Only who was given Browse sees a private project: the operator would lock itself out.
+            steps.push(Step::GrantSelf(project.key.clone()));
+        }
         steps.push(Step::SetVisibility(project.key.clone(), wanted));
     }
     if let Some(wanted) = &desired.new_code

@@ -27,6 +27,9 @@ fn spec(change: Value) -> Value {
     json!({ "spec": change })
 }
 
+/// What the API server says of a pattern with too many wildcards.
+const FEW_STARS: &str = r"in body should match '^[^*]*(\*[^*]+){0,3}(\*[^*]*)?$'";
+
 fn access(entries: Value) -> Value {
     json!({"spec": {"access": entries}})
 }
@@ -198,11 +201,15 @@ async fn server_side_apply_names_unknown_fields_without_being_asked_to() {
 async fn access_entries_are_named_and_bounded() {
     let entry =
         |name: &str| json!({"name": name, "namespaceSelector": {}, "repositories": ["PAY/*"]});
-    let many: Vec<_> = (0..65)
+    let many: Vec<_> = (0..1001)
         .map(|number| entry(&format!("team-{number}")))
         .collect();
     let of = |repositories: Value| {
         access(json!([{"name": "a", "namespaceSelector": {}, "repositories": repositories}]))
+    };
+    let from = |annotation: &str| {
+        let source = json!({"namespaceAnnotation": annotation});
+        access(json!([{"name": "a", "namespaceSelector": {}, "repositoriesFrom": source}]))
     };
     let keys = |pattern: &str| {
         access(
@@ -210,11 +217,11 @@ async fn access_entries_are_named_and_bounded() {
         )
     };
     let rows = vec![
-        accepted("64 entries", access(json!(many[..64]))),
+        accepted("1,000 entries", access(json!(many[..1000]))),
         refused(
-            "65 entries",
+            "1,001 entries",
             access(json!(many)),
-            "must have at most 64 items",
+            "must have at most 1000 items",
         ),
         refused(
             "no name",
@@ -224,7 +231,7 @@ async fn access_entries_are_named_and_bounded() {
         refused(
             "no repositories",
             access(json!([{"name": "a", "namespaceSelector": {}}])),
-            "spec.access[0].repositories: Required value",
+            "an entry needs either repositories or repositoriesFrom",
         ),
         refused(
             "no selector",
@@ -244,23 +251,38 @@ async fn access_entries_are_named_and_bounded() {
         refused(
             "a repository without a project",
             of(json!(["checkout"])),
-            "repositories are written PROJECT/slug, for example PAY/checkout or PAY/*",
+            "spec.access[0].repositories[0] in body should match '^[^/ ,]+/[^/ ,]+$'",
         ),
         refused(
             "a glob of 129 characters",
             of(json!([format!("PAY/{}", "a".repeat(125))])),
             "may not be more than 128",
         ),
-        accepted("8 wildcards", keys(&"a*".repeat(8))),
+        accepted("4 wildcards", keys("*a*b*c*")),
+        refused("5 wildcards in a key", keys(&"a*".repeat(5)), FEW_STARS),
         refused(
-            "9 wildcards in a key",
-            keys(&"a*".repeat(9)),
-            "at most 8 '*' in one entry",
+            "5 wildcards in a repository",
+            of(json!(["*A*/b*c*d*"])),
+            FEW_STARS,
+        ),
+        refused("two wildcards in a row", of(json!(["PAY/**"])), FEW_STARS),
+        accepted("64 patterns", of(json!(vec!["*A*/b*c*"; 64]))),
+        accepted(
+            "patterns of the namespace",
+            from("bindery.dev/repositories"),
         ),
         refused(
-            "9 wildcards in a repository",
-            of(json!([format!("PAY/{}", "a*".repeat(9))])),
-            "at most 8 '*' in one entry",
+            "no name of an annotation",
+            from("bindery.dev/our repositories"),
+            "spec.access[0].repositoriesFrom.namespaceAnnotation in body should match",
+        ),
+        refused(
+            "patterns of both",
+            access(json!([{
+                "name": "a", "namespaceSelector": {}, "repositories": ["PAY/*"],
+                "repositoriesFrom": {"namespaceAnnotation": "bindery.dev/repositories"},
+            }])),
+            "an entry needs either repositories or repositoriesFrom",
         ),
         accepted(
             "every namespace",

@@ -11,7 +11,7 @@ use crate::support::tree;
 async fn settled(sandbox: &Sandbox<'_>) {
     sandbox.create(&connection()).await;
     let status = json!({
-        "conditions": [condition("Ready", "True", "Succeeded")],
+        "conditions": [condition("Ready", "True", "DriftDetected"), condition("ConfigurationSynced", "False", "DriftDetected")],
         "configuration": {"name": "our-bitbucket", "id": "setting", "serverId": "server"},
         "sonarqube": {"id": "server", "version": "26.9.0"},
         "bindings": {"total": 2, "ready": 1, "summary": "1/2"},
@@ -19,7 +19,11 @@ async fn settled(sandbox: &Sandbox<'_>) {
     sandbox.observe(&connection(), &status).await;
     sandbox.create(&binding()).await;
     let status = json!({
-        "conditions": [condition("Ready", "True", "Succeeded"), condition("DecorationReady", "False", "ServerBaseURLUnset")],
+        "conditions": [
+            condition("Ready", "True", "DriftDetected"), condition("Synced", "False", "DriftDetected"),
+            condition("DecorationReady", "False", "ServerBaseURLUnset"),
+        ],
+        "target": {"repository": "PAY/checkout", "project": "PAY:checkout"},
         "repository": {"id": 1, "path": "PAY/checkout", "project": "PAY", "slug": "checkout", "url": "https://bitbucket.example.com"},
         "sonarqubeProject": {"key": "PAY:checkout", "serverId": "server", "url": "https://sonarqube.example.com/dashboard"},
     });
@@ -57,6 +61,7 @@ async fn tables_show_what_matters_first() {
             "NAME",
             "READY",
             "REASON",
+            "SYNCED",
             "CONFIGURATION",
             "SONARQUBE",
             "BINDINGS",
@@ -64,11 +69,12 @@ async fn tables_show_what_matters_first() {
         ]
     );
     assert_eq!(
-        table[1][..6],
+        table[1][..7],
         [
             "bitbucket",
             "True",
-            "Succeeded",
+            "DriftDetected",
+            "False",
             "our-bitbucket",
             "26.9.0",
             "1/2"
@@ -83,6 +89,7 @@ async fn tables_show_what_matters_first() {
             "NAME",
             "READY",
             "REASON",
+            "SYNCED",
             "REPOSITORY",
             "PROJECT",
             "DECORATION",
@@ -90,11 +97,12 @@ async fn tables_show_what_matters_first() {
         ]
     );
     assert_eq!(
-        table[1][..6],
+        table[1][..7],
         [
             "checkout",
             "True",
-            "Succeeded",
+            "DriftDetected",
+            "False",
             "PAY/checkout",
             "PAY:checkout",
             "False"
@@ -110,17 +118,17 @@ async fn wide_tables_add_the_way_there_and_the_message() {
 
     let table = sandbox.kubectl(&["get", "bbconn", "--output", "wide"]);
     let table = words(&table);
-    assert_eq!(table[0][7..], ["BITBUCKET", "MESSAGE"]);
+    assert_eq!(table[0][8..], ["BITBUCKET", "MESSAGE"]);
     assert_eq!(
-        table[1][7..],
+        table[1][8..],
         ["https://bitbucket.example.com", "Ready in words"]
     );
 
     let table = sandbox.kubectl(&["get", "pbind", "--output", "wide"]);
     let table = words(&table);
-    assert_eq!(table[0][7..], ["CONNECTION", "URL", "MESSAGE"]);
+    assert_eq!(table[0][8..], ["CONNECTION", "URL", "MESSAGE"]);
     assert_eq!(
-        table[1][7..],
+        table[1][8..],
         [
             "bitbucket",
             "https://sonarqube.example.com/dashboard",

@@ -18,6 +18,7 @@ simulated!(
     an_outage_holds_up_only_who_has_something_to_delete,
     what_stands_still_can_go_and_leaves_everything,
     a_namespace_terminates_whatever_goes_first,
+    a_refused_deletion_policy_is_told_from_the_first_reconcile,
 );
 
 const DELETING: &[&str] = &["--minimum-interval", "10s", "--allow-project-deletion"];
@@ -262,6 +263,21 @@ async fn what_stands_still_can_go_and_leaves_everything(server: Server) {
     assert!(stage.sonarqube.project("PAY:orphaned").is_some());
     let note = stage.told_once(&orphaned, "Orphaned");
     assert!(note.contains("Secret"), "{note}");
+}
+
+/// Promise: a deletion policy that the operator refuses is told while there is time to change it.
+async fn a_refused_deletion_policy_is_told_from_the_first_reconcile(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    let change = json!({"deletionPolicy": "DeleteProject"});
+    stage.binding("payments", "checkout", "PAY/checkout", change);
+    let binding = stage
+        .binding_is("payments", "checkout", ("Accepted", "True"))
+        .await;
+    let conditions = binding.status.unwrap().conditions;
+    let accepted = conditions.iter().find(|it| it.type_ == "Accepted").unwrap();
+    let told = "deletionPolicy: DeleteProject acts as Unbind";
+    assert!(accepted.message.starts_with(told), "{accepted:?}");
 }
 
 /// Promise: a namespace terminates, in whatever order Kubernetes empties it: with its Secrets and the grant to read

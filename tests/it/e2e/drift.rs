@@ -102,10 +102,20 @@ async fn a_visibility_declared_for_an_adopted_project_is_reported_and_not_writte
     let legacy = stage
         .binding_is("payments", "legacy", ("Synced", "False"))
         .await;
-    let difference = &legacy.status.unwrap().difference[0];
+    stage
+        .binding_is("payments", "legacy", ("Stalled", "True"))
+        .await;
+    let difference = &legacy.status.unwrap().differences[0];
     assert_eq!(difference.field, "sonarqubeProject.visibility");
     assert_eq!(difference.desired, other);
     assert_eq!(visibility(&stage, "PAY:spare"), found);
+
+    let always = json!({"sonarqubeProject": {"visibility": other, "visibilityPolicy": "Always"}});
+    stage.binding("payments", "legacy", "PAY/spare", always);
+    stage
+        .binding_is("payments", "legacy", ("Ready", "True"))
+        .await;
+    assert_eq!(visibility(&stage, "PAY:spare"), other.to_lowercase());
 }
 
 /// Promise: SonarQube's configuration is mended and renamed as it is, with all its bindings.

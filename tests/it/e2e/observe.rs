@@ -42,9 +42,13 @@ async fn an_observing_binding_tells_and_writes_nothing(server: Server) {
         .binding_reason("payments", "hand", "DriftDetected")
         .await;
     let hand = stage
-        .binding_is("payments", "hand", ("Ready", "False"))
+        .binding_is("payments", "hand", ("Synced", "False"))
         .await;
-    let difference = &hand.status.unwrap().difference[0];
+    // Whoever waits for the object has an answer: it was compared.
+    stage
+        .binding_is("payments", "hand", ("Ready", "True"))
+        .await;
+    let difference = &hand.status.unwrap().differences[0];
     assert_eq!(
         (
             &*difference.field,
@@ -72,7 +76,7 @@ async fn an_observing_binding_tells_and_writes_nothing(server: Server) {
     let hand = stage
         .binding_is("payments", "hand", ("Ready", "True"))
         .await;
-    assert_eq!(hand.status.unwrap().difference, []);
+    assert_eq!(hand.status.unwrap().differences, []);
 }
 
 /// Promise: the status of an observing binding shows the repository that its project is bound to, also once another one
@@ -90,7 +94,7 @@ async fn what_is_observed_is_shown_not_what_is_declared(server: Server) {
     stage.binding("payments", "checkout", "PAY/ledger", policy);
     let differs = |binding: &ProjectBinding| {
         let status = binding.status.as_ref();
-        status.is_some_and(|status| !status.difference.is_empty())
+        status.is_some_and(|status| !status.differences.is_empty())
     };
     let differing = stage.until("payments", "checkout", differs).await;
     let shown = differing.status.unwrap().repository.unwrap();

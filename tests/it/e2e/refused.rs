@@ -206,21 +206,27 @@ async fn a_secret_is_missing_then_lacks_its_key_then_serves(server: Server) {
     stage.connection_is("bitbucket", ("Ready", "True")).await;
 }
 
-/// Promise: a grant that is missing is printed as the command that gives it, word for word.
+/// Promise: all grants that are missing are named in one message, with the one command that gives them, word for word.
 async fn the_printed_command_grants_a_secret(server: Server) {
     let stage = Stage::set(server).await;
-    let names = ["bindery-private-token", "bindery-private-token"];
-    for (kind, name) in ["role", "rolebinding"].into_iter().zip(names) {
+    for kind in ["role", "rolebinding"] {
+        let role = [kind, "bindery-bitbucket", "-n", "platform"];
         stage
             .parts
-            .kubectl(&["delete", kind, name, "-n", "platform", "--ignore-not-found"])
+            .kubectl(&[&["delete"], &role[..], &["--ignore-not-found"]].concat())
             .unwrap();
     }
-    stage.secret("private-token", BITBUCKET_TOKEN);
-    stage.connection(json!({"bitbucket": {"tokenSecretRef": {"name": "private-token"}}}));
+    for name in ["private-token", "private-import"] {
+        stage.secret(name, BITBUCKET_TOKEN);
+    }
+    stage.connection(json!({"bitbucket": {
+        "tokenSecretRef": {"name": "private-token"}, "importTokenSecretRef": {"name": "private-import"},
+    }}));
     let message = stage
         .connection_reason("bitbucket", "SecretForbidden")
         .await;
+    let named = "may not read secrets platform/private-token, secrets platform/private-import.";
+    assert!(message.contains(named), "{message}");
     let (_, command) = message.split_once("Grant it with: ").unwrap();
     assert!(command.starts_with("kubectl create role "), "{command}");
     let granted = Command::new("sh")

@@ -98,8 +98,8 @@ async fn bindings_that_went_with_the_configuration_are_told(server: Server) {
         .binding_is("payments", "checkout", ("Synced", "False"))
         .await;
     let status = binding.status.unwrap();
-    assert_eq!(status.difference.len(), 1);
-    let difference = &status.difference[0];
+    assert_eq!(status.differences.len(), 1);
+    let difference = &status.differences[0];
     assert_eq!(difference.field, "repository");
     assert_eq!(difference.desired, "PAY/checkout");
     assert_eq!(difference.observed, "unbound");
@@ -116,7 +116,7 @@ async fn bindings_that_went_with_the_configuration_are_told(server: Server) {
     let binding = stage
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;
-    assert_eq!(binding.status.unwrap().difference, []);
+    assert_eq!(binding.status.unwrap().differences, []);
     assert_eq!(
         stage.sonarqube.bound_to("PAY:checkout").as_deref(),
         Some("PAY/checkout")

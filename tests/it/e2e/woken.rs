@@ -18,6 +18,7 @@ simulated!(
     a_claim_is_free_once_its_holder_only_observes,
     a_claim_is_free_once_its_holder_has_lost_its_right,
     a_binding_waits_for_its_connection_and_for_the_labels_of_its_namespace,
+    a_binding_waits_until_its_namespace_lists_its_repository,
 );
 on!([simulated_26_9_enterprise] => a_claim_is_free_also_for_the_bindings_of_another_connection, a_base_url_is_free_once_its_holder_declares_none);
 
@@ -203,6 +204,44 @@ async fn a_base_url_is_free_once_its_holder_declares_none(server: Server) {
         r#"{"spec": {"sonarqube": {"serverBaseURL": null}}}"#,
     ]);
     stage.connection_is("second", ("Ready", "True")).await;
+}
+
+/// Promise: where an entry takes the repositories from an annotation, a change of that annotation wakes the bindings.
+async fn a_binding_waits_until_its_namespace_lists_its_repository(server: Server) {
+    let stage = Stage::set(server).await;
+    let admitted = json!([{
+        "name": "teams", "namespaceSelector": {},
+        "repositoriesFrom": {"namespaceAnnotation": "bindery.dev/repositories"},
+    }]);
+    stage.connection(json!({"interval": "1h", "access": admitted}));
+    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    stage
+        .binding_reason("payments", "checkout", "AccessDenied")
+        .await;
+    let list = |list: &str| {
+        let annotation = format!("bindery.dev/repositories={list}");
+        stage.kubectl(&[
+            "annotate",
+            "namespace",
+            "payments",
+            "--overwrite",
+            &annotation,
+        ]);
+    };
+    list("OPS/*, PAY/check*");
+    stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    list("OPS/*");
+    stage
+        .binding_reason("payments", "checkout", "AccessDenied")
+        .await;
+    stage.kubectl(&[
+        "annotate",
+        "namespace",
+        "payments",
+        "bindery.dev/repositories-",
+    ]);
 }
 
 /// Promise: a binding waits for its connection, and for labels of its namespace that the connection admits; either wakes

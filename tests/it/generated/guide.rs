@@ -72,6 +72,7 @@ fn parts() -> Parts {
     });
     let others = [
         ("conditions", conditions()),
+        ("states", super::states::table()),
         ("reasons", reasons()),
         ("events", events()),
         ("annotations", annotations()),
@@ -325,11 +326,14 @@ fn option(argument: &clap::Arg) -> [String; 4] {
     ]
 }
 
-fn code(text: impl Display) -> String {
+pub(super) fn code(text: impl Display) -> String {
     format!("`{text}`")
 }
 
-fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
+pub(super) fn table<const N: usize>(
+    head: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
     let rule = ["---"; N].map(str::to_owned);
     let rows = [head.map(str::to_owned), rule].into_iter().chain(rows);
     rows.map(|cells| line_of(&cells)).collect()

@@ -138,6 +138,12 @@ pub(crate) fn lua(script: &Path) -> String {
     run(&mut tool("lua", "BINDERY_LUA"), &[script]).unwrap()
 }
 
+/// What kstatus computes of the objects in a file, one of each line.
+pub(crate) fn kstatus(objects: &Path) -> String {
+    let objects = objects.to_str().unwrap();
+    run(&mut tool("kstatus", "BINDERY_KSTATUS"), &[objects]).unwrap()
+}
+
 /// A program that `tests/parts` builds, at the top of the tree.
 fn tool(name: &str, place: &str) -> Command {
     let program = PathBuf::from(variable(place));

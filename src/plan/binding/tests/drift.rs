@@ -172,6 +172,20 @@ fn visibility_is_kept_on_adopted_projects_where_the_policy_says_always() {
         steps(plan(&always(keeping_a_foreign_one()), &equal())),
         [Step::SetVisibility(key("PAY:checkout"), Visibility::Public)]
     );
+    let mut public = equal();
+    public.project.as_mut().unwrap().visibility = Some(Visibility::Public);
+    let private = Desired {
+        visibility: Some(Visibility::Private),
+        ..always(keeping_a_foreign_one())
+    };
+    assert_eq!(
+        steps(plan(&private, &public)),
+        [
+            Step::GrantSelf(key("PAY:checkout")),
+            Step::SetVisibility(key("PAY:checkout"), Visibility::Private)
+        ],
+        "the operator keeps the right to see the project"
+    );
     let observing = Desired {
         management: Management::Observe,
         ..always(desired())
