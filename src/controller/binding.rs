@@ -102,6 +102,8 @@ async fn pursue(report: &mut Report, context: &Context, share: &mut Share) -> Re
         Access::Kept => return Ok(Ended::Untold),
         Access::TokenRefused => return Ok(Ended::TokenRefused),
     };
+    report.configuration = Some(access.setting.clone());
+    dereference::keeps_its_place(&report.binding, &access)?;
     let scene = Scene {
         reference: &reference,
         access: &access,

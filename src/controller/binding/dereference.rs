@@ -11,6 +11,7 @@ use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::crd::{BitbucketConnection, ProjectBinding};
 use crate::declared;
+use crate::fleet::link::ServerAccess;
 use crate::identity::ProjectKey;
 use crate::kubernetes::status;
 use crate::plan::{Access, Reason, Refusal};
@@ -81,4 +82,34 @@ pub(crate) fn admits(binding: &ProjectBinding, key: &ProjectKey, context: &Conte
     let reference = reference(binding, context).ok().flatten();
     reference
         .is_some_and(|reference| repository.is_ok_and(|path| reference.access.admits(&path, key)))
+}
+
+/// Whether a binding whose `connectionRef` changed may work through the new connection: its project is on one SonarQube
+/// server, and bound through one configuration.
+///
+/// # Errors
+/// With what to do where the new connection is of another server or configuration.
+pub(super) fn keeps_its_place(
+    binding: &ProjectBinding,
+    access: &ServerAccess,
+) -> Result<(), Error> {
+    let (namespace, name) = declared::connection_of(binding);
+    let status = binding.status.as_ref();
+    let by = status.and_then(|status| status.connection.as_ref());
+    let project = status.and_then(|status| status.sonarqube_project.as_ref());
+    let (Some(by), Some(project)) = (by, project) else {
+        return Ok(());
+    };
+    let is_moved = (&*by.namespace, &*by.name) != (&*namespace, &*name);
+    let is_same_configuration = by.configuration_id.as_deref() == Some(access.setting.as_str());
+    if !is_moved || is_same_configuration && project.server_id == access.server.as_str() {
+        return Ok(());
+    }
+    Err(Error::Refused(Refusal::new(
+        Reason::ConnectionMismatch,
+        format!(
+            "SonarQube project {} was accepted through BitbucketConnection {}/{}, and {namespace}/{name} is of another SonarQube server or another configuration. Set connectionRef back; to move, delete this object with deletionPolicy: Orphan and create it again",
+            project.key, by.namespace, by.name
+        ),
+    )))
 }

@@ -13,7 +13,7 @@ use crate::crd::{
 };
 use crate::declared;
 use crate::fleet::link::{ServerAccess, Written};
-use crate::identity::{ProjectId, ServerId, Uid};
+use crate::identity::{ProjectId, ServerId, SettingId, Uid};
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{self, Occurrence};
 use crate::kubernetes::status::{self, Precondition};
@@ -63,6 +63,8 @@ pub(super) struct Report {
     pub(super) connection: Option<Arc<BitbucketConnection>>,
     /// What is to be remembered, if the pass ended now.
     record: Record,
+    /// The configuration of the connection, once it serves.
+    pub(super) configuration: Option<SettingId>,
     /// The connection under which that was brought about, where it was in this pass.
     accepted_by: Option<ConnectionStatus>,
     pub(super) intent: Option<Intent>,
@@ -84,6 +86,7 @@ impl Report {
             precondition: Precondition::Unchanged,
             connection: None,
             record: declared::record(&binding),
+            configuration: None,
             accepted_by: None,
             intent: status.and_then(|status| status.intent.clone()),
             repository: status.and_then(|status| status.repository.clone()),
@@ -99,9 +102,11 @@ impl Report {
     /// the object meanwhile.
     pub(super) fn begin_anew(&mut self, fresh: ProjectBinding) {
         let connection = self.connection.take();
+        let configuration = self.configuration.take();
         *self = Self {
             precondition: Precondition::None,
             connection,
+            configuration,
             ..Self::of(fresh, self.deletion)
         };
     }
@@ -117,7 +122,7 @@ impl Report {
         let connection = self.connection.as_deref();
         self.accepted_by = connection
             .filter(|_| record.accepted.is_some())
-            .map(accepts);
+            .map(|connection| accepts(connection, self.configuration.as_ref()));
     }
 
     /// The project whose claim is to be remembered.
@@ -207,7 +212,8 @@ impl Report {
         let mut verdicts = summary(&outcome);
         verdicts.extend(aspects(ASPECTS, ASPECTS, failed));
         verdicts.push(decoration::verdict(self, access, context));
-        self.accepted_by = self.connection.as_deref().map(accepts);
+        let connection = self.connection.as_deref();
+        self.accepted_by = connection.map(|it| accepts(it, self.configuration.as_ref()));
         let status = self.status(&verdicts, Some(access));
         self.write(status, context).await
     }
@@ -340,11 +346,15 @@ impl Report {
     }
 }
 
-fn accepts(connection: &BitbucketConnection) -> ConnectionStatus {
+fn accepts(
+    connection: &BitbucketConnection,
+    configuration: Option<&SettingId>,
+) -> ConnectionStatus {
     ConnectionStatus {
         namespace: connection.namespace().unwrap_or_default(),
         name: connection.name_any(),
         uid: uid(connection).to_string(),
+        configuration_id: configuration.map(SettingId::to_string),
     }
 }
 

@@ -11,7 +11,7 @@ use super::stage::Stage;
 use crate::support::server::{Server, on};
 
 on!([simulated_26_9, simulated_26_9_developer] => a_connection_takes_over_when_the_one_in_the_way_goes);
-on!([simulated_26_9_enterprise] => a_monorepo_flag_that_was_changed_is_set_back);
+on!([simulated_26_9_enterprise] => a_monorepo_flag_that_was_changed_is_set_back, a_binding_moves_to_a_connection_of_the_same_configuration_only);
 on!([simulated_26_9, simulated_26_9_enterprise] => a_monorepo_flag_in_the_spec_is_written_though_no_listing_shows_it);
 
 /// Promise: of two configurations where one is allowed the second says which is in the way, and follows when it is gone.
@@ -86,4 +86,35 @@ async fn a_monorepo_flag_in_the_spec_is_written_though_no_listing_shows_it(serve
         .sonarqube
         .get("api/alm_settings/get_binding", &binding);
     assert_eq!(binding["monorepo"], true, "{binding}");
+}
+
+/// Promise: a binding moves to a connection of the same server and the same configuration. Any other one is refused, and
+/// nothing is written.
+async fn a_binding_moves_to_a_connection_of_the_same_configuration_only(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    let ready = ("Ready", "True");
+    stage.binding_is("payments", "checkout", ready).await;
+    let through = |name: &str| {
+        let change = json!({"connectionRef": {"name": name}});
+        stage.binding("payments", "checkout", "PAY/checkout", change);
+    };
+    stage.connection_named("another", json!({}));
+    stage.connection_is("another", ready).await;
+    through("another");
+    let message = stage
+        .binding_reason("payments", "checkout", "ConnectionMismatch")
+        .await;
+    assert!(message.contains("Set connectionRef back"), "{message}");
+    let bound = || stage.sonarqube.bound_to("PAY:checkout");
+    assert_eq!(bound().as_deref(), Some("PAY/checkout"));
+    let same = json!({"configurationName": "bitbucket", "managementPolicy": "Observe"});
+    stage.connection_named("same", same);
+    stage.connection_is("same", ready).await;
+    through("same");
+    let moved = stage.binding_is("payments", "checkout", ready).await;
+    let status = moved.status.unwrap();
+    assert_eq!(status.connection.unwrap().name, "same");
+    assert_eq!(status.sonarqube_project.unwrap().key, "PAY:checkout");
 }
