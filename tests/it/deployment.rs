@@ -156,7 +156,7 @@ fn grouping_labels(expression: &str) -> Vec<&str> {
 const OF_PROMETHEUS: &str = "cluster";
 
 /// Promise: every alert is about something that is told.
-/// The metrics of an expression of PromQL. Before a parenthesis stands a function.
+/// The metrics of an alert. Before a parenthesis stands a function.
 fn metrics_in(expression: &str) -> Vec<&str> {
     let words = regex::Regex::new(r"([a-z]+_[a-z_]+)(\(?)").unwrap();
     let found = words.captures_iter(expression).map(|word| word.extract());
