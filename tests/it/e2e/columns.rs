@@ -50,12 +50,13 @@ async fn the_first_count_of_bindings_is_shown_at_once(server: Server) {
     stage.connection(json!({}));
     stage.binding("payments", "first", "PAY/no-such-repository", json!({}));
     stage.until("platform", "bitbucket", counts("0/1")).await;
-    let began = Instant::now();
-    stage.connection_named("second", json!({"configurationName": "second"}));
+    // Both bindings are there when the connection comes: its first count cannot be that of one alone.
     for name in ["second", "third"] {
         let through = json!({"connectionRef": {"name": "second"}});
         stage.binding("payments", name, "PAY/no-such-repository", through);
     }
+    let began = Instant::now();
+    stage.connection_named("second", json!({"configurationName": "second"}));
     stage.until("platform", "second", counts("0/2")).await;
     assert!(
         began.elapsed() < Duration::from_secs(7),
