@@ -117,7 +117,7 @@ const ASKED_ELSEWHERE: [(&str, &str, &str); 2] = [
     (
         "POST",
         "/api/system/restart",
-        "a conversation with a server that restarts is held in `e2e::starting_up`",
+        "a conversation with a server that restarts is held in `e2e::outage::starting_up`",
     ),
     (
         "GET",

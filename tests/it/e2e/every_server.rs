@@ -8,7 +8,7 @@ use std::io::Write as _;
 use bindery::crd::ProjectBinding;
 use serde_json::{Value, json};
 
-use super::stage::Stage;
+use crate::e2e::environment::Stage;
 use crate::support::server::{Kind, Server};
 
 /// What comes of a scenario: it works, or ends in a condition of this reason.

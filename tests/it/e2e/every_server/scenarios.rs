@@ -191,7 +191,7 @@ impl Scene<'_> {
                 applied(now) != before
             })
             .await;
-        let old = super::super::stage::BITBUCKET_TOKEN;
+        let old = crate::e2e::environment::BITBUCKET_TOKEN;
         self.stage
             .bitbucket
             .world(|world| world.revoke_token(old))

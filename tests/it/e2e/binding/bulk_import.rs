@@ -1,0 +1,223 @@
+//! Many new bindings at once: what a create costs, and that nothing is taken that a listing does not show yet.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bindery::crd::ProjectBinding;
+use kube::api::{Patch, PatchParams};
+use simulators::bitbucket::{Bitbucket, Caller, Fault, Profile};
+
+use crate::e2e::environment::Stage;
+use crate::e2e::environment::many::{bindings, repositories};
+use crate::support::server::{Server, simulated};
+
+simulated!(
+    a_create_among_many_costs_few_calls,
+    a_project_that_appears_after_the_listing_is_not_taken,
+    an_import_that_created_nothing_makes_no_project_ours,
+    an_object_that_is_written_before_its_intent_is_reconciled_anew,
+    a_url_that_is_changed_during_many_imports_gets_a_token_for_a_moment_at_most,
+);
+
+const IMPORT: &str = "PUT /api/v2/dop-translation/bound-projects";
+
+/// A stage with repositories that the listing shows.
+pub(crate) async fn listed(server: Server, count: usize) -> (Stage, Vec<String>) {
+    listed_with(server, count, &["--minimum-interval", "10s"]).await
+}
+
+/// The same, for an operator with these arguments.
+pub(crate) async fn listed_with(
+    server: Server,
+    count: usize,
+    arguments: &[&str],
+) -> (Stage, Vec<String>) {
+    let stage = Stage::set_with(server, arguments).await;
+    stage.connection(serde_json::json!({"interval": "1h"}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let slugs = repositories(&stage, count);
+    stage.look_now("the repositories").await;
+    (stage, slugs)
+}
+
+/// Binds all of them while the servers answer slowly enough for many to be at work at once.
+pub(crate) fn bind(stage: &Stage, slugs: &[String]) {
+    let slow = || {
+        Fault::at("*")
+            .caller(Caller::Bindery)
+            .delay(Duration::from_millis(30))
+    };
+    stage.bitbucket.fault(slow());
+    stage.sonarqube.simulated().fault(slow());
+    stage.apply(&bindings(slugs));
+}
+
+pub(crate) async fn are_ready(stage: &Stage, slugs: &[String]) -> Vec<ProjectBinding> {
+    let mut ready = Vec::new();
+    for slug in slugs {
+        ready.push(stage.binding_is("payments", slug, ("Ready", "True")).await);
+    }
+    ready
+}
+
+/// Calls of the operator to both servers, by operation.
+fn calls(stage: &Stage) -> BTreeMap<&'static str, usize> {
+    let sonarqube = stage.sonarqube.simulated().counts();
+    let all = sonarqube.into_iter().chain(stage.bitbucket.counts());
+    let mut calls = BTreeMap::new();
+    for ((caller, operation), count) in all {
+        if caller == Caller::Bindery {
+            *calls.entry(operation).or_default() += count;
+        }
+    }
+    calls
+}
+
+/// Promise: of many creates each costs the import, two calls for its branch, and a share of listings and look-ups.
+async fn a_create_among_many_costs_few_calls(server: Server) {
+    let (stage, slugs) = listed(server, 60).await;
+    stage.sonarqube.simulated().clear_calls();
+    stage.bitbucket.clear_calls();
+    let before = api_calls(&stage);
+    bind(&stage, &slugs);
+    for binding in are_ready(&stage, &slugs).await {
+        let status = binding.status.unwrap();
+        let project = status.sonarqube_project.unwrap();
+        assert_eq!(project.created_by, binding.metadata.uid);
+        assert_eq!(status.intent, None);
+    }
+    let calls = calls(&stage);
+    let of = |operation: &str| calls.get(operation).copied().unwrap_or(0);
+    assert_eq!(of("/api/v2/dop-translation/bound-projects"), slugs.len());
+    assert_eq!(of("/api/project_branches/list"), of("default-branch"));
+    // Those that come first and last, while few are at work, ask the servers themselves.
+    assert!(of("default-branch") <= slugs.len() + 10, "{calls:?}");
+    assert!(of("repository") <= 25, "{calls:?}");
+    assert!(of("/api/alm_settings/get_binding") <= 20, "{calls:?}");
+    let all: usize = calls.values().sum();
+    let each = f64::from(u32::try_from(all).unwrap()) / 60.0;
+    assert!(of("/api/projects/search") <= 30, "{calls:?}");
+    assert!(
+        of("/api/v2/dop-translation/dop-settings") <= 20,
+        "{calls:?}"
+    );
+    assert!(each < 4.3, "{each} calls for each: {calls:?}");
+    // The finalizer, the intent, the status; an event. The connection has some of its own.
+    let after = api_calls(&stage);
+    let made = |verb: &str| after.get(verb).unwrap_or(&0) - before.get(verb).unwrap_or(&0);
+    let verbs = ["PATCH", "POST", "GET"].map(made);
+    assert!((60 * 3..=60 * 3 + 6).contains(&verbs[0]), "{verbs:?}");
+    assert!((60..=60 + 3).contains(&verbs[1]), "{verbs:?}");
+    // No object is read: the Secrets of the connection are.
+    assert!(verbs[2] <= 18, "{verbs:?}");
+}
+
+/// Promise: many imports share what was asked a second ago about where their token goes, and no more than that: then none
+/// goes to a URL that somebody changed, and it is healed.
+async fn a_url_that_is_changed_during_many_imports_gets_a_token_for_a_moment_at_most(
+    server: Server,
+) {
+    let (stage, slugs) = listed(server, 60).await;
+    let elsewhere = Bitbucket::start(Profile::V9_4).await.unwrap();
+    let slow = Fault::at(IMPORT).delay(Duration::from_millis(500));
+    stage.sonarqube.simulated().fault(slow);
+    bind(&stage, &slugs);
+    let some = || stage.sonarqube.project_keys().len() >= 10;
+    stage.eventually("ten imports", some).await;
+    let url = elsewhere.url();
+    let change = [
+        ("key", "bitbucket"),
+        ("url", url.as_str().trim_end_matches('/')),
+        ("personalAccessToken", "made-by-hand"),
+    ];
+    stage
+        .sonarqube
+        .post("api/alm_settings/update_bitbucket", &change);
+    // A second, and the import that began in it.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    elsewhere.clear_calls();
+    are_ready(&stage, &slugs).await;
+    assert_eq!(elsewhere.calls(), []);
+}
+
+/// Promise: an intent is stored over the object as it was planned for. Where somebody wrote it meanwhile, it is planned
+/// anew, which is no failure.
+async fn an_object_that_is_written_before_its_intent_is_reconciled_anew(server: Server) {
+    let (stage, slugs) = listed(server, 1).await;
+    let look = "GET /api/v2/dop-translation/project-bindings";
+    let sonarqube = stage.sonarqube.simulated();
+    let slow = Fault::at(look).delay(Duration::from_secs(3));
+    sonarqube.fault(slow.times(1));
+    sonarqube.clear_calls();
+    stage.apply(&bindings(&slugs));
+    let path = look.split(' ').nth(1).unwrap();
+    let asked = || calls(&stage).contains_key(path);
+    stage.eventually("the look is under way", asked).await;
+    // A label triggers no reconcile.
+    let api = stage.api::<ProjectBinding>("payments");
+    let label = Patch::Merge(serde_json::json!({"metadata": {"labels": {"team": "payments"}}}));
+    let parameters = PatchParams::default();
+    api.patch(&slugs[0], &parameters, &label).await.unwrap();
+    let ready = are_ready(&stage, &slugs).await.remove(0);
+    assert_eq!(stage.reasons(&ready), ["Imported"]);
+    let calls = calls(&stage);
+    assert_eq!(
+        calls["/api/v2/dop-translation/bound-projects"], 1,
+        "{calls:?}"
+    );
+    // The plan that was dropped, the one that was carried out, and the look afterwards.
+    assert_eq!(calls[path], 3, "{calls:?}");
+}
+
+/// Calls of the operator to the API server, by method.
+fn api_calls(stage: &Stage) -> BTreeMap<String, u64> {
+    let mut calls = BTreeMap::new();
+    for line in stage.operator.metrics().lines() {
+        if let Some(labels) = line.strip_prefix("rest_client_requests_total{") {
+            let method = labels.split("method=\"").nth(1).unwrap();
+            let method = method.split('"').next().unwrap().to_owned();
+            let count: u64 = line.rsplit_once(' ').unwrap().1.parse().unwrap();
+            *calls.entry(method).or_default() += count;
+        }
+    }
+    calls
+}
+
+/// Promise: a listing may be some seconds old, and still no project of another user is taken.
+async fn a_project_that_appears_after_the_listing_is_not_taken(server: Server) {
+    let (stage, slugs) = listed(server, 30).await;
+    let (taken, others) = slugs.split_at(8);
+    for slug in taken {
+        stage.sonarqube.create_project(&format!("PAY:{slug}"), slug);
+    }
+    bind(&stage, &slugs);
+    are_ready(&stage, others).await;
+    for slug in taken {
+        stage
+            .binding_reason("payments", slug, "ProjectExists")
+            .await;
+        assert_eq!(stage.sonarqube.bound_to(&format!("PAY:{slug}")), None);
+    }
+}
+
+/// Promise: an import that met a project of another user says so, and does not make it ours.
+async fn an_import_that_created_nothing_makes_no_project_ours(server: Server) {
+    let (stage, slugs) = listed(server, 30).await;
+    let slug = &slugs[12];
+    let key = format!("PAY:{slug}");
+    let held = Fault::at(IMPORT).with("projectKey", &key);
+    let sonarqube = stage.sonarqube.simulated();
+    sonarqube.fault(held.delay(Duration::from_secs(3)));
+    bind(&stage, &slugs);
+    let intends = |binding: &ProjectBinding| {
+        let status = binding.status.as_ref();
+        status.is_some_and(|status| status.intent.is_some())
+    };
+    stage.until("payments", slug, intends).await;
+    stage.sonarqube.create_project(&key, slug);
+    let ready = are_ready(&stage, &slugs).await;
+    let project = ready[12].status.as_ref().unwrap();
+    let project = project.sonarqube_project.as_ref().unwrap();
+    let made = (&project.created_by, &project.bound_by);
+    assert_eq!(made, (&None, &ready[12].metadata.uid));
+}

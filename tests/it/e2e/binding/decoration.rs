@@ -1,0 +1,316 @@
+//! Whether pull requests are decorated, from the binding's own mouth.
+
+use bindery::crd::ProjectBinding;
+use serde_json::json;
+use simulators::bitbucket::Permission;
+use simulators::sonarqube::{AnalysedPullRequest, Decoration};
+
+use crate::e2e::environment::waiting::condition;
+use crate::e2e::environment::{BITBUCKET_TOKEN, Stage};
+use crate::support::server::{Server, on};
+
+on!([simulated_26_9_enterprise, simulated_26_9_developer, simulated_26_9_branch_plugin] =>
+    a_binding_tells_whether_its_pull_requests_are_decorated,
+    a_binding_that_was_pointed_at_another_repository_tells_nothing_of_the_former,
+    a_repository_that_was_created_after_the_last_listing_is_not_accused,
+    what_was_mended_in_the_spec_is_told_without_being_asked,
+    what_was_changed_in_sonarqube_is_told_to_who_asks_and_then_to_all,
+    a_right_that_came_or_went_is_told_to_who_asks,
+    a_token_with_more_rights_is_told_without_being_asked,
+    a_revoked_token_is_told_of_decoration_alone,
+    a_binding_that_somebody_changed_is_left_with_words_that_are_true,
+);
+
+/// Promise: a report on the latest commit is seen; a missing one is told, with the way out; and Ready is never held back.
+async fn a_binding_tells_whether_its_pull_requests_are_decorated(server: Server) {
+    let stage = Stage::set(server).await;
+    let able = json!({"sonarqube": {"serverBaseURL": "https://sonarqube.example.com"}});
+    stage.connection(able);
+    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
+    stage
+        .binding_is("platform", "checkout", ("Ready", "True"))
+        .await;
+    let message = told(&stage, "nothing was analysed", "NotChecked").await;
+    assert!(message.contains("no analysed pull request"), "{message}");
+    assert!(message.contains("Next check: within 12"), "{message}");
+
+    assert!(matches!(analyse(&stage, 'a').await, Decoration::Done));
+    let message = told(&stage, "one is decorated", "Succeeded").await;
+    assert_eq!(message, "pull request 1 is decorated");
+
+    // Bitbucket takes reports with Read alone: the proof outweighs what the listing of rights says.
+    let token = [Permission::ProjectRead, Permission::RepoRead];
+    stage
+        .bitbucket
+        .world(|world| world.token(BITBUCKET_TOKEN, "bindery", &token).clone());
+    let message = told(&stage, "the token may only read", "Succeeded").await;
+    let risk = "pull request 1 is decorated. Risk: the token";
+    assert!(message.starts_with(risk), "{message}");
+    let token = [Permission::ProjectRead, Permission::RepoWrite];
+    stage
+        .bitbucket
+        .world(|world| world.token(BITBUCKET_TOKEN, "bindery", &token).clone());
+
+    // As if Bitbucket had refused the report.
+    stage
+        .bitbucket
+        .world(|world| world.repository("PAY", "checkout").reports.clear());
+    let message = told(&stage, "the report is missing", "NotDecorated").await;
+    assert!(message.contains("has no report of it"), "{message}");
+    assert!(
+        message.contains("the analysis was of another commit"),
+        "{message}"
+    );
+
+    // A comment changes the pull request, but not its latest commit.
+    stage.bitbucket.world(|world| {
+        let pull_requests = &mut world.repository("PAY", "checkout").pull_requests;
+        pull_requests[0].updated = LONG_AFTER_THE_ANALYSIS;
+    });
+    told(&stage, "somebody comments", "NotDecorated").await;
+
+    // SonarQube's token loses the right to write.
+    stage.bitbucket.world(|world| {
+        world.token(BITBUCKET_TOKEN, "bindery", &[Permission::RepoRead]);
+        world.repository("PAY", "checkout").grants.clear();
+    });
+    told(&stage, "the right is gone", "PermissionMissing").await;
+    stage
+        .binding_is("platform", "checkout", ("Ready", "True"))
+        .await;
+}
+
+/// Promise: what is told of pull requests is told of the repository that stands beside it.
+async fn a_binding_that_was_pointed_at_another_repository_tells_nothing_of_the_former(
+    server: Server,
+) {
+    let stage = Stage::set(server).await;
+    let able = json!({"sonarqube": {"serverBaseURL": "https://sonarqube.example.com"}});
+    stage.connection(able);
+    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
+    stage
+        .binding_is("platform", "checkout", ("Ready", "True"))
+        .await;
+    assert!(matches!(analyse(&stage, 'a').await, Decoration::Done));
+    told(&stage, "one is decorated", "Succeeded").await;
+    stage.binding("platform", "checkout", "PAY/ledger", json!({}));
+    let binding = stage
+        .binding_is("platform", "checkout", ("Ready", "True"))
+        .await;
+    let condition = condition(&binding, "DecorationReady").unwrap();
+    assert_eq!(condition["reason"], "NotChecked", "{condition}");
+}
+
+/// Epoch milliseconds in 2100.
+const LONG_AFTER_THE_ANALYSIS: i64 = 4_102_444_800_000;
+
+const URL: &str = "https://sonarqube.example.com";
+const LOCAL: &str = "http://localhost:9000";
+
+/// A connection that sweeps once an hour: what changes sooner was told in another way.
+fn hourly(stage: &Stage, base_url: Option<&str>) {
+    stage.connection(json!({"interval": "1h", "sonarqube": {"serverBaseURL": base_url}}));
+}
+
+/// Binds `PAY/checkout` in `platform`, and waits until it is ready, and says this of decoration.
+async fn bound(stage: &Stage, reason: &str) {
+    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
+    stage
+        .binding_is("platform", "checkout", ("Ready", "True"))
+        .await;
+    says(stage, "checkout", reason).await;
+}
+
+/// Waits until a binding in `platform` says this of decoration, and returns its message.
+async fn says(stage: &Stage, name: &str, reason: &str) -> String {
+    let is_so = |binding: &ProjectBinding| {
+        condition(binding, "DecorationReady").is_some_and(|condition| condition["reason"] == reason)
+    };
+    let binding = stage.until("platform", name, is_so).await;
+    let condition = condition(&binding, "DecorationReady").unwrap();
+    condition["message"].as_str().unwrap().to_owned()
+}
+
+/// Asks the binding `checkout` alone, and returns reason and message of `DecorationReady` in the very status that says that
+/// it was asked.
+async fn asked(stage: &Stage, request: &str) -> (String, String) {
+    let binding = stage.look_at("platform", "checkout", request).await;
+    let condition = condition(&binding, "DecorationReady").unwrap();
+    let text = |field: &str| condition[field].as_str().unwrap().to_owned();
+    (text("reason"), text("message"))
+}
+
+/// D33. Promise: of what no listing has shown yet nothing is said that nobody knows.
+async fn a_repository_that_was_created_after_the_last_listing_is_not_accused(server: Server) {
+    let stage = Stage::set(server).await;
+    hourly(&stage, Some(URL));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage
+        .bitbucket
+        .world(|world| world.repository("PAY", "fresh").id);
+    stage.binding("platform", "fresh", "PAY/fresh", json!({}));
+    let binding = stage
+        .binding_is("platform", "fresh", ("Ready", "True"))
+        .await;
+    let condition = condition(&binding, "DecorationReady").unwrap();
+    assert_eq!(condition["reason"], "NotChecked", "{condition}");
+}
+
+/// D36. Promise: who does what the message says sees that it worked, within seconds.
+async fn what_was_mended_in_the_spec_is_told_without_being_asked(server: Server) {
+    let stage = Stage::set(server).await;
+    hourly(&stage, None);
+    bound(&stage, "ServerBaseURLUnset").await;
+    hourly(&stage, Some(URL));
+    says(&stage, "checkout", "NotChecked").await;
+}
+
+/// D36. Promise: asking one binding looks at all that its condition depends on; what holds for the server is then told by
+/// all bindings.
+async fn what_was_changed_in_sonarqube_is_told_to_who_asks_and_then_to_all(server: Server) {
+    let stage = Stage::set(server).await;
+    let set = |url: &str| {
+        let setting = [("key", "sonar.core.serverBaseURL"), ("value", url)];
+        stage.sonarqube.post("api/settings/set", &setting)
+    };
+    hourly(&stage, None);
+    stage.binding("platform", "ledger", "PAY/ledger", json!({}));
+    bound(&stage, "ServerBaseURLUnset").await;
+    says(&stage, "ledger", "ServerBaseURLUnset").await;
+    for (url, reason) in [(URL, "NotChecked"), (LOCAL, "ServerBaseURLLocal")] {
+        set(url);
+        assert_eq!(asked(&stage, url).await.0, reason);
+        says(&stage, "ledger", reason).await;
+    }
+}
+
+/// D36, of the right to write.
+async fn a_right_that_came_or_went_is_told_to_who_asks(server: Server) {
+    let stage = Stage::set(server).await;
+    hourly(&stage, Some(URL));
+    bound(&stage, "NotChecked").await;
+    for (right, reason) in [
+        (Permission::RepoRead, "PermissionMissing"),
+        (Permission::RepoWrite, "NotChecked"),
+    ] {
+        let token = [Permission::ProjectRead, right];
+        stage
+            .bitbucket
+            .world(|world| world.token(BITBUCKET_TOKEN, "bindery", &token).clone());
+        let (told, message) = asked(&stage, &format!("{right:?}")).await;
+        assert_eq!(told, reason, "{message}");
+        assert!(message.contains("no analysed pull request"), "{message}");
+    }
+}
+
+/// D36. Promise: who puts a token with more rights into the Secret, as the message says, sees that it worked.
+async fn a_token_with_more_rights_is_told_without_being_asked(server: Server) {
+    const BETTER: &str = "canary-bitbucket-better-token-22a1";
+    let stage = Stage::set(server).await;
+    stage.bitbucket.world(|world| {
+        let (read, write) = (Permission::RepoRead, Permission::RepoWrite);
+        world.token(BITBUCKET_TOKEN, "bindery", &[Permission::ProjectRead, read]);
+        world.token(BETTER, "bindery", &[Permission::ProjectRead, write]);
+    });
+    hourly(&stage, Some(URL));
+    bound(&stage, "PermissionMissing").await;
+    stage.secret("bitbucket-token", BETTER);
+    says(&stage, "checkout", "NotChecked").await;
+}
+
+/// D38. Promise: while Bitbucket refuses SonarQube's token no binding says that its pull requests are decorated; it stays
+/// Ready, and whoever asks it gets an answer.
+async fn a_revoked_token_is_told_of_decoration_alone(server: Server) {
+    let stage = Stage::set(server).await;
+    hourly(&stage, Some(URL));
+    bound(&stage, "NotChecked").await;
+    assert!(matches!(analyse(&stage, 'a').await, Decoration::Done));
+    let (reason, _) = asked(&stage, "one is decorated").await;
+    assert_eq!(reason, "Succeeded");
+    let binding = stage
+        .binding_is("platform", "checkout", ("DecorationReady", "True"))
+        .await;
+    let told = || stage.told(&binding).into_iter();
+    let is_told = || told().any(|told| told.reason == "Decorated");
+    stage.eventually("an event tells it", is_told).await;
+
+    stage
+        .bitbucket
+        .world(|world| world.revoke_token(BITBUCKET_TOKEN))
+        .unwrap();
+    stage.ask("a token was revoked").await;
+    stage
+        .connection_reason("bitbucket", "AuthenticationFailed")
+        .await;
+    let message = says(&stage, "checkout", "AuthenticationFailed").await;
+    assert!(message.contains("platform/bitbucket"), "{message}");
+    let (reason, _) = asked(&stage, "meanwhile").await;
+    assert_eq!(reason, "AuthenticationFailed");
+    stage
+        .binding_is("platform", "checkout", ("Ready", "True"))
+        .await;
+
+    let token = [Permission::ProjectRead, Permission::RepoWrite];
+    stage
+        .bitbucket
+        .world(|world| world.token(BITBUCKET_TOKEN, "bindery", &token).clone());
+    stage.look_now("the token is back").await;
+    let message = says(&stage, "checkout", "Succeeded").await;
+    assert_eq!(message, "pull request 1 is decorated");
+}
+
+/// D40. Promise: what Bindery made it does not deny.
+async fn a_binding_that_somebody_changed_is_left_with_words_that_are_true(server: Server) {
+    let stage = Stage::set(server).await;
+    hourly(&stage, Some(URL));
+    bound(&stage, "NotChecked").await;
+    let unbinds = json!({"deletionPolicy": "Unbind"});
+    stage.binding("platform", "checkout", "PAY/checkout", unbinds);
+    let binding = stage
+        .binding_is("platform", "checkout", ("Ready", "True"))
+        .await;
+    let elsewhere = [
+        ("almSetting", "bitbucket"),
+        ("project", "PAY:checkout"),
+        ("repository", "PAY"),
+        ("slug", "ledger"),
+        ("monorepo", "false"),
+    ];
+    let set = "api/alm_settings/set_bitbucket_binding";
+    stage.sonarqube.post(set, &elsewhere);
+    stage.delete_binding("platform", "checkout").await;
+    let note = stage.told_once(&binding, "Orphaned");
+    assert!(
+        note.contains("Bindery bound project PAY:checkout for this object"),
+        "{note}"
+    );
+}
+
+/// Opens a pull request, and has it analysed.
+async fn analyse(stage: &Stage, digit: char) -> Decoration {
+    let commit = digit.to_string().repeat(40);
+    let id = stage.bitbucket.world(|world| {
+        world
+            .open_pull_request("PAY", "checkout", "feature", &commit)
+            .unwrap()
+    });
+    let pull_request = AnalysedPullRequest {
+        key: id.to_string(),
+        title: "A change".to_owned(),
+        branch: "feature".to_owned(),
+        base: "main".to_owned(),
+        commit,
+        date: "2099-01-15T08:00:00+0000".to_owned(),
+        warnings: Vec::new(),
+    };
+    let simulated = stage.sonarqube.simulated();
+    let analysed = simulated.analyse_pull_request("PAY:checkout", pull_request);
+    analysed.await.unwrap()
+}
+
+/// Has the binding looked at, waits until it says this of decoration, and returns its message.
+async fn told(stage: &Stage, request: &str, reason: &str) -> String {
+    stage.look_now(request).await;
+    stage.look_at("platform", "checkout", request).await;
+    says(stage, "checkout", reason).await
+}

@@ -1,0 +1,182 @@
+//! What happens to a project that is already there, row by row.
+
+use serde_json::{Value, json};
+
+use crate::e2e::environment::Stage;
+use crate::support::server::{Server, everywhere, on, simulated};
+
+everywhere!(a_project_bound_by_hand_is_adopted_as_it_is);
+on!([simulated_26_9, real_26_9] => a_project_made_by_hand_is_bound_where_its_key_is_written);
+simulated!(
+    what_was_not_asked_for_is_refused_with_a_way_out_and_left_alone,
+    the_way_out_that_a_refusal_names_leads_out,
+);
+
+/// A stage whose connection is ready, so that people can bind by hand as well.
+async fn connected(server: Server) -> Stage {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage
+}
+
+fn key(key: &str) -> Value {
+    json!({"sonarqubeProject": {"key": key}})
+}
+
+/// Promise: a project that was made by hand is bound when its key is written, and stays the maker's.
+async fn a_project_made_by_hand_is_bound_where_its_key_is_written(server: Server) {
+    let stage = connected(server).await;
+    let sonarqube = &stage.sonarqube;
+    sonarqube.create_project("legacy-checkout", "Made by hand");
+    let wanted = json!({"mode": "Bind", "sonarqubeProject": {"key": "legacy-checkout", "name": "Another name"}});
+    stage.binding("platform", "checkout", "PAY/checkout", wanted);
+    let binding = stage
+        .binding_is("platform", "checkout", ("Ready", "True"))
+        .await;
+    let project = binding.status.unwrap().sonarqube_project.unwrap();
+    assert_eq!(project.created_by, None);
+    assert_eq!(project.bound_by, binding.metadata.uid);
+    assert_eq!(
+        sonarqube.bound_to("legacy-checkout").as_deref(),
+        Some("PAY/checkout")
+    );
+    let found = sonarqube.project("legacy-checkout").unwrap();
+    assert_eq!(found["name"], "Made by hand");
+    assert_eq!(sonarqube.project_keys(), ["legacy-checkout"]);
+}
+
+/// Promise: what is bound to the repository already is adopted as it is, in every mode: under another key where
+/// none is written, under the default one, and under a written one.
+async fn a_project_bound_by_hand_is_adopted_as_it_is(server: Server) {
+    let stage = connected(server).await;
+    let sonarqube = &stage.sonarqube;
+    let setting = stage.setting_id();
+    let rows = [
+        ("legacy-checkout", "checkout", json!({})),
+        ("PAY:ledger", "ledger", json!({"mode": "Import"})),
+        (
+            "legacy-api",
+            "payments-api",
+            json!({"mode": "Bind", "sonarqubeProject": {"key": "legacy-api"}}),
+        ),
+    ];
+    for (key, slug, _) in &rows {
+        sonarqube.bind(key, "Made by hand", &setting, &format!("PAY/{slug}"));
+        assert_eq!(sonarqube.bound_to(key), Some(format!("PAY/{slug}")));
+    }
+    let before = sonarqube.everything();
+    for (key, slug, wanted) in rows {
+        stage.binding("platform", slug, &format!("PAY/{slug}"), wanted);
+        let binding = stage.binding_is("platform", slug, ("Ready", "True")).await;
+        let project = binding.status.unwrap().sonarqube_project.unwrap();
+        assert_eq!(project.key, key);
+        assert_eq!((project.created_by, project.bound_by), (None, None));
+    }
+    assert_eq!(sonarqube.everything(), before);
+}
+
+/// Promise: nothing is seized. Every refusal says why and names the way out, and SonarQube stays as it was.
+async fn what_was_not_asked_for_is_refused_with_a_way_out_and_left_alone(server: Server) {
+    let stage = connected(server).await;
+    let sonarqube = &stage.sonarqube;
+    let setting = stage.setting_id();
+    stage.bitbucket.world(|world| {
+        world.repository("OPS", "metrics");
+        world.repository("PAY", "tools");
+    });
+    for (key, repository) in [
+        ("legacy-checkout", Some("PAY/checkout")),
+        ("ledger-one", Some("PAY/ledger")),
+        ("ledger-two", Some("PAY/ledger")),
+        ("PAY:payments-api", None),
+        ("OPS:deploy", Some("PAY/tools")),
+        ("spare", None),
+        ("unused", None),
+    ] {
+        sonarqube.create_project(key, "Made by hand");
+        if let Some(repository) = repository {
+            sonarqube.bind(key, "Made by hand", &setting, repository);
+            assert_eq!(sonarqube.bound_to(key).as_deref(), Some(repository));
+        }
+    }
+    sonarqube.create_foreign_project("foreign", "Of somebody else");
+    let before = sonarqube.everything();
+
+    let import_unused = json!({"mode": "Import", "sonarqubeProject": {"key": "unused"}});
+    let bind_missing = json!({"mode": "Bind", "sonarqubeProject": {"key": "missing"}});
+    #[rustfmt::skip] // a table
+    let rows = [
+        // The repository is bound, and not under the written key.
+        ("other-key", "PAY/checkout", key("mine"), "RepositoryAlreadyBound", &["legacy-checkout", "write that key into sonarqubeProject.key"][..]),
+        ("other-spare", "PAY/checkout", key("spare"), "RepositoryAlreadyBound", &["legacy-checkout", "unbind it there"]),
+        ("several", "PAY/ledger", json!({}), "AmbiguousProject", &["ledger-one", "ledger-two", "into sonarqubeProject.key"]),
+        ("several-mine", "PAY/ledger", key("my-ledger"), "AmbiguousProject", &["ledger-one", "ledger-two", "into sonarqubeProject.key"]),
+        // The key is there and bound to nothing.
+        ("unasked", "PAY/payments-api", json!({}), "ProjectExists", &["write sonarqubeProject.key: PAY:payments-api"]),
+        ("import", "OPS/metrics", import_unused, "ProjectExists", &["unused", "mode other than Import"]),
+        // The key is there and bound elsewhere.
+        ("elsewhere", "OPS/deploy", json!({}), "ProjectAlreadyBound", &["PAY/tools", "another sonarqubeProject.key"]),
+        ("elsewhere-mine", "OPS/metrics", key("legacy-checkout"), "ProjectAlreadyBound", &["PAY/checkout", "another sonarqubeProject.key"]),
+        // The key is absent, and may not be created.
+        ("bind", "OPS/metrics", bind_missing, "ProjectNotFound", &["missing", "ImportOrBind"]),
+        // The key is there, and somebody else's.
+        ("foreign", "OPS/metrics", key("foreign"), "PermissionMissing", &["foreign", "Browse and Administer"]),
+    ];
+    for (name, repository, wanted, _, _) in &rows {
+        stage.binding("platform", name, repository, wanted.clone());
+    }
+    for (name, _, _, reason, words) in &rows {
+        let message = stage.binding_reason("platform", name, reason).await;
+        for word in *words {
+            assert!(message.contains(word), "{name}: no {word:?} in {message:?}");
+        }
+        let binding = stage
+            .binding_is("platform", name, ("Stalled", "True"))
+            .await;
+        assert_eq!(binding.status.unwrap().sonarqube_project, None, "{name}");
+    }
+    assert_eq!(sonarqube.everything(), before);
+}
+
+/// Promise: a refusal tells the truth about what to do; who does it is served.
+async fn the_way_out_that_a_refusal_names_leads_out(server: Server) {
+    let stage = connected(server).await;
+    let sonarqube = &stage.sonarqube;
+    let setting = stage.setting_id();
+    for (key, repository) in [
+        ("legacy-checkout", "PAY/checkout"),
+        ("ledger-one", "PAY/ledger"),
+        ("ledger-two", "PAY/ledger"),
+    ] {
+        sonarqube.create_project(key, "Made by hand");
+        sonarqube.bind(key, "Made by hand", &setting, repository);
+    }
+    sonarqube.create_project("PAY:payments-api", "Made by hand");
+    #[rustfmt::skip] // a table
+    let rows = [
+        ("given", "PAY/checkout", key("mine"), "RepositoryAlreadyBound", "legacy-checkout"),
+        ("several", "PAY/ledger", json!({}), "AmbiguousProject", "ledger-two"),
+        ("unasked", "PAY/payments-api", json!({}), "ProjectExists", "PAY:payments-api"),
+    ];
+    for (name, repository, wrong, reason, right) in rows {
+        stage.binding("platform", name, repository, wrong);
+        let message = stage.binding_reason("platform", name, reason).await;
+        assert!(message.contains(right), "{message}");
+        stage.binding("platform", name, repository, key(right));
+        stage.binding_is("platform", name, ("Ready", "True")).await;
+        assert_eq!(sonarqube.bound_to(right).as_deref(), Some(repository));
+    }
+
+    sonarqube.create_foreign_project("foreign", "Of somebody else");
+    stage.binding("platform", "foreign", "OPS/deploy", key("foreign"));
+    stage
+        .binding_reason("platform", "foreign", "PermissionMissing")
+        .await;
+    sonarqube.let_operator_administer("foreign");
+    stage.look_at("platform", "foreign", "granted").await;
+    stage
+        .binding_is("platform", "foreign", ("Ready", "True"))
+        .await;
+    assert_eq!(sonarqube.bound_to("foreign").as_deref(), Some("OPS/deploy"));
+}

@@ -1,0 +1,33 @@
+//! A SonarQube whose new projects nobody may browse.
+
+use serde_json::json;
+
+use crate::e2e::environment::Stage;
+use crate::support::server::{Server, on};
+
+on!([simulated_26_9, simulated_26_9_branch_plugin, simulated_25_1, simulated_9_9] =>
+    what_the_operator_imports_and_may_not_browse_it_grants_itself,
+);
+
+/// Promise: a default permission template without Browse is no obstacle to an operator that administers the system.
+async fn what_the_operator_imports_and_may_not_browse_it_grants_itself(server: Server) {
+    let stage = Stage::set(server).await;
+    let simulated = stage.sonarqube.simulated();
+    simulated.world(|world| world.hides_new_projects = true);
+    stage.connection(json!({}));
+    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    let binding = stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    let note = stage.told_once(&binding, "PermissionsGranted");
+    assert!(note.contains("Browse and Administer"), "{note}");
+    let own = binding.metadata.uid;
+    let project = binding.status.unwrap().sonarqube_project.unwrap();
+    assert_eq!(project.created_by, own);
+    // Nobody else may see that.
+    let asked = [("project", "PAY:checkout")];
+    let bound = stage
+        .sonarqube
+        .get_as_operator("api/alm_settings/get_binding", &asked);
+    assert_eq!(bound["slug"], "checkout", "{bound}");
+}

@@ -1,0 +1,102 @@
+//! What SonarQube refused to make is not ours, whoever makes it later.
+
+use std::time::Duration;
+
+use bindery::crd::ProjectBinding;
+use kube::ResourceExt as _;
+use serde_json::json;
+use simulators::sonarqube::Fault;
+
+use crate::e2e::environment::Stage;
+use crate::e2e::environment::waiting::counts;
+use crate::support::server::{Server, on};
+
+on!([simulated_26_9, simulated_26_9_branch_plugin, simulated_25_1, simulated_8_9] =>
+    a_refused_import_leaves_no_intent_behind_however_often_it_is_tried,
+);
+
+/// SonarQube's refusals, one for each way of creating a project.
+const REFUSALS: [(&str, u16, &str); 3] = [
+    (
+        "/api/v2/dop-translation/bound-projects",
+        400,
+        r#"{"message": "Error 404. The requested Bitbucket server is unreachable."}"#,
+    ),
+    (
+        "POST /api/alm_integrations/import_bitbucketserver_project",
+        400,
+        r#"{"errors": [{"msg": "Error 404. The requested Bitbucket server is unreachable."}]}"#,
+    ),
+    (
+        "POST /api/projects/create",
+        403,
+        r#"{"errors": [{"msg": "Insufficient privileges"}]}"#,
+    ),
+];
+
+impl Stage {
+    /// Has the bindings of a namespace looked at as a person does who labels it, and waits until this one was: no request
+    /// that its status would have to answer.
+    pub(crate) async fn nudge(&self, binding: &ProjectBinding, nth: usize) {
+        // A pass is counted after its status was written.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let namespace = binding.namespace().unwrap();
+        let before = self.operator.passes("projectbinding");
+        let label = format!("nudged={}-{nth}", binding.uid().unwrap());
+        self.kubectl(&["label", "namespace", &namespace, "--overwrite", &label]);
+        let was_looked_at = || self.operator.passes("projectbinding") > before;
+        self.eventually("a pass by the namespace", was_looked_at)
+            .await;
+    }
+}
+
+/// Promise: an intent that SonarQube turned down is withdrawn from the API server, too, pass by pass: what somebody makes
+/// under that key between two passes is his.
+async fn a_refused_import_leaves_no_intent_behind_however_often_it_is_tried(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({"interval": "1h"}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let simulated = stage.sonarqube.simulated();
+    for (call, status, body) in REFUSALS {
+        simulated.fault(Fault::at(call).answer(status, body));
+    }
+    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
+    let refused = stage
+        .binding_is("platform", "checkout", ("Stalled", "True"))
+        .await;
+    // The counts have a writer of their own, which comes some seconds later: it is no write of these passes.
+    stage.until("platform", "bitbucket", counts("0/1")).await;
+    let api = stage.api::<ProjectBinding>("platform");
+    for nth in 0..4 {
+        let writes = stage.operator.status_writes();
+        stage.nudge(&refused, nth).await;
+        let writes = stage.operator.status_writes() - writes;
+        assert!(writes <= 2, "{writes} for an intent and its withdrawal");
+        let status = api.get("checkout").await.unwrap().status.unwrap();
+        assert_eq!(status.intent, None, "after pass {nth}");
+        assert_eq!(
+            status.conditions,
+            refused.status.as_ref().unwrap().conditions
+        );
+    }
+
+    simulated.clear_faults();
+    let sonarqube = &stage.sonarqube;
+    let key = "PAY:checkout";
+    if server.version == "8.9" {
+        let chosen = sonarqube.import_by_hand("bitbucket", "PAY/checkout");
+        let renamed = [("from", &*chosen), ("to", key)];
+        sonarqube.post("api/projects/update_key", &renamed);
+    } else {
+        sonarqube.bind(key, "By hand", &stage.setting_id(), "PAY/checkout");
+    }
+    assert_eq!(sonarqube.bound_to(key).as_deref(), Some("PAY/checkout"));
+    sonarqube.let_operator_administer(key);
+    stage.nudge(&refused, 4).await;
+    let adopted = stage
+        .binding_is("platform", "checkout", ("Ready", "True"))
+        .await;
+    let project = adopted.status.unwrap().sonarqube_project.unwrap();
+    assert_eq!((project.created_by, project.bound_by), (None, None));
+    stage.told_once(&refused, "Adopted");
+}

@@ -1,0 +1,199 @@
+//! What a status remembers of a project, whatever goes wrong: who made it, who bound it, and to what.
+
+use bindery::crd::{BitbucketConnection, FORCE_ORPHAN, ProjectBinding};
+use kube::ResourceExt as _;
+use serde_json::{Value, json};
+use simulators::bitbucket::Caller;
+use simulators::sonarqube::Fault;
+
+use crate::e2e::environment::Stage;
+use crate::e2e::environment::proxy::Proxy;
+use crate::support::server::{Server, on};
+
+on!([simulated_26_9] =>
+    the_connection_is_on_record_with_what_was_done_under_it,
+    a_connection_that_was_created_again_loses_no_memory_in_an_outage,
+);
+on!([simulated_26_9_branch_plugin] =>
+    a_binding_that_could_not_be_pointed_elsewhere_remembers_where_it_is,
+    a_call_that_sonarqube_does_not_know_any_more_is_no_outage,
+);
+on!([simulated_9_9] =>
+    an_outage_that_a_binding_meets_in_its_turn_is_looked_into,
+    a_lost_import_token_that_a_look_meets_is_stored_again,
+);
+
+fn project(binding: &ProjectBinding) -> Value {
+    let status = serde_json::to_value(&binding.status).unwrap();
+    status["sonarqubeProject"].clone()
+}
+
+/// Promise: what was bound right before an outage is kept through all passes that fail after it.
+async fn the_connection_is_on_record_with_what_was_done_under_it(server: Server) {
+    let stage = Stage::set(server).await;
+    let proxy = Proxy::start(&stage.sonarqube.url).await;
+    stage.connection(json!({"sonarqube": {"url": proxy.url}}));
+    let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage.sonarqube.create_project("legacy", "Legacy");
+    proxy.shut_after_import();
+    let given = json!({"sonarqubeProject": {"key": "legacy"}});
+    stage.binding("platform", "ledger", "PAY/ledger", given);
+    let is_bound = |binding: &ProjectBinding| {
+        project(binding)["boundBy"].as_str() == binding.metadata.uid.as_deref()
+    };
+    let bound = stage.until("platform", "ledger", is_bound).await;
+    let by = bound.status.unwrap().connection.unwrap();
+    assert_eq!(Some(by.uid), connection.uid());
+    proxy.open();
+    stage
+        .binding_is("platform", "ledger", ("Ready", "True"))
+        .await;
+}
+
+/// Promise: a connection that was deleted and created again accepts its bindings anew, and no outage in between takes
+/// from them what they made.
+async fn a_connection_that_was_created_again_loses_no_memory_in_an_outage(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({"interval": "1h"}));
+    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    let before = stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    let connection = ["bbconn/bitbucket", "--namespace", "platform"];
+    let forced = format!("{FORCE_ORPHAN}=true");
+    stage.kubectl(&[&["annotate"], &connection[..], &[&forced]].concat());
+    stage.kubectl(&[&["delete", "--wait=false"], &connection[..]].concat());
+    stage
+        .gone::<BitbucketConnection>("platform", "bitbucket")
+        .await;
+    stage
+        .binding_reason("payments", "checkout", "ConnectionNotFound")
+        .await;
+    let simulated = stage.sonarqube.simulated();
+    let away = Fault::at("/api/alm_settings/get_binding").caller(Caller::Bindery);
+    simulated.fault(away.answer(503, "{}"));
+    simulated.clear_calls();
+    stage.connection(json!({"interval": "1h"}));
+    let now = stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let looks = || calls(&stage, "/api/alm_settings/get_binding") > 2;
+    stage.eventually("passes meet the outage", looks).await;
+    let met = stage
+        .binding_is("payments", "checkout", ("Ready", "False"))
+        .await;
+    assert_eq!(project(&met), project(&before));
+    simulated.clear_faults();
+    let accepted_by = |binding: &ProjectBinding| {
+        let status = binding.status.as_ref().unwrap();
+        status.connection.as_ref().unwrap().uid.clone()
+    };
+    let is_accepted = |binding: &ProjectBinding| Some(accepted_by(binding)) == now.uid();
+    let after = stage.until("payments", "checkout", is_accepted).await;
+    assert_eq!(project(&after), project(&before));
+}
+
+/// Promise: the status says to what a project is bound, not to what it was to be bound: that is what a deletion undoes.
+async fn a_binding_that_could_not_be_pointed_elsewhere_remembers_where_it_is(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({"interval": "1h"}));
+    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
+    stage
+        .binding_is("platform", "checkout", ("Ready", "True"))
+        .await;
+    let refused = Fault::at("POST /api/alm_settings/set_bitbucket_binding");
+    let refused = refused.answer(400, r#"{"errors": [{"msg": "Not today"}]}"#);
+    stage.sonarqube.simulated().fault(refused);
+    stage.binding("platform", "checkout", "PAY/ledger", json!({}));
+    let stopped = stage
+        .binding_is("platform", "checkout", ("Stalled", "True"))
+        .await;
+    let shown = stopped.status.as_ref().unwrap().repository.as_ref();
+    assert_eq!(shown.unwrap().path, "PAY/checkout");
+    stage.delete_binding("platform", "checkout").await;
+    stage.told_once(&stopped, "Unbound");
+    assert_eq!(stage.sonarqube.bound_to("PAY:checkout"), None);
+}
+
+/// Promise: a server that is up and lost a call is no server that is away: that is told, and what it still offers is
+/// found out and used.
+async fn a_call_that_sonarqube_does_not_know_any_more_is_no_outage(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({"interval": "1h"}));
+    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
+    stage
+        .binding_is("platform", "checkout", ("Ready", "True"))
+        .await;
+    let sonarqube = &stage.sonarqube;
+    sonarqube.re_point("PAY:checkout", &stage.setting_id(), "PAY/ledger");
+    let call = "/api/alm_settings/set_bitbucket_binding";
+    let unknown = format!(r#"{{"errors": [{{"msg": "Unknown url : {call}"}}]}}"#);
+    let unknown = Fault::at(&format!("POST {call}")).answer(404, &unknown);
+    sonarqube.simulated().fault(unknown);
+    let told = stage.binding_reason("platform", "checkout", "UnsupportedVersion");
+    let asked = stage.look_at("platform", "checkout", "after the edit");
+    let (message, _) = futures::join!(told, asked);
+    assert!(message.contains("is up and does not know"), "{message}");
+    stage
+        .binding_is("platform", "checkout", ("Ready", "True"))
+        .await;
+    assert_eq!(
+        sonarqube.bound_to("PAY:checkout").as_deref(),
+        Some("PAY/checkout")
+    );
+}
+
+/// How often the operator called this.
+fn calls(stage: &Stage, operation: &'static str) -> usize {
+    let counts = stage.sonarqube.simulated().counts();
+    let called = counts.get(&(Caller::Bindery, operation));
+    called.copied().unwrap_or_default()
+}
+
+/// Promise: one server, one trouble: whichever call of a binding meets it, the connection looks into it for all.
+async fn an_outage_that_a_binding_meets_in_its_turn_is_looked_into(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({"interval": "1h"}));
+    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
+    let settled = stage
+        .binding_is("platform", "checkout", ("Ready", "True"))
+        .await;
+    let simulated = stage.sonarqube.simulated();
+    let probes = || calls(&stage, "/api/system/status");
+    stage.nudge(&settled, 0).await;
+    simulated.clear_calls();
+    // A request reads at once what is read at the binding's turn otherwise.
+    stage
+        .look_at("platform", "checkout", "what no listing has")
+        .await;
+    let usual = probes();
+    let away = Fault::at("/api/alm_settings/get_binding").caller(Caller::Bindery);
+    simulated.fault(away.answer(503, "{}").times(1));
+    simulated.clear_calls();
+    stage
+        .look_at("platform", "checkout", "the same, and that read fails")
+        .await;
+    let is_asked = || probes() > usual;
+    stage
+        .eventually(
+            "the connection asks SonarQube once more how it is",
+            is_asked,
+        )
+        .await;
+}
+
+/// Promise: a configuration that was deleted and made again has nobody's import token, and gets ours as soon as anybody
+/// finds that out.
+async fn a_lost_import_token_that_a_look_meets_is_stored_again(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({"interval": "1h"}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let sonarqube = &stage.sonarqube;
+    let key = [("key", "bitbucket")];
+    sonarqube.post("api/alm_settings/delete", &key);
+    let url = stage.bitbucket.url();
+    let url = url.as_str().trim_end_matches('/');
+    sonarqube.create_setting("bitbucket", url, crate::e2e::environment::BITBUCKET_TOKEN);
+    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
+    stage
+        .binding_is("platform", "checkout", ("Ready", "True"))
+        .await;
+}

@@ -1,0 +1,210 @@
+//! What can be wrong with a connection: each is told by its reason and in words that lead out, and forgotten once it is
+//! put right.
+
+use std::time::Duration;
+
+use bindery::crd::BitbucketConnection;
+use kube::ResourceExt as _;
+use serde_json::{Value, json};
+use simulators::bitbucket::{Caller, Effect, Fault, SIGN_ON_PAGE, Scripted};
+use simulators::sonarqube::Phase;
+use tokio::net::TcpListener;
+
+use crate::e2e::environment::waiting::{condition, says};
+use crate::e2e::environment::{BITBUCKET_TOKEN, Stage};
+use crate::support::server::{Server, simulated};
+
+simulated!(whatever_is_wrong_with_a_connection_is_named_and_can_be_put_right);
+
+/// What is made wrong.
+enum Wrong {
+    Spec(Value),
+    /// What the Secret of Bitbucket's token holds.
+    Token(&'static str),
+    SonarQube(Fault),
+    Bitbucket(Fault),
+    Phase(Phase),
+    /// SonarQube, when it next has reason to try its configuration, does not get through to Bitbucket.
+    Between,
+}
+
+/// Who has to do something: a person, or time.
+const PERSON: &str = "Stalled";
+const TIME: &str = "Reconciling";
+
+/// What is wrong, who has to do something, and what is said.
+type Row = (Wrong, &'static str, &'static str, &'static [&'static str]);
+
+/// Promise: every trouble has its reason, says who has to do something, and is over when it is mended. What was settled
+/// before stays as it was all the time.
+async fn whatever_is_wrong_with_a_connection_is_named_and_can_be_put_right(server: Server) {
+    let stage = Stage::set(server).await;
+    // Takes connections and never answers: half a minute, while all else is tried.
+    let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", deaf.local_addr().unwrap());
+    stage.connection_named("deaf", json!({"sonarqube": {"url": address}}));
+
+    assert_adopts_when_allowed(&stage).await;
+    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    stage.counted(1).await;
+    let settled = stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    let rows = [specs(&stage), tokens(), answers(&stage)];
+    for (number, (wrong, who, reason, words)) in rows.into_iter().flatten().enumerate() {
+        make(&stage, wrong);
+        stage.look_now(&format!("wrong {number}")).await;
+        let told = told(&stage, "bitbucket", who, reason).await;
+        for word in words {
+            assert!(told.contains(word), "no {word:?} in {told:?}");
+        }
+        put_right(&stage);
+        stage.look_now(&format!("right {number}")).await;
+        stage.connection_is("bitbucket", ("Ready", "True")).await;
+    }
+    assert_calls_as_rarely_as_asked(&stage).await;
+    let now = stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    assert_eq!(now.resource_version(), settled.resource_version());
+    let stolen = |call: &simulators::bitbucket::Call| call.target.contains(ELSEWHERE);
+    assert!(
+        !stage.bitbucket.calls().iter().any(stolen),
+        "a redirect was followed"
+    );
+    let told = told(&stage, "deaf", TIME, "Timeout").await;
+    assert!(told.contains("no complete answer within 30 s"), "{told}");
+}
+
+/// A path that is only redirected to.
+const ELSEWHERE: &str = "/rest/api/1.0/elsewhere";
+
+#[rustfmt::skip] // a table
+fn specs(stage: &Stage) -> Vec<Row> {
+    let bitbucket = |url: &str| Wrong::Spec(json!({"bitbucket": {"url": url}}));
+    let sonarqube = |url: &str| Wrong::Spec(json!({"sonarqube": {"url": url}}));
+    let swapped = Wrong::Spec(json!({
+        "bitbucket": {"url": stage.sonarqube.url},
+        "sonarqube": {"url": stage.bitbucket.url().as_str().trim_end_matches('/')},
+    }));
+    let no_bundle = json!({"kind": "Secret", "name": "sonarqube-token", "key": "token"});
+    vec![
+        (sonarqube("http://169.254.169.254"), PERSON, "HostNotAllowed", &["169.254.169.254:80", "blocked range"]),
+        (sonarqube("http://127.0.0.1:99999"), PERSON, "InvalidSpec", &["spec.sonarqube.url"]),
+        (bitbucket("http://127.0.0.1:99999"), PERSON, "InvalidSpec", &["spec.bitbucket.url"]),
+        (bitbucket("http://nowhere.invalid"), TIME, "DNSFailed", &["nowhere.invalid", "cannot be resolved"]),
+        (sonarqube("http://127.0.0.1:1"), TIME, "ConnectionUnavailable", &["connection refused"]),
+        (swapped, PERSON, "UnexpectedResponse", &["this looks like Bitbucket"]),
+        (Wrong::Spec(json!({"sonarqube": {"caBundleRef": no_bundle}})), PERSON, "TLSFailed", &["Secret platform/sonarqube-token", "holds no certificate"]),
+        (Wrong::Between, TIME, "ValidationFailed", &["configuration renamed", "SonarQube's own network"]),
+    ]
+}
+
+#[rustfmt::skip] // a table
+fn tokens() -> Vec<Row> {
+    vec![
+        (Wrong::Token(""), PERSON, "SecretEmpty", &["platform/bitbucket-token", "key token", "is empty"]),
+        (Wrong::Token(" \n"), PERSON, "SecretMalformed", &["platform/bitbucket-token", "is empty"]),
+        (Wrong::Token("one two"), PERSON, "SecretMalformed", &["a space or a line break"]),
+        (Wrong::Token("Bearer canary"), PERSON, "SecretMalformed", &["store the token without \"Bearer\""]),
+        (Wrong::Token("Y2FuYXJ5LWJpdGJ1Y2tldC13cml0ZS10b2tlbi03ZjNh"), PERSON, "SecretMalformed", &["base64 of a text", "stringData"]),
+    ]
+}
+
+#[rustfmt::skip] // a table
+fn answers(stage: &Stage) -> Vec<Row> {
+    let sonarqube = || Fault::at("/api/system/status").caller(Caller::Bindery);
+    let bitbucket = || Fault::at("application-properties").caller(Caller::Bindery);
+    let elsewhere = stage.bitbucket.url().join(ELSEWHERE).unwrap();
+    let old_sonarqube = r#"{"id": "7D5F1B3C-AXold", "version": "7.9.6.41879", "status": "UP"}"#;
+    let old_bitbucket = r#"{"version": "5.14.1", "buildNumber": "5014001", "buildDate": "1538632244000", "displayName": "Bitbucket"}"#;
+    vec![
+        (Wrong::SonarQube(sonarqube().redirect(302, elsewhere.as_str())), PERSON, "RedirectRefused", &["302", "not followed"]),
+        (Wrong::Bitbucket(bitbucket().redirect(302, elsewhere.as_str())), PERSON, "RedirectRefused", &["302", "not followed"]),
+        (Wrong::SonarQube(sonarqube().answer(200, SIGN_ON_PAGE)), TIME, "UnexpectedResponse", &["an HTML page"]),
+        (Wrong::Bitbucket(bitbucket().answer(200, SIGN_ON_PAGE)), TIME, "UnexpectedResponse", &["an HTML page"]),
+        (Wrong::SonarQube(sonarqube().answer(200, r#"{"id": "7D5F1B3C"#)), TIME, "UnexpectedResponse", &["incomplete JSON"]),
+        (Wrong::SonarQube(sonarqube().effect(Effect::Truncate)), TIME, "ConnectionUnavailable", &["ended before the answer was complete"]),
+        (Wrong::SonarQube(sonarqube().answer(200, old_sonarqube)), PERSON, "UnsupportedVersion", &["found 7.9", "need 8.9 or later"]),
+        (Wrong::Bitbucket(bitbucket().answer(200, old_bitbucket)), PERSON, "UnsupportedVersion", &["found 5.14", "need 5.15 or later"]),
+        (Wrong::Phase(Phase::MigrationNeeded), PERSON, "ServerNotUp", &["waits for its database migration"]),
+        (Wrong::Phase(Phase::MigrationRunning), TIME, "ServerNotUp", &["is not up"]),
+    ]
+}
+
+fn make(stage: &Stage, wrong: Wrong) {
+    let sonarqube = stage.sonarqube.simulated();
+    match wrong {
+        Wrong::Spec(change) => stage.connection(change),
+        Wrong::Token(token) => stage.secret("bitbucket-token", token),
+        Wrong::SonarQube(fault) => sonarqube.fault(fault),
+        Wrong::Bitbucket(fault) => stage.bitbucket.fault(fault),
+        Wrong::Phase(phase) => sonarqube.world(|world| world.hold(phase)),
+        Wrong::Between => {
+            let unheard = Fault::at("*").caller(Caller::SonarQube).answer(500, "no");
+            stage.bitbucket.fault(unheard);
+            stage.connection(json!({"configurationName": "renamed"}));
+        }
+    }
+}
+
+/// Everything as it should be.
+fn put_right(stage: &Stage) {
+    let sonarqube = stage.sonarqube.simulated();
+    sonarqube.clear_faults();
+    sonarqube.world(|world| world.hold(Phase::Up));
+    stage.bitbucket.clear_faults();
+    stage.secret("bitbucket-token", BITBUCKET_TOKEN);
+    stage.connection(json!({}));
+}
+
+/// Waits until a connection gives this reason and says who has to do something, and returns its message.
+async fn told(stage: &Stage, name: &str, who: &str, reason: &str) -> String {
+    let is_told = |connection: &BitbucketConnection| {
+        says(connection, (who, "True"))
+            && condition(connection, "Ready").is_some_and(|ready| ready["reason"] == reason)
+    };
+    let connection = stage.until("platform", name, is_told).await;
+    let ready = condition(&connection, "Ready").unwrap();
+    ready["message"].as_str().unwrap().to_owned()
+}
+
+/// A configuration that somebody made is left alone where that is declared.
+async fn assert_adopts_when_allowed(stage: &Stage) {
+    let url = stage.bitbucket.url();
+    let url = url.as_str().trim_end_matches('/');
+    stage
+        .sonarqube
+        .create_setting("bitbucket", url, "made-by-hand");
+    let before = stage.sonarqube.everything();
+    stage.connection(json!({"adoptionPolicy": "Never"}));
+    let told = told(stage, "bitbucket", PERSON, "AdoptionRefused").await;
+    assert!(
+        told.contains("set spec.adoptionPolicy: IfMatching"),
+        "{told}"
+    );
+    assert_eq!(stage.sonarqube.everything(), before);
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+}
+
+/// A server that says how long to leave it alone is left alone.
+async fn assert_calls_as_rarely_as_asked(stage: &Stage) {
+    let busy = Fault::at("application-properties").caller(Caller::Bindery);
+    stage.bitbucket.fault(busy.effect(Effect::Answer(Scripted {
+        headers: vec![("retry-after".to_owned(), "6".to_owned())],
+        ..Scripted::new(429, "")
+    })));
+    stage.look_now("busy").await;
+    told(stage, "bitbucket", TIME, "RateLimited").await;
+    stage.bitbucket.clear_calls();
+    // Unasked, it would be tried again after 0.75, 1.5 and 3 s.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let calls = stage.bitbucket.calls();
+    assert!(
+        calls.iter().all(|call| call.caller != Caller::Bindery),
+        "{calls:?}"
+    );
+    stage.bitbucket.clear_faults();
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+}

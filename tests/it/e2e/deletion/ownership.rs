@@ -1,0 +1,154 @@
+//! Nothing is ever deleted that Bindery did not make for the very object that goes.
+
+use bindery::crd::ProjectBinding;
+use kube::ResourceExt as _;
+use serde_json::json;
+
+use crate::e2e::environment::Stage;
+use crate::support::server::{Server, everywhere, on};
+
+everywhere!(a_project_that_bindery_made_goes_only_when_both_words_say_so);
+on!([simulated_26_9, real_26_9] => a_project_made_by_hand_survives_every_deletion_policy);
+
+const DELETING: &[&str] = &["--minimum-interval", "10s", "--allow-project-deletion"];
+const POLICIES: [&str; 3] = ["Orphan", "Unbind", "DeleteProject"];
+
+/// The name under which a policy goes in this test.
+fn lower(policy: &str) -> String {
+    policy.to_lowercase()
+}
+
+/// Promise: `DeleteProject` is about projects that Bindery created; drift that it mended makes none its own.
+async fn a_project_made_by_hand_survives_every_deletion_policy(server: Server) {
+    let stage = Stage::set_with(server, DELETING).await;
+    stage.bitbucket.world(|world| {
+        for policy in POLICIES {
+            world.repository("PAY", &format!("given-{}", lower(policy)));
+            world.repository("PAY", &format!("adopted-{}", lower(policy)));
+        }
+    });
+    // So long that nobody mends before all is edited.
+    stage.connection(json!({"interval": "1h", "access": [{
+        "name": "payments",
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "payments"}},
+        "repositories": ["PAY/*"], "sonarqubeProjects": ["given-*", "adopted-*", "PAY:*"],
+    }]}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let setting = stage.setting_id();
+    let mut names = Vec::new();
+    for policy in POLICIES {
+        let name = format!("given-{}", lower(policy));
+        stage.sonarqube.create_project(&name, &name);
+        let change =
+            json!({"sonarqubeProject": {"key": name}, "mode": "Bind", "deletionPolicy": policy});
+        stage.binding("payments", &name, &format!("PAY/{name}"), change);
+        names.push(name);
+        let name = format!("adopted-{}", lower(policy));
+        let repository = format!("PAY/{name}");
+        stage.sonarqube.bind(&name, &name, &setting, &repository);
+        stage.sonarqube.let_operator_administer(&name);
+        let change = json!({"deletionPolicy": policy});
+        stage.binding("payments", &name, &repository, change);
+        names.push(name);
+    }
+    for name in &names {
+        let binding = stage.binding_is("payments", name, ("Ready", "True")).await;
+        let project = binding.status.unwrap().sonarqube_project.unwrap();
+        assert_eq!((&project.key, project.created_by), (name, None));
+    }
+    assert_heals(&stage, &setting, &names).await;
+    stage.kubectl(&["delete", "pbind", "--all", "--namespace", "payments"]);
+    let mut left = stage.sonarqube.project_keys();
+    left.sort();
+    names.sort();
+    assert_eq!(left, names);
+    for name in &names {
+        let own = format!("PAY/{name}");
+        assert_eq!(stage.sonarqube.bound_to(name), Some(own));
+    }
+}
+
+/// Points these projects elsewhere, and waits until they are pointed back by bindings that made none of them.
+async fn assert_heals(stage: &Stage, setting: &str, names: &[String]) {
+    for name in names {
+        stage.sonarqube.re_point(name, setting, "PAY/checkout");
+    }
+    stage.look_now("after the drift").await;
+    for name in names {
+        let mended = |binding: &ProjectBinding| {
+            let status = binding.status.as_ref();
+            let project = status.and_then(|status| status.sonarqube_project.as_ref());
+            project.is_some_and(|project| project.bound_by == binding.uid())
+        };
+        let binding = stage.until("payments", name, mended).await;
+        let project = binding.status.unwrap().sonarqube_project.unwrap();
+        assert_eq!(project.created_by, None, "mending is not making");
+        let own = format!("PAY/{name}");
+        let healed = || stage.sonarqube.bound_to(name).as_ref() == Some(&own);
+        stage.eventually(&format!("{name} is healed"), healed).await;
+    }
+}
+
+/// Promise: a project goes only with `DeleteProject` and `--allow-project-deletion`, and only while it is the one
+/// that Bindery made.
+async fn a_project_that_bindery_made_goes_only_when_both_words_say_so(server: Server) {
+    let mut stage = Stage::set_with(server, DELETING).await;
+    let slugs = ["doomed", "kept", "recreated", "observed", "unflagged"];
+    stage.bitbucket.world(|world| {
+        for slug in slugs {
+            world.repository("PAY", slug);
+        }
+    });
+    // So long that no sweep comes between what a person does and the deletion.
+    stage.connection(json!({"interval": "1h"}));
+    let mut bindings = std::collections::BTreeMap::new();
+    for slug in slugs {
+        let policy = if slug == "kept" {
+            "Unbind"
+        } else {
+            "DeleteProject"
+        };
+        let change = json!({"deletionPolicy": policy});
+        stage.binding("payments", slug, &format!("PAY/{slug}"), change);
+    }
+    for slug in slugs {
+        let binding = stage.binding_is("payments", slug, ("Ready", "True")).await;
+        let project = binding.status.as_ref().unwrap().sonarqube_project.clone();
+        assert_eq!(project.unwrap().created_by, binding.uid(), "{slug}");
+        bindings.insert(slug, binding);
+    }
+
+    stage.delete_binding("payments", "doomed").await;
+    assert_eq!(stage.sonarqube.project("PAY:doomed"), None);
+    stage.told_once(&bindings["doomed"], "ProjectDeleted");
+
+    stage.delete_binding("payments", "kept").await;
+    assert!(stage.sonarqube.project("PAY:kept").is_some());
+
+    let key = "PAY:recreated";
+    let project = [("project", key)];
+    stage.sonarqube.post("api/projects/delete", &project);
+    let setting = stage.setting_id();
+    stage
+        .sonarqube
+        .bind(key, "recreated", &setting, "PAY/recreated");
+    stage.delete_binding("payments", "recreated").await;
+    assert_eq!(
+        stage.sonarqube.bound_to(key).as_deref(),
+        Some("PAY/recreated"),
+        "another project of the same key is not the one that Bindery made"
+    );
+    stage.told_once(&bindings["recreated"], "Orphaned");
+
+    stage.restart_operator(&["--minimum-interval", "10s"]);
+    stage.delete_binding("payments", "unflagged").await;
+    assert!(stage.sonarqube.project("PAY:unflagged").is_some());
+    let note = stage.told_once(&bindings["unflagged"], "Orphaned");
+    assert!(note.contains("--allow-project-deletion"), "{note}");
+
+    stage.restart_operator(DELETING);
+    stage.connection(json!({"interval": "1h", "managementPolicy": "Observe"}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage.delete_binding("payments", "observed").await;
+    assert!(stage.sonarqube.project("PAY:observed").is_some());
+}

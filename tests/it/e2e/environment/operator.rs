@@ -1,0 +1,227 @@
+//! The built operator as a process, under its own service account.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::support::parts::Parts;
+
+/// What an operator needs to reach servers on loopback.
+pub(crate) const LOOPBACK: [&str; 3] = ["--allow-http", "--allowed-hosts", "127.0.0.0/8"];
+
+/// More than Kubernetes gives a pod to end.
+const LONGEST_STOP: Duration = Duration::from_secs(40);
+
+/// A running operator. Killed when dropped.
+pub(crate) struct Operator {
+    child: Child,
+    address: String,
+    pub(crate) log: PathBuf,
+}
+
+impl Operator {
+    /// Starts the operator with these arguments.
+    pub(crate) fn start(parts: &Parts, directory: &std::path::Path, arguments: &[&str]) -> Self {
+        Self::start_with(parts, directory, arguments, |log| {
+            File::create(log).unwrap().into()
+        })
+    }
+
+    /// The same with a log that nobody reads.
+    pub(crate) fn start_unread(
+        parts: &Parts,
+        directory: &std::path::Path,
+        arguments: &[&str],
+    ) -> Self {
+        Self::start_with(parts, directory, arguments, |_| Stdio::piped())
+    }
+
+    fn start_with(
+        parts: &Parts,
+        directory: &std::path::Path,
+        arguments: &[&str],
+        log_to: impl Fn(&std::path::Path) -> Stdio,
+    ) -> Self {
+        let address = free_address();
+        let log = directory.join(format!(
+            "operator-{}.log",
+            address.rsplit(':').next().unwrap()
+        ));
+        let child = Command::new(env!("CARGO_BIN_EXE_bindery"))
+            .args(["run", "--listen", &address])
+            .args(["--log", "trace,h2=info", "--log-format", "json"])
+            .args(arguments)
+            // What stands in the environment of the tests is none of its business.
+            .env_clear()
+            .env("KUBECONFIG", service_account(parts, directory))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log_to(&log))
+            .spawn()
+            .unwrap();
+        Self {
+            child,
+            address,
+            log,
+        }
+    }
+
+    /// SIGKILL: no drain, no goodbye.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and the exit status. It must come.
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let asked = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(asked.elapsed() < LONGEST_STOP, "it does not end");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// What any user of the machine can read of the process: its arguments, and what was put into its environment.
+    pub(crate) fn visible(&self) -> String {
+        ["cmdline", "environ"]
+            .map(|file| {
+                let path = format!("/proc/{}/{file}", self.child.id());
+                String::from_utf8(std::fs::read(path).unwrap()).unwrap()
+            })
+            .concat()
+    }
+
+    /// All metrics as text.
+    pub(crate) fn metrics(&self) -> String {
+        self.get("metrics").1
+    }
+
+    /// Status and body of one of the operator's own pages; status 0 while it does not listen yet.
+    pub(crate) fn get(&self, page: &str) -> (u16, String) {
+        let url = format!("http://{}/{page}", self.address);
+        let output = Command::new("curl")
+            .args(["--silent", "--write-out", "\n%{http_code}", &url])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (body, status) = text.rsplit_once('\n').unwrap();
+        (status.parse().unwrap(), body.to_owned())
+    }
+
+    /// Calls to SonarQube and Bitbucket so far, by `system operation code`.
+    pub(crate) fn external_calls(&self) -> std::collections::BTreeMap<String, u64> {
+        let metrics = self.metrics();
+        metrics
+            .lines()
+            .filter_map(|line| line.strip_prefix("bindery_external_requests_total{"))
+            .map(|line| {
+                let (labels, count) = line.rsplit_once("} ").unwrap();
+                let label = |name: &str| {
+                    let start = labels.find(&format!("{name}=\"")).unwrap() + name.len() + 2;
+                    labels[start..].split('"').next().unwrap().to_owned()
+                };
+                let key = format!(
+                    "{} {} {}",
+                    label("system"),
+                    label("operation"),
+                    label("code")
+                );
+                (key, count.parse().unwrap())
+            })
+            .collect()
+    }
+
+    /// Calls to the Kubernetes API so far with one method, watches among those with GET.
+    pub(crate) fn kubernetes_calls(&self, method: &str) -> u64 {
+        let metrics = self.metrics();
+        let method = format!("method=\"{method}\"");
+        let lines = metrics.lines();
+        let fitting = lines.filter(|line| {
+            line.starts_with("rest_client_requests_total{") && line.contains(&method)
+        });
+        fitting
+            .map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap())
+            .sum()
+    }
+
+    /// Statuses written to Kubernetes so far.
+    pub(crate) fn status_writes(&self) -> u64 {
+        self.sum("bindery_status_writes_total{")
+    }
+
+    /// Passes over objects of a kind, for example `projectbinding`, so far.
+    pub(crate) fn passes(&self, kind: &str) -> u64 {
+        self.sum(&format!(
+            "controller_runtime_reconcile_total{{controller=\"{kind}\""
+        ))
+    }
+
+    /// The sum of all series that begin so.
+    fn sum(&self, start: &str) -> u64 {
+        let metrics = self.metrics();
+        let series = metrics.lines().filter(|line| line.starts_with(start));
+        series
+            .map(|line| line.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap())
+            .sum()
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("the operator's log is in {}", self.log.display());
+        }
+    }
+}
+
+/// A kubeconfig with a token of the operator's service account, and with nothing else.
+fn service_account(parts: &Parts, directory: &std::path::Path) -> PathBuf {
+    let token = parts
+        .kubectl(&[
+            "create",
+            "token",
+            "bindery",
+            "--namespace",
+            "bindery-system",
+            "--duration",
+            "1h",
+        ])
+        .unwrap();
+    let config = std::fs::read_to_string(parts.kubeconfig).unwrap();
+    let mut config: serde_json::Value = serde_saphyr::from_str(&config).unwrap();
+    config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
+    let path = directory.join("operator.kubeconfig");
+    std::fs::write(&path, config.to_string()).unwrap();
+    path
+}
+
+/// A free port at a loopback address that only this process uses: at 127.0.0.1 somebody else could take the port before
+/// the operator does. No two operators of this process get the same.
+fn free_address() -> String {
+    static NEXT: AtomicU16 = AtomicU16::new(10_000);
+    let [_, high, middle, low] = std::process::id().to_be_bytes();
+    let own = Ipv4Addr::new(127, 64 | high, middle, low);
+    loop {
+        let address = (own, NEXT.fetch_add(1, Ordering::Relaxed));
+        // Somebody may listen on it at every address.
+        if let Ok(listener) = TcpListener::bind(address) {
+            return listener.local_addr().unwrap().to_string();
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Waiting until something is so: by the watch in Kubernetes, by asking again elsewhere.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use bindery::crd::{BitbucketConnection, ProjectBinding};
+use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::runtime::wait::await_condition;
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::Stage;
+
+impl Stage {
+    /// Waits until the connection says this of itself for its present generation: `("Ready", "True")`.
+    pub(crate) async fn connection_is(
+        &self,
+        name: &str,
+        condition: (&str, &str),
+    ) -> BitbucketConnection {
+        self.until("platform", name, |connection: &BitbucketConnection| {
+            says(connection, condition)
+        })
+        .await
+    }
+
+    /// Waits until the binding says this of itself for its present generation.
+    pub(crate) async fn binding_is(
+        &self,
+        namespace: &str,
+        name: &str,
+        condition: (&str, &str),
+    ) -> ProjectBinding {
+        self.until(namespace, name, |binding: &ProjectBinding| {
+            says(binding, condition)
+        })
+        .await
+    }
+
+    /// Waits until the binding's `Ready` condition has this reason for its present generation, and returns its message.
+    pub(crate) async fn binding_reason(&self, namespace: &str, name: &str, reason: &str) -> String {
+        let binding = self
+            .until(namespace, name, |binding: &ProjectBinding| {
+                ready(binding).is_some_and(|condition| condition["reason"] == reason)
+            })
+            .await;
+        ready(&binding).unwrap()["message"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// The same of a connection in `platform`.
+    pub(crate) async fn connection_reason(&self, name: &str, reason: &str) -> String {
+        let connection = self
+            .until("platform", name, |connection: &BitbucketConnection| {
+                ready(connection).is_some_and(|condition| condition["reason"] == reason)
+            })
+            .await;
+        ready(&connection).unwrap()["message"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Waits until the connection has counted its bindings, all of them ready: that is written last, and late.
+    pub(crate) async fn counted(&self, bindings: u32) {
+        self.until(
+            "platform",
+            "bitbucket",
+            |connection: &BitbucketConnection| {
+                let counts = serde_json::to_value(&connection.status).unwrap()["bindings"].clone();
+                counts["total"] == bindings && counts["ready"] == bindings
+            },
+        )
+        .await;
+    }
+
+    /// Waits until an object is as `wanted`, as the watch tells it.
+    pub(crate) async fn until<K>(
+        &self,
+        namespace: &str,
+        name: &str,
+        wanted: impl Fn(&K) -> bool,
+    ) -> K
+    where
+        K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + serde::Serialize
+            + Send
+            + Sync
+            + 'static,
+    {
+        let api: Api<K> = self.api(namespace);
+        let found = await_condition(api.clone(), name, |object: Option<&K>| {
+            object.is_some_and(&wanted)
+        });
+        let Ok(object) = tokio::time::timeout(self.patience, found).await else {
+            panic!(
+                "{namespace}/{name} never was as expected; it is {:#}",
+                show(&api, name).await
+            );
+        };
+        object.unwrap().unwrap()
+    }
+
+    /// Waits until an object is gone.
+    pub(crate) async fn gone<K>(&self, namespace: &str, name: &str)
+    where
+        K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + serde::Serialize
+            + Send
+            + Sync
+            + 'static,
+    {
+        let api: Api<K> = self.api(namespace);
+        let gone = await_condition(api.clone(), name, |object: Option<&K>| object.is_none());
+        let Ok(gone) = tokio::time::timeout(self.patience, gone).await else {
+            panic!(
+                "{namespace}/{name} never went; it is {:#}",
+                show(&api, name).await
+            );
+        };
+        gone.unwrap();
+    }
+
+    /// Deletes a binding and waits until it is gone.
+    pub(crate) async fn delete_binding(&self, namespace: &str, name: &str) {
+        let api: Api<ProjectBinding> = self.api(namespace);
+        api.delete(name, &DeleteParams::default()).await.unwrap();
+        self.gone::<ProjectBinding>(namespace, name).await;
+    }
+
+    /// Asks until something outside Kubernetes is so: SonarQube has no watch.
+    pub(crate) async fn eventually(&self, what: &str, mut so: impl FnMut() -> bool) {
+        let mut ticks = tokio::time::interval(Duration::from_millis(200));
+        let wait = async {
+            while !so() {
+                ticks.tick().await;
+            }
+        };
+        assert!(
+            tokio::time::timeout(self.patience, wait).await.is_ok(),
+            "never happened: {what}"
+        );
+    }
+
+    /// Has a connection looked at now.
+    pub(crate) async fn ask(&self, request: &str) {
+        let patch =
+            json!({"metadata": {"annotations": {"bindery.dev/reconcile-requested-at": request}}});
+        let api: Api<BitbucketConnection> = self.api("platform");
+        api.patch("bitbucket", &PatchParams::default(), &Patch::Merge(&patch))
+            .await
+            .unwrap();
+    }
+
+    /// The same, and waits until it was.
+    pub(crate) async fn look_now(&self, request: &str) {
+        self.ask(request).await;
+        self.until(
+            "platform",
+            "bitbucket",
+            |connection: &BitbucketConnection| {
+                let status = connection.status.as_ref();
+                status.and_then(|status| status.last_handled_reconcile_at.as_deref())
+                    == Some(request)
+            },
+        )
+        .await;
+    }
+
+    /// Has a binding looked at now, and waits until it was, whatever passes were under way.
+    pub(crate) async fn look_at(
+        &self,
+        namespace: &str,
+        name: &str,
+        request: &str,
+    ) -> ProjectBinding {
+        let patch =
+            json!({"metadata": {"annotations": {"bindery.dev/reconcile-requested-at": request}}});
+        let api: Api<ProjectBinding> = self.api(namespace);
+        api.patch(name, &PatchParams::default(), &Patch::Merge(&patch))
+            .await
+            .unwrap();
+        self.until(namespace, name, |binding: &ProjectBinding| {
+            let status = binding.status.as_ref();
+            status.and_then(|status| status.last_handled_reconcile_at.as_deref()) == Some(request)
+        })
+        .await
+    }
+}
+
+/// Whether an object says this of itself for its present generation.
+pub(crate) fn says(
+    object: &(impl Resource + serde::Serialize),
+    (kind, status): (&str, &str),
+) -> bool {
+    condition(object, kind).is_some_and(|condition| condition["status"] == status)
+}
+
+/// Whether the connection has counted its bindings so: `"1/1"`.
+pub(crate) fn counts(summary: &str) -> impl Fn(&BitbucketConnection) -> bool {
+    move |connection| {
+        let status = connection.status.as_ref();
+        let counts = status.and_then(|status| status.bindings.as_ref());
+        counts.is_some_and(|counts| counts.summary == summary)
+    }
+}
+
+fn ready(object: &(impl Resource + serde::Serialize)) -> Option<Value> {
+    condition(object, "Ready")
+}
+
+/// A condition of the present generation.
+pub(crate) fn condition(object: &(impl Resource + serde::Serialize), kind: &str) -> Option<Value> {
+    let generation = object.meta().generation;
+    let object = serde_json::to_value(object).unwrap();
+    let conditions = object["status"]["conditions"].as_array()?;
+    let found = conditions
+        .iter()
+        .find(|condition| condition["type"] == kind)?;
+    (found["observedGeneration"].as_i64() == generation).then(|| found.clone())
+}
+
+async fn show<K>(api: &Api<K>, name: &str) -> Value
+where
+    K: Clone + Debug + DeserializeOwned + serde::Serialize,
+{
+    let mut found = serde_json::to_value(api.get_opt(name).await.unwrap()).unwrap();
+    // Long, and about nothing that a test waits for.
+    if let Some(metadata) = found["metadata"].as_object_mut() {
+        metadata.remove("managedFields");
+    }
+    found
+}

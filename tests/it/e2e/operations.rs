@@ -1,0 +1,17 @@
+//! Running the operator: the process, installation, cost, metrics, events and documented commands.
+
+mod admission_policy;
+mod dependencies;
+mod events;
+mod helm_release;
+mod metrics;
+mod printer_columns;
+mod process;
+mod real_cost;
+mod reconcile_timeout;
+mod request_budget;
+mod rollback;
+mod shutdown;
+mod start_page;
+mod steady_state;
+mod user_changes_first;

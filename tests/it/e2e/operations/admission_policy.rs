@@ -1,0 +1,140 @@
+//! An admission policy of the cluster that refuses what the operator writes.
+
+use bindery::crd::{BitbucketConnection, ProjectBinding};
+use serde_json::{Value, json};
+
+use crate::e2e::environment::Stage;
+use crate::e2e::environment::waiting::condition;
+use crate::support::parts::Parts;
+use crate::support::server::{Server, simulated};
+
+simulated!(
+    a_refused_finalizer_patch_is_told_and_tried_again,
+    a_connection_that_may_not_be_protected_says_who_refuses,
+);
+
+const OPERATOR: &str = "system:serviceaccount:bindery-system:bindery";
+
+/// A policy that lets the operator update no object of a kind, statuses aside. Dropped, also by a panic, it is gone.
+struct Freeze {
+    name: String,
+    parts: Parts,
+}
+
+impl Freeze {
+    /// The policy as soon as the API server goes by it: `probe` is an object of that kind.
+    async fn of(stage: &Stage, plural: &str, probe: [&str; 3]) -> Self {
+        let name = format!("bindery-freeze-{plural}");
+        let guard = Self {
+            name: name.clone(),
+            parts: stage.parts.clone(),
+        };
+        for object in policy(&name, plural) {
+            stage.apply(&object);
+        }
+        let attempt = [
+            "annotate",
+            "probe=1",
+            "--overwrite",
+            "--dry-run=server",
+            "--as",
+            OPERATOR,
+        ];
+        let attempt = [&attempt[..1], &probe, &attempt[1..]].concat();
+        let is_refused = || {
+            let answer = stage.parts.kubectl(&attempt);
+            answer.is_err_and(|words| words.contains("change freeze"))
+        };
+        stage.eventually("the policy is in force", is_refused).await;
+        guard
+    }
+}
+
+impl Drop for Freeze {
+    fn drop(&mut self) {
+        for kind in [
+            "validatingadmissionpolicybinding",
+            "validatingadmissionpolicy",
+        ] {
+            let _ = self
+                .parts
+                .kubectl(&["delete", kind, &self.name, "--ignore-not-found"]);
+        }
+    }
+}
+
+fn policy(name: &str, plural: &str) -> [Value; 2] {
+    let kind = |kind: &str, spec: Value| {
+        json!({
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": kind,
+            "metadata": {"name": name}, "spec": spec,
+        })
+    };
+    [
+        kind(
+            "ValidatingAdmissionPolicy",
+            json!({
+                "failurePolicy": "Fail",
+                "matchConstraints": {"resourceRules": [{
+                    "apiGroups": ["bindery.dev"], "apiVersions": ["v1alpha1"],
+                    "operations": ["UPDATE"], "resources": [plural],
+                }]},
+                "validations": [{
+                    "expression": format!("request.userInfo.username != '{OPERATOR}'"),
+                    "message": "change freeze",
+                }],
+            }),
+        ),
+        kind(
+            "ValidatingAdmissionPolicyBinding",
+            json!({"policyName": name, "validationActions": ["Deny"]}),
+        ),
+    ]
+}
+
+/// Promise: a deletion that somebody in the cluster refuses says who and why, and ends by itself once it may.
+async fn a_refused_finalizer_patch_is_told_and_tried_again(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    let unbind = json!({"deletionPolicy": "Unbind"});
+    stage.binding("payments", "checkout", "PAY/checkout", unbind);
+    stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    let leaving = ["pbind/checkout", "--namespace", "payments"];
+    let freeze = Freeze::of(&stage, "projectbindings", leaving).await;
+    stage.kubectl(&[&["delete", "--wait=false"], &leaving[..]].concat());
+    let says_who = |binding: &ProjectBinding| {
+        condition(binding, "Stalled").is_some_and(|stalled| {
+            let message = stalled["message"].as_str().unwrap();
+            stalled["reason"] == "DeletionBlocked"
+                && message.contains("failed to remove the finalizer")
+                && message.contains("ValidatingAdmissionPolicy 'bindery-freeze-projectbindings'")
+                && message.contains("change freeze")
+        })
+    };
+    stage.until("payments", "checkout", says_who).await;
+    drop(freeze);
+    stage.gone::<ProjectBinding>("payments", "checkout").await;
+}
+
+/// Promise: what cannot be protected is not begun, and says why.
+async fn a_connection_that_may_not_be_protected_says_who_refuses(server: Server) {
+    let stage = Stage::set(server).await;
+    // A probe that the operator leaves alone.
+    stage.connection_named("probe", json!({"suspend": true}));
+    let probe = ["bbconn/probe", "--namespace", "platform"];
+    let freeze = Freeze::of(&stage, "bitbucketconnections", probe).await;
+    stage.connection(json!({}));
+    let says_who = |connection: &BitbucketConnection| {
+        condition(connection, "Ready").is_some_and(|ready| {
+            let message = ready["message"].as_str().unwrap();
+            ready["status"] == "False"
+                && message.contains("failed to add the finalizer")
+                && message.contains("change freeze")
+        })
+    };
+    stage.until("platform", "bitbucket", says_who).await;
+    drop(freeze);
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+}

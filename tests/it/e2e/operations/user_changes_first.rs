@@ -1,0 +1,66 @@
+//! A person's change is reconciled before everything else that waits.
+
+use std::time::Duration;
+
+use bindery::crd::ProjectBinding;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+use simulators::sonarqube::{Call, Fault, Outcome};
+
+use crate::e2e::environment::Stage;
+use crate::e2e::environment::many;
+use crate::support::server::{Server, simulated};
+
+simulated!(an_edit_does_not_wait_for_imports_that_hold_every_place);
+
+const IMPORT: &str = "PUT /api/v2/dop-translation/bound-projects";
+
+/// As many imports of one connection are under way at once: half of the default of `--concurrency`.
+const PLACES: usize = 8;
+
+/// Longer than this test takes. Red, it waits as long as that.
+const STUCK: Duration = Duration::from_secs(90);
+
+/// Promise: SonarQube may take minutes for each import. An edit of a settled binding is done meanwhile.
+async fn an_edit_does_not_wait_for_imports_that_hold_every_place(server: Server) {
+    let mut stage = Stage::set(server).await;
+    stage.patience = STUCK * 2;
+    stage.connection(json!({"interval": "1h"}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage.binding("payments", "own", "PAY/checkout", json!({}));
+    stage.binding_is("payments", "own", ("Ready", "True")).await;
+    let slugs = many::repositories(&stage, 60);
+    let sonarqube = stage.sonarqube.simulated();
+    sonarqube.clear_calls();
+    sonarqube.fault(Fault::at(IMPORT).delay(STUCK));
+    stage.apply(&many::bindings(&slugs));
+    let imports = || {
+        let calls = sonarqube.calls();
+        calls.into_iter().filter(is_import).collect::<Vec<_>>()
+    };
+    stage
+        .eventually("every place is taken", || imports().len() >= PLACES)
+        .await;
+    let private = json!({"spec": {"sonarqubeProject": {"visibility": "Private"}}});
+    let api = stage.api::<ProjectBinding>("payments");
+    api.patch("own", &PatchParams::default(), &Patch::Merge(&private))
+        .await
+        .unwrap();
+    let is_changed = || {
+        let calls = sonarqube.calls();
+        calls
+            .iter()
+            .any(|call| call.target.contains("update_visibility"))
+    };
+    stage.eventually("the edit is done", is_changed).await;
+    let imports = imports();
+    let answered = imports
+        .iter()
+        .filter(|call| call.outcome != Outcome::Pending);
+    assert_eq!(answered.count(), 0, "the edit waited for an import");
+    assert_eq!(imports.len(), PLACES, "the others still wait");
+}
+
+fn is_import(call: &Call) -> bool {
+    call.method == "PUT" && call.target.contains("bound-projects")
+}

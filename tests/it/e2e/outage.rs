@@ -1,0 +1,9 @@
+//! Outages, crashes, slow and restarting servers: what goes on, and what is remembered.
+
+mod isolation;
+mod lost_answers;
+mod operator_crash;
+mod partial_outage;
+mod restored_database;
+mod slow_servers;
+mod starting_up;

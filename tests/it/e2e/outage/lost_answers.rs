@@ -1,0 +1,126 @@
+//! Answers of SonarQube that never come, on the ways to a bound project that take several calls; and calls that were
+//! never sent.
+
+use bindery::crd::ProjectBinding;
+use futures::StreamExt as _;
+use kube::api::{ListParams, WatchEvent, WatchParams};
+use kube::{Api, ResourceExt as _};
+use serde_json::json;
+use simulators::sonarqube::{Effect, Fault, Outcome};
+
+use crate::e2e::environment::Stage;
+use crate::support::server::{Server, on};
+
+on!([simulated_9_9, simulated_26_9_developer] => no_lost_answer_makes_a_second_project);
+on!([simulated_26_9, simulated_25_1] => what_somebody_creates_after_a_call_that_was_never_sent_is_not_ours);
+
+/// Promise: whichever call to SonarQube was done and not answered, there is one project, under our key, and remembered
+/// as ours.
+async fn no_lost_answer_makes_a_second_project(server: Server) {
+    let lost: &[&str] = match server.capabilities().method.name() {
+        "ImportRepository" => &["/api/alm_integrations/import_bitbucketserver_project"],
+        "SetBinding" => &[
+            "/api/projects/create",
+            "/api/alm_settings/set_bitbucket_binding",
+        ],
+        other => panic!("{other} takes one call: see crash.rs"),
+    };
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let mut wanted = Vec::new();
+    for (path, slug) in lost.iter().zip(["checkout", "ledger"]) {
+        assert_survives_the_loss(&stage, path, slug).await;
+        wanted.push(format!("PAY:{slug}"));
+    }
+    let mut keys = stage.sonarqube.project_keys();
+    keys.sort();
+    assert_eq!(keys, wanted);
+}
+
+/// Imports a repository of `PAY` while the answer to one call is lost.
+async fn assert_survives_the_loss(stage: &Stage, path: &str, slug: &str) {
+    let sonarqube = &stage.sonarqube;
+    let fault = Fault::at(&format!("POST {path}")).effect(Effect::CommitThenDrop);
+    sonarqube.simulated().fault(fault.times(1));
+    let repository = format!("PAY/{slug}");
+    stage.binding("payments", slug, &repository, json!({}));
+    let binding = stage.binding_is("payments", slug, ("Ready", "True")).await;
+    let calls = sonarqube.simulated().calls().into_iter();
+    let lost = calls.filter(|call| call.operation == path && call.outcome == Outcome::Dropped);
+    assert_eq!(lost.count(), 1, "no answer of {path} was lost");
+    let status = binding.status.as_ref().unwrap();
+    assert_eq!(status.intent, None);
+    let project = status.sonarqube_project.as_ref().unwrap();
+    assert_eq!(project.key, format!("PAY:{slug}"));
+    assert_eq!(project.created_by, binding.uid());
+    assert_eq!(project.bound_by, binding.uid());
+    assert_eq!(sonarqube.bound_to(&project.key), Some(repository));
+    stage.told_once(&binding, "Imported");
+}
+
+/// Promise: a project is deleted only where Bindery created it. Here its import was announced, and never asked for: the
+/// check before the call failed. Somebody else then created the project under the announced key.
+async fn what_somebody_creates_after_a_call_that_was_never_sent_is_not_ours(server: Server) {
+    let stage = Stage::set_with(
+        server,
+        &["--minimum-interval", "60s", "--allow-project-deletion"],
+    )
+    .await;
+    stage.connection(json!({}));
+    // The connection checks SonarQube twice at first, by the same call: from here on only the import makes it.
+    stage.binding("payments", "ledger", "PAY/ledger", json!({}));
+    stage
+        .binding_is("payments", "ledger", ("Ready", "True"))
+        .await;
+    let setting = stage.setting_id();
+    let bindings: Api<ProjectBinding> = stage.api("payments");
+    let before = bindings
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+        .metadata;
+    let simulated = stage.sonarqube.simulated();
+    let path = "/api/v2/dop-translation/dop-settings";
+    simulated.fault(Fault::at(&format!("GET {path}")).effect(Effect::Drop));
+    let change = json!({"deletionPolicy": "DeleteProject"});
+    stage.binding("payments", "checkout", "PAY/checkout", change);
+    stage
+        .binding_is("payments", "checkout", ("Ready", "False"))
+        .await;
+    let announced = was_announced(&bindings, &before.resource_version.unwrap()).await;
+    assert!(announced, "the check that failed was not that of an import");
+    assert_eq!(stage.sonarqube.project("PAY:checkout"), None);
+
+    let made = stage
+        .sonarqube
+        .bind("PAY:checkout", "Checkout", &setting, "PAY/checkout");
+    let repository = stage.sonarqube.bound_to("PAY:checkout");
+    assert_eq!(repository.as_deref(), Some("PAY/checkout"), "{made}");
+    stage.sonarqube.let_operator_administer("PAY:checkout");
+    simulated.clear_faults();
+    let binding = stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    let project = binding.status.unwrap().sonarqube_project.unwrap();
+    assert_eq!(project.created_by, None, "it was taken for our import");
+    stage.delete_binding("payments", "checkout").await;
+    let mut left = stage.sonarqube.project_keys();
+    left.sort();
+    assert_eq!(left, ["PAY:checkout", "PAY:ledger"]);
+}
+
+/// Whether the binding announced an import since this version of the list: what a watch from there on shows of it.
+async fn was_announced(bindings: &Api<ProjectBinding>, since: &str) -> bool {
+    let parameters = WatchParams::default()
+        .fields("metadata.name=checkout")
+        .timeout(5);
+    let events = bindings.watch(&parameters, since).await.unwrap();
+    let announced = events.any(async |event| match event.unwrap() {
+        WatchEvent::Added(binding) | WatchEvent::Modified(binding) => {
+            binding.status.is_some_and(|status| status.intent.is_some())
+        }
+        WatchEvent::Deleted(_) | WatchEvent::Bookmark(_) | WatchEvent::Error(_) => false,
+    });
+    announced.await
+}

@@ -1,0 +1,238 @@
+//! A token is rotated by an edit of its Secret.
+
+use bindery::crd::{BitbucketConnection, SecretVersion};
+use k8s_openapi::api::core::v1::Secret;
+use serde_json::{Value, json};
+use simulators::bitbucket::Permission;
+
+use super::token_leaks;
+use crate::e2e::environment::many;
+use crate::e2e::environment::snapshot::SPREAD_READ;
+use crate::e2e::environment::snapshot::Tally;
+use crate::e2e::environment::waiting::condition;
+use crate::e2e::environment::{BITBUCKET_TOKEN, Stage};
+use crate::support::server::{Server, on};
+
+on!([simulated_26_9, real_26_9, simulated_25_1] => a_rotation_costs_five_calls_and_touches_no_binding);
+on!([simulated_26_9, simulated_25_1] => a_new_sonarqube_token_is_used_at_once);
+
+on!([simulated_26_9] => what_stands_around_a_token_is_left_out_and_told);
+on!([simulated_26_9, real_26_9, simulated_25_1] => a_token_that_was_changed_in_sonarqube_by_hand_is_set_back);
+
+const NEW_TOKEN: &str = "canary+second/bitbucket=token-91c2";
+const BAD_TOKEN: &str = "canary+bad/bitbucket=token-55e0";
+
+/// Promise: five calls and one status, however many bindings there are; bad tokens stay out of SonarQube.
+async fn a_rotation_costs_five_calls_and_touches_no_binding(server: Server) {
+    let stage = many_bindings(server).await;
+    stage.bitbucket.world(|world| {
+        let permissions = [Permission::ProjectRead, Permission::RepoWrite];
+        world.token(NEW_TOKEN, "bindery", &permissions);
+    });
+
+    rotate(&stage, NEW_TOKEN).await;
+    stage
+        .bitbucket
+        .world(|world| world.revoke_token(BITBUCKET_TOKEN))
+        .unwrap();
+    works(&stage);
+
+    // The same bytes in a new version of the Secret.
+    let before = Tally::now(&stage).await;
+    stage.apply(&json!({
+        "apiVersion": "v1", "kind": "Secret", "stringData": {"token": NEW_TOKEN},
+        "metadata": {"name": "bitbucket-token", "namespace": "platform", "labels": {"rewritten": "yes"}},
+    }));
+    applied(&stage).await;
+    let done = before.since(&stage).await;
+    eprintln!("equal bytes: {:#?}", done.calls);
+    assert_eq!(done.writes(), 0, "{done:?}");
+    assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
+
+    // A bad one.
+    let before = Tally::now(&stage).await;
+    stage.secret("bitbucket-token", BAD_TOKEN);
+    let message = stage
+        .connection_reason("bitbucket", "AuthenticationFailed")
+        .await;
+    assert!(
+        message.contains("put a valid one into the Secret"),
+        "{message}"
+    );
+    works(&stage);
+    stage.secret("bitbucket-token", NEW_TOKEN);
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let done = before.since(&stage).await;
+    assert_eq!(done.writes(), 0, "{done:?}");
+    assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
+
+    let tokens = [
+        BITBUCKET_TOKEN,
+        NEW_TOKEN,
+        BAD_TOKEN,
+        &stage.sonarqube.token,
+    ];
+    token_leaks::assert_no_leak(&stage, &tokens);
+}
+
+/// Promise: a token works with a line break behind it, as `echo` leaves one; its owner is told until it is gone.
+async fn what_stands_around_a_token_is_left_out_and_told(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.secret("bitbucket-token", &format!("{BITBUCKET_TOKEN}\r\n"));
+    stage.connection(json!({}));
+    let advice = |connection: &BitbucketConnection| {
+        let valid = condition(connection, "CredentialsValid").unwrap();
+        valid["message"].as_str().unwrap_or_default().to_owned()
+    };
+    let ready = stage.connection_is("bitbucket", ("Ready", "True")).await;
+    assert_eq!(
+        advice(&ready),
+        "spaces or line breaks around the token are left out; store it without them in: bitbucket-token"
+    );
+    stage.secret("bitbucket-token", BITBUCKET_TOKEN);
+    let tidy = |connection: &BitbucketConnection| advice(connection).is_empty();
+    stage.until("platform", "bitbucket", tidy).await;
+}
+
+/// Promise: nobody can read which token SonarQube has, so it is tried once an interval; one that does not work is set back.
+async fn a_token_that_was_changed_in_sonarqube_by_hand_is_set_back(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let url = stage.sonarqube.settings()[0]["url"].clone();
+    let edit = [
+        ("key", "bitbucket"),
+        ("url", url.as_str().unwrap()),
+        ("personalAccessToken", BAD_TOKEN),
+    ];
+    let edited = stage
+        .sonarqube
+        .post("api/alm_settings/update_bitbucket", &edit);
+    assert_eq!(edited, Value::Null);
+    let is_set_back = || {
+        let key = [("key", "bitbucket")];
+        let validated = stage.sonarqube.get("api/alm_settings/validate", &key);
+        validated == Value::Null
+    };
+    stage.eventually("it works again", is_set_back).await;
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+}
+
+/// Promise: SonarQube's token is rotated in the same way, and one that was revoked is named as such.
+async fn a_new_sonarqube_token_is_used_at_once(server: Server) {
+    let stage = many_bindings(server).await;
+    let name = format!("rotated-{}", std::process::id());
+    let named = [("login", "bindery"), ("name", &*name)];
+    let second = stage.sonarqube.post("api/user_tokens/generate", &named);
+    let second = second["token"].as_str().unwrap().to_owned();
+
+    let before = Tally::now(&stage).await;
+    stage.secret("sonarqube-token", &second);
+    let asked = || stage.operator.external_calls() != before.calls;
+    stage
+        .eventually("the servers are asked with it", asked)
+        .await;
+    stage.look_now("rotated").await;
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let done = before.since(&stage).await;
+    eprintln!(
+        "a rotation of SonarQube's token, and a forced pass: {:#?}",
+        done.calls
+    );
+    assert_eq!(done.writes(), 0, "{done:?}");
+    assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
+
+    // It is the one in use: without it nothing works.
+    stage.sonarqube.post("api/user_tokens/revoke", &named);
+    stage.look_now("revoked").await;
+    let message = stage
+        .connection_reason("bitbucket", "AuthenticationFailed")
+        .await;
+    assert!(
+        message.contains("spec.sonarqube.tokenSecretRef"),
+        "{message}"
+    );
+    stage.secret("sonarqube-token", &stage.sonarqube.token);
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let bindings = before.since(&stage).await.written;
+    assert_eq!(bindings, ["BitbucketConnection bitbucket"]);
+    token_leaks::assert_no_leak(&stage, &[&second, &stage.sonarqube.token]);
+}
+
+const BINDINGS: u32 = 12;
+
+/// Twelve bindings that nobody looks at for an hour.
+async fn many_bindings(server: Server) -> Stage {
+    let stage = Stage::set(server).await;
+    let slugs = many::repositories(&stage, BINDINGS as usize);
+    stage.connection(json!({"interval": "1h"}));
+    stage.apply(&many::bindings(&slugs));
+    stage.counted(BINDINGS).await;
+    stage
+}
+
+/// Edits the Secret, and sees what it costs until SonarQube has the new token, and afterwards.
+async fn rotate(stage: &Stage, token: &str) {
+    let before = Tally::now(stage).await;
+    stage.secret("bitbucket-token", token);
+    applied(stage).await;
+    let done = before.since(stage).await;
+    eprintln!("a rotation with 12 bindings: {:#?}", done.calls);
+    assert!(done.total() <= 5, "{done:?}");
+    assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
+    assert_eq!(done.status_writes, 1);
+
+    // Passes that the status could have triggered come after it: none asks for anything beyond a forced pass.
+    stage.look_now("rotated").await;
+    let later = before.since(stage).await;
+    assert_eq!(later.writes(), done.writes(), "{later:?}");
+    assert_eq!(later.written, ["BitbucketConnection bitbucket"]);
+    for (call, count) in &later.calls {
+        let of_rotation = done.calls.get(call).copied().unwrap_or_default();
+        // A forced pass asks what the server can do, bindings in bulk among it, and then for the bindings.
+        let of_pass = 1 + u64::from(call.contains("/project-bindings "));
+        // The turn of a binding may fall into the test.
+        let of_bindings = u64::from(call == SPREAD_READ);
+        let allowed = of_rotation + of_pass + of_bindings;
+        assert!(*count <= allowed, "{call}: {later:?}");
+    }
+}
+
+/// Waits until the status says that what the Secret holds now is what SonarQube has.
+async fn applied(stage: &Stage) {
+    let secret = stage
+        .api::<Secret>("platform")
+        .get("bitbucket-token")
+        .await
+        .unwrap();
+    let version = SecretVersion {
+        uid: secret.metadata.uid.unwrap(),
+        resource_version: secret.metadata.resource_version.unwrap(),
+    };
+    stage
+        .until(
+            "platform",
+            "bitbucket",
+            |connection: &BitbucketConnection| {
+                let status = connection.status.as_ref();
+                let applied = status.and_then(|status| status.applied_secrets.as_ref());
+                applied.is_some_and(|applied| {
+                    [&applied.token, &applied.import_token] == [&Some(version.clone()); 2]
+                })
+            },
+        )
+        .await;
+}
+
+/// SonarQube itself reaches Bitbucket, with its own token and with the operator's user's.
+fn works(stage: &Stage) {
+    let validated = stage
+        .sonarqube
+        .get("api/alm_settings/validate", &[("key", "bitbucket")]);
+    assert_eq!(validated, Value::Null);
+    let checked = stage.sonarqube.get_as_operator(
+        "api/alm_integrations/check_pat",
+        &[("almSetting", "bitbucket")],
+    );
+    assert_eq!(checked, Value::Null);
+}

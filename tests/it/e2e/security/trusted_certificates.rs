@@ -1,0 +1,73 @@
+//! Whom the operator trusts is an edit of a ConfigMap, as tokens are edits of Secrets.
+
+use kube::ResourceExt as _;
+use serde_json::json;
+
+use crate::e2e::environment::Stage;
+use crate::support::server::{Server, simulated};
+use crate::support::tls::{Authority, Front, Leaf};
+
+simulated!(a_certificate_that_is_not_trusted_is_told_once_and_forgotten_when_it_is);
+
+/// Promise: what is wrong with a certificate is told in one status; both ways out, another bundle and another
+/// certificate, need no restart, and what was settled stays so meanwhile.
+async fn a_certificate_that_is_not_trusted_is_told_once_and_forgotten_when_it_is(server: Server) {
+    let stage = Stage::set(server).await;
+    let authority = Authority::new();
+    let plain = stage.sonarqube.url.strip_prefix("http://").unwrap();
+    let front = Front::start(plain.parse().unwrap(), authority.shows(Leaf::Good)).await;
+    lend(&stage, "corporate-ca");
+    trust(&stage, &Authority::new());
+    stage.connection(json!({"sonarqube": {
+        "url": front.url, "caBundleRef": {"name": "corporate-ca"},
+    }}));
+    let told = stage.connection_reason("bitbucket", "TLSFailed").await;
+    assert!(told.contains("an authority that is not trusted"), "{told}");
+
+    trust(&stage, &authority);
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    let settled = stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+
+    front.show(authority.shows(Leaf::Expired));
+    let told = stage.connection_reason("bitbucket", "TLSFailed").await;
+    assert!(told.contains("has expired"), "{told}");
+    // The counts have a writer of their own, which may still be on its way.
+    stage.counted(1).await;
+    let passes = || stage.operator.passes("bitbucketconnection");
+    let (writes, looked) = (stage.operator.status_writes(), passes());
+    let again = || passes() >= looked + 2;
+    stage.eventually("it is looked at again", again).await;
+    assert_eq!(stage.operator.status_writes(), writes);
+
+    front.show(authority.shows(Leaf::Good));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let now = stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    assert_eq!(now.resource_version(), settled.resource_version());
+}
+
+/// Lets the operator read this ConfigMap of `platform`, as the guide says to.
+fn lend(stage: &Stage, name: &str) {
+    stage.apply(&json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+        "metadata": {"name": "bindery-authorities", "namespace": "platform"},
+        "rules": [{"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [name], "verbs": ["get", "list", "watch"]}],
+    }));
+    stage.apply(&json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+        "metadata": {"name": "bindery-authorities", "namespace": "platform"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "bindery-authorities"},
+        "subjects": [{"kind": "ServiceAccount", "name": "bindery", "namespace": "bindery-system"}],
+    }));
+}
+
+fn trust(stage: &Stage, authority: &Authority) {
+    stage.apply(&json!({
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "corporate-ca", "namespace": "platform"},
+        "data": {"ca.crt": authority.bundle},
+    }));
+}

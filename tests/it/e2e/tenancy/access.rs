@@ -1,0 +1,201 @@
+//! Who may use a connection for what, and who comes first.
+
+use serde_json::json;
+use simulators::bitbucket::Right;
+
+use crate::e2e::environment::Stage;
+use crate::e2e::environment::waiting::says;
+use crate::support::server::{Server, on, simulated};
+
+simulated!(
+    a_connection_that_admits_nobody_else_looks_like_one_that_is_not_there,
+    what_the_access_does_not_admit_is_denied_and_nothing_is_created,
+    a_binding_whose_access_is_withdrawn_stops_and_leaves_everything,
+    of_two_bindings_for_one_project_the_older_wins_until_it_goes,
+);
+
+on!([simulated_26_9, simulated_9_9] => a_repository_that_moved_out_of_the_access_is_not_told_where_it_went);
+
+/// Promise: a namespace that is not admitted learns nothing, not even that the connection is there.
+async fn a_connection_that_admits_nobody_else_looks_like_one_that_is_not_there(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage.binding("outsiders", "shut-out", "PAY/checkout", json!({}));
+    let nowhere = json!({"connectionRef": {"name": "nowhere"}});
+    stage.binding("outsiders", "lost", "PAY/checkout", nowhere);
+    let mut told = Vec::new();
+    for name in ["shut-out", "lost"] {
+        stage
+            .binding_reason("outsiders", name, "ConnectionNotFound")
+            .await;
+        let binding = stage
+            .binding_is("outsiders", name, ("Ready", "False"))
+            .await;
+        let mut status = serde_json::to_value(binding.status).unwrap();
+        for condition in status["conditions"].as_array_mut().unwrap() {
+            condition["lastTransitionTime"] = json!(null);
+        }
+        told.push(status.to_string());
+    }
+    assert!(told[0].contains("platform/bitbucket"), "{}", told[0]);
+    assert_eq!(
+        told[0].replace("platform/bitbucket", "platform/nowhere"),
+        told[1]
+    );
+    assert_eq!(stage.sonarqube.project_keys(), [""; 0]);
+}
+
+/// Promise: an admitted namespace gets what its entry admits, under the keys that it admits, and no more.
+async fn what_the_access_does_not_admit_is_denied_and_nothing_is_created(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let sonarqube = &stage.sonarqube;
+    sonarqube.create_project("secret-ledger", "Made by hand");
+    sonarqube.bind(
+        "secret-ledger",
+        "Made by hand",
+        &stage.setting_id(),
+        "PAY/ledger",
+    );
+    let before = sonarqube.everything();
+
+    let foreign_key = json!({"sonarqubeProject": {"key": "OPS:deploy"}});
+    stage.binding("payments", "foreign-repository", "OPS/deploy", json!({}));
+    stage.binding("payments", "foreign-key", "PAY/checkout", foreign_key);
+    stage.binding("payments", "foreign-project", "PAY/ledger", json!({}));
+    // One that is there, and one that is not, are told alike.
+    stage.binding("payments", "no-repository", "OPS/nothing", json!({}));
+    for name in [
+        "foreign-repository",
+        "foreign-key",
+        "foreign-project",
+        "no-repository",
+    ] {
+        let message = stage.binding_reason("payments", name, "AccessDenied").await;
+        assert!(message.contains("owner of the connection"), "{message}");
+        assert!(!message.contains("secret-ledger"), "{message}");
+    }
+    assert_eq!(sonarqube.everything(), before);
+    for name in ["foreign-repository", "no-repository"] {
+        let binding = stage
+            .binding_is("payments", name, ("Stalled", "True"))
+            .await;
+        let status = binding.status.unwrap();
+        assert_eq!(status.repository, None, "an oracle of what is there");
+    }
+    let asked = stage.bitbucket.calls().into_iter();
+    let asked: Vec<_> = asked
+        .filter(|call| call.target.contains("/OPS/repos/"))
+        .collect();
+    assert!(asked.is_empty(), "{asked:?}");
+}
+
+/// Promise: where a repository went is told to nobody who may not know that place.
+async fn a_repository_that_moved_out_of_the_access_is_not_told_where_it_went(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    stage.bitbucket.world(|world| {
+        world.project("HR");
+        world.grant_project("bindery", "HR", Right::Write);
+        world.move_repository("PAY", "checkout", "HR").unwrap();
+    });
+    let follows = json!({"onRepositoryMoved": "Follow"});
+    stage.binding("payments", "checkout", "PAY/checkout", follows);
+    let message = stage
+        .binding_reason("payments", "checkout", "RepositoryMoved")
+        .await;
+    assert!(message.contains("outside your access"), "{message}");
+    let binding = stage
+        .binding_is("payments", "checkout", ("Stalled", "True"))
+        .await;
+    let told = serde_json::to_string(&binding.status).unwrap();
+    assert!(!told.contains("HR"), "{told}");
+}
+
+/// Promise: access withdrawn stops a binding, and leaves SonarQube as it is, not even drift being mended.
+async fn a_binding_whose_access_is_withdrawn_stops_and_leaves_everything(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    stage.binding("platform", "deploy", "OPS/deploy", json!({}));
+    stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    stage
+        .binding_is("platform", "deploy", ("Ready", "True"))
+        .await;
+
+    stage.connection(json!({"access": []}));
+    stage
+        .binding_reason("payments", "checkout", "ConnectionNotFound")
+        .await;
+    let sonarqube = &stage.sonarqube;
+    assert_eq!(
+        sonarqube.bound_to("PAY:checkout").as_deref(),
+        Some("PAY/checkout")
+    );
+
+    let setting = stage.setting_id();
+    for (key, name) in [("PAY:checkout", "checkout"), ("OPS:deploy", "deploy")] {
+        sonarqube.let_operator_administer(key);
+        let edited = sonarqube.bind(key, name, &setting, "PAY/ledger");
+        assert_eq!(edited["newProjectCreated"], false, "{edited}");
+    }
+    stage.look_now("after the edits").await;
+    stage
+        .eventually("the binding that has access is mended", || {
+            sonarqube.bound_to("OPS:deploy").as_deref() == Some("OPS/deploy")
+        })
+        .await;
+    assert_eq!(
+        sonarqube.bound_to("PAY:checkout").as_deref(),
+        Some("PAY/ledger")
+    );
+
+    stage.connection(json!({}));
+    stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    assert_eq!(
+        sonarqube.bound_to("PAY:checkout").as_deref(),
+        Some("PAY/checkout")
+    );
+}
+
+/// Promise: one project, one owner. The older wins; the other says so without naming who is none of its business,
+/// and takes over when the first is gone.
+async fn of_two_bindings_for_one_project_the_older_wins_until_it_goes(server: Server) {
+    let stage = Stage::set(server).await;
+    stage.connection(json!({}));
+    let orphan = json!({"deletionPolicy": "Orphan"});
+    stage.binding("platform", "first", "PAY/checkout", orphan);
+    let first = stage
+        .binding_is("platform", "first", ("Ready", "True"))
+        .await;
+    stage.binding("payments", "second", "PAY/checkout", json!({}));
+    let message = stage
+        .binding_reason("payments", "second", "AlreadyManaged")
+        .await;
+    assert!(message.contains("PAY:checkout"), "{message}");
+    assert!(!message.contains("platform"), "{message}");
+    let still = stage
+        .binding_is("platform", "first", ("Ready", "True"))
+        .await;
+    assert_eq!(
+        still.metadata.resource_version,
+        first.metadata.resource_version
+    );
+    let before = stage.sonarqube.everything();
+
+    stage.delete_binding("platform", "first").await;
+    let second = stage
+        .binding_is("payments", "second", ("Ready", "True"))
+        .await;
+    assert!(says(&second, ("Accepted", "True")));
+    let project = second.status.unwrap().sonarqube_project.unwrap();
+    assert_eq!((project.created_by, project.bound_by), (None, None));
+    assert_eq!(stage.sonarqube.everything(), before);
+}
