@@ -21,7 +21,7 @@ pub struct Cli {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Runs the operator until it is told to stop.
+    /// Runs the operator until it receives a signal to stop.
     Run(RunArguments),
     /// Prints the definitions of both kinds as YAML, for `kubectl apply --server-side --filename -`.
     Crds,

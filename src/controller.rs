@@ -44,13 +44,13 @@ use pass::Reconcile;
 use queues::{Ends, Queued, Queues};
 use register::Register;
 
-/// How long passes that are under way have to come to their end: less than a pod has.
+/// How long reconciles in progress have to end: less than a pod has.
 const DRAIN: Duration = Duration::from_secs(10);
 
-/// Runs the controllers of all kinds until told to stop, and lets the passes that are under way come to their end.
+/// Runs the controllers of all kinds until the shutdown signal, and waits for the reconciles in progress.
 ///
 /// # Errors
-/// When a part of it ended before it was told to: what is left would look alive, and do half of the work.
+/// If a part ends before the signal: the rest would look alive, and do half of the work.
 pub async fn run(
     client: Client,
     settings: Settings,
@@ -116,7 +116,7 @@ async fn drain(mut tasks: JoinSet<()>, stop: &CancellationToken) -> Result<(), E
     };
     tokio::select! {
         () = ended => {}
-        () = given_up => tracing::warn!("some passes did not end in time and are given up: the next operator goes on"),
+        () = given_up => tracing::warn!("some reconciles did not end in time and are stopped: the next operator continues"),
     }
     result
 }
@@ -143,7 +143,7 @@ where
         .graceful_shutdown_on(stop.cancelled_owned())
         .run(
             pass::run::<K>,
-            // Never called: a pass turns every failure into an action by itself.
+            // Never called: a reconcile converts every failure into an action itself.
             |_, never, _| match *never {},
             context,
         )
@@ -155,7 +155,8 @@ where
         .await;
 }
 
-/// Keeps the labels and annotations of all namespaces, which `access` reads, and has the bindings of a changed one reconciled.
+/// Keeps the labels and annotations of all namespaces, which `access` reads, and has the bindings of a changed one
+/// reconciled.
 async fn follow_namespaces(
     (writer, seen): (
         reflector::store::Writer<PartialObjectMeta<Namespace>>,

@@ -5,7 +5,7 @@
 
 #![expect(
     unreachable_pub,
-    reason = "misfires on the types that derive(CustomResource) and derive(KubeSchema) look at"
+    reason = "misfires on the types that derive(CustomResource) and derive(KubeSchema) read"
 )]
 
 mod bitbucket_connection;
@@ -52,7 +52,7 @@ macro_rules! for_each_kind {
 }
 pub(crate) use for_each_kind;
 
-/// One of our kinds. Every kind reports how its objects are in the same way.
+/// One of our kinds. Every kind reports the state of its objects with the same conditions.
 pub trait Kind:
     Resource<DynamicType = (), Scope = NamespaceResourceScope>
     + CustomResourceExt
@@ -104,7 +104,7 @@ macro_rules! marks {
 }
 
 marks! {
-    /// Annotation: any new value has the object looked at now; echoed in `status.lastHandledReconcileAt`.
+    /// Annotation: any new value requests a reconcile; echoed in `status.lastHandledReconcileAt`.
     RECONCILE_REQUESTED_AT = "bindery.dev/reconcile-requested-at",
     /// Annotation: any value ends a blocked deletion; everything outside the cluster is left as it is.
     FORCE_ORPHAN = "bindery.dev/force-orphan",

@@ -107,8 +107,8 @@ pub fn management(
     }
 }
 
-/// Whether a binding holds a project, or is about to, for all that is known through this very connection: the first pass
-/// that came to its end has written which one it is.
+/// Whether a binding holds a project, or is about to, as far as is known through this connection: the first
+/// reconcile that ended has written which one it is.
 #[must_use]
 pub fn may_be_accepted_by(binding: &ProjectBinding, connection: &BitbucketConnection) -> bool {
     let status = binding.status.as_ref();

@@ -1,7 +1,7 @@
-//! The one way out to SonarQube and Bitbucket: where calls may go, what they carry, and how they fail.
+//! The only client of SonarQube and Bitbucket: where calls may go, what they carry, and how they fail.
 //!
 //! Knows neither of the two systems. Nothing here retries: that is the work queue's job. A call waits for its
-//! turn in the budget of its server and token, and nowhere else.
+//! place in the budget of its server and token, and nowhere else.
 
 mod answer;
 mod auth;

@@ -44,13 +44,13 @@ opaque! {
     ServerId
 }
 opaque! {
-    /// The uuid of a SonarQube ALM setting (`api/v2/dop-translation/dop-settings`): survives a rename. Before 10.5
-    /// nothing tells it, and the key stands for it ([`SettingId::of_key`]).
+    /// The uuid of a DevOps platform configuration (`api/v2/dop-translation/dop-settings`): survives a rename. Before
+    /// 10.5 no call returns it, and the key replaces it ([`SettingId::of_key`]).
     SettingId
 }
 
 impl SettingId {
-    /// The id of a setting on a server that tells none.
+    /// The id of a setting on a server that returns none.
     #[must_use]
     pub fn of_key(key: &SettingKey) -> Self {
         Self(format!("key:{key}").into())
@@ -74,7 +74,7 @@ pub enum NameError {
         "{0:?} is not a SonarQube project key: use 1 to 400 letters, digits, '-', '_', '.' and ':', at least one of them not a digit"
     )]
     ProjectKey(String),
-    /// Not the key of an ALM setting.
+    /// Not the key of a DevOps platform configuration.
     #[error(
         "{0:?} is not a configuration name: use 1 to 200 characters without spaces around them"
     )]
@@ -124,7 +124,7 @@ impl ProjectKey {
         Self(format!("{project}:{}", repository.slug))
     }
 
-    /// Takes a key as SonarQube told it: old projects may have keys that today's grammar refuses.
+    /// Takes a key as SonarQube returned it: old projects may have keys that today's grammar rejects.
     pub fn reported(key: impl Into<String>) -> Self {
         Self(key.into())
     }
@@ -154,12 +154,12 @@ impl fmt::Display for ProjectKey {
     }
 }
 
-/// The key of a SonarQube ALM setting, "configuration name" to its users: 1 to 200 characters.
+/// The key of a DevOps platform configuration, "configuration name" to its users: 1 to 200 characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SettingKey(String);
 
 impl SettingKey {
-    /// Refuses what SonarQube would trim or turn down.
+    /// Rejects what SonarQube would trim or reject.
     ///
     /// # Errors
     /// When the text is empty, too long, or has spaces around it.
@@ -172,7 +172,7 @@ impl SettingKey {
         }
     }
 
-    /// Takes a key as SonarQube told it.
+    /// Takes a key as SonarQube returned it.
     pub fn reported(key: impl Into<String>) -> Self {
         Self(key.into())
     }
@@ -228,7 +228,7 @@ impl RepositoryPath {
         })
     }
 
-    /// Takes a path as SonarQube or Bitbucket told it; what SonarQube tells was once typed by a person.
+    /// Takes a path as SonarQube or Bitbucket returned it; what SonarQube returns was once typed by a person.
     pub fn reported(project: impl Into<String>, slug: impl Into<String>) -> Self {
         Self {
             project: project.into(),

@@ -1,8 +1,8 @@
 //! What one sweep of the bulk listings saw, kept per connection.
 //!
-//! It makes a settled binding cost nothing: a pass looks here first, and asks the servers only about what
-//! does not look right. What a pass reads afresh is put back here, own writes included, so the next look is
-//! no older than the last one. Being out of date is harmless: it sends a pass to the servers, no more.
+//! With it a binding that is up to date costs nothing: a reconcile reads it first, and asks the servers only about what
+//! does not look right. What a reconcile reads from them is stored here, own writes included, so the next reconcile
+//! reads nothing older than the last one. An outdated inventory is harmless: the reconcile asks the servers.
 
 mod learned;
 mod projects;
@@ -29,13 +29,15 @@ pub struct Inventory {
     projects: Projects,
     repositories: Repositories,
     hidden_bindings: u64,
-    /// Whether the configuration's token may write to a repository, by the id of each that was listed when that was asked.
+    /// Whether the configuration's token may write to a repository, by the id of each that was listed when that was
+    /// asked.
     writable: Rights,
     /// When the first call of the last sweep was made.
     began: Option<Instant>,
     /// What was read, or written, since: newer than the next listing, if that began before.
     learned: Learned,
-    /// Repositories, by their folded paths, that may have been bound: the answer was lost. A listing that began later tells.
+    /// Repositories, by their folded paths, that may have been bound: the answer was lost. A listing that begins later
+    /// shows it.
     doubted: HashMap<String, Instant>,
 }
 
@@ -47,7 +49,7 @@ pub type Rights = HashMap<i64, bool>;
 pub struct Project {
     /// Its key.
     pub key: ProjectKey,
-    /// Its uuid, where told: before 25.12 by its binding alone.
+    /// Its uuid, if known: before 25.12 only bindings contain it.
     pub id: Option<ProjectId>,
     /// Its name.
     pub name: String,
@@ -74,7 +76,7 @@ pub struct Repository {
     pub archived: bool,
 }
 
-/// What differs between two sweeps: whose bindings are worth a look.
+/// What differs between two sweeps: whose bindings are to be reconciled.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// Folded keys of projects.
@@ -127,13 +129,13 @@ impl Inventory {
         self.began
     }
 
-    /// The answer to a call that binds this repository was lost: only a listing that begins from now on tells whether it is
-    /// bound.
+    /// The answer to a call that binds this repository was lost: only a listing that begins from now on shows whether
+    /// it is bound.
     pub fn doubt(&mut self, path: &RepositoryPath) {
         self.doubted.insert(path.folded(), Instant::now());
     }
 
-    /// Whether this repository may be bound, whatever the inventory shows.
+    /// Whether this repository may be bound, independent of what the inventory shows.
     #[must_use]
     pub fn is_doubted(&self, path: &RepositoryPath) -> bool {
         self.doubted.contains_key(&path.folded())
@@ -162,8 +164,8 @@ impl Inventory {
         self.repositories.of_id(id)
     }
 
-    /// Whether the configuration's token may write to the repository of this id; `None` where that was not asked, and for
-    /// a repository that was created after the listing.
+    /// Whether the configuration's token may write to the repository of this id; `None` where that was not asked, and
+    /// for a repository that was created after the listing.
     #[must_use]
     pub fn writable(&self, id: i64) -> Option<bool> {
         self.writable.get(&id).copied()

@@ -35,7 +35,7 @@ async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
             arguments.listen
         )
     })?;
-    // Whatever ends first ends the rest: Kubernetes starts anew what is gone, not what is half alive.
+    // The first task that ends stops the process: Kubernetes restarts a process that ended, not one that hangs.
     let serving = async {
         let ready = readiness.clone();
         let served = server::serve(listener, Arc::clone(&metrics), ready, stop.clone()).await;
@@ -55,7 +55,7 @@ async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
             _ = interrupted.recv() => {},
             () = stop.cancelled() => return,
         }
-        tracing::info!("stopping: passes that are under way come to their end");
+        tracing::info!("stopping: waiting for the reconciles that are in progress");
         stop.cancel();
     };
     let (served, worked, ()) = tokio::join!(serving, working, stopping);

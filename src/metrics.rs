@@ -19,7 +19,7 @@ pub use kubernetes::KubernetesCalls;
 use process::Process;
 use series::{Counters, Gauges, Real, RealCounters, Register, Times};
 
-/// How a pass ended.
+/// How a reconcile ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
     /// Everything is as declared.
@@ -43,7 +43,7 @@ pub(crate) struct Census {
     pub(crate) decoration: Vec<Number<2>>,
     /// Objects that cannot be read, by kind.
     pub(crate) undecodable: Vec<Number<1>>,
-    /// How many objects failed in their last pass.
+    /// How many objects failed in their last reconcile.
     pub(crate) in_backoff: usize,
     /// For each kind, how long its most overdue object waits.
     pub(crate) oldest_due: Vec<(&'static str, Duration)>,
@@ -51,7 +51,7 @@ pub(crate) struct Census {
     pub(crate) token_expiry: Option<(&'static str, f64)>,
 }
 
-/// A number of objects, and the labels that they are told with. Several of the same labels add up.
+/// A number of objects, and the labels that it is exported with. Numbers with the same labels add up.
 #[derive(Clone, Debug)]
 pub(crate) struct Number<const LABELS: usize> {
     labels: [String; LABELS],
@@ -232,7 +232,7 @@ impl Metrics {
         }
     }
 
-    /// How many passes of a kind there may be at once.
+    /// Maximum number of concurrent reconciles of a kind.
     pub(crate) fn may_run(&self, kind: &str, concurrency: u16) {
         let controller = kind.to_lowercase();
         self.most
@@ -246,7 +246,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a pass that begins; it ends when what is returned is dropped, however that comes about.
+    /// Counts a reconcile that begins. It ends when the returned guard is dropped.
     pub(crate) fn pass_begins(&self, kind: &str) -> UnderWay {
         let active = self.active.with(&[&kind.to_lowercase()], Real::clone);
         active.inc();
@@ -261,7 +261,7 @@ impl Metrics {
             Ended::Gone => "gone",
             Ended::Undecodable => "undecodable",
         };
-        // What cannot be read has no pass that takes time.
+        // An object that cannot be read is not reconciled, so it takes no time.
         if ended != Ended::Undecodable {
             self.pass_time
                 .with(&[&controller], |time| time.observe(elapsed.as_secs_f64()));
@@ -300,7 +300,7 @@ impl Metrics {
         self.status_writes.with(&[kind], Counter::inc);
     }
 
-    /// A settled binding was read at its turn.
+    /// A binding that is up to date had its spread read.
     pub(crate) fn read_in_turn(&self) {
         self.turns.inc();
     }
@@ -321,7 +321,7 @@ impl Metrics {
     }
 }
 
-/// A pass that is under way.
+/// A reconcile that is in progress.
 #[derive(Debug)]
 pub(crate) struct UnderWay(Real);
 

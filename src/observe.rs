@@ -47,7 +47,7 @@ pub enum Error {
     /// Bitbucket did not answer.
     #[error("failed to ask Bitbucket")]
     Bitbucket(#[from] bitbucket::Error),
-    /// The servers cannot tell what must be known.
+    /// The servers do not return what must be known.
     #[error("{}", .0.message)]
     Refused(Refusal),
 }
@@ -78,7 +78,7 @@ pub fn listed(desired: &Desired, servers: Servers<'_>) -> Option<Observed> {
         project: Some(described(project, binding)),
         bound_to_repository: Vec::new(),
         hidden_bindings: 0,
-        // Whoever holds the claim on this project is this binding: its status says so.
+        // This binding holds the claim on this project: its status says so.
         claimed_by: None,
         rights: Rights::Assumed,
         branches: None,
@@ -180,7 +180,7 @@ fn known_repository(desired: &Desired, inventory: &Inventory) -> Option<Reposito
     }))
 }
 
-/// The repository for which another binding holds the project of this key and, where told, this id.
+/// The repository for which another binding holds the project of this key and this id, if SonarQube returns ids.
 pub type HeldFor<'a> =
     dyn Fn((&ProjectKey, Option<&ProjectId>)) -> Option<RepositoryPath> + Sync + 'a;
 
@@ -199,7 +199,7 @@ pub struct Circumstances<'a> {
 /// Asks the servers about this binding alone, and adds what they say to the inventory.
 ///
 /// # Errors
-/// When one of them does not answer, or cannot tell to which project the repository is bound.
+/// When one of them does not answer, or does not return to which project the repository is bound.
 pub async fn live(
     desired: &Desired,
     servers: Servers<'_>,
@@ -213,7 +213,7 @@ pub async fn live(
     } = circumstances;
     let repository = repository::state(desired, servers).await?;
     let project = project(&desired.key, Some(&desired.repository), servers).await?;
-    // Nothing more is asked, or told, of one that is not to be bound.
+    // A repository that is not to be bound is neither read any further nor reported.
     let there = repository_to_bind(desired, &repository).ok();
     let bound_to_repository = match there {
         Some(there) => residents(there, (desired, project.as_ref()), servers, held_for).await?,
@@ -245,7 +245,7 @@ pub async fn live(
 }
 
 /// The projects that are bound to a repository: from the list of bindings, or as SonarQube's search for repositories
-/// to import tells them (before 10.5), which takes a call to Bitbucket and is asked for only where it matters.
+/// to import returns them (before 10.5), which takes a call to Bitbucket and is read only if it matters.
 async fn residents(
     repository: &Repository,
     (desired, project): (&Desired, Option<&Project>),
@@ -277,7 +277,7 @@ async fn residents(
         return Err(Error::Refused(Refusal::new(
             Reason::HiddenBindings,
             format!(
-                "SonarQube's search does not show repository {path} by its name, so that nobody can say whether it is bound already: this version shows 25 repositories of one name; 10.5 or later lists all bindings"
+                "SonarQube's search does not show repository {path} by its name, so Bindery cannot find out whether it is bound already: this version shows 25 repositories of one name; 10.5 or later lists all bindings"
             ),
         )));
     };

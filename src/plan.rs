@@ -31,12 +31,12 @@ pub enum Management {
     Observe,
 }
 
-/// Why nothing is done until a person does something: a reason for machines, a way out for people.
+/// Why nothing is done until a user does something: a reason for machines, and a message that says what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The reason.
     pub reason: Reason,
-    /// What is in the way, and what to write or do instead.
+    /// What blocks the object, and what to write or do instead.
     pub message: String,
 }
 
@@ -50,7 +50,7 @@ impl Refusal {
     }
 }
 
-/// One thing that is not as declared and is not mended.
+/// One difference that is not corrected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// The field of the spec, or `configuration` parts.

@@ -1,6 +1,6 @@
 //! Who may do what in the cluster: the one source of `deploy/rbac.yaml` and of the chart's roles.
 //!
-//! Secrets and `ConfigMaps` are not here: a namespace grants those it lends, one by one
+//! Secrets and `ConfigMaps` are not here: a namespace grants access to them one by one
 //! (`deploy/samples/grants.yaml`, the chart's `grants`).
 
 use std::collections::BTreeMap;
@@ -68,7 +68,7 @@ pub fn operator_binding() -> ClusterRoleBinding {
     }
 }
 
-/// Lets everybody who may view, edit or administrate a namespace view Bindery's objects in it.
+/// Allows all users who may view, edit or administrate a namespace to view Bindery's objects in it.
 #[must_use]
 pub fn view_role() -> ClusterRole {
     role(
@@ -78,7 +78,7 @@ pub fn view_role() -> ClusterRole {
     )
 }
 
-/// Who may edit objects of each kind, their status aside: everybody who may edit a namespace may edit the bindings in it.
+/// Who may edit objects of each kind, their status aside: who may edit a namespace may edit the bindings in it.
 /// Connections hold tokens and decide who may use them: only who may administrate a namespace may edit those.
 #[must_use]
 pub fn edit_roles() -> [ClusterRole; 2] {

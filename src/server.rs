@@ -1,4 +1,4 @@
-//! `/healthz`, `/readyz` and `/metrics`. None of them holds data of anybody.
+//! `/healthz`, `/readyz` and `/metrics`. None of them returns data of users.
 
 use std::io;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl Readiness {
     }
 }
 
-/// Serves until told to stop.
+/// Serves until the shutdown signal.
 ///
 /// # Errors
 /// When the listener fails.

@@ -52,7 +52,7 @@ pub struct Client {
 impl Client {
     /// Calls with a user's token.
     ///
-    /// Basic, not Bearer: every version takes it, while 8.9 and 9.9 take a Bearer for nobody at all.
+    /// Basic, not Bearer: every version takes it, while 8.9 and 9.9 treat a Bearer as anonymous.
     #[must_use]
     pub fn new(transport: Transport, token: Token) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl Client {
         self.transport.base()
     }
 
-    /// The day on which the token expires (`2026-12-31`), as the last answer told it; none for a token
+    /// The day on which the token expires (`2026-12-31`), from the last answer; none for a token
     /// that does not expire, or a server before 9.9.
     #[must_use]
     pub fn token_expiration(&self) -> Option<String> {

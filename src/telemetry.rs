@@ -1,5 +1,5 @@
 //! Log lines: a readable message, and fields with stable names. Written by a thread of their own, so that nothing else
-//! waits for whoever reads them.
+//! waits for their reader.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -20,8 +20,8 @@ const MOST_WAITING: usize = 4096;
 /// How long the last lines have to reach their reader when the program ends.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
-/// Starts logging to standard error. When what is returned is dropped, what was logged before is written, unless nobody
-/// reads it.
+/// Starts logging to standard error. When the returned guard is dropped, everything logged is written, unless no
+/// process reads standard error.
 ///
 /// # Errors
 /// When the filter cannot be read.
@@ -92,7 +92,7 @@ impl Lines {
 fn write_all(given: &Receiver<Given>, mut reader: impl Write) {
     for given in given {
         match given {
-            // Where standard error is closed there is nobody to tell.
+            // If standard error is closed, the loss cannot be reported.
             Given::Line(line) => drop(reader.write_all(&line)),
             Given::Last(written) => drop(written),
         }

@@ -9,7 +9,7 @@ use crate::http::{Answer, Failure, Operation, Problem};
 /// A call to Bitbucket that did not succeed. Messages are Bitbucket's own: cut to 300 characters, without tokens.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// 401: the token is unknown, expired or revoked; Bitbucket tells none of these apart.
+    /// 401: the token is unknown, expired or revoked; Bitbucket does not distinguish these.
     #[error("{operation}: the token was not accepted")]
     InvalidToken {
         /// What was called.
@@ -129,7 +129,7 @@ impl Error {
         }
     }
 
-    /// Bitbucket says 401 for a missing right as well; the exception, or a known user, tells them apart.
+    /// Bitbucket says 401 for a missing right as well; the exception, or a known user, distinguishes them.
     fn unauthorized(answer: &Answer, told: Option<Told>) -> Self {
         let operation = answer.operation();
         let (exception, message) =

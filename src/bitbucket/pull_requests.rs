@@ -1,4 +1,4 @@
-//! Pull requests, and the reports on their commits. Source: `/rest/api/1.0/…/pull-requests` and `/rest/insights/1.0`, 5.15 to 10.
+//! Pull requests, and the reports on their commits. Source: `/rest/api/1.0` and `/rest/insights/1.0`, 5.15 to 10.
 
 use serde::Deserialize;
 

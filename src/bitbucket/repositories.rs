@@ -30,13 +30,13 @@ pub struct Repository {
     pub path: RepositoryPath,
     /// Its name.
     pub name: String,
-    /// The name of its project; empty where Bitbucket does not tell it.
+    /// The name of its project; empty if Bitbucket does not return it.
     pub project_name: String,
     /// Read-only; always false before 8.0.
     pub archived: bool,
-    /// Whether everybody may read it.
+    /// Whether all users may read it.
     pub public: bool,
-    /// Its page for people, where told.
+    /// Its page for users, if returned.
     pub url: Option<String>,
 }
 
@@ -217,8 +217,8 @@ impl Client {
         }
     }
 
-    /// Whether the token has a right on one repository, by its id and name. Costs one call, or more where Bitbucket has over
-    /// 1,000 repositories whose names match.
+    /// Whether the token has a right on one repository, by its id and name. Costs one call, or more where Bitbucket has
+    /// over 1,000 repositories whose names match.
     ///
     /// # Errors
     /// `Problem::InconsistentPages` when the pages do not end.

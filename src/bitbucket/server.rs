@@ -96,7 +96,7 @@ impl Client {
     }
 }
 
-/// An answer of whoever it is: nobody knows yet whose words these would be, and no token was sent that could be refused.
+/// An answer of an unknown server: its texts cannot be trusted yet, and no token was sent that could be refused.
 fn stranger(answer: &Answer) -> Error {
     let operation = answer.operation();
     match answer.status() {

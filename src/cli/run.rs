@@ -13,8 +13,8 @@ use super::limits::LimitArguments;
 /// How the operator runs.
 #[derive(Args, Debug)]
 pub struct RunArguments {
-    /// Hosts that a token may be sent to: a comma list of `host[:port]`, `*.suffix`, IP or CIDR. Default: every host that
-    /// does not resolve to a loopback, link-local or metadata address. A list replaces that rule.
+    /// Hosts that a token may be sent to: a comma list of `host[:port]`, `*.suffix`, IP or CIDR. Default: every host
+    /// that does not resolve to a loopback, link-local or metadata address. A list replaces that rule.
     #[arg(long, env = "BINDERY_ALLOWED_HOSTS", value_name = "LIST", value_parser = host_policy)]
     allowed_hosts: Option<HostPolicy>,
 
@@ -31,7 +31,7 @@ pub struct RunArguments {
     #[arg(long, env = "BINDERY_ALLOW_PROJECT_DELETION")]
     allow_project_deletion: bool,
 
-    /// The shortest interval between two checks for drift, whatever a connection asks for: a duration such as `90s` or
+    /// The shortest interval between two checks for driftfor all connections: a duration such as `90s` or
     /// `10m`, at most `24h`.
     #[arg(
         long,
@@ -42,8 +42,8 @@ pub struct RunArguments {
     )]
     minimum_interval: Duration,
 
-    /// Maximum number of concurrent reconciles per kind. Reconciles that call servers count per connection instead: half of
-    /// this number for the bindings of each.
+    /// Maximum number of concurrent reconciles per kind. Reconciles that call servers count per connection instead:
+    /// half of this number for the bindings of each.
     #[arg(
         long,
         env = "BINDERY_CONCURRENCY",
@@ -155,7 +155,8 @@ fn duration(text: &str, shortest: &str, longest: &str) -> Result<Duration, Strin
 }
 
 fn parse_duration(text: &str) -> Option<Duration> {
-    // The parser panics on a number that is too large, and reads an empty text as zero. `spec.interval` takes at most five digits, too.
+    // The parser panics on a number that is too large, and reads an empty text as zero. `spec.interval` takes at most
+    // five digits, too.
     let mut numbers = text.split(|character: char| !character.is_ascii_digit());
     if numbers.any(|digits| digits.len() > 5) || !text.starts_with(|it: char| it.is_ascii_digit()) {
         return None;

@@ -1,4 +1,4 @@
-//! The story of a ProjectBinding: find its connection, see whether it may work, compare, write, look again.
+//! The story of a ProjectBinding: find its connection, see whether it may work, compare, write, read again.
 
 mod apply;
 mod bulk;
@@ -42,7 +42,7 @@ use reserve::Reserved;
 use visit::{Visit, is_asked};
 use work::{Scene, Work};
 
-/// How long an unsettled binding without a connection waits for its next look, at most.
+/// The longest time until the next reconcile of a binding without a connection that is not up to date.
 const WITHOUT_CONNECTION: Duration = Duration::from_mins(10);
 
 impl Reconcile for ProjectBinding {
@@ -170,7 +170,7 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
     Work::converge(report, scene, reserved).await
 }
 
-/// What is not admitted, or belongs to another binding, is asked of nobody.
+/// What is not admitted, or belongs to another binding, is never read.
 fn may_go_on(desired: &Desired, scene: Scene<'_>) -> Result<(), Refusal> {
     admitted(desired)?;
     let things = reserve::contended(desired, &scene.reference.connection, scene.access);
@@ -212,8 +212,8 @@ async fn confirmed(
     ))
 }
 
-/// Whether something is to be read that no listing has: it is the turn of the project that a binding holds, nothing was
-/// read of it yet where no listing has its binding, or somebody asks for it. Of what is not admitted nothing is read.
+/// Whether something is to be read that no listing has: the spread read of its project is due, nothing was read of it
+/// yet where no listing has its binding, or a reconcile was requested. Of what is not admitted nothing is read.
 fn is_its_turn(binding: &ProjectBinding, desired: &Desired, scene: Scene<'_>) -> bool {
     let Scene {
         reference,
@@ -235,7 +235,7 @@ fn is_its_turn(binding: &ProjectBinding, desired: &Desired, scene: Scene<'_>) ->
     is_turn || is_asked(binding)
 }
 
-/// Reads SonarQube's base URL, which somebody may have changed in its UI since the last check of the connection. Returns
+/// Reads SonarQube's base URL, which a user may have changed in its UI since the last check of the connection. Returns
 /// the access with what it is now, if it is another one. The connection then finds out for its other bindings.
 async fn ask_for_the_base_url(
     connection: &BitbucketConnection,
@@ -281,7 +281,7 @@ async fn take_turn(binding: &ProjectBinding, scene: Scene<'_>) -> Result<(), Err
     }
     let place = (&accepted.key, repository);
     let looked = decoration::look(&uid(binding), place, access, &context.decorations).await;
-    // It never holds a binding back: what was told before stays.
+    // It never delays a binding: what was reported before stays.
     if let Err(error) = looked {
         tracing::warn!(%error, "failed to look whether pull requests were decorated");
     }
@@ -315,9 +315,9 @@ fn access(
         return Ok(Access::Open(Arc::clone(access)));
     }
     match standing.availability.why() {
-        // The connection's first pass in this process triggers this binding again.
+        // The connection's first reconcile in this process triggers this binding again.
         None => Ok(Access::Kept),
-        // What is settled stays as it was while its server is away.
+        // A binding that is up to date keeps its status while its server is down.
         Some(_) if status::is_settled(binding) => Ok(match standing.availability.token() {
             Token::NotRefused => Access::Kept,
             Token::Refused => Access::TokenRefused,
@@ -348,7 +348,7 @@ fn waiting(connection: &BitbucketConnection, why: &Refusal) -> Error {
     Error::Waiting(Refusal::new(
         reason,
         format!(
-            "BitbucketConnection {name} is not ready ({}): its own conditions tell more",
+            "BitbucketConnection {name} is not ready ({}): see its conditions",
             why.reason.as_str()
         ),
     ))
@@ -359,7 +359,7 @@ fn waiting(connection: &BitbucketConnection, why: &Refusal) -> Error {
 /// No listing has all that a spec may ask for: what was not brought to its generation yet is compared with the servers.
 fn is_at_rest(binding: &ProjectBinding, reference: &Reference, access: &ServerAccess) -> bool {
     status::is_settled(binding)
-        // Somebody may want the servers to be asked now.
+        // A user may have requested a reconcile.
         && !is_asked(binding)
         && desired(binding, reference, access).is_ok_and(|desired| {
             desired.record.intent.is_none()

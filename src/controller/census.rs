@@ -1,4 +1,4 @@
-//! What is there, told when metrics are asked for. No object is looked at for that: it was counted when it changed.
+//! Counts of objects, exported when metrics are scraped. No object is read for that: it was counted when it changed.
 
 use std::time::Instant;
 

@@ -34,7 +34,7 @@ use super::wake;
 use pass::Pass;
 use sync::Synced;
 
-/// The own conditions of the kind, in the order in which a pass finds out about them.
+/// The own conditions of the kind, in the order in which a reconcile finds out about them.
 const ASPECTS: &[Aspect] = &[
     Aspect::SonarQubeReachable,
     Aspect::BitbucketReachable,
@@ -91,7 +91,7 @@ impl Reconcile for BitbucketConnection {
     }
 }
 
-/// Makes a pass; its bindings may work, or have to wait, as it ends.
+/// Reconciles; whether its bindings may work or have to wait depends on the outcome.
 async fn converge(
     connection: BitbucketConnection,
     context: &Context,
@@ -101,7 +101,7 @@ async fn converge(
     let result = limits.keep(Box::pin(pass.converge())).await;
     let result = result.map_err(|error| error.during(pass.doing));
     let failed = result.as_ref().err();
-    // One that waits for another object, or was written by somebody else, has learned nothing of its servers.
+    // One that waits for another object, or was written by another client, has learned nothing of its servers.
     let is_of_servers = |error: &&Error| !matches!(error, Error::Reserved) && !error.is_conflict();
     if let Some(error) = failed.filter(is_of_servers) {
         let failing = pass.failing(error);
@@ -129,7 +129,7 @@ fn no_listing(link: &SharedLink, context: &Context) {
 }
 
 /// Lets the bindings of a deleted connection reach the servers, which some need for their own deletion: with the
-/// tokens as they are now. Writes nothing to them, and shuts out nobody whom they still serve.
+/// tokens as they are now. Writes nothing to them, and keeps serving all that it served.
 async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result<(), Error> {
     if connection.spec.suspend {
         return Ok(());
@@ -147,7 +147,8 @@ async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result
     result
 }
 
-/// Says that a connection is suspended, unless it is settled: then it stays as it was. Its bindings stand still with it.
+/// Says that a connection is suspended, unless it is up to date: then it stays as it was. Its bindings stand still with
+/// it.
 async fn suspend(connection: &BitbucketConnection, context: &Context) -> Result<Next, Error> {
     let why = Refusal::new(Reason::Suspended, "the connection is suspended");
     let link = context.links.open(&uid(connection));
@@ -170,7 +171,7 @@ async fn suspend(connection: &BitbucketConnection, context: &Context) -> Result<
     Ok(Next::Settled(context.interval(connection)))
 }
 
-/// Writes the status if it changed, and tells of a change of readiness.
+/// Writes the status if it changed, and publishes a change of readiness.
 async fn write(
     connection: &BitbucketConnection,
     after: BitbucketConnectionStatus,

@@ -1,4 +1,4 @@
-//! What every pass may reach.
+//! What every reconcile may use.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -43,7 +43,7 @@ pub struct Settings {
     pub sonarqube: Limits,
     /// The same of a Bitbucket.
     pub bitbucket: Limits,
-    /// The longest a pass may take.
+    /// The longest time of a reconcile.
     pub deadline: Duration,
     /// `namespace:name` of the operator's service account, for the commands in messages.
     pub service_account: String,
@@ -67,7 +67,7 @@ pub enum SecretHosts {
     Required,
 }
 
-/// What every pass may reach.
+/// What every reconcile may use.
 pub(crate) struct Context {
     pub(crate) client: kube::Client,
     pub(crate) settings: Settings,
@@ -162,8 +162,8 @@ impl Context {
         Duration::from(connection.spec.interval).max(self.settings.minimum_interval)
     }
 
-    /// One of the bindings of a connection met what looks like an outage: the connection finds out for all of them, unless
-    /// it has just found everything well.
+    /// One of the bindings of a connection met what looks like an outage: the connection finds out for all of them,
+    /// unless it has just found everything well.
     pub(crate) fn doubt(&self, connection: &BitbucketConnection, error: &Error) {
         let link = self.links.of(&uid(connection));
         if link.lock().doubt(error.doubt(), Instant::now()) {
@@ -188,7 +188,7 @@ impl Context {
         self.ask(connection);
     }
 
-    /// Has a connection looked at.
+    /// Has a connection reconciled.
     pub(crate) fn ask(&self, connection: &BitbucketConnection) {
         self.queues.connections.wake(&reference_to(connection));
     }

@@ -14,16 +14,16 @@ use crate::kubernetes::status;
 
 use super::context::Context;
 
-/// A field manager of its own: the pass that writes the rest of the status does not know the counts.
+/// A field manager of its own: the reconcile that writes the rest of the status does not know the counts.
 const MANAGER: &str = "bindery-counts";
 
 /// How soon the first counts of a connection are written.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How many ticks pass between two writes for a connection that has counts already.
+/// How many ticks lie between two writes for a connection that has counts already.
 const TICKS_BETWEEN: u64 = 10;
 
-/// Writes what changed, until told to stop. Counts what is there: a binding may go without any pass over it.
+/// Writes what changed, until the shutdown signal. Counts what exists: a binding may be deleted without a reconcile.
 pub(crate) async fn keep(context: Arc<Context>, stop: CancellationToken) {
     if stop
         .run_until_cancelled(context.seen.everything())

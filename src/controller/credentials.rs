@@ -68,8 +68,8 @@ pub(crate) struct Credential {
     pub(crate) hosts: Option<HostPolicy>,
 }
 
-/// Sees to it that a change of what the connection refers to triggers a pass. Before anything is read: what is missing,
-/// or may not be read yet, is noticed when it comes.
+/// Makes sure that a change of what the connection refers to triggers a reconcile. Before anything is read: what is
+/// missing, or may not be read yet, is noticed when it comes.
 pub(crate) fn follow(connection: &BitbucketConnection, context: &Context) {
     let namespace = connection.namespace().unwrap_or_default();
     let references = references(connection, &namespace);
@@ -301,8 +301,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The operator may not read something: names all that it may not read, and one command that grants everything that the
-    /// connection refers to.
+    /// The operator may not read something: names all that it may not read, and one command that grants everything that
+    /// the connection refers to.
     async fn forbidden(&self) -> Error {
         let account = &self.context.settings.service_account;
         let mut forbidden = Vec::new();

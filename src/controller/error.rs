@@ -16,7 +16,7 @@ use crate::plan::failure::{Sorted, System, sort};
 use crate::plan::{Class, Reason, Refusal};
 use crate::sonarqube;
 
-/// What ended a pass before everything was as declared.
+/// What ended a reconcile before everything was as declared.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     /// Kubernetes did not do what it was asked.
@@ -31,7 +31,7 @@ pub(crate) enum Error {
     /// Another object is being reconciled for the same thing: its end wakes this one, which says nothing meanwhile.
     #[error("another object is being reconciled for the same thing")]
     Reserved,
-    /// Something that may pass was found out in another way than by a failed call.
+    /// A temporary failure that was found by other means than a failed call.
     #[error("{}", .0.message)]
     Retry(Refusal),
     /// A token that its own server refuses, confirmed.
@@ -64,7 +64,7 @@ pub(crate) enum Error {
         after.as_secs()
     )]
     Deadline {
-        /// What was under way.
+        /// What was in progress.
         doing: Doing,
         after: Duration,
     },
@@ -73,8 +73,8 @@ pub(crate) enum Error {
         "the servers do not keep what is written to them: still different after {rounds} rounds"
     )]
     Unstable { rounds: u32 },
-    /// The pass panicked.
-    #[error("the pass panicked: this is a defect of Bindery, please report it with the log")]
+    /// The reconcile panicked.
+    #[error("the reconcile panicked: this is a defect of Bindery, please report it with the log")]
     Panicked,
 }
 
@@ -112,7 +112,7 @@ impl Error {
         Self::Refused(Refusal::new(reason, message))
     }
 
-    /// The same, if it met its deadline, with what was under way.
+    /// The same, if it met its deadline, with what was in progress.
     pub(crate) fn during(self, doing: Doing) -> Self {
         if let Self::Deadline { after, .. } = self {
             Self::Deadline { doing, after }
@@ -134,7 +134,7 @@ impl Error {
         }
     }
 
-    /// Whether the object was written by somebody else meanwhile.
+    /// Whether the object was written by another client meanwhile.
     pub(crate) fn is_conflict(&self) -> bool {
         matches!(self, Self::Kubernetes(error) if error.is_conflict())
     }

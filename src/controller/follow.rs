@@ -58,8 +58,8 @@ impl Context {
         }
     }
 
-    /// Forgets what this process knows of an object that is gone. Where its last reconcile was still under way, what that
-    /// learned is forgotten at its end.
+    /// Forgets what this process knows of an object that is gone. Where its last reconcile was still in progress, what
+    /// that learned is forgotten at its end.
     pub(crate) fn forget<K: Queued>(&self, object: &DeserializeGuard<K>) {
         let own = uid(object);
         self.agenda.forget(&own);

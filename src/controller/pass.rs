@@ -1,4 +1,4 @@
-//! What surrounds every pass: a malformed object, a panic or a pass that hangs stops its own object only.
+//! What surrounds every reconcile: a malformed object, a panic or a reconcile that hangs stops its own object only.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -28,14 +28,14 @@ use super::error::{Doing, Error};
 use super::queues::{Newest, Queued};
 use super::share::Share;
 
-/// When an object is looked at again.
+/// When an object is reconciled again.
 #[derive(Debug)]
 pub(crate) enum Next {
     /// Nothing is left to do: at the interval.
     Settled(Duration),
-    /// Nothing is to be done until something changes, or until its turn to be read.
+    /// Nothing is to be done until something changes, or until its spread read.
     AtRest(Duration),
-    /// At once: something changed while it was looked at.
+    /// At once: something changed during the reconcile.
     AtOnce,
     /// When it is woken: it waits for a place, or for others that have one.
     Queued,
@@ -43,13 +43,13 @@ pub(crate) enum Next {
     Waits,
     /// When it is woken: it waits for the next listing of the servers, or for the watch. At the latest after so long.
     Woken(Duration),
-    /// Something stopped the pass, and its status says so: as the class of the error wants it.
+    /// Something stopped the reconcile, and its status says so: as the class of the error defines.
     Failed { error: Error, interval: Duration },
     /// Never: the object is gone.
     Gone,
 }
 
-/// How a failed pass counts for the summary conditions.
+/// How a failed reconcile counts for the summary conditions.
 pub(crate) fn outcome(error: &Error) -> Outcome {
     let refusal = error.refusal();
     match error.class() {
@@ -76,10 +76,10 @@ pub(crate) trait Reconcile: Kind {
 /// Longer than the API server takes to store a status, or to refuse it.
 const WHILE_A_STATUS_IS_WRITTEN: Duration = Duration::from_mins(1);
 
-/// Longer than a watch is silent before it is made anew: that wakes whoever waits for it.
+/// Longer than a watch is silent before it is made anew: that wakes those that wait for it.
 const WHILE_A_WATCH_IS_SILENT: Duration = Duration::from_mins(2);
 
-/// What holds for a piece of work, whatever happens in it.
+/// What holds for a piece of work, however it ends.
 pub(crate) struct Limits<'a> {
     kind: &'static str,
     deadline: Duration,
@@ -96,7 +96,7 @@ impl<'a> Limits<'a> {
         }
     }
 
-    /// Ends the work at its deadline, and makes an error of a panic: whoever called learns of both.
+    /// Ends the work at its deadline, and makes an error of a panic: the caller learns of both.
     pub(crate) async fn keep<T>(
         self,
         work: impl Future<Output = Result<T, Error>>,
@@ -118,7 +118,7 @@ impl<'a> Limits<'a> {
     }
 }
 
-/// Runs the story of one object, whatever happens in it.
+/// Runs the story of one object, however it ends.
 pub(crate) async fn run<K: Reconcile + Queued>(
     object: Arc<DeserializeGuard<K>>,
     context: Arc<Context>,
@@ -186,7 +186,7 @@ async fn reconcile<K: Reconcile + Queued>(
     let readable = Arc::new(readable.clone());
     match readable.reconcile(Arc::clone(context), share).await {
         Err(error) if error.is_conflict() => {
-            tracing::debug!(%error, "the object was written by somebody else meanwhile");
+            tracing::debug!(%error, "the object was written by another client meanwhile");
             queue.writes.was_overtaken(&*object);
             Ok(match queue.newest(&object) {
                 Newest::Shown(_) => Next::AtOnce,
@@ -202,7 +202,7 @@ async fn reconcile<K: Reconcile + Queued>(
 }
 
 /// An object of which no more than the metadata can be read. Admission makes that rare: a newer operator's object
-/// after a rollback. It is left alone, and let go when somebody says that everything may stay as it is.
+/// after a rollback. It is left alone, and released when a user says that everything may stay as it is.
 async fn unreadable<K: Queued>(
     object: &DeserializeGuard<K>,
     error: &str,
@@ -325,7 +325,7 @@ mod tests {
         limits.keep(work).await.unwrap_err()
     }
 
-    /// Promise: whoever reports learns of a deadline and of a panic as of any other failure.
+    /// Promise: the report contains a deadline and of a panic as of any other failure.
     #[tokio::test]
     async fn what_outlasts_the_deadline_or_panics_is_a_failure_with_words() {
         let late = kept(std::future::pending()).await.during(Doing::Importing);

@@ -83,7 +83,7 @@ impl Register {
         }
     }
 
-    /// Has a connection reconciled that is on its way out, and waits for the bindings that need it.
+    /// Has a connection reconciled that is being deleted, and waits for the bindings that need it.
     fn wake_leaving(&self, connection: &ObjectName) {
         let found = self.connection(connection);
         if found.is_some_and(|found| found.meta().deletion_timestamp.is_some()) {
@@ -103,7 +103,7 @@ impl Register {
     fn note_binding(&self, guarded: &DeserializeGuard<ProjectBinding>) {
         self.census.put(uid(guarded), counted::of(guarded));
         let Ok(binding) = &guarded.0 else {
-            // Nobody can tell what it wants.
+            // It is unknown what it wants.
             return self.disregard(&uid(guarded));
         };
         let found = self.connection(&declared::connection_of(binding));
@@ -140,7 +140,7 @@ impl Register {
             Some(status.sonarqube.as_ref()?.id.clone())
         });
         let place = (guarded.namespace().unwrap_or_default(), guarded.name_any());
-        // It may tell other counts than there are: those of an earlier process, or of somebody else.
+        // It may report wrong counts: those of an earlier process, or of another client.
         self.roster.recount(place.clone());
         let now = (uid(guarded), guarded.meta().generation, reached);
         let before = noted.insert(place.clone(), now.clone());

@@ -7,8 +7,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::fleet::Place;
 
-/// The workers of one kind: so many reconciles do what calls no server at once. Some more are kept for what a person asked
-/// for: an edit does not wait for a worker behind thousands of new objects.
+/// The workers of one kind: so many reconciles do what calls no server at once. Some more are kept for what a person
+/// asked for: an edit does not wait for a worker behind thousands of new objects.
 #[derive(Clone)]
 pub(crate) struct Workers {
     all: Arc<Semaphore>,
@@ -49,7 +49,7 @@ impl Workers {
         permit.ok().map(|permit| Share::Worker { _permit: permit })
     }
 
-    /// Nobody begins any more.
+    /// No work begins any more.
     pub(crate) fn stop(&self) {
         self.all.close();
         self.for_people.close();

@@ -1,4 +1,4 @@
-//! Which bindings to look at when something of their connection changed.
+//! Which bindings to reconcile when something of their connection changed.
 
 use kube::runtime::reflector::ObjectRef;
 
@@ -20,7 +20,7 @@ pub(crate) fn affected(which: Affected, connection: &ObjectName, context: &Conte
     }
 }
 
-/// The bindings of a connection that are on their way out.
+/// The bindings of a connection that are being deleted.
 fn leaving(connection: &ObjectName, context: &Context) {
     each(connection, context, |binding| {
         binding.metadata.deletion_timestamp.is_some()
@@ -41,12 +41,13 @@ pub(crate) fn changed(connection: &ObjectName, changes: &Changes, context: &Cont
         let path = format!("{}/{}", repository.project, repository.slug).to_lowercase();
         key.is_some_and(|key| changes.projects.contains(&key))
             || changes.repositories.contains(&path)
-            // No row tells that nothing is hidden any more.
+            // No row shows that nothing is hidden any more.
             || waits_for(binding, Reason::HiddenBindings)
     });
 }
 
-/// `namespace/name` of the bindings whose own deletion needs the connection: those that it has accepted, and still admits.
+/// `namespace/name` of the bindings whose own deletion needs the connection: those that it has accepted, and still
+/// admits.
 pub(crate) fn protected(connection: &ObjectName, context: &Context) -> Vec<String> {
     let register = &context.register;
     let is_fresh = |binding: &_| register.ledger.is_fresh(binding);

@@ -20,7 +20,7 @@ use super::reference::{CaBundleReference, ManagementPolicy, SecretKeyReference};
     derive = "PartialEq",
     shortname = "bbconn",
     category = "bindery",
-    doc = "A BitbucketConnection makes one Bitbucket Server / Data Center known to one SonarQube server: it keeps SonarQube's DevOps platform configuration (ALM setting) equal to what is declared here, tokens from Secrets included, and serves the ProjectBindings that refer to it.",
+    doc = "A BitbucketConnection makes one Bitbucket Server / Data Center known to one SonarQube server: it keeps SonarQube's DevOps platform configuration (`ALM setting` in its API) equal to what is declared here, tokens from Secrets included, and serves the ProjectBindings that refer to it.",
     validation = Rule::new("size(self.metadata.name) <= 200").message("metadata.name must be at most 200 characters"),
     selectable = ".spec.configurationName",
     printcolumn(name = "Ready", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].status"#),
@@ -56,7 +56,7 @@ pub struct BitbucketConnectionSpec {
 
     /// What may happen to a configuration that is already in SonarQube under this name. `Never`: it is left alone, and
     /// the connection says `AdoptionRefused`. `IfMatching`: it is taken over when its URL is the declared one, too.
-    /// `Always`: whatever its URL, unless that would re-point bindings that others made. Default: `IfMatching`.
+    /// `Always`: with any URL, unless that would re-point bindings that others made. Default: `IfMatching`.
     #[serde(default)]
     pub adoption_policy: AdoptionPolicy,
 
@@ -65,8 +65,9 @@ pub struct BitbucketConnectionSpec {
     #[serde(default)]
     pub management_policy: ManagementPolicy,
 
-    /// What happens to SonarQube's configuration when this object is deleted. `Orphan`: it stays, with all its bindings.
-    /// `Delete`: it goes, if Bindery created it for this object and no project is bound through it. Default: `Orphan`.
+    /// What happens to SonarQube's configuration when this object is deleted. `Orphan`: it stays, with all its
+    /// bindings. `Delete`: it goes, if Bindery created it for this object and no project is bound through it. Default:
+    /// `Orphan`.
     #[serde(default)]
     pub deletion_policy: ConnectionDeletionPolicy,
 
@@ -156,14 +157,14 @@ pub struct AccessEntry {
     #[schemars(transform = constraints::label_selector)]
     pub namespace_selector: LabelSelector,
 
-    /// Patterns of Bitbucket repositories, `PROJECT/slug` in any letter case; `*` stands for any run of characters without
-    /// `/`. A pattern has at most 4 `*`, and never two in a row.
+    /// Patterns of Bitbucket repositories, `PROJECT/slug` in any letter case; `*` stands for any run of characters
+    /// without `/`. A pattern has at most 4 `*`, and never two in a row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64), inner(length(min = 3, max = 128)), transform = constraints::repository_patterns, extend("x-kubernetes-list-type" = "atomic"))]
     pub repositories: Option<Vec<String>>,
 
-    /// Where each selected namespace lists its own patterns, in place of `repositories`. One entry then serves many teams,
-    /// each with its own repositories.
+    /// Where each selected namespace lists its own patterns, in place of `repositories`. One entry then serves many
+    /// teams, each with its own repositories.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repositories_from: Option<RepositoriesSource>,
 
@@ -202,7 +203,7 @@ pub enum AdoptionPolicy {
     /// It is taken over when its name and its URL are the declared ones.
     #[default]
     IfMatching,
-    /// It is taken over whatever its URL, unless that would re-point bindings that others made.
+    /// It is adopted with any URL, unless that would re-point bindings that others made.
     Always,
 }
 
@@ -235,10 +236,10 @@ pub struct BitbucketConnectionStatus {
     /// The configuration that is about to be created, written before it is; gone with the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intent: Option<ConfigurationIntent>,
-    /// The SonarQube server as it told of itself.
+    /// The SonarQube server as it describes itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sonarqube: Option<SonarQubeServerStatus>,
-    /// The Bitbucket server as it told of itself.
+    /// The Bitbucket server as it describes itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bitbucket: Option<BitbucketServerStatus>,
     /// Which versions of the Secrets SonarQube was given: it never gives a token back to compare.
@@ -247,7 +248,7 @@ pub struct BitbucketConnectionStatus {
     /// How many bindings use this connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bindings: Option<BindingCounts>,
-    /// Until when the tokens are valid, where the servers tell.
+    /// Until when the tokens are valid, if the servers report it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_expiry: Option<TokenExpiry>,
     /// The value of the annotation `bindery.dev/reconcile-requested-at` that was last acted upon.
@@ -256,14 +257,14 @@ pub struct BitbucketConnectionStatus {
     pub last_handled_reconcile_at: Option<String>,
 }
 
-/// SonarQube's configuration (ALM setting) of a connection.
+/// SonarQube's DevOps platform configuration of a connection.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConfigurationStatus {
     /// Its key.
     #[schemars(length(max = 200))]
     pub name: String,
-    /// Its uuid: survives a rename. Before SonarQube 10.5, which tells none, `key:` and its key.
+    /// Its uuid: survives a rename. Before SonarQube 10.5, which has none, `key:` and its key.
     #[schemars(length(max = 204))]
     pub id: String,
     /// The id of the SonarQube server that holds it.
@@ -289,7 +290,7 @@ pub struct ConfigurationIntent {
     pub since: Time,
 }
 
-/// What a SonarQube server told of itself.
+/// A SonarQube server as it describes itself.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SonarQubeServerStatus {
@@ -299,7 +300,7 @@ pub struct SonarQubeServerStatus {
     /// Its version.
     #[schemars(length(max = 64))]
     pub version: String,
-    /// Its edition, where told.
+    /// Its edition, if the server reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub edition: Option<String>,
@@ -309,7 +310,7 @@ pub struct SonarQubeServerStatus {
     pub capabilities: Vec<String>,
 }
 
-/// What a Bitbucket server told of itself.
+/// A Bitbucket server as it describes itself.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BitbucketServerStatus {

@@ -35,11 +35,11 @@ pub(super) fn label_selector(schema: &mut Schema) {
     );
 }
 
-/// At most 4 `*`, never two in a row: cheap to match, and there is one way to write a pattern.
+/// At most 4 `*`, never two in a row: cheap to match, and each pattern has one spelling.
 const FEW_STARS: &str = r"^[^*]*(\*[^*]+){0,3}(\*[^*]*)?$";
 
-/// Restricts the items of a list to patterns of `PROJECT/slug`. A `pattern` costs nothing of the budget for rules, so the
-/// lists may be long.
+/// Restricts the items of a list to patterns of `PROJECT/slug`. A `pattern` costs nothing of the budget for rules, so
+/// the lists may be long.
 pub(super) fn repository_patterns(schema: &mut Schema) {
     if let Some(Value::Object(item)) = schema.pointer_mut("/items") {
         item.insert("pattern".to_owned(), json!("^[^/ ,]+/[^/ ,]+$"));
@@ -79,7 +79,7 @@ pub(super) fn bitbucket_url(schema: &mut Schema) {
     server_url(schema, "https://bitbucket.example.com", Some(is_no_cloud));
 }
 
-/// One rule each, so that every mistake has a message of its own. What `isURL` lets pass (spaces in the path, a port
+/// One rule each, so that every mistake has a message of its own. What `isURL` accepts (spaces in the path, a port
 /// of 99999) is found by `identity::ServerUrl`.
 fn server_url(schema: &mut Schema, example: &str, further_rule: Option<Value>) {
     schema.insert("minLength".to_owned(), json!(8));

@@ -19,7 +19,7 @@ use super::reference::{ConnectionReference, ManagementPolicy};
     derive = "PartialEq",
     shortname = "pbind",
     category = "bindery",
-    doc = "A ProjectBinding binds one Bitbucket repository to one SonarQube project: it imports the repository where no project is there, binds or adopts the project that is, and keeps the binding that way, so that quality gates appear in pull requests.",
+    doc = "A ProjectBinding binds one Bitbucket repository to one SonarQube project: it imports the repository if no project exists, otherwise binds or adopts the existing project, and corrects drift, so that quality gates appear in pull requests.",
     validation = Rule::new("size(self.metadata.name) <= 200").message("metadata.name must be at most 200 characters"),
     validation = Rule::new("self.spec.connectionRef.name == oldSelf.spec.connectionRef.name").message("connectionRef is immutable: for another connection, make another ProjectBinding"),
     validation = Rule::new("has(oldSelf.spec.connectionRef.__namespace__) ? (has(self.spec.connectionRef.__namespace__) && self.spec.connectionRef.__namespace__ == oldSelf.spec.connectionRef.__namespace__) : (!has(self.spec.connectionRef.__namespace__) || (has(oldSelf.status) && has(oldSelf.status.connection) && self.spec.connectionRef.__namespace__ == oldSelf.status.connection.__namespace__))").message("connectionRef is immutable: namespace may only be added, equal to status.connection.namespace"),
@@ -109,13 +109,15 @@ pub struct SonarQubeProjectSpec {
     #[schemars(length(min = 1, max = 400))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_.:-]*[A-Za-z_.:-][A-Za-z0-9_.:-]*$')").message("sonarqubeProject.key may hold letters, digits, '-', '_', '.' and ':', and needs at least one character that is not a digit"))]
     pub key: Option<String>,
-    /// Name of the project when Bindery creates it; never changed later, scanners overwrite it. Default: the repository's name.
+    /// Name of the project when Bindery creates it; never changed later, scanners overwrite it. Default: the
+    /// repository's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub name: Option<String>,
-    /// Who may see the project: `Private`, those who were given Browse on it; `Public`, everybody who may use the server.
+    /// Who may see the project: `Private`, users with the Browse permission on it; `Public`, all users of the server.
     /// `visibilityPolicy` says on which projects Bindery sets it. Default: what SonarQube gives new projects.
-    // An Option of an enum would show the enum's own description instead of this one, and refuse the null it calls valid.
+    // An Option of an enum would show the enum's own description instead of this one, and refuse the null it calls
+    // valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Visibility")]
     pub visibility: Option<Visibility>,
@@ -134,7 +136,7 @@ pub struct SonarQubeProjectSpec {
 pub enum Visibility {
     /// Those who were given Browse on it.
     Private,
-    /// Everybody who may use the server.
+    /// All users of the server.
     Public,
 }
 
@@ -154,8 +156,8 @@ pub enum VisibilityPolicy {
 #[x_kube(validation = Rule::new("(self.type == 'ReferenceBranch') == has(self.branch)").message("newCodeDefinition.branch goes with type ReferenceBranch, and only with it"))]
 #[serde(rename_all = "camelCase")]
 pub struct NewCodeDefinition {
-    /// `PreviousVersion`: code changed since the previous version. `NumberOfDays`: in the last `days`. `ReferenceBranch`:
-    /// code that differs from `branch`.
+    /// `PreviousVersion`: code changed since the previous version. `NumberOfDays`: in the last `days`.
+    /// `ReferenceBranch`: code that differs from `branch`.
     #[serde(rename = "type")]
     pub type_: NewCodeDefinitionType,
     /// With `NumberOfDays`: code changed in the last so many days, 1 to 90.
@@ -229,8 +231,8 @@ pub struct ProjectBindingStatus {
     /// The connection that accepted this binding first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<ConnectionStatus>,
-    /// The repository and the project that this binding is about: as the servers spell them once they are known, else as
-    /// the spec names them.
+    /// The repository and the project that this binding is about: as the servers spell them once they are known, else
+    /// as the spec names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetStatus>,
     /// The SonarQube project that this binding holds a claim on.
@@ -287,7 +289,7 @@ pub struct SonarQubeProjectStatus {
     /// Its key.
     #[schemars(length(max = 400))]
     pub key: String,
-    /// Its uuid, where SonarQube tells it.
+    /// Its uuid, if SonarQube reports it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub id: Option<String>,
@@ -348,7 +350,7 @@ pub struct Intent {
     /// The key that it will have.
     #[schemars(length(max = 400))]
     pub project_key: String,
-    /// The way it is created, as `status.sonarqube.capabilities` of the connection calls it.
+    /// The method of its creation, as `status.sonarqube.capabilities` of the connection calls it.
     #[schemars(length(max = 64))]
     pub way: String,
     /// The key that SonarQube gave it, where SonarQube chooses the key (up to 10.4), until it has the one above.

@@ -1,5 +1,5 @@
 //! How the kinds point at other objects. No reference to a Secret or a bundle has a namespace:
-//! they are read from the connection's own, so nobody borrows another team's token.
+//! they are read from the connection's own, so no team can use another team's token.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;

@@ -14,8 +14,8 @@ use crate::plan::{Class, delay};
 pub(crate) use turn::{SPREAD, Turns};
 use turn::{after, hash};
 
-/// An object at rest is reconciled at its turn, and no less often than this or than its interval: whatever concerns it
-/// wakes it, so this is a net that should catch nothing.
+/// An object that is up to date is reconciled at its spread read, and at least this often or once in its interval: all
+/// that concerns it wakes it, so this is a net that should catch nothing.
 const LONGEST_REST: Duration = Duration::from_hours(1);
 
 /// One record for each object that the watch shows. Nothing of it outlives its object.
@@ -35,20 +35,20 @@ struct State {
 
 struct Record {
     kind: &'static str,
-    /// The time of the next reconcile. It lies in the past while the object waits for a worker or for a place. `None`: there
-    /// is none until the object changes.
+    /// The time of the next reconcile. It lies in the past while the object waits for a worker or for a place. `None`:
+    /// there is none until the object changes.
     due: Option<Instant>,
     failed: Option<Failed>,
-    /// When its next turn is to be read by calls of its own, once that matters, and in what cycle turns come.
+    /// When its next spread read is due, if it has any, and in which cycle they are due.
     turn: Option<(Instant, Duration)>,
-    /// What was written to servers for a binding by its last reconciles; of a connection its link tells that.
+    /// What was written to servers for a binding by its last reconciles; the link of a connection has that.
     writes: Writes<Step>,
 }
 
 /// The last reconcile failed.
 #[derive(Clone, Copy)]
 struct Failed {
-    /// Failures in a row that may pass by themselves; 0: it failed otherwise.
+    /// Temporary failures in a row; 0: it failed for another reason.
     in_a_row: u32,
 }
 
@@ -89,7 +89,7 @@ impl Agenda {
         }
     }
 
-    /// The watch shows an object that waits for nothing: what is on its way out has had its reconcile.
+    /// The watch shows an object that waits for nothing: one that is being deleted was reconciled already.
     pub(crate) fn notice_leaving(&self, kind: &'static str, object: &Uid) {
         self.lock().add(kind, object);
     }
@@ -104,8 +104,8 @@ impl Agenda {
         pause
     }
 
-    /// The inventory shows that nothing is to be done, and whatever changes that wakes the object. The pause until the next
-    /// reconcile: its turn.
+    /// The inventory shows that nothing is to be done, and each change of that wakes the object. The time until the
+    /// next reconcile: its spread read.
     pub(crate) fn at_rest(&self, object: &Uid, interval: Duration, now: Instant) -> Duration {
         let mut state = self.lock();
         let turn = state.records.get(object).and_then(|record| record.turn);
@@ -121,8 +121,8 @@ impl Agenda {
         pause
     }
 
-    /// Whether it is the turn of an object: once in each cycle, at a moment of its own. A turn that was missed, by an outage
-    /// for example, is not made up for: many would come at once.
+    /// Whether the spread read of an object is due: once in each cycle, at a moment of its own. One that was missed, by
+    /// an outage for example, is not made up for: many would come at once.
     pub(crate) fn is_turn(&self, object: &Uid, cycle: Duration, now: Instant) -> bool {
         let mut state = self.lock();
         let Some(record) = state.records.get_mut(object) else {
@@ -137,7 +137,7 @@ impl Agenda {
         now >= at
     }
 
-    /// An object had its turn.
+    /// An object had its spread read.
     pub(crate) fn had_its_turn(&self, object: &Uid, now: Instant) {
         if let Some(record) = self.lock().records.get_mut(object)
             && let Some((at, cycle)) = &mut record.turn
@@ -155,7 +155,7 @@ impl Agenda {
             Class::Transient | Class::Bug => {
                 before.map_or(0, |failed| failed.in_a_row).saturating_add(1)
             }
-            // An object that waited for something else begins anew once that is there.
+            // An object that waited for something else starts again when that exists.
             Class::Waiting | Class::Invalid | Class::Denied => 0,
         };
         let Failure {
@@ -250,7 +250,7 @@ impl State {
         is_new
     }
 
-    /// Changes the record of an object that is there, and what is counted of it.
+    /// Changes the record of an existing object, and its counts.
     fn change(&mut self, object: &Uid, change: impl FnOnce(&mut Record)) {
         let Some(record) = self.records.get_mut(object) else {
             return;

@@ -1,4 +1,4 @@
-//! What is there, counted as it changes: nobody has to look at all objects to tell.
+//! Counts of objects, updated with each change, so that reporting them needs no scan of all objects.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ pub(crate) struct Census(Mutex<State>);
 #[derive(Default)]
 struct State {
     objects: HashMap<Uid, Arc<Counted>>,
-    /// No number is 0: what is counted is told until the last object of it is gone.
+    /// No number is 0: a count is exported until the last object of it is gone.
     numbers: BTreeMap<Arc<Counted>, u64>,
 }
 
@@ -29,7 +29,7 @@ pub(crate) enum Told {
     /// Nothing: it cannot be read.
     Unreadable,
     Status {
-        /// Its condition `Ready`; nothing was told before the first reconcile.
+        /// Its condition `Ready`; none before the first reconcile.
         ready: Option<Said>,
         /// Its condition `DecorationReady`, if it has that.
         decoration: Option<Said>,
@@ -121,7 +121,7 @@ mod tests {
     }
 
     proptest! {
-        /// Promise: what is told is what a count of all objects would find, whatever came, changed and went.
+        /// Promise: the counts are those that a scan of all objects would find, after any changes.
         #[test]
         fn numbers_are_those_of_a_count_of_all_objects(changes in changes()) {
             let census = Census::default();

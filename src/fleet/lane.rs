@@ -53,13 +53,13 @@ type Position = (Urgency, u64);
 struct Lane {
     taken: usize,
     queue: BTreeMap<Position, Waiting>,
-    /// The connection, if it is to be woken once nobody calls its servers.
+    /// The connection, if it is to be woken once no reconcile calls its servers.
     when_empty: Option<ObjectName>,
 }
 
 impl Lane {
-    /// How many more objects of this urgency may have a place. What a person asked for has one place more than all others:
-    /// these may be stuck in a server for minutes.
+    /// How many more objects of this urgency may have a place. What a person asked for has one place more than all
+    /// others: these may be stuck in a server for minutes.
     fn free(&self, urgency: Urgency, places: usize) -> usize {
         let all = places + usize::from(urgency == Urgency::Asked);
         all.saturating_sub(self.taken)
@@ -68,7 +68,7 @@ impl Lane {
 
 struct Waiting {
     name: ObjectName,
-    /// A reconcile is on its way, and finds the free place or gives it up.
+    /// A reconcile was woken, and takes the free place or gives it up.
     woken: bool,
 }
 
@@ -217,7 +217,7 @@ impl State {
     }
 
     /// Wakes as many as there are free places. This holds after every change: of the first in the queue, as many as
-    /// there are free places are on their way.
+    /// there are free places are woken.
     #[must_use]
     fn call(&mut self, connection: &Uid, places: usize) -> Vec<Object> {
         let Some(lane) = self.lanes.get_mut(connection) else {

@@ -97,7 +97,7 @@ impl Entry {
         }
     }
 
-    /// What it holds or wants while it is on its way out.
+    /// What it holds or wants while it is being deleted.
     fn leaves(&self) -> Vec<Thing> {
         let claims = self.facts.claims.iter().chain(&self.fresh);
         let claims = claims.filter(|_| self.facts.is_leaving);
@@ -226,7 +226,7 @@ impl Ledger {
         })
     }
 
-    /// The repository for which another object holds this very project; by its key alone where no id is told.
+    /// The repository for which another object holds this very project; by its key alone if no id is known.
     pub(crate) fn held_for(
         &self,
         uid: &Uid,
@@ -271,8 +271,8 @@ pub(crate) struct Reservation {
 }
 
 impl Reservation {
-    /// Reserves these things instead. `false` where one of them is reserved for another object: then this one keeps what
-    /// it has, and is woken when that ends.
+    /// Reserves these things instead. `false` where one of them is reserved for another object: then this one keeps
+    /// what it has, and is woken when that ends.
     pub(crate) fn exchange(&mut self, things: &[Thing]) -> bool {
         let mut is_free = true;
         let Self {

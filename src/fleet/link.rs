@@ -1,7 +1,7 @@
 //! What the process knows of each connection: what its bindings may do there, its clients, and what was found out about
 //! its servers.
 //!
-//! The reconcile of the connection fills it; bindings read a snapshot, and tell what speaks against what was found out.
+//! The reconcile of the connection fills it; bindings read a snapshot, and invalidate what a failed call contradicts.
 //! Nothing in it is needed for correctness: a restart costs one check of the servers, one validation and one sweep.
 
 mod access;
@@ -57,7 +57,7 @@ pub(crate) struct Link {
     pub(crate) validation: Cached<Validated, SettingId>,
     /// The very tokens that SonarQube was given: equal bytes in a new version of the Secret are not pushed again.
     pub(crate) pushed: Pushed<Token>,
-    /// What the last reconciles wrote that somebody may have undone.
+    /// What the last reconciles wrote that another client may have undone.
     pub(crate) writes: Writes<Step>,
     pub(crate) sweep: Cached<Swept, SettingId>,
     pub(crate) inventory: SharedInventory,
@@ -73,7 +73,7 @@ pub(crate) struct Failing {
     pub(crate) token: decoration::Token,
 }
 
-/// A call of a binding failed in a way that says something about a server.
+/// A call of a binding failed with an error that says something about a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Doubt {
     pub(crate) about: About,
@@ -96,7 +96,7 @@ impl Links {
         self.lock().entry(connection.clone()).or_default().clone()
     }
 
-    /// The link of a connection. One that is gone, or was never reconciled, has one that nobody else sees.
+    /// The link of a connection. One that is gone, or was never reconciled, has one of its own.
     pub(crate) fn of(&self, connection: &Uid) -> SharedLink {
         let link = self.lock().get(connection).cloned();
         link.unwrap_or_default()
@@ -174,14 +174,15 @@ impl Link {
         self.change(Availability::Down(why), None)
     }
 
-    /// The connection is being deleted, and no binding needs it. Whether it served bindings until now, as far as is known.
+    /// The connection is being deleted, and no binding needs it. Whether it served bindings until now, as far as is
+    /// known.
     pub(crate) fn close_to_new_ones(&mut self, why: Refusal) -> bool {
         let availability = self.standing.availability.clone().closed_to_new_ones(why);
         self.change(availability, self.standing.access.clone()) == Affected::All
     }
 
-    /// A call of a binding failed as it does when a server is down. Whether the connection has to be reconciled for it: it
-    /// then checks both servers.
+    /// A call of a binding failed as it does when a server is down. Whether the connection has to be reconciled for it:
+    /// it then checks both servers.
     pub(crate) fn doubt(&mut self, doubt: Doubt, now: Instant) -> bool {
         // A connection that does not serve has failed, and checks the servers at its own pace.
         let is_worth_a_check = matches!(self.standing.availability, Availability::Serving(_))

@@ -17,7 +17,7 @@ struct State {
     rows: HashMap<Uid, Row>,
     by_connection: HashMap<ObjectName, Group>,
     by_namespace: HashMap<String, BTreeMap<ObjectName, Uid>>,
-    /// The connections whose counts may be others than were told.
+    /// The connections whose counts may differ from those reported.
     recounted: BTreeSet<ObjectName>,
 }
 
@@ -110,12 +110,12 @@ impl Roster {
         group.map_or_else(Counts::default, |group| group.counts)
     }
 
-    /// A connection may tell other counts than these.
+    /// A connection may report other counts than these.
     pub(crate) fn recount(&self, connection: ObjectName) {
         self.lock().recounted.insert(connection);
     }
 
-    /// The connections whose counts may be others than were told, since this was asked last.
+    /// The connections whose counts may differ from those reported, since this was asked last.
     pub(crate) fn take_recounted(&self) -> BTreeSet<ObjectName> {
         mem::take(&mut self.lock().recounted)
     }
@@ -295,7 +295,8 @@ mod tests {
     }
 
     proptest! {
-        /// Promise: the counts are those of a count of all bindings, and whoever tells them learns of each change.
+        /// Promise: the counts are those of a count of all bindings, and each change is passed on to the connection
+        /// that reports them.
         #[test]
         fn counts_are_those_of_a_count_of_all_bindings(
             changes in prop::collection::vec((0..6_u8, 0..2_usize, prop::option::of((any::<bool>(), any::<bool>()))), 0..60)
@@ -327,7 +328,7 @@ mod tests {
                     let recounted = roster.take_recounted();
                     for (index, name) in names.into_iter().enumerate() {
                         let is_told = recounted.contains(&row("", name).connection);
-                        prop_assert!(is_told || told[index] == naive[index], "{name} is not told");
+                        prop_assert!(is_told || told[index] == naive[index], "{name} is not reported");
                         told[index] = naive[index];
                     }
                 }

@@ -1,4 +1,4 @@
-//! How much a server is asked: one budget for all calls to it in the name of one token, whoever makes them.
+//! How many calls a server gets: one budget for all calls to it with one token, from all connections.
 //!
 //! So many calls at once, so many a second, none while the server asks to be left alone, and few at first after it was
 //! away. Calls that have to wait go by their urgency.
@@ -25,8 +25,8 @@ pub(super) use state::Sign;
 /// How much a server is asked in the name of one token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Calls under way at once; default: 16. Two of them are left to what a person asked for and to connections that look
-    /// after themselves, one to what a person asked for.
+    /// Calls in progress at once; default: 16. Two of them are reserved for what a user requested and for the checks
+    /// of connections, one for what a user requested.
     pub concurrency: usize,
     /// Calls a second; default: 500.
     pub rate: u32,
@@ -45,8 +45,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// How many calls may be under way for one of this urgency to begin: less than that. Calls may be stuck in a server for
-    /// minutes, so the order of those that wait is not enough.
+    /// A call of this urgency begins only while fewer calls than this are in progress. Calls may be stuck in a server
+    /// for minutes, so the order of those that wait is not enough.
     fn ceiling(&self, urgency: Urgency) -> usize {
         let left_to_others = match urgency {
             Urgency::Asked => 0,
@@ -62,7 +62,7 @@ impl Limits {
 pub enum Condition {
     /// Nothing.
     Open,
-    /// The server answers again: calls under way become more with each answer.
+    /// The server answers again: each answer allows more calls at once.
     Recovering,
     /// The last call was not answered: one at a time tries.
     Troubled,
@@ -75,15 +75,15 @@ pub enum Condition {
 pub struct View {
     /// What the server is called in metrics.
     pub system: &'static str,
-    /// Calls under way.
+    /// Calls in progress.
     pub under_way: usize,
-    /// Calls that wait for their turn.
+    /// Calls that wait to start.
     pub waiting: usize,
     /// What holds them back.
     pub condition: Condition,
 }
 
-/// The budgets of a process. One that nobody calls by any more is forgotten, and its token with it.
+/// The budgets of a process. One that is not used any more is forgotten, and its token with it.
 #[derive(Clone, Debug, Default)]
 pub struct Budgets(Arc<Mutex<Vec<Weak<Shared>>>>);
 
@@ -174,14 +174,14 @@ impl Budgets {
 }
 
 impl Budget {
-    /// Waits for its turn.
+    /// Waits until the call may start.
     ///
     /// # Errors
     /// When the call is not to be made.
     pub(super) async fn enter(&self, urgency: Urgency) -> Result<Permit, Problem> {
         let place = Place::take(&self.0, urgency);
         loop {
-            // Whoever comes first keeps the clock, for all who wait.
+            // The first one keeps the clock, for all that wait.
             let at = self.0.change(Some(&place.waiter), |_| Vec::new());
             if let Some(turn) = place.turn() {
                 return turn;
@@ -205,8 +205,8 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes what there is, and tells those whose turn has come. The first that waits is woken to keep the clock, if turns
-    /// depend on it; where it is the caller itself, it is told until when.
+    /// Changes the state, and wakes the calls that may start. The first that waits is woken to keep the clock, if
+    /// starts depend on it; if it is the caller itself, the time is returned to it.
     fn change(
         &self,
         caller: Option<&Arc<Waiter>>,
@@ -230,8 +230,8 @@ impl Shared {
     }
 }
 
-/// The place of a call that waits. Who is dropped while it waits, or before it has learned that its turn has come, takes
-/// nothing along.
+/// The place of a call that waits. A call that is dropped while it waits, or before it has learned that it may start,
+/// takes no place.
 struct Place {
     shared: Arc<Shared>,
     ticket: Ticket,

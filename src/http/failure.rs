@@ -1,4 +1,4 @@
-//! How a call can fail, and what of that time alone may heal.
+//! How a call can fail, and which failures may end by themselves.
 
 use std::error::Error;
 use std::fmt;
@@ -37,7 +37,7 @@ pub enum Problem {
         /// Whether the connection was never there, so that nothing was sent.
         connecting: bool,
     },
-    /// Nobody listens, or nobody can be reached.
+    /// No server listens, or none can be reached.
     #[error("no connection: {cause}")]
     Connect {
         /// What the system says, for example "connection refused".
@@ -139,7 +139,7 @@ impl fmt::Display for Target<'_> {
 }
 
 impl Failure {
-    /// Whether the same call may succeed later with nobody doing anything.
+    /// Whether the same call may succeed later without any change.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.problem.itself() {
@@ -200,7 +200,7 @@ impl Problem {
         problem
     }
 
-    /// Whether the server said nothing at all, though nothing but time is in the way.
+    /// Whether the server said nothing at all, although the failure is temporary.
     pub(super) fn is_silence(&self) -> bool {
         matches!(
             self,
@@ -296,7 +296,7 @@ impl Problem {
     }
 }
 
-/// What is wrong with a server's certificate, and where the way out lies. The library's own words on validity
+/// What is wrong with a server's certificate, and what to do. The library's own words on validity
 /// name the second of the check, which would make a new message of every check.
 fn certificate(fault: &CertificateError) -> String {
     #[expect(

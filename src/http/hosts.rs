@@ -30,7 +30,7 @@ pub struct HostRefusal {
     pub host: String,
     /// The port that was to be called.
     pub port: u16,
-    /// The address in the way; none where the host's name alone decides.
+    /// The address that is not allowed; none if the host's name alone decides.
     pub address: Option<(IpAddr, AddressClass)>,
 }
 
@@ -99,7 +99,7 @@ impl HostPolicy {
         }
     }
 
-    /// What can be told without asking DNS: an address is judged, a name must at least be possible.
+    /// What can be decided without DNS: an address is judged, a name must at least be possible.
     pub(super) fn check_name(&self, url: &ServerUrl) -> Result<(), HostRefusal> {
         let (host, port) = (url.host(), url.port());
         if let Some(address) = literal(host) {

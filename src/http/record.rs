@@ -1,4 +1,4 @@
-//! Tells whoever counts what went out.
+//! Reports each call that was made, for metrics.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,9 +14,9 @@ pub enum Outcome {
     Failed(&'static str),
 }
 
-/// Told of every call.
+/// Receives every call.
 pub trait Recorder: fmt::Debug + Send + Sync {
-    /// How long a call waited for its turn, also if it was not made then.
+    /// How long a call waited to start, also if it was not made then.
     fn waited(&self, _system: &'static str, _time: Duration) {}
 
     /// How a call ended that was tried.

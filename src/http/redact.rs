@@ -1,4 +1,4 @@
-//! Keeps tokens out of whatever text of a server is kept.
+//! Removes tokens from texts of servers that are kept.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -44,7 +44,7 @@ pub struct Options {
     pub limits: Limits,
     /// The budgets of the process; default: those of this transport alone.
     pub budgets: Budgets,
-    /// Told of every call.
+    /// Receives every call.
     pub recorder: Arc<dyn Recorder>,
 }
 
@@ -69,7 +69,7 @@ pub enum Refusal {
     /// Plain http, which was not allowed.
     #[error("plain http sends the token unencrypted; use https or start with --allow-http")]
     InsecureUrl,
-    /// A host that is not allowed, whatever it resolves to.
+    /// A host that is not allowed, whichever address it resolves to.
     #[error("{0}")]
     Host(HostRefusal),
     /// The TLS library takes neither the system's certificate authorities nor the bundle's.
@@ -79,7 +79,8 @@ pub enum Refusal {
     Tls(#[source] reqwest::Error),
 }
 
-/// Calls to one server. Cheap to clone; clones share connections, and transports of one server and one token their budget.
+/// Calls to one server. Cheap to clone; clones share connections, and transports of one server and one token their
+/// budget.
 ///
 /// Follows no redirect, asks no proxy, retries nothing, takes compressed answers, and reads at most 8 MiB of an answer,
 /// counted as it is without compression.
@@ -148,7 +149,7 @@ impl Transport {
         self.budget.begin_slowly();
     }
 
-    /// Sends one call and reads its whole answer, whatever the status.
+    /// Sends one call and reads its whole answer, with any status.
     ///
     /// # Errors
     /// When there is no complete answer, or it is a redirect.

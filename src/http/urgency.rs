@@ -1,6 +1,6 @@
 //! Which work goes first where it has to wait.
 
-/// What somebody calls servers for, the most urgent first.
+/// The purpose of a call, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
     /// A person changed the spec of an object, or asked for a reconcile.

@@ -93,7 +93,7 @@ fn only_what_came_went_or_changed_is_worth_a_look() {
     let expected = ["pay/again", "pay/gone", "pay/new"].map(str::to_owned);
     assert_eq!(changes.repositories, HashSet::from(expected));
     assert!(changes.projects.is_empty());
-    // D36: a right that came or went is worth a look as well.
+    // D36: a right that came or went causes a reconcile as well.
     for (before, after) in [(None, true), (Some(true), false), (Some(false), true)] {
         then.writable = before.map(|right| (1, right)).into_iter().collect();
         let mut now = then.clone();
@@ -123,7 +123,7 @@ fn nothing_since(began: Instant) -> Inventory {
     }
 }
 
-/// Promise: what was read or written while a listing was under way is not forgotten with the listing before.
+/// Promise: what was read or written while a listing was in progress is not forgotten with the listing before.
 #[test]
 fn a_row_that_is_newer_than_the_listing_is_kept() {
     let start = Instant::now();

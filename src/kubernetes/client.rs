@@ -7,8 +7,8 @@ use kube::client::ClientBuilder;
 
 use crate::metrics::{KubernetesCalls, Metrics};
 
-/// How long the Kubernetes API may be silent while something is read from it, a watch included: longer than a watch that
-/// has nothing to tell. Without it a connection that is half open holds up whoever reads from it for ever.
+/// How long the Kubernetes API may be silent while something is read from it, a watch included: longer than a watch
+/// that has no events. Without it a half-open connection blocks its reader for ever.
 const LONGEST_SILENCE: Duration = Duration::from_secs(90);
 
 /// Builds a client whose calls are counted.
@@ -19,7 +19,7 @@ pub fn client(mut config: kube::Config, metrics: &Arc<Metrics>) -> kube::Result<
     config.read_timeout = Some(LONGEST_SILENCE);
     // Counted from when a call is sent, not from when its connection was used last.
     config.reset_reader_on_write = true;
-    // A retry in the client would hold a worker for minutes. The queue retries, and others have their turn meanwhile.
+    // A retry in the client would hold a worker for minutes. The queue retries, and reconciles others meanwhile.
     config.default_retry = false;
     let calls = KubernetesCalls::new(Arc::clone(metrics));
     Ok(ClientBuilder::try_from(config)?.with_layer(&calls).build())

@@ -21,7 +21,7 @@ impl Error {
         matches!(self.source, kube::Error::SerdeError(_))
     }
 
-    /// Whether a write was refused because somebody else wrote the object meanwhile.
+    /// Whether a write was refused because another client wrote the object meanwhile.
     pub(crate) fn is_conflict(&self) -> bool {
         matches!(&self.source, kube::Error::Api(status) if status.code == 409)
     }

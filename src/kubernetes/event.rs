@@ -1,8 +1,8 @@
 //! Events: what a person watching `kubectl get events` wants to know, on transitions only.
 //!
 //! The name of an event is made from what it says. The same text about the same object is the same event, whose series
-//! counts on; another text is another event, because the API server lets nobody change the text of one. So nothing about
-//! events is kept in memory, and the API server forgets them by itself.
+//! counts on; another text is another event, because the API server rejects a change of the text of one. So nothing
+//! about events is kept in memory, and the API server forgets them by itself.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -31,8 +31,8 @@ pub(crate) struct Occurrence {
 vocabulary! {
     /// What occurred: the reason of an event.
     pub enum Occurred {
-        /// A project was created from a repository. If the object became ready with that, this event says so, and `Ready`
-        /// is not told.
+        /// A project was created from a repository. If the object became ready with that, this event says so, and
+        /// `Ready` is not published.
         Imported,
         /// A project or a configuration that was there was taken over.
         Adopted,
@@ -60,11 +60,11 @@ vocabulary! {
         PermissionsGranted,
         /// A pull request is decorated, the first one or again.
         Decorated,
-        /// Pull requests are not decorated: the note tells why.
+        /// Pull requests are not decorated: the note says why.
         NotDecorated,
         /// The object became ready, or ready again.
         Ready,
-        /// The object is not ready any more: the note tells why.
+        /// The object is not ready any more: the note says why.
         NotReady,
     }
 }
@@ -120,8 +120,8 @@ pub(crate) fn transition(before: &[Condition], after: &[Condition]) -> Option<Oc
     }
 }
 
-/// An object that is ready as soon as its project was imported says so once: the import tells of both. Returns what is
-/// told of what was done, and the change of `Ready` where that is told for itself.
+/// An object that is ready as soon as its project was imported says so once: the event of the import covers both.
+/// Returns what is published about what was done, and the change of `Ready` if that has an event of its own.
 pub(crate) fn with_readiness(
     mut done: Vec<Occurrence>,
     transition: Option<Occurrence>,
@@ -220,7 +220,7 @@ impl Publisher {
     }
 }
 
-/// Counts an event that is there already once more. A patch of nothing reads it: the operator may create and patch events,
+/// Counts an existing event once more. An empty patch reads it: the operator may create and patch events,
 /// not get them.
 async fn repeat(events: &Api<Event>, name: &str) -> kube::Result<()> {
     let patched = async |change| {

@@ -1,4 +1,4 @@
-//! Adds and removes our finalizer by a JSON patch that tests what it saw: nobody else's finalizer is touched.
+//! Adds and removes our finalizer by a JSON patch that tests what it saw: no other finalizer is touched.
 
 use std::fmt::Debug;
 
@@ -48,7 +48,7 @@ pub(crate) async fn remove<K: Guarded>(place: Place<'_>, object: &K) -> Result<(
     settle(place, object, removal, "remove the finalizer").await
 }
 
-/// The patch that adds our finalizer; none where it is set, or where the object is on its way out and takes none.
+/// The patch that adds our finalizer; none if it is set, or if the object is being deleted and accepts none.
 fn addition(object: &impl Resource) -> Option<Value> {
     if is_set(object) || object.meta().deletion_timestamp.is_some() {
         return None;
@@ -80,8 +80,9 @@ fn removal(object: &impl Resource) -> Option<Value> {
     ]))
 }
 
-/// Patches the object until there is nothing to patch. A conflict and a refusal have the same status codes, so the object
-/// is read again: when it did not change, somebody refuses the patch (an admission policy, a webhook), and that is an error.
+/// Patches the object until there is nothing to patch. A conflict and a refusal have the same status codes, so the
+/// object is read again: if it did not change, an admission policy or a webhook refuses the patch, and that is an
+/// error.
 async fn settle<K: Guarded>(
     place: Place<'_>,
     object: &K,
@@ -162,7 +163,8 @@ mod tests {
         (Method::PATCH, StatusCode::UNPROCESSABLE_ENTITY, status)
     }
 
-    /// What removing the finalizer comes to with an API server that answers so, and how many of these calls were not made.
+    /// What removing the finalizer comes to with an API server that answers so, and how many of these calls were not
+    /// made.
     async fn removal_with(
         script: impl IntoIterator<Item = (Method, StatusCode, Value)>,
     ) -> (Result<(), String>, usize) {

@@ -1,5 +1,5 @@
 //! The watches of the kinds: each fills a store, says when it has seen everything once, and lets through
-//! only what a pass is for.
+//! only what needs a reconcile.
 
 use std::collections::HashSet;
 use std::mem;
@@ -91,7 +91,7 @@ pub(crate) type Filled<K> = (
     reflector::store::Writer<DeserializeGuard<K>>,
 );
 
-/// Watches a kind. A status alone triggers nothing: it is what passes write.
+/// Watches a kind. A change of the status alone triggers nothing: reconciles write it.
 pub(crate) fn watch<K: Kind>(
     (client, metrics): (&kube::Client, &Arc<Metrics>),
     (store, writer): Filled<K>,
@@ -139,8 +139,8 @@ pub(crate) fn watch<K: Kind>(
     objects.boxed()
 }
 
-/// Watches the labels and annotations of all namespaces; other changes trigger nothing. `listed` is called once the store
-/// holds all of them.
+/// Watches the labels and annotations of all namespaces; other changes trigger nothing. `listed` is called once the
+/// store holds all of them.
 pub(crate) fn namespaces(
     client: &kube::Client,
     writer: reflector::store::Writer<PartialObjectMeta<Namespace>>,
@@ -163,7 +163,7 @@ pub(crate) fn namespaces(
 /// The annotation in which `kubectl apply` keeps a second copy of the object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// Drops what nobody reads before an object is stored: it is the larger part of many objects.
+/// Drops the fields that Bindery does not read before an object is stored: it is the larger part of many objects.
 fn prune(object: &mut impl Resource) {
     let metadata = object.meta_mut();
     metadata.managed_fields = None;
@@ -172,13 +172,13 @@ fn prune(object: &mut impl Resource) {
     }
 }
 
-/// For how long changes are told apart.
+/// For how long changes are distinguished.
 fn remembering() -> PredicateConfig {
     PredicateConfig::default().ttl(REMEMBERED)
 }
 
 /// Objects as they appear or change, each once its store shows it. A list that is taken anew fills the store when it is
-/// complete: a pass that was triggered before would go by what was.
+/// complete: a reconcile that was triggered before would read an old state.
 fn shown<K>(
     events: impl Stream<Item = Result<Event<K>, watcher::Error>>,
 ) -> impl Stream<Item = Result<K, watcher::Error>> {
@@ -200,7 +200,7 @@ fn shown<K>(
     objects.flat_map(stream::iter)
 }
 
-/// What vanished while the watch was away: no event tells of it.
+/// What vanished while the watch was away: no event reports it.
 struct Missing<K: Resource<DynamicType = ()> + Clone + 'static> {
     store: Store<DeserializeGuard<K>>,
     before: Vec<Arc<DeserializeGuard<K>>>,
@@ -253,7 +253,7 @@ mod tests {
         DeserializeGuard(Ok(serde_json::from_value(binding).unwrap()))
     }
 
-    /// Promise: no pass goes by a store that does not show yet what the pass is for.
+    /// Promise: no reconcile reads a store that does not show yet what the reconcile is for.
     #[test]
     fn what_a_new_list_brings_is_let_through_once_the_store_shows_it() {
         let (store, writer) = reflector::store::<Guarded>();
@@ -300,7 +300,7 @@ mod tests {
         assert_eq!(left[0].0, crate::crd::FORCE_ORPHAN);
     }
 
-    /// Promise: what was deleted while nobody watched is told.
+    /// Promise: what was deleted while no watch ran is reported.
     #[test]
     fn what_a_new_list_does_not_bring_is_gone() {
         let (store, mut writer) = reflector::store::<Guarded>();

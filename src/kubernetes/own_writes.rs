@@ -69,7 +69,7 @@ impl OwnWrites {
         self.expect(uid(object), Version::Gone);
     }
 
-    /// A write was refused because the object is not as this one any more: somebody else wrote it.
+    /// A write was refused because the object changed meanwhile: another client wrote it.
     pub(crate) fn was_overtaken(&self, object: &impl Resource) {
         if let Some(version) = version(object) {
             self.expect(uid(object), Version::AtLeast(version.saturating_add(1)));
@@ -81,7 +81,7 @@ impl OwnWrites {
         self.lock().awaited.get(object).map(|it| it.version)
     }
 
-    /// Has an object reconciled once the watch shows what was written. Whoever calls this looks at the store afterwards: it
+    /// Has an object reconciled once the watch shows what was written. The caller reads the store afterwards: it
     /// may have been shown a moment ago.
     pub(crate) fn wake_when_shown(&self, object: &Uid, name: Name) {
         if let Some(awaited) = self.lock().awaited.get_mut(object) {
@@ -89,7 +89,7 @@ impl OwnWrites {
         }
     }
 
-    /// The store has this object, and nobody waits for it.
+    /// The store has this object, and no reconcile waits for it.
     pub(crate) fn forget_what_is_shown(&self, object: &impl Resource) {
         self.lock().shown(object);
     }
@@ -144,7 +144,7 @@ impl State {
         self.awaited.remove(&own)?.wakes
     }
 
-    /// Whatever was written before the list began is in it. What was written since may be: who waits for it looks again.
+    /// All that was written before the list began is in it. What was written since may be: those that wait check again.
     fn listed(&mut self) -> Vec<Name> {
         let mut woken = Vec::new();
         let lists = self.lists;
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(writes.expected(&own()), None);
     }
 
-    /// Promise: after a conflict the object is reconciled once the watch shows what somebody else wrote.
+    /// Promise: after a conflict the object is reconciled once the watch shows what another client wrote.
     #[test]
     fn after_a_conflict_a_later_object_is_awaited() {
         let writes = OwnWrites::default();
@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(writes.follow(&Event::Apply(binding("22"))), [name()]);
     }
 
-    /// Promise: a watch that was away (410) never leaves a reconcile waiting, whatever the list shows.
+    /// Promise: a watch that was away (410) never leaves a reconcile waiting, even if the list lacks the object.
     #[test]
     fn a_list_ends_the_wait_for_what_was_written_before_it_began() {
         let writes = waiting("20");
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(writes.follow(&Event::Apply(binding("20"))), [name()]);
     }
 
-    /// Promise: an object that was let go is not let go, or told of, once more.
+    /// Promise: an object that was released is neither released nor reported once more.
     #[test]
     fn an_object_whose_last_finalizer_was_removed_is_awaited_to_be_gone() {
         let writes = OwnWrites::default();

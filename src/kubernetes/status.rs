@@ -97,7 +97,7 @@ pub(crate) fn conditions(
 pub(crate) enum Precondition {
     /// A conflict is an error: what depends on the write must not happen.
     Unchanged,
-    /// Whatever happened to the object meanwhile.
+    /// In any state of the object.
     None,
 }
 
@@ -157,7 +157,7 @@ pub(crate) async fn write_field<K: Kind>(
     Ok(())
 }
 
-/// Since when an object is not ready; from its creation, where nothing was told of it yet.
+/// Since when an object is not ready; from its creation, if nothing was reported yet.
 fn unready_since(object: &impl Kind) -> Option<&Time> {
     let mut conditions = object.conditions().iter();
     match conditions.find(|condition| condition.type_ == Aspect::Ready.as_str()) {

@@ -1,7 +1,8 @@
 //! What reconciles have done and not stored in a status yet, by the uid of the object.
 //!
-//! A write that is confirmed a moment later needs no status of its own: it goes into the status that follows. Until then
-//! every reconcile of the object begins with what is kept here. After a crash the intent in the status finds what was done.
+//! A write that is confirmed a moment later needs no status of its own: it goes into the status that follows. Until
+//! then every reconcile of the object begins with what is kept here. After a crash the intent in the status finds what
+//! was done.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -59,7 +60,7 @@ mod tests {
     use super::*;
     use crate::kubernetes::Occurred;
 
-    /// Promise: what was done is kept until it is stored, and told once.
+    /// Promise: what was done is kept until it is stored, and reported once.
     #[test]
     fn what_is_not_stored_is_kept_and_its_events_are_published_once() {
         let (unstored, own) = (Unstored::default(), Uid::new("own"));

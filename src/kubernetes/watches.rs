@@ -27,8 +27,8 @@ pub(crate) struct Watched {
     pub(crate) name: String,
 }
 
-/// How long further changes of an object are collected after one was told. The first is told at once, the last is never
-/// lost; what lies between costs no rotation of its own.
+/// How long further changes of an object are collected after one was forwarded. The first is passed on at once, the
+/// last is never lost; what lies between costs no rotation of its own.
 const COLLECTED: Duration = Duration::from_secs(5);
 
 /// The version of an object: its uid and its resourceVersion.
@@ -42,7 +42,7 @@ pub(crate) struct Watches {
     open: Mutex<Open>,
 }
 
-/// Has the connection of this namespace and name looked at.
+/// Has the connection of this namespace and name reconciled.
 type Wake = Arc<dyn Fn(&str, &str) + Send + Sync>;
 
 #[derive(Default)]
@@ -57,7 +57,7 @@ struct Watch {
     task: AbortHandle,
 }
 
-/// The connections of a watch by name, each with the version that its last pass read: the echo of that is no reason for
+/// The connections of a watch by name, each with the version that its last reconcile read: its echo is no reason for
 /// another one.
 type Shared = HashMap<String, Option<Version>>;
 
@@ -115,7 +115,7 @@ impl Watches {
         });
     }
 
-    /// Remembers which version a pass over a connection has read.
+    /// Remembers which version a reconcile of a connection has read.
     pub(crate) fn seen(&self, connection: &str, watched: &Watched, metadata: &ObjectMeta) {
         if let Some(watch) = self.lock().watches.get(watched)
             && let Some(seen) = lock(&watch.shared).get_mut(connection)
@@ -142,7 +142,7 @@ impl Watch {
     }
 }
 
-/// What a watch needs to tell of what it sees.
+/// What a watch needs to forward what it sees.
 struct Follower {
     shared: Arc<Mutex<Shared>>,
     wake: Wake,
@@ -203,7 +203,7 @@ impl Follower {
             let now = match &event {
                 Ok(Event::Apply(object)) => Some(version(&object.metadata)),
                 Ok(Event::Delete(_)) => None,
-                // Of what went while nobody watched a new list tells by leaving it out.
+                // What was deleted while no watch ran is missing in the new list.
                 Ok(Event::InitDone) => listed.take(),
                 Ok(Event::InitApply(object)) => {
                     listed = Some(version(&object.metadata));
@@ -214,7 +214,7 @@ impl Follower {
                     continue;
                 }
                 Err(error) => {
-                    // Also while the grant is missing: the connection's condition tells the user.
+                    // Also while the grant is missing: the connection's condition reports it.
                     self.metrics.watch_restarted(&K::kind(&()));
                     tracing::debug!(%namespace, %error, "a watch of a referenced object failed; it is tried again");
                     continue;
@@ -230,7 +230,7 @@ impl Follower {
         }
     }
 
-    /// Tells the last change of those that were collected, and collects on if it was news.
+    /// Forwards the last of the collected changes, and goes on collecting if it was new.
     fn tell_latest(&self, collecting: &mut Collecting, namespace: &str) {
         if let Some(change) = collecting.end()
             && self.tell(&change, namespace)
@@ -239,7 +239,7 @@ impl Follower {
         }
     }
 
-    /// Has those connections looked at that know another version. Returns whether there are any.
+    /// Has those connections reconciled that know another version. Returns whether there are any.
     fn tell(&self, Change(now): &Change, namespace: &str) -> bool {
         let mut told = false;
         for (connection, seen) in &mut *lock(&self.shared) {
@@ -257,7 +257,7 @@ impl Follower {
 #[derive(Clone)]
 struct Change(Option<Version>);
 
-/// Changes that come soon after one was told.
+/// Changes that come soon after one was forwarded.
 #[derive(Default)]
 struct Collecting {
     until: Option<Instant>,
@@ -274,7 +274,7 @@ impl Collecting {
         self.until
     }
 
-    /// Keeps a change for later, unless it is to be told now. Returns whether it was kept.
+    /// Keeps a change for later, unless it is to be forwarded now. Returns whether it was kept.
     fn takes(&mut self, change: &Change) -> bool {
         if self.until.is_some() {
             self.latest = Some(change.clone());
@@ -282,7 +282,7 @@ impl Collecting {
         self.until.is_some()
     }
 
-    /// Ends collecting, and returns what is to be told.
+    /// Ends collecting, and returns what is to be forwarded.
     fn end(&mut self) -> Option<Change> {
         self.until = None;
         self.latest.take()

@@ -1,6 +1,6 @@
-//! Every metric by name: what is registered, and what the user's guide tells, both come from here.
+//! Every metric by name: the registration and the user's guide are both made from this list.
 
-/// A metric as it is told.
+/// A metric with its documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Declared {
     /// Its name; that of a counter without the `_total` at its end.
@@ -64,18 +64,18 @@ macro_rules! declare {
 
 // The first ones have the names of controller-runtime, so that its dashboards work.
 declare! {
-    PASSES = Counter("controller_runtime_reconcile", ["controller", "result"], "Passes over an object, by how they ended: `success`, `error`, `gone`, `undecodable`.");
-    ERRORS = Counter("controller_runtime_reconcile_errors", ["controller"], "Passes that failed.");
+    PASSES = Counter("controller_runtime_reconcile", ["controller", "result"], "Reconciles, by how they ended: `success`, `error`, `gone`, `undecodable`.");
+    ERRORS = Counter("controller_runtime_reconcile_errors", ["controller"], "Reconciles that failed.");
     TERMINAL = Counter("controller_runtime_terminal_reconcile_errors", ["controller"], "Those of them that need a person.");
-    PANICS = Counter("controller_runtime_reconcile_panics", ["controller"], "Passes that panicked: defects.");
+    PANICS = Counter("controller_runtime_reconcile_panics", ["controller"], "Reconciles that panicked: defects.");
     TIMEOUTS = Counter("controller_runtime_reconcile_timeouts", ["controller"], "Reconciles that were ended at --reconcile-timeout.");
-    PASS_TIME = Histogram("controller_runtime_reconcile_time_seconds", ["controller"], "How long passes take.");
-    ACTIVE = Gauge("controller_runtime_active_workers", ["controller"], "Passes under way.");
+    PASS_TIME = Histogram("controller_runtime_reconcile_time_seconds", ["controller"], "How long reconciles take.");
+    ACTIVE = Gauge("controller_runtime_active_workers", ["controller"], "Reconciles in progress.");
     MOST = Gauge("controller_runtime_max_concurrent_reconciles", ["controller"], "How many may work at once, beside those that call servers: `--concurrency`.");
     OBJECTS = Gauge("bindery_objects", ["kind", "ready", "reason"], "Objects by their condition `Ready`, counted when asked for.");
     DECORATION = Gauge("bindery_decoration", ["ready", "reason"], "ProjectBindings by their condition `DecorationReady`, counted when asked for.");
-    BACKOFF = Gauge("bindery_objects_in_backoff", [], "Objects whose last pass failed.");
-    DUE = Gauge("bindery_oldest_due_seconds", ["kind"], "How long the object that waits longest for its next pass is overdue.");
+    BACKOFF = Gauge("bindery_objects_in_backoff", [], "Objects whose last reconcile failed.");
+    DUE = Gauge("bindery_oldest_due_seconds", ["kind"], "How long the longest overdue reconcile is overdue.");
     UNDECODABLE = Gauge("bindery_undecodable_objects", ["kind"], "Objects that this version cannot read.");
     IMPORTS = Counter("bindery_imports", ["result"], "Attempts to create a project from a repository: `success`, `error`.");
     ADOPTIONS = Counter("bindery_adoptions", ["kind"], "Projects and configurations that were there and were taken over.");
@@ -84,15 +84,15 @@ declare! {
     STATUS_WRITES = Counter("bindery_status_writes", ["kind"], "Statuses written to Kubernetes. None while nothing changes.");
     WATCH_RESTARTS = Counter("bindery_watch_restarts", ["kind"], "Watches that failed and were begun again; those of Secrets and ConfigMaps also while they may not be read.");
     REQUESTS = Counter("bindery_external_requests", ["system", "operation", "code"], "Calls to SonarQube and Bitbucket, by their answer.");
-    TURNS = Counter("bindery_spread_reads", [], "Settled ProjectBindings that were asked about at their turn: what no listing has is read spread over twelve intervals, over each where SonarQube lists no bindings (before 10.5).");
+    TURNS = Counter("bindery_spread_reads", [], "Spread reads: what no listing has is read for each ProjectBinding once in twelve intervals, or once in each interval if SonarQube lists no bindings (before 10.5).");
     REQUEST_TIME = Histogram("bindery_external_request_duration_seconds", ["system"], "How long calls to SonarQube and Bitbucket take.");
-    UNDER_WAY = Gauge("bindery_external_inflight", ["system"], "Calls to SonarQube and Bitbucket that are under way.");
-    WAITING = Gauge("bindery_external_waiting", ["system"], "Calls to SonarQube and Bitbucket that wait for their turn: for others to end, for the rate, or because the server asked for it.");
-    WAITED = Counter("bindery_external_wait_seconds", ["system"], "How long calls waited for their turn, in seconds.");
+    UNDER_WAY = Gauge("bindery_external_inflight", ["system"], "Calls to SonarQube and Bitbucket that are in progress.");
+    WAITING = Gauge("bindery_external_waiting", ["system"], "Calls to SonarQube and Bitbucket that wait: for other calls to end, for the rate limit, or because the server asked for it.");
+    WAITED = Counter("bindery_external_wait_seconds", ["system"], "How long calls waited, in seconds.");
     BUDGETS = Gauge("bindery_external_budgets", ["system", "state"], "Pairs of a server and a token, by what holds calls back beside the limits: `open` (nothing), `recovering` (the server is back, and is asked more and more), `troubled` (the last call was not answered; one at a time tries), `paused` (the server asked to be left alone: `Retry-After`).");
     KUBERNETES = Counter("rest_client_requests", ["code", "method"], "Calls to the Kubernetes API, by their answer.");
-    LOG_LINES_LOST = Counter("bindery_log_lines_lost", [], "Log lines that were not written because nobody read the standard error in time.");
-    TOKEN_EXPIRY = Gauge("bindery_token_expiry_timestamp_seconds", ["system"], "When the first token expires of those whose day is known, in seconds since 1970. SonarQube 9.9 and later tell the day, Bitbucket tells none.");
+    LOG_LINES_LOST = Counter("bindery_log_lines_lost", [], "Log lines that were not written because standard error was not read in time.");
+    TOKEN_EXPIRY = Gauge("bindery_token_expiry_timestamp_seconds", ["system"], "When the first token expires, in seconds since 1970, of those whose expiry is known. SonarQube 9.9 and later report it, Bitbucket does not.");
     BUILD = Gauge("bindery_build_info", ["version"], "1, with the version of the operator.");
     CPU = Counter("process_cpu_seconds", [], "Processor time that was used, in seconds.");
     MEMORY = Gauge("process_resident_memory_bytes", [], "Memory in use.");

@@ -9,7 +9,7 @@ use tower::{Layer, Service};
 
 use super::Metrics;
 
-/// Counts what passes through a client.
+/// Counts the calls of a client.
 #[derive(Clone, Debug)]
 pub struct KubernetesCalls(Arc<Metrics>);
 

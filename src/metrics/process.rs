@@ -1,11 +1,11 @@
-//! What the kernel says of the process. Where there is no `/proc`, nothing is told.
+//! What the kernel reports about the process. Without `/proc`, nothing is exported.
 
 use std::fs;
 
 /// Ticks a second of the times in `/proc`, the same on every Linux.
 const TICKS: f64 = 100.0;
 
-/// What is told of the process, each part only where it could be read.
+/// The metrics of the process. Each is exported only if it could be read.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Process {
     pub(super) cpu_seconds: Option<f64>,

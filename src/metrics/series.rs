@@ -27,7 +27,8 @@ pub(super) type RealCounters = Series<Counter<f64, AtomicU64>>;
 pub(super) type Gauges = Series<Real>;
 pub(super) type Times = Series<Histogram, Seconds>;
 
-/// Builds histograms of seconds: from a look at the inventory to a binding that waits for its servers.
+/// Builds histograms of seconds: from a reconcile that only reads the inventory to a binding that waits for its
+/// servers.
 #[derive(Clone, Debug)]
 pub(super) struct Seconds;
 
@@ -50,7 +51,7 @@ impl<M: Clone, C: MetricConstructor<M>> Series<M, C> {
 }
 
 impl Gauges {
-    /// Tells these numbers, and no others.
+    /// Exports these numbers, and no others.
     pub(super) fn tell<const LABELS: usize>(&self, numbers: &[Number<LABELS>]) {
         self.family.clear();
         for Number { labels, number } in numbers {

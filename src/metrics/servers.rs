@@ -9,7 +9,7 @@ use crate::http::{Condition, Operation, Outcome, Recorder, View};
 
 pub(super) type BudgetsViewer = Box<dyn Fn() -> Vec<View> + Send + Sync>;
 
-/// The states of budgets, as they are told.
+/// The states of budgets, as they are exported.
 const STATES: [(Condition, &str); 4] = [
     (Condition::Open, "open"),
     (Condition::Recovering, "recovering"),
@@ -40,7 +40,7 @@ impl Metrics {
                 let count = u32::try_from(count).unwrap_or(u32::MAX);
                 gauges.with(&[system], |gauge| gauge.inc_by(f64::from(count)));
             }
-            // A state that is told as zero can be averaged over time.
+            // A state that is exported as zero can be averaged over time.
             for (state, name) in STATES {
                 let own = if state == condition { 1.0 } else { 0.0 };
                 self.budgets

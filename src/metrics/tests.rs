@@ -9,7 +9,7 @@ fn ready(number: u64) -> Number<3> {
     Number::of(labels.map(str::to_owned), number)
 }
 
-/// Metrics of which each has something to tell.
+/// Metrics of which each has a value.
 fn told() -> Metrics {
     let metrics = Metrics::default();
     let second = Duration::from_secs(1);
@@ -79,7 +79,7 @@ fn every_declared_metric_is_told_with_its_labels_and_no_other_is() {
         let name = declared.scraped();
         let kind = format!("# TYPE {} {}", declared.name, declared.kind.as_str());
         assert!(text.contains(&kind), "no {kind:?} in\n{text}");
-        // A histogram is told by its parts.
+        // A histogram is exported as several series.
         let told = match declared.kind {
             Kind::Counter | Kind::Gauge => name.clone(),
             Kind::Histogram => format!("{name}_bucket"),
@@ -156,7 +156,7 @@ fn a_series_of_objects_vanishes_with_the_last_of_them() {
     assert!(!metrics.text().contains("\nbindery_objects{"));
 }
 
-/// Promise: a state that is over is told no more.
+/// Promise: a state that is over is not exported any more.
 #[test]
 fn budgets_are_counted_as_they_are_at_the_moment() {
     let metrics = Metrics::default();

@@ -91,8 +91,8 @@ pub(crate) async fn project(
     Ok(Some(project))
 }
 
-/// The uuid of a project where the search does not tell it, before 25.12: from its binding to this repository, or, where
-/// bindings are not listed, from the page that the web application begins with.
+/// The uuid of a project where the search does not return it, before 25.12: from its binding to this repository, or,
+/// where bindings are not listed, from the page that the web application begins with.
 pub(crate) async fn project_id(
     key: &ProjectKey,
     repository: Option<&RepositoryPath>,

@@ -53,7 +53,7 @@ const MOST_PATTERNS: usize = 64;
 const LONGEST_PATTERN: usize = 128;
 const MOST_STARS: usize = 4;
 
-/// The patterns of repositories in a list that no schema has checked, separated by commas or white space. A pattern that the
+/// The patterns of repositories in a list that no schema has checked, separated by commas or spaces. A pattern that the
 /// schema would refuse is left out.
 #[must_use]
 pub fn patterns(list: &str) -> Vec<String> {

@@ -37,7 +37,7 @@ pub enum Support {
 pub enum Promise {
     /// A repository becomes a bound project, under the key that was asked for.
     Import,
-    /// A project that exists is bound, and a binding that was changed is mended.
+    /// An existing project is bound, and a binding that was changed is corrected.
     Bind,
     /// Projects share a repository.
     Monorepo,
@@ -50,7 +50,7 @@ pub enum Promise {
 }
 
 impl Promise {
-    /// All of them, as the guide tells them.
+    /// All of them, in the order of the guide.
     pub const ALL: [Self; 6] = [
         Self::Import,
         Self::Bind,
@@ -65,7 +65,7 @@ impl Promise {
     pub fn title(self) -> &'static str {
         match self {
             Self::Import => "import",
-            Self::Bind => "bind an existing project, mend a binding",
+            Self::Bind => "bind an existing project, correct a binding",
             Self::Monorepo => "monorepo",
             Self::SeveralConfigurations => "several configurations",
             Self::Unbind => "remove a single binding",
@@ -83,7 +83,7 @@ pub enum Outlook {
     Tried,
     /// It ends in a condition of this reason, which names who has it.
     Refused(Reason),
-    /// The object is let go, and an event says what is left.
+    /// The object is released, and an event says what is left.
     Told,
 }
 
@@ -160,7 +160,8 @@ impl Edition {
     }
 }
 
-/// What a probe finds on a server of this version (`10, 7`) and edition, 8.9 or later. Probed on real Community servers of 8.9, 9.9, 10.7,
+/// What a probe finds on a server of this version (`10, 7`) and edition, 8.9 or later. Probed on real Community servers
+/// of 8.9, 9.9, 10.7,
 /// 25.1 and 26.9 and on a real 26.4 with the branch plugin; commercial editions as their documentation says.
 #[must_use]
 pub fn expected(version: (u32, u32), edition: Edition) -> Capabilities {

@@ -1,4 +1,4 @@
-//! Why a pull request is not decorated: what stands in the way before there is one, and what became of the latest.
+//! Why a pull request is not decorated: what blocks it before there is one, and the outcome of the latest.
 
 use crate::identity::ProjectKey;
 
@@ -64,7 +64,7 @@ pub enum Token {
 pub struct Repository {
     /// Whether it is read-only.
     pub archived: bool,
-    /// Whether the configuration's token may write to it; `None` where no listing tells.
+    /// Whether the configuration's token may write to it; `None` if no listing shows it.
     pub writable: Option<bool>,
 }
 
@@ -117,7 +117,7 @@ pub enum Finding {
     },
 }
 
-/// Judges pull requests, the one that was analysed last first. `before` is the outcome of the previous look at the same
+/// Judges pull requests, the one that was analysed last first. `before` is the previous outcome for the same
 /// project and repository.
 #[must_use]
 pub fn outcome(
@@ -175,9 +175,9 @@ impl Outcome {
     }
 }
 
-/// Whether SonarQube puts its report under this key: one for all, or, in a monorepo, one with the project's key in it. The
-/// plugin takes the project's key alone there, and of a long one the last 48 characters; its oldest versions have a name
-/// of their own.
+/// Whether SonarQube puts its report under this key: one for all, or, in a monorepo, one with the project's key in it.
+/// The plugin takes the project's key alone there, and of a long one the last 48 characters; its oldest versions have a
+/// name of their own.
 fn is_report_of(key: &str, project: &ProjectKey) -> bool {
     const ONE_FOR_ALL: &str = "com.sonarsource.sonarqube";
     let project = project.as_str();
@@ -186,7 +186,7 @@ fn is_report_of(key: &str, project: &ProjectKey) -> bool {
     let of_project = key
         .strip_prefix(ONE_FOR_ALL)
         .and_then(|rest| rest.strip_prefix('_'));
-    // A hash in place of the project's key is later versions' way with long ones.
+    // A hash in place of the project's key replaces long ones in later versions.
     let is_hash = |text: &str| text.len() >= 32 && text.chars().all(|c| c.is_ascii_hexdigit());
     key == ONE_FOR_ALL
         || of_project.is_some_and(|rest| rest == project || is_hash(rest))
@@ -195,7 +195,7 @@ fn is_report_of(key: &str, project: &ProjectKey) -> bool {
         || key == "com.github.mc1arke.sonarqube"
 }
 
-/// Everything that the condition `DecorationReady` of a settled binding depends on.
+/// Everything that the condition `DecorationReady` of a binding that is up to date depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// What holds for the whole server.
@@ -206,7 +206,7 @@ pub struct Facts<'a> {
     pub outcome: Option<&'a Outcome>,
     /// What the condition said last of this repository, by whichever process.
     pub before: Option<&'a Verdict>,
-    /// Pull requests are looked at once in so many intervals of the connection.
+    /// Pull requests are read once in so many intervals of the connection.
     pub intervals: u64,
 }
 
@@ -229,8 +229,8 @@ pub fn verdict(facts: &Facts<'_>) -> Verdict {
     }
 }
 
-/// The condition while Bitbucket refuses the very token that SonarQube decorates with. `None` where it stays as it is: a
-/// server that cannot analyse pull requests does not miss the token.
+/// The condition while Bitbucket refuses the very token that SonarQube decorates with. `None` where it stays as it is:
+/// a server that cannot analyse pull requests does not miss the token.
 #[must_use]
 pub fn token_refused(connection: &str, before: Option<&Verdict>) -> Option<Verdict> {
     if before.is_some_and(|before| before.reason == Reason::UnsupportedEdition) {
@@ -249,8 +249,8 @@ pub fn not_settled() -> Verdict {
     unknown(Reason::NotChecked, message)
 }
 
-/// Whether a change of the condition is worth an event of the binding. What holds for the whole server is not: it would be
-/// one for each binding.
+/// Whether a change of the condition is worth an event of the binding. What holds for the whole server is not: it would
+/// be one for each binding.
 #[must_use]
 pub fn is_news(before: Option<&Verdict>, after: &Verdict) -> bool {
     let is_own = matches!(
@@ -369,7 +369,7 @@ fn repeated(before: &Verdict, readonly: bool) -> Verdict {
     before.clone()
 }
 
-/// What stands in the way of every pull request.
+/// What prevents the decoration of all pull requests.
 fn in_the_way(server: Server, archived: bool) -> Option<(Reason, &'static str)> {
     match server {
         Server::Unsupported => Some((

@@ -16,7 +16,7 @@ pub enum Facts {
     Refused(Reason),
     /// Another object, or a server that starts, must be ready first.
     Waiting(Reason),
-    /// Something that may pass was found out in another way than by a failed call.
+    /// A temporary failure that was found by other means than a failed call.
     MayPass(Reason),
     /// A server refuses its token, and that is confirmed.
     TokenRefused {
@@ -78,7 +78,7 @@ pub enum Rejection {
     BitbucketUnexpected,
     /// Bitbucket, or the configuration, refused otherwise.
     BitbucketRefused,
-    /// Another writer was quicker: another look shows what it left.
+    /// Another client wrote first: the next read shows what it left.
     Race,
     /// Anything else.
     Request,
@@ -174,7 +174,7 @@ impl Blame {
         matches!(self, Self::SonarQube | Self::Bitbucket)
     }
 
-    /// Whether the object can do nothing about it, and says nothing of it while it is settled.
+    /// Whether the object cannot change it, and does not report it while it is up to date.
     #[must_use]
     pub fn is_of_others(self) -> bool {
         self.is_outage() || self == Self::Kubernetes
@@ -251,7 +251,7 @@ fn of_sonarqube(problem: SonarQubeProblem) -> Sorted {
             Blame::Object,
             credentials,
         ),
-        // It may just have gone: another look tells.
+        // It may just have been deleted: the next read shows it.
         NotFound => of(transient, Reason::ProgressingWithRetry, Blame::Object, None),
         Rejected(rejection) => {
             let (class, reason) = of_rejection(rejection);

@@ -5,12 +5,13 @@ use super::{Reason, Refusal};
 /// So many writes of one thing in a row that were undone are no accident.
 const TOO_OFTEN: u32 = 3;
 
-/// So many times in a row the inventory, which may be older than the last write, must show that nothing is to be written.
+/// So many times in a row the inventory, which may be older than the last write, must show that nothing is to be
+/// written.
 const RESTS: u32 = 3;
 
 /// A step that may write to a server.
 pub trait Undoable: Clone + PartialEq {
-    /// What it writes; `None` where that is nothing that somebody else can undo.
+    /// What it writes; `None` if another client cannot undo it.
     fn written(&self) -> Option<Written>;
 }
 
@@ -97,7 +98,7 @@ impl<S: Undoable> Writes<S> {
         }
     }
 
-    /// The other writer, if the reconcile wrote what is undone again and again: nobody should take it for settled.
+    /// The other writer, if the reconcile wrote what is undone again and again: it must not count as up to date.
     #[must_use]
     pub fn fight(&self) -> Option<&Refusal> {
         self.fight.as_ref()
@@ -180,7 +181,7 @@ mod tests {
         let (made, why, _) = reconcile(writes.clone(), 8, &Step("PAY:a"));
         assert_eq!((made, why), (1, fight));
         let (made, why, _) = reconcile(writes, 2, &Step("PAY:b"));
-        assert_eq!((made, why), (2, None), "nobody undoes that one");
+        assert_eq!((made, why), (2, None), "no other client undoes that one");
     }
 
     #[test]

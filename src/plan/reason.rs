@@ -7,7 +7,7 @@ vocabulary! {
     pub enum Reason {
         /// Everything is as declared.
         Succeeded,
-        /// Something failed that may pass; it is tried again with growing pauses.
+        /// A temporary failure; Bindery tries again with back-off.
         ProgressingWithRetry,
         /// `spec.suspend` is set, here or on the connection: nothing is done.
         Suspended,
@@ -17,11 +17,12 @@ vocabulary! {
         NotChecked,
         /// The connection does not exist, or does not admit this namespace.
         ConnectionNotFound,
-        /// The connection is not ready; its own conditions tell why.
+        /// The connection is not ready; its own conditions say why.
         ConnectionNotReady,
         /// A server of the connection cannot be reached at the moment.
         ConnectionUnavailable,
-        /// The connection admits the namespace, but no entry of its `access` admits this repository with this project key.
+        /// The connection admits the namespace, but no entry of its `access` admits this repository with this project
+        /// key.
         AccessDenied,
         /// The Secret does not exist.
         SecretNotFound,
@@ -87,7 +88,7 @@ vocabulary! {
         AlreadyManaged,
         /// A configuration of this name is in SonarQube and may not be adopted.
         AdoptionRefused,
-        /// Something is not as declared, and is not mended.
+        /// Something is not as declared, and is not corrected.
         DriftDetected,
         /// Something else keeps undoing what Bindery writes; the message says what.
         FightDetected,

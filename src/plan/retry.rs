@@ -1,15 +1,15 @@
-//! When to try again: the only place that knows pauses.
+//! When to try again: the only place that defines back-off.
 
 use std::time::Duration;
 
-/// What kind of failure a pass ended in, that is: who has to do something before another try can help.
+/// What kind of failure a reconcile ended in: who has to act before another attempt can succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
-    /// It may pass by itself: tried again soon, then ever later.
+    /// It may end by itself: tried again soon, then with growing back-off.
     Transient,
-    /// It waits for another object, whose change triggers a pass; the retry is a safety net.
+    /// It waits for another object, whose change triggers a reconcile; the retry is a safety net.
     Waiting,
-    /// A person must change the object, a Secret or a server; looked at again at the interval, or in ten minutes.
+    /// A person must change the object, a Secret or a server; checked again at the interval, or in ten minutes.
     Invalid,
     /// The server refuses the token. Tried rarely: hammering may lock the account.
     Denied,
@@ -17,7 +17,7 @@ pub enum Class {
     Bug,
 }
 
-/// Often enough for a person who waits for what was mended, and too seldom to lock an account.
+/// Often enough for a user who has just corrected something, and too seldom to lock an account.
 const RARELY: Duration = Duration::from_mins(10);
 const FIRST: Duration = Duration::from_millis(750);
 /// A server that came back is noticed no later.
@@ -42,7 +42,7 @@ pub fn delay(
             .saturating_mul(1 << failures.saturating_sub(1).min(16))
             .min(LONGEST),
         Class::Waiting => interval,
-        // What was mended at a server is told by nobody.
+        // No event reports a correction made at a server.
         Class::Invalid => interval.min(RARELY),
         Class::Denied => RARELY,
     };

@@ -1,5 +1,5 @@
 //! What the conditions say. `Ready`, `Reconciling` and `Stalled` are computed here from the outcome of a
-//! pass, by one table, for both kinds; nobody sets them by hand.
+//! reconcile, by one table, for both kinds; no other code sets them.
 
 use super::{Reason, Refusal, vocabulary};
 
@@ -9,7 +9,7 @@ vocabulary! {
         /// Everything is as declared, for the generation that the condition names. Under `managementPolicy: Observe`:
         /// everything was compared; the reason is `DriftDetected` where something differs.
         Ready,
-        /// Work is under way, or is tried again. Present only while true.
+        /// Work has begun, or is tried again. Present only while true.
         Reconciling,
         /// Nothing goes on until a person does something. Present only while true.
         Stalled,
@@ -37,7 +37,7 @@ pub enum State {
     True,
     /// It is not so.
     False,
-    /// Nobody could look.
+    /// It could not be checked.
     Unknown,
 }
 
@@ -88,22 +88,22 @@ impl Verdict {
     }
 }
 
-/// How a pass ended, as far as the summary conditions are concerned.
+/// How a reconcile ended, as far as it matters to the summary conditions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Everything is as declared.
     Settled,
-    /// Something failed that may pass, or waits for another object.
+    /// A temporary failure, or the object waits for another one.
     Retrying(Refusal),
     /// A person is needed.
     Stalled(Refusal),
-    /// Suspended before it was settled for its generation.
+    /// Suspended before it was up to date with its generation.
     Suspended,
     /// Something differs from what is declared, and `Observe` only reports it.
     Observed(String),
     /// Something differs from what is declared, and Bindery does not correct it: a person has to.
     Differing(String),
-    /// On its way out, and held up: nobody sees one that simply goes.
+    /// Its deletion is blocked. A deletion that is not blocked is never seen.
     DeletionBlocked(Refusal),
 }
 
@@ -150,8 +150,8 @@ pub fn summary(outcome: &Outcome) -> Vec<Verdict> {
     }
 }
 
-/// The own conditions of a kind after a pass: those that were `reached` are true, the one that `failed` is
-/// false, nobody could look at the rest.
+/// The own conditions of a kind after a reconcile: those that were `reached` are true, the one that `failed` is
+/// false, the rest could not be checked.
 #[must_use]
 pub fn aspects(
     all: &[Aspect],
@@ -170,7 +170,7 @@ pub fn aspects(
                 aspect,
                 State::Unknown,
                 Reason::NotChecked,
-                "not looked at in this pass",
+                "not checked in this reconcile",
             ),
         })
         .collect()

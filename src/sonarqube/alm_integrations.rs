@@ -52,7 +52,7 @@ impl Client {
     /// SonarQube asks Bitbucket for repositories of these names (8.9 to 10.7: the first 25 of them alone).
     ///
     /// # Errors
-    /// `bitbucket_answer` tells what Bitbucket said, or that no token is stored.
+    /// `bitbucket_answer` has what Bitbucket answered, or that no token is stored.
     pub async fn project_of(
         &self,
         setting: &SettingKey,

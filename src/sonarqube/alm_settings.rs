@@ -1,4 +1,4 @@
-//! DevOps platform configurations ("ALM settings"). Source: `api/alm_settings`.
+//! DevOps platform configurations. Source: `api/alm_settings`.
 
 use serde::Deserialize;
 
@@ -25,7 +25,7 @@ pub struct Definitions {
     pub foreign: Vec<ForeignDefinition>,
 }
 
-/// A configuration of Bitbucket Server. The token is never told.
+/// A configuration of Bitbucket Server. The token is never returned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
     /// Its key, "configuration name" to users.
@@ -50,7 +50,7 @@ pub struct Binding {
     pub platform: String,
     /// The key of the setting.
     pub setting: SettingKey,
-    /// The repository, as it was once spelled; none where another platform tells it otherwise.
+    /// The repository, as it was once spelled; none if another platform has none.
     pub repository: Option<RepositoryPath>,
     /// Whether several projects may share the repository.
     pub monorepo: bool,
@@ -139,7 +139,7 @@ impl Client {
 
     /// Changes a configuration in place, its id and bindings stay. A new URL wants the token (9.9 and later).
     ///
-    /// Updates whatever platform the key belongs to: look first.
+    /// Updates the key of any platform: read it first.
     ///
     /// # Errors
     /// `NotFound` for an unknown key.
@@ -186,7 +186,7 @@ impl Client {
     /// Reads only: says nothing about the right to write. Up to 10.7 it needs anonymous access as well.
     ///
     /// # Errors
-    /// `bitbucket_answer` tells what Bitbucket said.
+    /// `bitbucket_answer` has what Bitbucket answered.
     pub async fn validate(&self, key: &SettingKey) -> Result<(), Error> {
         let call = Call::new(VALIDATE)
             .query("key", key.as_str())
@@ -219,8 +219,8 @@ impl Client {
         }))
     }
 
-    /// Binds a project that exists, whatever it was bound to before. Developer Edition and later, or the community
-    /// branch plugin. The repository is not looked at, and its spelling is kept.
+    /// Binds an existing project, also one that is bound already. Developer Edition and later, or the community
+    /// branch plugin. SonarQube does not read the repository, and keeps its spelling.
     ///
     /// # Errors
     /// `Forbidden` without Administer on the project; `NotFound` for an unknown setting or project.
@@ -240,7 +240,7 @@ impl Client {
         self.call(call).await.map(drop)
     }
 
-    /// Removes the binding of one project, whatever it is bound to; where `set_bitbucket_binding` is.
+    /// Removes the binding of one project, to any repository. Available where `set_bitbucket_binding` is.
     ///
     /// # Errors
     /// `Forbidden` without Administer on the project; `NotFound` when there is no such project.

@@ -27,7 +27,7 @@ pub struct DopSetting {
     pub url: Option<String>,
 }
 
-/// A line in the list of bindings. Whether it is a monorepo's only `Client::binding` tells.
+/// A line in the list of bindings. Only `Client::binding` returns whether it is a monorepo's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProjectBindingRow {
     /// The binding's id.
@@ -38,7 +38,7 @@ pub struct ProjectBindingRow {
     pub project_id: ProjectId,
     /// The project's key.
     pub project_key: ProjectKey,
-    /// The repository, as it was once spelled; none where another platform tells it otherwise.
+    /// The repository, as it was once spelled; none if another platform has none.
     pub repository: Option<RepositoryPath>,
 }
 
@@ -64,7 +64,7 @@ pub struct BoundProject {
     pub project: ProjectId,
     /// The binding's id.
     pub binding: String,
-    /// Whether the project did not exist before; not told before 25.12.
+    /// Whether the project did not exist before; not returned before 25.12.
     pub created: Option<bool>,
 }
 

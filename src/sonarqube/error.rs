@@ -50,14 +50,14 @@ pub enum Error {
     Transport(#[source] Failure),
 }
 
-/// What Bitbucket answered SonarQube, as far as SonarQube tells (9.9 to 26.9; always with status 400).
+/// What Bitbucket answered SonarQube, as far as SonarQube returns it (9.9 to 26.9; always with status 400).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BitbucketAnswer {
-    /// 401: a bad token, or one without the right (Bitbucket tells neither apart here).
+    /// 401: a bad token, or one without the right (Bitbucket does not distinguish them here).
     InvalidToken,
     /// 404: no such repository, or the URL leads nowhere.
     NotFoundOrUnreachable,
-    /// No answer, or one of another status; may pass.
+    /// No answer, or one of another status; may be temporary.
     Unreachable,
     /// An answer that is not Bitbucket's.
     Unexpected,
@@ -140,7 +140,7 @@ impl Error {
         self.is_rejected_with("Malformed key")
     }
 
-    /// v2's answer for what is absent *or* may not be seen or changed; nothing tells which.
+    /// v2's answer for what is absent *or* may not be seen or changed; the answer does not say which.
     #[must_use]
     pub fn is_no_access(&self) -> bool {
         let text = "You do not have access to this resource or it does not exist.";

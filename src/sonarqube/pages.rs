@@ -1,4 +1,4 @@
-//! Lists that come in numbered pages and tell their total.
+//! Lists in numbered pages, with their total.
 
 use std::collections::HashSet;
 

@@ -21,7 +21,7 @@ pub struct Project {
     pub key: ProjectKey,
     /// Its name, which scanners may change.
     pub name: String,
-    /// Its id; not told before 25.12.
+    /// Its id; not returned before 25.12.
     pub id: Option<ProjectId>,
     /// Who may browse it.
     pub visibility: Visibility,
@@ -31,7 +31,7 @@ pub struct Project {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
-    /// Everybody who may use the server.
+    /// All users of the server.
     Public,
     /// Who was given the permission.
     Private,
@@ -102,7 +102,7 @@ impl Client {
         self.search(None).await
     }
 
-    /// One project, in whatever letter case: SonarQube takes no two keys that differ in it alone.
+    /// One project, in any letter case: SonarQube accepts no two keys that differ in it alone.
     ///
     /// By `q`, which matches any part in any letter case on every version; `projects` wants the exact case
     /// (8.9 to 26.9), and `projectKeys` is new in 26.
@@ -115,8 +115,8 @@ impl Client {
     }
 
     /// The id of a project before 10.0; wants Browse on it or Administer System, and is none without. Later versions
-    /// tell the id of the main branch here. Source: an internal call, the one that the web application begins each page
-    /// of a project with (8.9 to 26.9).
+    /// return the id of the main branch here. Source: an internal call, the one that the web application begins each
+    /// page of a project with (8.9 to 26.9).
     ///
     /// # Errors
     /// When the server cannot be asked.

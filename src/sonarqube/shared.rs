@@ -1,5 +1,5 @@
-//! Answers that callers share: those who ask at the same time wait for one call, and an answer serves for as long as its
-//! reader says that it is as good as new.
+//! Answers that callers share: those who ask at the same time wait for one call, and an answer serves for as long as
+//! its reader says that it is as good as new.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -46,8 +46,8 @@ struct Found {
 }
 
 impl Client {
-    /// Every setting of every platform, by a call that began no longer before the question than `at_most`. Callers that ask
-    /// while a call is under way share the next one.
+    /// Every setting of every platform, by a call that began no longer before the question than `at_most`. Callers that
+    /// ask while a call is in progress share the next one.
     ///
     /// # Errors
     /// As `dop_settings`.
@@ -59,7 +59,8 @@ impl Client {
                 asked,
                 rows: Some(rows),
             }) if is_good(*asked, began, at_most) => return Ok(rows.clone()),
-            // The call that this caller waited for failed. Nobody waits for a server that does not answer more than once.
+            // The call that this caller waited for failed. No caller waits more than once for a server that does not
+            // answer.
             Some(Settings { asked, rows: None }) if *asked >= began => {
                 drop(kept);
                 return self.dop_settings().await;
@@ -73,9 +74,9 @@ impl Client {
         settings
     }
 
-    /// One project under this very key, spelt like this, by a call that began no longer before the question than `at_most`.
-    /// Callers that ask while a call is under way share the next one, which also looks up the keys that are asked for
-    /// `next`, as far as there is room.
+    /// One project under this very key, spelt like this, by a call that began no longer before the question than
+    /// `at_most`. Callers that ask while a call is in progress share the next one, which also looks up the keys that
+    /// are asked for `next`, as far as there is room.
     ///
     /// # Errors
     /// When the server cannot be asked.

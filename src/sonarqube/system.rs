@@ -81,7 +81,7 @@ impl Client {
             ));
         }
         if !answer.is_success() {
-            // Nobody knows yet whose words these would be, and no token was sent that could be refused.
+            // The server is not known yet, so its texts cannot be trusted, and no token was sent that could be refused.
             return Err(Error::Transport(match answer.status() {
                 404 => answer.fail(Problem::WrongRoute),
                 _ => answer.unwanted(),
@@ -102,7 +102,7 @@ impl Client {
     }
 
     /// The keys of the features that edition and plugins give, for example `multiple-alm`; empty on plain
-    /// Community, none on versions before 9.6, which cannot tell.
+    /// Community, none on versions before 9.6, which do not report them.
     ///
     /// # Errors
     /// When the server cannot be asked.
@@ -113,7 +113,7 @@ impl Client {
         }
     }
 
-    /// `community`, `developer`, `enterprise` or `datacenter`, where told. To be shown, not to be relied on.
+    /// `community`, `developer`, `enterprise` or `datacenter`, if reported. To be shown, not to be relied on.
     ///
     /// # Errors
     /// When the server cannot be asked.

@@ -69,7 +69,7 @@ impl Work<'_> {
         self.desired.record = record::after(before.clone(), &taken);
         if failure.is_ok() {
             self.writes.took(step);
-            // Of a fight its condition tells, once.
+            // The condition reports a fight, once.
             if self.writes.fight().is_none() {
                 self.describe(step, &before);
             }
@@ -83,8 +83,8 @@ impl Work<'_> {
         failure
     }
 
-    /// Other bindings go by the inventory: an import is in it at once, and of one that may have been done it tells
-    /// nothing any more.
+    /// Other bindings go by the inventory: an import is in it at once, and it says nothing any more of one
+    /// that may have been done.
     fn learn(&self, step: &Step, answer: &Answer) {
         let mut inventory = self.access.inventory();
         match (step, answer) {
@@ -207,7 +207,7 @@ impl Work<'_> {
         }
     }
 
-    /// Stores an intent with resourceVersion, before anything is created: whoever lost the race creates nothing.
+    /// Stores an intent with resourceVersion, before anything is created: the one that lost the race creates nothing.
     async fn store_intent(&mut self, taken: &Taken<'_>, before: &Record) -> Result<(), Error> {
         let Some(intent) = self.desired.record.intent.clone() else {
             return Ok(());
@@ -291,7 +291,7 @@ impl Work<'_> {
             Step::Bind {
                 key, repository, ..
             } => {
-                // What was accepted unbound is our own, on its way.
+                // What was accepted unbound is our own, not finished yet.
                 let was_bound = before.accepted.as_ref().is_some_and(|accepted| {
                     accepted.key.same(key) && accepted.repository.is_some()
                 });
@@ -344,7 +344,7 @@ impl Work<'_> {
         Occurrence::new(kind, note)
     }
 
-    /// Something was written: what was accepted before is told before it.
+    /// Something was written: what was accepted before is reported first.
     fn tell(&mut self, kind: Occurred, note: String) {
         self.report.occurrences.extend(self.acceptance.take());
         self.report.occurrences.push(Occurrence::new(kind, note));

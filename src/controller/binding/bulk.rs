@@ -25,8 +25,8 @@ use super::report::Report;
 use super::visit::is_asked;
 use super::work::{Scene, Work};
 
-/// Answers of so long ago are as good as new while many are imported: no project has a key, and SonarQube's configuration
-/// shows our URL, to which SonarQube sends the import token. A single import asks right before.
+/// Answers of so long ago are as good as new while many are imported: no project has a key, and SonarQube's
+/// configuration shows our URL, to which SonarQube sends the import token. A single import asks right before.
 const SAME_MOMENT: Duration = Duration::from_secs(1);
 
 /// What became of an earlier write.
@@ -176,8 +176,8 @@ impl Work<'_> {
 }
 
 impl Report {
-    /// What was written is not known to be there yet: it waits for the next listing, and so does what is to be stored. The
-    /// intent is in the status meanwhile: a crash is resolved by a look at the servers.
+    /// What was written is not confirmed yet: it waits for the next listing, and so does what is to be stored. The
+    /// intent is in the status meanwhile: after a crash the servers are read.
     pub(super) fn wait_for_read_back(
         &mut self,
         written: Written,

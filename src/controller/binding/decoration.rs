@@ -1,4 +1,4 @@
-//! Looks whether the latest pull requests of a repository were decorated: some calls, for one binding in its turn.
+//! Checks whether the latest pull requests of a repository were decorated: some calls for each spread read.
 
 use crate::bitbucket::Access;
 use crate::controller::context::Context;
@@ -16,7 +16,7 @@ use crate::sonarqube::{AnalysedPullRequest, SERVER_BASE_URL};
 
 use super::report::Report;
 
-/// The pull requests that are looked at: at most so many, at two calls each and one for warnings.
+/// The pull requests that are read: at most so many, at two calls each and one for warnings.
 const LATEST: usize = 3;
 
 /// Whether pull requests of the repository are decorated, as far as the inventory and the latest look show.

@@ -22,7 +22,7 @@ pub(super) struct Reference {
 }
 
 /// Finds the connection. One answer for "does not exist" and "does not admit you": a tenant learns nothing
-/// of other namespaces. `None`: it cannot be read, and nothing is said of what is settled.
+/// of other namespaces. `None`: it cannot be read, and what is up to date keeps its status.
 pub(super) fn reference(
     binding: &ProjectBinding,
     context: &Context,
@@ -36,7 +36,7 @@ pub(super) fn reference(
         Some(Err(unread)) if is_known(unread, binding) => {
             return Err(unreadable(&namespace, &name));
         }
-        // Nobody can tell whom it admits.
+        // It is unknown whom it admits.
         Some(Err(_)) | None => None,
     };
     let admitted = connection.and_then(|connection| {

@@ -59,7 +59,7 @@ pub(super) async fn release(
     let undone = undone.await.map_err(|error| error.during(Doing::Undoing));
     let occurrence = match undone {
         Ok(Undone::Ended(occurrence)) => occurrence,
-        // The connection's first pass in this process triggers this binding again.
+        // The connection's first reconcile in this process triggers this binding again.
         Ok(Undone::NotYet) => return Ok(Next::Settled(interval)),
         Ok(Undone::Waits) => return Ok(Next::Waits),
         Ok(Undone::Queued) => return Ok(Next::Queued),
@@ -92,12 +92,12 @@ pub(super) async fn release(
     }
     context.decorations.forget(&uid(binding));
     context.unstored.forget(&uid(binding));
-    // Whoever waits for it is told by the watch.
+    // The watch wakes those that wait for it.
     Ok(Next::Gone)
 }
 
-/// The connection. Where something may have to be undone it is read live: a cache that lags must not make it seem gone, nor
-/// active where it was just suspended. Where nothing is undone, whatever the connection asks for, the cache is enough.
+/// The connection. Where something may have to be undone it is read live: a cache that lags must not make it seem gone,
+/// nor active where it was just suspended. Otherwise the cache is enough.
 async fn connection(
     binding: &ProjectBinding,
     context: &Context,
@@ -130,7 +130,7 @@ fn undoes_nothing(
 
 /// What came of undoing.
 enum Undone {
-    /// The object may go, and this is to be told.
+    /// The object may go, and this is to be published.
     Ended(Option<Occurrence>),
     /// Nothing is known of the servers yet.
     NotYet,
@@ -140,7 +140,7 @@ enum Undone {
     Queued,
 }
 
-/// Undoes what is to be undone. A connection that could not be read is in the way only where it is needed.
+/// Undoes what is to be undone. A connection that could not be read blocks this only if it is needed.
 async fn undo(
     binding: &ProjectBinding,
     connection: Result<Option<&BitbucketConnection>, Error>,
@@ -165,11 +165,11 @@ async fn undo(
     if !dereference::admits(binding, &key, context) {
         return ended("its BitbucketConnection does not admit it any more");
     }
-    // Nor does one whose passes end before they come to that.
+    // Nor does one whose reconciles end before that.
     let is_silent = connection.metadata.deletion_timestamp.is_some()
         || context.agenda.is_failing(&uid(connection));
     let access = match access(connection, context) {
-        // A connection that is deleted itself goes on to serve when it fails, and would wake nobody.
+        // A connection that is deleted itself goes on to serve when it fails, and would wake no binding.
         Ok(None) if !is_silent => return Ok(Undone::NotYet),
         Ok(access) => access.ok_or_else(not_looked_at),
         Err(error) => Err(error),
@@ -195,7 +195,7 @@ async fn undo(
     };
     match undone {
         Ok(undone) => Ok(undone),
-        // The connection may serve with a token that nobody can renew any more.
+        // The connection may serve with a token that cannot be renewed any more.
         Err(error) if credentials::are_gone(connection, context).await? => {
             tracing::debug!(%error, "nothing can be undone any more");
             ended("the Secret with the token is gone")
@@ -204,7 +204,7 @@ async fn undo(
     }
 }
 
-/// A binding on its way out.
+/// A binding that is being deleted.
 struct Leaving<'a> {
     binding: &'a ProjectBinding,
     uid: Uid,
@@ -317,7 +317,7 @@ async fn unbind(
     })
 }
 
-/// Whoever observes or is suspended leaves everything as it is.
+/// A binding that observes or is suspended leaves everything as it is.
 fn policy(binding: &ProjectBinding, connection: Option<&BitbucketConnection>) -> ReleasePolicy {
     let passive = binding.spec.suspend
         || binding.spec.management_policy == ManagementPolicy::Observe
@@ -333,8 +333,8 @@ fn policy(binding: &ProjectBinding, connection: Option<&BitbucketConnection>) ->
     }
 }
 
-/// The servers, even while the connection itself is not quite right. `None`: it was not looked at yet since the operator
-/// started.
+/// The servers, even while the connection itself is not quite right. `None`: it was not reconciled yet since the
+/// operator started.
 fn access(
     connection: &BitbucketConnection,
     context: &Context,
@@ -350,7 +350,7 @@ fn access(
 fn not_looked_at() -> Error {
     Error::Retry(Refusal::new(
         Reason::ConnectionNotReady,
-        "the connection was not looked at yet since the operator started",
+        "the connection was not reconciled yet since the operator started",
     ))
 }
 
@@ -380,7 +380,7 @@ fn told(leave: Leave) -> Option<Occurrence> {
         }
         Leave::ReboundSince(key) => {
             return Some(orphaned(&format!(
-                "Bindery bound project {key} for this object, and somebody bound it to something else since"
+                "Bindery bound project {key} for this object, and another client bound it to something else since"
             )));
         }
         Leave::DeletionNotAllowed => "this operator runs without --allow-project-deletion",
@@ -391,7 +391,7 @@ fn told(leave: Leave) -> Option<Occurrence> {
             return Some(Occurrence::new(
                 Occurred::Orphaned,
                 format!(
-                    "the import of SonarQube project {key} was under way, and its answer never came: if that project is there, it is left as it is"
+                    "the import of SonarQube project {key} was in progress, and its answer never came: if that project exists, it is left as it is"
                 ),
             ));
         }

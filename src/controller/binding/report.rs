@@ -1,4 +1,4 @@
-//! What a pass over a binding says in its status and its events.
+//! What a reconcile of a binding reports in its status and its events.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ use super::{WITHOUT_CONNECTION, decoration};
 /// The own conditions of the kind, but for `DecorationReady`.
 const ASPECTS: &[Aspect] = &[Aspect::Accepted, Aspect::Synced];
 
-/// What a pass came to that did not fail.
+/// The outcome of a reconcile that did not fail.
 pub(super) enum Ended {
     /// Everything that may be written is as declared.
     Settled(Arc<ServerAccess>),
@@ -41,7 +41,7 @@ pub(super) enum Ended {
     Suspended,
     /// Nothing can be done, and what the status says stays, but for decoration: Bitbucket refuses SonarQube's token.
     TokenRefused,
-    /// Nothing is known, and nothing is said: something else triggers the next pass.
+    /// Nothing is known, and nothing is said: something else triggers the next reconcile.
     Untold,
     /// Another object is being reconciled for the same project or repository: its end wakes this one.
     Waits,
@@ -53,9 +53,9 @@ pub(super) enum Ended {
     Queued,
 }
 
-/// What a pass has found out so far.
+/// What a reconcile has found out so far.
 pub(super) struct Report {
-    /// The object as it was read, or stored by this pass, last; with what was done for it and is not stored yet.
+    /// The object as it was read, or stored by this reconcile, last; with what was done for it and is not stored yet.
     pub(super) binding: ProjectBinding,
     /// Whether there is something of an earlier reconcile that is to be stored with the next status.
     is_unstored: bool,
@@ -63,16 +63,16 @@ pub(super) struct Report {
     precondition: Precondition,
     /// The connection, once it was found.
     pub(super) connection: Option<Arc<BitbucketConnection>>,
-    /// What is to be remembered, if the pass ended now.
+    /// What is to be remembered, if the reconcile ended now.
     record: Record,
-    /// The connection under which that was brought about, where it was in this pass.
+    /// The connection under which that was brought about, if that was in this reconcile.
     accepted_by: Option<ConnectionStatus>,
     pub(super) intent: Option<Intent>,
     pub(super) repository: Option<RepositoryStatus>,
-    /// What is not as declared, and is not mended.
+    /// What is not as declared, and is not corrected.
     pub(super) differences: Vec<Difference>,
     pub(super) occurrences: Vec<Occurrence>,
-    /// What is under way.
+    /// What is in progress.
     pub(super) doing: Doing,
     /// Whether the operator may delete projects.
     deletion: ProjectDeletion,
@@ -105,12 +105,12 @@ impl Report {
         }
     }
 
-    /// What is done from here on is on record, whatever happens to the object meanwhile.
+    /// What is done from here on is on record, even if the object changes meanwhile.
     pub(super) fn begin_work(&mut self) {
         self.precondition = Precondition::None;
     }
 
-    /// What of the stored record still holds on this server stays, if the pass does nothing.
+    /// What of the stored record still holds on this server stays, if the reconcile does nothing.
     pub(super) fn stay_on(&mut self, server: &ServerId) {
         self.record = declared::remembered(&self.binding, server);
     }
@@ -139,7 +139,7 @@ impl Report {
         self.repository = Some(now);
     }
 
-    /// Says what a pass came to.
+    /// Reports the outcome of a reconcile.
     pub(super) async fn tell(
         &mut self,
         ended: Result<Ended, Error>,
@@ -224,7 +224,7 @@ impl Report {
         self.write(status, context).await
     }
 
-    /// Something stopped the pass.
+    /// Something stopped the reconcile.
     async fn failed(&self, error: &Error, context: &Context) -> Result<(), Error> {
         let connection = self.connection.as_deref();
         let standing = Standing {
@@ -245,7 +245,7 @@ impl Report {
         self.write(status, context).await
     }
 
-    /// What is said of the object stays; what was done to its project before the outage is remembered, and told.
+    /// What is said of the object stays; what was done to its project before the outage is remembered, and reported.
     async fn kept(&self, context: &Context) -> Result<(), Error> {
         self.write(self.with_what_was_done(None), context).await
     }
@@ -324,7 +324,7 @@ impl Report {
         }
     }
 
-    /// Writes the status, if it is another one than what was stored last, by whomever, and tells what changed.
+    /// Writes the status if it differs from the stored one, and publishes what changed.
     async fn write(&self, status: ProjectBindingStatus, context: &Context) -> Result<(), Error> {
         let none = Vec::new();
         let before = self.binding.status.as_ref();
@@ -358,7 +358,7 @@ impl Report {
         }
     }
 
-    /// Tells what an earlier reconcile did.
+    /// Publishes what an earlier reconcile did.
     pub(super) async fn tell_what_was_done(&mut self, context: &Context) {
         let done = std::mem::take(&mut self.occurrences);
         self.publish(&done, context).await;

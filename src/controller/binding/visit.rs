@@ -12,7 +12,7 @@ use crate::http::Urgency;
 use crate::identity::Uid;
 use crate::kubernetes::{status, uid};
 
-/// The way of one binding into the lane of its connection.
+/// How one binding enters the lane of its connection.
 pub(super) struct Visit<'a> {
     visitor: Visitor,
     connection: Uid,
@@ -40,8 +40,8 @@ impl<'a> Visit<'a> {
         }
     }
 
-    /// Takes a place until the end of the reconcile. `false`: the reconcile has to end, and the binding is woken when there
-    /// is one.
+    /// Takes a place until the end of the reconcile. `false`: the reconcile has to end, and the binding is woken when
+    /// there is one.
     pub(super) fn enter(&mut self) -> bool {
         if matches!(self.share, Share::Place { .. }) {
             return true;
@@ -61,7 +61,7 @@ impl<'a> Visit<'a> {
     }
 }
 
-/// Whether there is a run-now request that no pass has seen.
+/// Whether there is a run-now request that no reconcile has seen.
 pub(super) fn is_asked(binding: &ProjectBinding) -> bool {
     let handled = binding.status.as_ref();
     let handled = handled.and_then(|status| status.last_handled_reconcile_at.as_ref());
@@ -71,7 +71,7 @@ pub(super) fn is_asked(binding: &ProjectBinding) -> bool {
 /// What a person changed comes first.
 pub(super) fn urgency(binding: &ProjectBinding) -> Urgency {
     let status = binding.status.as_ref();
-    // The API server gives every new object a status that has observed generation -1: nobody has edited that object.
+    // The API server gives every new object a status that has observed generation -1: no user has edited that object.
     let observed = status.and_then(|status| status.observed_generation);
     let observed = observed.filter(|generation| *generation > 0);
     if binding.metadata.deletion_timestamp.is_some() {

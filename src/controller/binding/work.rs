@@ -44,7 +44,7 @@ pub(super) struct Work<'a> {
     pub(super) context: &'a Context,
     pub(super) report: &'a mut Report,
     pub(super) rights: Rights,
-    /// What is worth telling of an acceptance, once it is more than that: who tries again would tell it again.
+    /// What to publish of an acceptance once it is complete: a retry would publish it again.
     pub(super) acceptance: Option<Occurrence>,
     /// What was written, by the reconciles before too.
     pub(super) writes: Writes<Step>,
@@ -93,7 +93,7 @@ impl<'a> Work<'a> {
     /// Looks, plans and writes until nothing is left, or nothing can be done.
     async fn run(&mut self, mut reserved: Reserved, scene: Scene<'_>) -> Result<Ended, Error> {
         for _ in 0..ROUNDS {
-            // Before anybody is asked: who is not admitted learns nothing, and costs no call.
+            // Before any server is asked: a binding that is not admitted learns nothing, and costs no call.
             admitted(&self.desired).map_err(Error::Refused)?;
             // An adopted project has a key of its own.
             if !reserved.follow(&self.desired, self.access) {
@@ -134,8 +134,8 @@ impl<'a> Work<'a> {
         Err(Error::Unstable { rounds: ROUNDS })
     }
 
-    /// Plans by the listing, or by an answer, where that is enough. Before anything else is said or done, the servers are
-    /// asked.
+    /// Plans by the listing, or by an answer, where that is enough. Before anything else is said or done, the servers
+    /// are asked.
     async fn plan(&mut self) -> Result<(Observed, Plan), Error> {
         let observed = self.look().await?;
         let planned = plan(&self.desired, &observed);
@@ -178,7 +178,7 @@ impl<'a> Work<'a> {
         Ok(observed)
     }
 
-    /// The project is bound to the repository that was looked at.
+    /// The project is bound to the repository that was read.
     pub(super) fn see(&mut self) {
         self.report.see(self.looked_at.clone());
     }
@@ -193,7 +193,7 @@ impl<'a> Work<'a> {
             self.see();
         }
         match self.writes.fight().cloned() {
-            // It is as declared now, and was not a moment ago: nobody should take it for settled.
+            // It is as declared now, and was not a moment ago: it must not count as up to date.
             Some(fight) => {
                 self.commit();
                 Err(Error::Refused(fight))
@@ -218,7 +218,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// What was written to SonarQube is remembered, however the pass ends: a mere acceptance is not.
+    /// What was written to SonarQube is remembered, however the reconcile ends: a mere acceptance is not.
     pub(super) fn commit(&mut self) {
         self.report.remember(&self.desired.record);
         self.report.occurrences.extend(self.acceptance.take());
@@ -246,7 +246,7 @@ impl<'a> Work<'a> {
     }
 }
 
-/// SonarQube's two ways of saying that our user may not touch a project.
+/// SonarQube's two answers for a project that our user may not touch.
 fn is_denial(error: &Error) -> bool {
     let Error::SonarQube { source, .. } = error else {
         return false;

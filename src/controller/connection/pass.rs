@@ -1,4 +1,4 @@
-//! One pass over one connection, stage by stage.
+//! One reconcile of one connection, stage by stage.
 
 mod ready;
 
@@ -32,16 +32,16 @@ use super::sweep::Sweep;
 use super::sync::{Kept, Sync, Synced};
 use ready::{Checked, Prepared};
 
-/// One pass over one connection: what it found out, for the report.
+/// One reconcile of one connection: what it found out, for the report.
 pub(super) struct Pass<'a> {
     pub(super) connection: BitbucketConnection,
     pub(super) context: &'a Context,
-    /// What the pass is about at the moment: where it stops is what failed.
+    /// The current stage of the reconcile: where it stops is what failed.
     pub(super) at: Aspect,
     pub(super) reached: Vec<Aspect>,
     /// Whether there is a configuration for the bindings to work with.
     pub(super) serves: bool,
-    /// What is under way.
+    /// What is in progress.
     pub(super) doing: Doing,
     pub(super) health: Option<Health>,
     pub(super) kept: Kept,
@@ -50,11 +50,11 @@ pub(super) struct Pass<'a> {
     pub(super) untidy: BTreeSet<String>,
     /// The version of the Secret that holds the token to decorate with, once it was read.
     decorating: Option<SecretVersion>,
-    /// Bitbucket was taken to be well with these: it was not asked in this pass.
+    /// Bitbucket was taken to be well with these: it was not asked in this reconcile.
     on_trust: Option<(Clients, TriedTokens)>,
     /// SonarQube, once it was found up, and taking its token: undoing needs nothing else.
     pub(super) found: Option<FoundSonarQube>,
-    /// What is known of the connection from one pass to the next.
+    /// What is known of the connection from one reconcile to the next.
     pub(super) link: SharedLink,
 }
 
@@ -113,7 +113,7 @@ impl<'a> Pass<'a> {
     }
 
     /// Lets the bindings of a deleted connection reach the servers, for their own deletion. That needs no
-    /// configuration: whatever became of it, and whoever claims it by now, is not looked at.
+    /// configuration: its state, and who claims it by now, are not read.
     pub(super) async fn serve_on(&mut self) -> Result<(), Error> {
         let before = self.endpoints();
         let (prepared, checked) = self.ready().await?;
@@ -123,7 +123,7 @@ impl<'a> Pass<'a> {
             None => (SettingId::new(""), prepared.desired.name),
         };
         let affected = self.open(setting, &checked.health.sonarqube, &prepared.clients);
-        // Whoever waits for a mended Secret need not wait any longer.
+        // Bindings that wait for a corrected Secret need not wait any longer.
         let affected = if before == self.endpoints() {
             affected
         } else {
@@ -234,7 +234,7 @@ impl<'a> Pass<'a> {
         clients: &Clients,
     ) -> Result<(), Error> {
         let (connection, context) = (&self.connection, self.context);
-        // Whoever asked for it waits for the listing too.
+        // The one that asked for it waits for the listing too.
         let urgency = if self.connection.is_asked() {
             Urgency::Asked
         } else {

@@ -79,7 +79,7 @@ pub(super) async fn release(
         return stays(connection, context, (error, why)).await;
     }
     forget(connection, context);
-    // Whoever waits for it is told by the watch.
+    // The watch wakes those that wait for it.
     Ok(Next::Gone)
 }
 
@@ -94,7 +94,7 @@ async fn stays(
     Ok(Next::Failed { error, interval })
 }
 
-/// What a connection that has just let in its last binding waits for: for those at work, then for one more look at
+/// What a connection waits for after it admitted its last binding: for those at work, then for one more read of
 /// what was accepted meanwhile.
 fn awaited(connection: &BitbucketConnection, was_open: bool, context: &Context) -> Option<Next> {
     if context
@@ -106,7 +106,7 @@ fn awaited(connection: &BitbucketConnection, was_open: bool, context: &Context) 
     was_open.then_some(Next::AtOnce)
 }
 
-/// Does what is to be done in SonarQube, and tells what became of its configuration.
+/// Does what is to be done in SonarQube, and returns what became of its configuration.
 async fn undo(
     connection: &BitbucketConnection,
     forced: bool,
@@ -160,14 +160,14 @@ async fn delete(connection: &BitbucketConnection, context: &Context) -> Result<O
     else {
         return Ok(left(Kept::NotOurs));
     };
-    // Whoever is about to adopt it goes first, or comes too late.
+    // One that is about to adopt it goes first, or comes too late.
     let (own, ledger) = (uid(connection), &context.register.ledger);
     let at = Server::new(sonarqube.url(), server.clone());
     let reserved = ledger.reserve(&own, &[at.configuration(&name)]);
     let _reserved = reserved.ok_or(Error::Reserved)?;
     let settings = settings::read(sonarqube).await?;
     let ours = settings.iter().find(|setting| setting.id == record.id);
-    // Read last: whatever is bound until now counts.
+    // Read last: all that is bound until now counts.
     let bound = match ours {
         Some(setting) => sonarqube.count_binding(&setting.key).await.map_err(fail)?,
         None => 0,

@@ -94,7 +94,7 @@ fn build(endpoints: &Endpoints, context: &Context) -> Result<Clients, Error> {
     })
 }
 
-/// A client of SonarQube, for calls that carry no token of Bitbucket's: the one that is there, if it leads to the same.
+/// A client of SonarQube, for calls that carry no token of Bitbucket's: the existing one, if it is for the same server.
 pub(super) fn sonarqube(
     url: &ServerUrl,
     credentials: &SonarQubeCredentials,
@@ -138,7 +138,7 @@ enum Kind {
     Bitbucket,
 }
 
-/// The way to a server, and where it may lead beside what the operator's own list says.
+/// How to reach a server, and which hosts are allowed besides the operator's own list.
 struct Route<'a> {
     kind: Kind,
     to: &'a Endpoint,

@@ -1,4 +1,4 @@
-//! What a pass over a connection says in its status and its events.
+//! What a reconcile of a connection reports in its status and its events.
 
 use crate::controller::error::Error;
 use crate::controller::pass::{self, Next};
@@ -19,7 +19,7 @@ use super::sync::Synced;
 use super::{ASPECTS, requested, write};
 
 impl Pass<'_> {
-    /// Writes what the pass found, always, also after a failure.
+    /// Writes what the reconcile found, always, also after a failure.
     pub(super) async fn report(self, result: Result<Synced, Error>) -> Result<Next, Error> {
         let interval = self.context.interval(&self.connection);
         let (outcome, failed, next) = match result {
@@ -70,7 +70,7 @@ impl Pass<'_> {
         Ok(next)
     }
 
-    /// What its owner may want to mend although the tokens work: other readers of the Secret may not be as patient.
+    /// What its owner may want to correct although the tokens work: other readers of the Secret may not be as patient.
     fn advice(&self) -> String {
         if self.untidy.is_empty() {
             return String::new();
@@ -109,7 +109,7 @@ impl Pass<'_> {
             conditions: status::conditions(&before.conditions, verdicts, generation, &clock::now()),
             configuration,
             intent: self.kept.intent.clone(),
-            // Where nobody could look, what was last seen stays.
+            // If it could not be read, what was last seen stays.
             sonarqube: health
                 .map(|health| sonarqube_status(&health.sonarqube))
                 .or(before.sonarqube),

@@ -19,7 +19,7 @@ pub(super) struct Sweep<'a> {
     pub(super) setting: &'a Setting,
     pub(super) capabilities: Capabilities,
     pub(super) clients: &'a Clients,
-    /// Whoever asks has the inventory read afresh.
+    /// A request has the inventory read again.
     pub(super) request: &'a Request,
     /// The token that SonarQube decorates with.
     pub(super) token: &'a Token,
@@ -28,7 +28,7 @@ pub(super) struct Sweep<'a> {
 }
 
 impl Sweep<'_> {
-    /// Sees to an inventory that is no older than the interval, and tells what is new in it.
+    /// Makes sure that the inventory is no older than the interval, and returns what is new in it.
     pub(super) async fn refresh(&self, link: &SharedLink) -> Result<Option<Changes>, Error> {
         let now = Instant::now();
         // A little early is early enough: the reconcile is scheduled by the same interval.
@@ -67,8 +67,9 @@ impl Sweep<'_> {
         Ok(inventory.lock().learn_rights(rights))
     }
 
-    /// Reads the inventory afresh, and tells what is new in it. What the last sweep saw serves on where SonarQube's lists
-    /// change faster than they can be read, as they do while many projects are imported; not for ever: drift would stay.
+    /// Reads the inventory again, and returns what is new in it. What the last sweep saw serves on where SonarQube's
+    /// lists change faster than they can be read, as they do while many projects are imported; not for ever: drift
+    /// would stay.
     async fn sweep(&self, link: &SharedLink) -> Result<Option<Changes>, Error> {
         let Clients {
             sonarqube,

@@ -1,4 +1,4 @@
-//! Makes SonarQube's configuration equal to what the connection declares: look, plan, write, look again.
+//! Makes SonarQube's configuration equal to what the connection declares: read, plan, write, read again.
 
 mod apply;
 
@@ -37,14 +37,14 @@ pub(super) struct Sync<'a> {
     pub(super) clients: &'a Clients,
     pub(super) verified: &'a mut VerifiedServer,
     pub(super) link: &'a SharedLink,
-    /// What the status will remember; kept even if the pass fails.
+    /// What the status will remember; kept even if the reconcile fails.
     pub(super) record: &'a mut Kept,
-    /// Whether Bitbucket was not asked in this pass.
+    /// Whether Bitbucket was not asked in this reconcile.
     pub(super) is_on_trust: bool,
     pub(super) occurrences: &'a mut Vec<Occurrence>,
     /// The name of a configuration that was just created, with the token as the Secret has it.
     pub(super) created: Option<SettingKey>,
-    /// What this reconcile and those before it wrote that somebody may undo.
+    /// What this reconcile and those before it wrote that another client may undo.
     pub(super) writes: Writes<Step>,
 }
 
@@ -52,9 +52,9 @@ pub(super) struct Sync<'a> {
 pub(super) enum Synced {
     /// It is as declared.
     Equal,
-    /// It is not, and `Observe` does not mend it.
+    /// It is not, and `Observe` does not correct it.
     Differs(Vec<Difference>),
-    /// It is as declared now, and somebody undoes that again and again.
+    /// It is as declared now, and another client undoes that again and again.
     Fought(Refusal),
 }
 
@@ -122,7 +122,7 @@ impl Sync<'_> {
         if step.mends(observed) {
             self.writes.took(&step);
             if self.writes.fight().is_some() {
-                // Of a fight its condition tells, once.
+                // The condition reports a fight, once.
                 self.occurrences.truncate(told);
             }
         }

@@ -87,8 +87,8 @@ fn claim(binding: &ProjectBinding, connection: &BitbucketConnection) -> Option<C
     })
 }
 
-/// What SonarQube made of its import, under a key of SonarQube's choice: it holds that until it has given it its own key.
-/// Another binding of the repository, whose own import came to nothing, would else take it for that.
+/// What SonarQube made of its import, under a key of SonarQube's choice: it holds that until it has given it its own
+/// key. Another binding of the repository, whose own import came to nothing, would else take it for that.
 fn imported(binding: &ProjectBinding, connection: &BitbucketConnection) -> Option<Claim> {
     let intent = declared::record(binding).intent?;
     let url = ServerUrl::parse(&connection.spec.sonarqube.url).ok()?;
@@ -234,8 +234,8 @@ mod tests {
         assert_eq!(holder("first"), None);
     }
 
-    /// Promise: a name is free for the next as soon as its owner has another one, whatever the watch still shows; what the
-    /// owner renamed stays its own.
+    /// Promise: a name is free for the next as soon as its owner has another one, even if the watch still shows the old
+    /// one; what the owner renamed stays its own.
     #[test]
     fn a_renamed_configuration_is_held_under_its_new_name_alone() {
         let name = |name: &str| SettingKey::parse(name).unwrap();
@@ -284,8 +284,8 @@ mod tests {
         .unwrap()
     }
 
-    /// Promise: of the bindings that want a project the oldest goes first, unless a person must mend it; one that lost the
-    /// project to another goes on wanting it.
+    /// Promise: of the bindings that want a project the oldest goes first, unless a user must correct it; one that lost
+    /// the project to another goes on wanting it.
     #[test]
     fn a_binding_that_must_be_mended_makes_room_for_the_next() {
         let reached = json!({"sonarqube": {"id": "server", "version": "26.9", "capabilities": []}});
@@ -311,7 +311,8 @@ mod tests {
         }
     }
 
-    /// Promise: before 10.5, what SonarQube made of an import is taken for its own by no other binding of the repository.
+    /// Promise: before 10.5, what SonarQube made of an import is taken for its own by no other binding of the
+    /// repository.
     #[test]
     fn what_an_import_made_under_a_key_of_sonarqubes_choice_belongs_to_it() {
         let connection = connection("bitbucket", "2026-11-26T09:00:00Z", Value::Null);

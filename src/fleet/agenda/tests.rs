@@ -1,4 +1,4 @@
-//! When objects are reconciled, by example and against a look at all records.
+//! When objects are reconciled, by example and compared with a scan of all records.
 
 use proptest::prelude::*;
 
@@ -48,7 +48,7 @@ fn an_object_that_waits_for_a_place_is_overdue() {
     assert_eq!(overdue, Duration::from_secs(90));
 }
 
-/// Promise: an object that waited long, or was wrong long, is retried soon after a failure that may pass.
+/// Promise: an object that waited long, or was wrong long, is retried soon after a temporary failure.
 #[test]
 fn only_what_may_pass_by_itself_lengthens_the_pause() {
     let (agenda, own, now) = noticed();
@@ -97,7 +97,8 @@ fn a_pause_beyond_every_clock_does_not_stop_the_operator() {
     assert_eq!(agenda.overdue(KIND, hours(25)), Duration::from_hours(1));
 }
 
-/// Promise: an object at rest comes back at its turn, and one that missed it has no turn before the next cycle.
+/// Promise: an object that is up to date comes back at its spread read, and one that missed it waits for the next
+/// cycle.
 #[test]
 fn an_object_at_rest_has_one_turn_in_a_cycle() {
     let (agenda, own, now) = noticed();
@@ -115,7 +116,7 @@ fn an_object_at_rest_has_one_turn_in_a_cycle() {
     let missed = turn + cycle + MINUTE;
     assert!(!agenda.is_turn(&own, cycle, missed));
     assert_eq!(agenda.at_rest(&own, MINUTE, missed), MINUTE * (SPREAD - 1));
-    // Another interval has other turns.
+    // Another interval has other spread reads.
     assert!(!agenda.is_turn(&own, cycle * 10, turn + cycle));
     assert!(agenda.at_rest(&own, MINUTE, turn + cycle) <= LONGEST_REST);
 }
@@ -150,7 +151,7 @@ fn events() -> impl Strategy<Value = Vec<(u8, Event)>> {
 }
 
 proptest! {
-    /// Promise: what is told of all objects is what a look at each of them would find.
+    /// Promise: what is reported of all objects is what a scan of each of them would find.
     #[test]
     fn what_is_counted_is_what_a_look_at_all_records_finds(events in events()) {
         let (agenda, start) = (agenda(), Instant::now());

@@ -1,4 +1,4 @@
-//! At which moments the turns of an object come: evenly spread over all objects, and the same after a restart.
+//! When the spread reads of an object are due: evenly spread over all objects, and the same after a restart.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use crate::identity::Uid;
 /// What no listing has is read once in so many intervals; where no listing has bindings, once in each.
 pub(crate) const SPREAD: u32 = 12;
 
-/// The clock that turns go by: a process that was started again goes on where the last one was.
+/// The clock of spread reads: after a restart they are due at the same moments.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turns {
     start: Instant,
@@ -17,16 +17,16 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// Turns by a clock that shows this now, since 1970.
+    /// Spread reads by a clock that shows this now, since 1970.
     pub(crate) fn by_the_clock(start: Instant, shown: Duration) -> Self {
         Self { start, shown }
     }
 
-    /// The next turn of an object, where each has one in a cycle.
+    /// The next spread read of an object, if each has one in a cycle.
     pub(super) fn next(&self, object: &Uid, cycle: Duration, now: Instant) -> Instant {
         let length = cycle.as_nanos().max(1);
         let shown = self.shown + now.saturating_duration_since(self.start);
-        // The share of the cycle after which the turn comes, as a fraction of 2 to the 64th.
+        // The share of the cycle after which the spread read is due, as a fraction of 2 to the 64th.
         let turn = (length * u128::from(hash(object))) >> 64;
         let wait = (turn + length - shown.as_nanos() % length) % length;
         let wait = if wait == 0 { length } else { wait };
@@ -54,7 +54,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_hours(1);
 
-    /// Promise: turns are never a burst: of ten thousand objects no tenth of a cycle has many more than another.
+    /// Promise: spread reads are never a burst: of ten thousand objects no tenth of a cycle has many more than another.
     #[test]
     fn turns_are_spread_evenly_over_the_cycle() {
         let turns = Turns::by_the_clock(Instant::now(), HOUR * 12_345_678);
@@ -71,7 +71,7 @@ mod tests {
         );
     }
 
-    /// Promise: a process that is started again neither forgets nor repeats turns.
+    /// Promise: a process that is started again neither forgets nor repeats spread reads.
     #[test]
     fn a_turn_comes_once_in_a_cycle_also_over_a_restart() {
         let (turns, own) = (

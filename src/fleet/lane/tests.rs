@@ -20,7 +20,7 @@ impl Bench {
 
     fn of(places: usize) -> Self {
         let (send, woken) = channel();
-        // A test that fails drops its places when nobody listens any more, and is to say why it failed.
+        // A test that fails drops its places after the receiver is gone, and is to say why it failed.
         let lanes = Lanes::new(places, move |wake| drop(send.send(wake)));
         Self { lanes, woken }
     }
@@ -164,10 +164,10 @@ fn a_connection_is_woken_when_nobody_calls_its_servers_any_more() {
     assert!(bench.enter("slow", "queued", Urgency::New).is_none());
     drop(places);
     assert_eq!(bench.lanes.busy(&own), 1);
-    assert!(!is_busy(), "one that waits calls nobody yet");
+    assert!(!is_busy(), "one that waits makes no calls yet");
 }
 
-/// Promise: who waits has its turn, however few places there are.
+/// Promise: each one that waits gets a place, however few places there are.
 #[test]
 fn a_lane_has_one_place_at_least() {
     let bench = Bench::of(0);
@@ -182,7 +182,7 @@ fn a_lane_has_one_place_at_least() {
 /// What may happen.
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// An object is reconciled, and wants a place in the lane of a connection, at once or after a first look at it.
+    /// An object is reconciled, and wants a place in the lane of a connection, at once or after a first read of it.
     Arrive(usize, usize, Urgency),
     /// The so-manieth of those with a place is done.
     Finish(usize),
@@ -296,7 +296,7 @@ impl Model {
         self.assert_nobody_is_lost();
     }
 
-    /// The reconcile that a wake-up asked for. One that waits no more is at rest by now.
+    /// The reconcile that a wake-up asked for. One that waits no more is up to date by now.
     fn deliver(&mut self) {
         let Some(object) = self.on_their_way.pop_front() else {
             return;
@@ -317,7 +317,7 @@ impl Model {
         }
     }
 
-    /// As many as there are free places are on their way: those that go first.
+    /// As many as there are free places are woken: the first ones.
     fn assert_nobody_is_lost(&self) {
         for lane in 0..2 {
             let mut queue: Vec<_> = self
@@ -330,7 +330,7 @@ impl Model {
                 let has_place = nth < self.free(lane, waits.urgency);
                 assert!(
                     !has_place || self.on_their_way.contains(&waits.object),
-                    "nobody wakes {waits:?}"
+                    "{waits:?} is not woken"
                 );
             }
         }
@@ -351,7 +351,7 @@ proptest! {
         for event in events {
             model.happen(event);
         }
-        // Nobody else comes: all that wait have their turn.
+        // No other one comes: all that wait get a place.
         for _ in 0..100 {
             model.happen(Event::Finish(0));
             model.happen(Event::Deliver);

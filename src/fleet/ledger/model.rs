@@ -89,7 +89,7 @@ fn uid(index: usize) -> Uid {
     Uid::new(index.to_string())
 }
 
-/// Two objects of an age: the uid tells them apart.
+/// Two objects of the same age: the uid distinguishes them.
 fn created(index: usize) -> i64 {
     [3, 1, 2, 2, 0][index]
 }
@@ -128,7 +128,7 @@ impl World {
         claims.min().map(|(_, _, index)| index)
     }
 
-    /// Who is on its way out, with what it leaves.
+    /// Who is being deleted, with what it leaves.
     fn leaving(&self) -> impl Iterator<Item = (usize, usize)> {
         let leaving = self
             .known
@@ -313,7 +313,7 @@ impl World {
             };
             if self.reserved(on).is_none() {
                 let any = queue.iter().any(|(_, index)| self.due.contains(index));
-                assert!(any, "nobody comes for {on}");
+                assert!(any, "no object comes for {on}");
                 if by.is_some() {
                     assert!(self.due.contains(first), "not the oldest is woken");
                 }
@@ -321,7 +321,7 @@ impl World {
         }
     }
 
-    /// Everybody who is due comes, and does what it has to do at once.
+    /// All objects that are due come, and do what they have to do at once.
     fn settle(&mut self) {
         self.held.clear();
         let woken = std::mem::take(&mut *self.woken.lock().unwrap());
@@ -342,7 +342,7 @@ impl World {
         for on in 0..THINGS {
             assert!(
                 self.queue(on).is_empty(),
-                "somebody waits for ever for {on}"
+                "an object waits for ever for {on}"
             );
         }
     }

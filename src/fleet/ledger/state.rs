@@ -133,7 +133,7 @@ impl State {
         woken
     }
 
-    /// The first of those that wait for a thing that nobody has reserved.
+    /// The first of those that wait for a thing that is not reserved.
     pub(super) fn next_in(&self, thing: &Thing) -> Option<Object> {
         let standing = self.things.get(thing)?;
         let (_, next) = standing.queue.first()?;

@@ -111,7 +111,7 @@ fn the_same_id_at_another_place_is_another_server() {
     assert_eq!(rival(&ledger, "own").as_deref(), Some("same"));
 }
 
-/// Promise: an acceptance counts at once, and what it replaces does not, whatever the watch still shows.
+/// Promise: an acceptance counts at once, and what it replaces does not, even if the watch still shows it.
 #[test]
 fn an_acceptance_counts_before_the_watch_shows_it() {
     let (ledger, woken) = ledger();
@@ -144,8 +144,8 @@ fn an_acceptance_counts_before_the_watch_shows_it() {
     assert_eq!(rival(&ledger, "oldest"), None);
 }
 
-/// Promise: who finds a thing reserved ends its reconcile, and is woken, the oldest first; none is forgotten when the one
-/// that was woken has no need any more.
+/// Promise: who finds a thing reserved ends its reconcile, and is woken, the oldest first; none is forgotten when the
+/// one that was woken has no need any more.
 #[test]
 fn a_reservation_that_ends_wakes_the_oldest_that_waits() {
     let (ledger, woken) = ledger();
@@ -188,7 +188,7 @@ fn what_is_reserved_together_is_reserved_as_a_whole() {
     assert!(ledger.reserve(&Uid::new("second"), &both).is_some());
 }
 
-/// Promise: whoever exchanges what is reserved gives the rest back, and keeps what is in both.
+/// Promise: an object that exchanges what it reserved gives the rest back, and keeps what is in both.
 #[test]
 fn what_is_exchanged_is_given_back() {
     let (ledger, woken) = ledger();
@@ -209,7 +209,7 @@ fn what_is_exchanged_is_given_back() {
     assert!(reserve("second", &project()).is_none());
 }
 
-/// A look, as one does that does not want to wait.
+/// A check without waiting.
 #[test]
 fn to_ask_for_the_rival_is_not_to_wait_for_it() {
     let (ledger, woken) = ledger();
@@ -239,7 +239,7 @@ fn whoever_waits_for_a_thing_is_woken_when_it_belongs_to_another() {
     assert_eq!(woken.take(), ["waits"]);
 }
 
-/// An object that turns out to be older than it was taken for.
+/// An object that proves to be older than it seemed.
 #[test]
 fn a_claim_ranks_by_what_is_known_of_its_object_now() {
     let (ledger, woken) = ledger();
@@ -262,7 +262,7 @@ fn declares(name: &str, created: i64, url: &str) -> Facts {
     }
 }
 
-/// Promise: whoever waits for the base URL is woken when its holder declares another one, and for nothing less.
+/// Promise: an object that waits for the base URL is woken when its holder declares another one, and for nothing less.
 #[test]
 fn a_base_url_that_its_holder_changes_wakes_who_waits_for_it() {
     let (ledger, woken) = ledger();
@@ -308,7 +308,7 @@ fn what_is_declared_counts_beside_what_was_just_accepted() {
         winner.map(|winner| winner.uid.to_string())
     };
     assert_eq!(winner(&here().base_urls()).as_deref(), Some("first"));
-    // Whoever has the name, the id, or the place of the only one, meets the holder.
+    // An object with the name, the id, or the place of the only one meets the holder.
     let elsewhere = SettingKey::parse("renamed").unwrap();
     for things in [
         here().configurations(&name, None),
@@ -320,7 +320,7 @@ fn what_is_declared_counts_beside_what_was_just_accepted() {
     assert_eq!(winner(&here().configurations(&elsewhere, None)), None);
 }
 
-/// Before 10.5 no call tells the id of a configuration: the name stands for it.
+/// Before 10.5 no call returns the id of a configuration: the name replaces it.
 #[test]
 fn an_id_that_is_made_of_the_name_is_no_other_thing() {
     let name = SettingKey::parse("bitbucket").unwrap();

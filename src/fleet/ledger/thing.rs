@@ -39,7 +39,7 @@ impl Server {
         self.thing(What::Configuration(name.as_str().to_lowercase()))
     }
 
-    /// A configuration, by its name and its id. Where the name stands for the id, it tells as much.
+    /// A configuration, by its name and its id. If the name replaces the id, it identifies the configuration as well.
     pub(crate) fn configurations(&self, name: &SettingKey, id: Option<&SettingId>) -> Vec<Thing> {
         let id = id.filter(|id| **id != SettingId::of_key(name));
         let id = id.map(|id| self.thing(What::ConfigurationId(id.clone())));
@@ -66,7 +66,7 @@ impl Server {
     }
 
     /// The base URL of this server, and that of whichever server is at its place: before a connection was seen to reach
-    /// its server, nobody can tell.
+    /// its server, that is unknown.
     pub(crate) fn base_urls(&self) -> [Thing; 2] {
         [
             self.thing(What::BaseUrl),
@@ -136,7 +136,8 @@ pub(crate) struct Facts {
     pub(crate) created: i64,
     /// Whether its claims count: it is live, `Full`, not suspended, and its connection is there and admits it.
     pub(crate) has_right: bool,
-    /// Whether it has something to undo before it goes: then those that wait for its things are woken at the end of that.
+    /// Whether it has something to undo before it goes: then those that wait for its things are woken at the end of
+    /// that.
     pub(crate) is_leaving: bool,
     pub(crate) claims: Vec<Claim>,
 }

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 /// A value that is good until it is too old, its inputs change, or something speaks against it.
 ///
-/// It can be invalidated while it is being found out again. Then what is stored at the end is not good either: nobody
-/// knows whether it was read before or after the event that speaks against it.
+/// It can be invalidated while it is being found out again. Then what is stored at the end is invalid as well: it is
+/// not known whether it was read before or after the event that invalidated it.
 #[derive(Debug)]
 pub(crate) struct Cached<T, I> {
     kept: Option<Kept<T, I>>,
@@ -71,13 +71,13 @@ impl<T, I: PartialEq> Cached<T, I> {
             .map(|kept| &kept.value)
     }
 
-    /// Whether it was found out less than `age` ago, from whatever inputs.
+    /// Whether it was found out less than `age` ago, from any inputs.
     pub(crate) fn is_younger(&self, age: Duration, now: Instant) -> bool {
         let kept = self.kept.as_ref();
         kept.is_some_and(|kept| now.saturating_duration_since(kept.at) < age)
     }
 
-    /// The value, whatever it was found out from.
+    /// The value, found out from any inputs.
     pub(crate) fn last(&self) -> Option<(&T, &I)> {
         self.kept.as_ref().map(|kept| (&kept.value, &kept.inputs))
     }
@@ -99,8 +99,8 @@ impl<T, I: PartialEq> Cached<T, I> {
 }
 
 impl<T: Clone, I: PartialEq> Cached<T, I> {
-    /// A good value, to be stored again: if that does not happen, because the reconcile is cut short, it has to be found
-    /// out again.
+    /// A good value, to be stored again: if that does not happen, because the reconcile is cut short, it has to be
+    /// found out again.
     pub(crate) fn take_good(
         &mut self,
         inputs: &I,
@@ -166,9 +166,9 @@ mod tests {
     #[derive(Clone, Copy, Debug)]
     enum Event {
         Begin,
-        /// What is under way ends, and is stored.
+        /// A read that runs ends, and is stored.
         End,
-        /// What is under way ends, and stores nothing.
+        /// A read that runs ends, and stores nothing.
         Cut,
         TakeGood,
         Invalidate,

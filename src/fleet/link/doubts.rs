@@ -1,27 +1,27 @@
 //! How often the servers of a connection are checked because a call of one of its bindings failed.
 //!
 //! One check finds out for all bindings whether the servers are down. Where it finds them well although calls go on to
-//! fail, another check would find the same: the pauses between such checks become longer and longer.
+//! fail, another check would find the same: the time between such checks grows.
 
 use std::time::{Duration, Instant};
 
 use crate::plan::{Class, delay};
 
-/// After such a time without a doubt the next ones count as the first.
+/// After this time without a report the next one counts as the first.
 const FORGOTTEN: Duration = Duration::from_mins(10);
 
-/// The doubts of the bindings of one connection whether its servers are well.
+/// The bindings' reports of failed calls, which invalidate that the servers of a connection are well.
 #[derive(Debug, Default)]
 pub(super) struct Doubts {
     /// A check is wanted.
     pending: bool,
-    /// A check is under way that a doubt asked for.
+    /// A check runs that a report asked for.
     under_check: bool,
-    /// Checks in a row that a doubt asked for, and that found everything well.
+    /// Checks in a row that a report asked for, and that found everything well.
     in_vain: u32,
     /// What the server asked for (`Retry-After`) in the calls that failed.
     at_least: Option<Duration>,
-    /// Until then the servers count as well, whatever single calls say.
+    /// Until then the servers count as well, even if single calls fail.
     trusted_until: Option<Instant>,
 }
 
@@ -36,7 +36,7 @@ impl Doubts {
         true
     }
 
-    /// A reconcile of the connection begins. A doubt that comes from now on is for the next one.
+    /// A reconcile of the connection begins. A report from now on is for the next one.
     pub(super) fn begin(&mut self) {
         self.under_check |= std::mem::take(&mut self.pending);
     }
@@ -62,7 +62,7 @@ impl Doubts {
         self.trusted_until = now.checked_add(pause);
     }
 
-    /// The reconcile found something. The doubt was right, and so may be the next one.
+    /// The reconcile found a failure. The report was right, and so may be the next one.
     pub(super) fn found_trouble(&mut self) {
         *self = Self {
             pending: self.pending,
@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(doubts.in_vain, 2);
     }
 
-    /// Promise: a doubt that comes while a check finds trouble has the servers checked once more.
+    /// Promise: a report during a check that finds a failure has the servers checked once more.
     #[test]
     fn a_doubt_during_a_check_that_finds_trouble_is_kept() {
         let (mut doubts, now) = (Doubts::default(), Instant::now());

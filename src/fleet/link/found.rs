@@ -97,18 +97,18 @@ pub(crate) struct HealthInputs {
     pub(crate) token: Token,
 }
 
-/// A SonarQube that is up and takes its token, and what it told.
+/// A SonarQube that is up and accepts its token, and what it reported.
 #[derive(Clone, Debug)]
 pub(crate) struct VerifiedServer {
     pub(crate) server: ServerId,
     pub(crate) version: Version,
-    /// What is told of its edition; to be shown, never to be relied on.
+    /// Its reported edition; to be shown, never to be relied on.
     pub(crate) edition: Option<String>,
     pub(crate) capabilities: Capabilities,
     pub(crate) login: String,
     /// `sonar.core.serverBaseURL`.
     pub(crate) base_url: Option<String>,
-    /// Until when its token is valid, as a date, where told.
+    /// Until when its token is valid, as a date, if reported.
     pub(crate) token_expiry: Option<String>,
 }
 
@@ -132,11 +132,11 @@ pub(crate) struct Probed {
     pub(crate) capabilities: Option<Capabilities>,
 }
 
-/// The features of a SonarQube, as it lists them, sorted; none before 9.6. They change with its edition and its plugins, which
-/// is rare: they are asked for once in many intervals, and after any failure.
+/// The features of a SonarQube, as it lists them, sorted; none before 9.6. They change with its edition and its
+/// plugins, which is rare: they are asked for once in many intervals, and after any failure.
 pub(crate) type Features = Option<Vec<String>>;
 
-/// The features are those of this server; asked for anew when somebody asks.
+/// The features are those of this server; read again on request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FeatureInputs {
     pub(crate) request: Request,
@@ -144,7 +144,7 @@ pub(crate) struct FeatureInputs {
     pub(crate) version: Version,
 }
 
-/// It holds for the same server, through every failure of it, until somebody asks.
+/// It holds for the same server, through every failure of it, until a reconcile is requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProbeInputs {
     pub(crate) of: FeatureInputs,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::fleet::ObjectName;
 use crate::identity::Uid;
 
-/// A listing that is no older is as good as a look.
+/// A listing that is no older replaces reading the servers.
 const AS_GOOD_AS_A_LOOK: Duration = Duration::from_secs(10);
 
 /// The shortest pause between two listings that are waited for.
@@ -15,8 +15,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// The pause is at least so many times as long as the listing took: listings take a share of the servers' time only.
 const SHARE: u32 = 4;
 
-/// Who waits for the next listing. Each object that waits is told once: by a listing that began after it had begun to wait,
-/// or by one that failed.
+/// Who waits for the next listing. Each object that waits is woken once: by a listing that began after it had begun to
+/// wait, or by one that failed.
 #[derive(Default)]
 pub(crate) struct Listing {
     waiters: HashMap<Uid, Waiter>,
@@ -52,17 +52,17 @@ impl Last {
 }
 
 impl Listing {
-    /// An object waits for a listing that begins from now on. Whether the connection has to be asked for one: for those who
-    /// waited before, it was asked.
+    /// An object waits for a listing that begins from now on. Whether the connection has to be asked for one: for those
+    /// who waited before, it was asked.
     pub(crate) fn wait(&mut self, object: Uid, name: ObjectName, now: Instant) -> bool {
         let is_first = self.waiters.is_empty();
-        // Who waited before and comes again has not been told: it waits for what it waited for.
+        // Who waited before and comes again was not woken yet: it waits for the same listing.
         let waiter = Waiter { name, since: now };
         self.waiters.entry(object).or_insert(waiter);
         is_first
     }
 
-    /// How long until the next listing may begin; `None` where nobody waits for one.
+    /// How long until the next listing may begin; `None` if no object waits for one.
     pub(crate) fn due_in(&self, now: Instant) -> Option<Duration> {
         if self.waiters.is_empty() {
             return None;
@@ -80,7 +80,7 @@ impl Listing {
         waiters.map(|(_, waiter)| waiter.name).collect()
     }
 
-    /// A listing failed. Returns who waits: nobody waits for the next one, and what was written is looked up instead.
+    /// A listing failed. Returns who waits: they do not wait for the next one, but read what was written.
     #[must_use]
     pub(crate) fn failed(&mut self, began: Instant, now: Instant) -> Vec<ObjectName> {
         self.ended(began, now, true);
@@ -109,7 +109,8 @@ impl Listing {
         failed.is_none_or(|last| now >= last.ended + last.pause().max(AS_GOOD_AS_A_LOOK))
     }
 
-    /// Whether a listing that began then is as good as a look. Where the pause is longer, a listing serves until the next.
+    /// Whether a listing that began then replaces reading the servers. If the pause is longer, a listing serves until
+    /// the next.
     pub(crate) fn is_as_good_as_a_look(&self, began: Instant, now: Instant) -> bool {
         let last = self.last.as_ref();
         let until_the_next = last.map_or(PAUSE, |last| (last.pause() + last.took) * 2);
@@ -163,7 +164,7 @@ mod tests {
         let began = start + SECOND;
         assert!(
             !wait(&mut listing, 3, began + SECOND / 2),
-            "it is under way"
+            "it is in progress"
         );
         assert_eq!(told(listing.listed(began, began + SECOND)), ["1", "2"]);
         // A listing of one second, then four of pause.
@@ -208,7 +209,7 @@ mod tests {
         assert!(listing.is_as_good_as_a_look(start, start + SECOND * 30));
     }
 
-    /// Promise: whoever was reconciled without the listing is not woken by it, nor asks for one.
+    /// Promise: an object that was reconciled without the listing is not woken by it, and does not ask for one.
     #[test]
     fn an_object_that_is_forgotten_waits_for_nothing() {
         let (mut listing, start) = (Listing::default(), Instant::now());
@@ -249,8 +250,8 @@ mod tests {
     }
 
     proptest! {
-        /// Promise: whoever waits is told by the first listing that began since, or has failed since; the connection knows
-        /// of a listing to make while anybody waits.
+        /// Promise: an object that waits is woken by the first listing that began or failed since; the connection knows
+        /// of a listing to make while any object waits.
         #[test]
         fn nobody_waits_for_ever_and_nobody_is_told_too_early(events in prop::collection::vec(events(), 0..60)) {
             let (mut listing, start) = (Listing::default(), Instant::now());

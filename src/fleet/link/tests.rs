@@ -120,7 +120,8 @@ fn what_is_added_to_an_inventory_is_seen_by_all_that_share_it() {
     assert!(!std::ptr::eq(one.shared(), another.shared()));
 }
 
-/// Promise: a binding that is deleted while SonarQube is down goes on once SonarQube is well, whatever else is not.
+/// Promise: a binding that is deleted while SonarQube is down goes on once SonarQube is well, even if other things are
+/// not.
 #[test]
 fn undoing_goes_on_after_an_outage_of_sonarqube() {
     let mut link = Link::default();
@@ -177,7 +178,7 @@ fn a_doubt_during_a_reconcile_has_the_servers_checked_by_the_next_one() {
     assert!(link.probe.good(&inputs, Duration::MAX, now).is_some());
 }
 
-/// Up to 10.7 `validate` asks Bitbucket without a token first, so that its answer tells nothing of the token.
+/// Up to 10.7 `validate` asks Bitbucket without a token first, so that its answer says nothing about the token.
 #[test]
 fn what_validate_says_is_believed_from_25_1_on() {
     for (version, is_believed) in [("10.7.0.96327", false), ("25.1.0.102122", true)] {
@@ -218,7 +219,7 @@ fn a_connection_that_was_just_found_well_is_not_doubted() {
     link.serve(access());
     assert!(
         link.doubt(doubt(About::Servers), now),
-        "the last doubt was right"
+        "the last report was right"
     );
 }
 

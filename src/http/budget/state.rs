@@ -1,4 +1,4 @@
-//! Whose turn it is to call a server: plain data, and a clock that is told.
+//! Which call to a server may start next: plain data, and a clock that is passed in.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::{Condition, Limits};
 use crate::http::Problem;
 use crate::http::urgency::Urgency;
 
-/// Nobody waits longer for a server that asks to be left alone: the shortest time that a reconcile may be given.
+/// The longest wait for a server that asks for a pause: the shortest `--reconcile-timeout`.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who waits, in the order of arrival. `W` is how to wake it.
@@ -30,13 +30,13 @@ struct Waiting<W> {
     wake: W,
 }
 
-/// How many calls may be under way since the last sign of trouble. That many began in this run: those from before may be
+/// How many calls may be in progress since the last failure. That many began in this run: those from before may be
 /// stuck in a server that is back.
 struct Ramp {
     /// Grows by one with every call that is answered, and so doubles with every round of answers.
     width: usize,
     under_way: usize,
-    /// Told of every call, so that old news are known as such.
+    /// Given to every call, so that outdated answers are recognised.
     run: u64,
     /// No call was answered since.
     is_troubled: bool,
@@ -106,7 +106,7 @@ impl<W> State<W> {
         Ticket { urgency, arrival }
     }
 
-    /// Nobody waits for the call any more.
+    /// The caller does not wait for the call any more.
     pub(super) fn leave(&mut self, ticket: Ticket) {
         self.queue(ticket.urgency).remove(&ticket.arrival);
     }
@@ -138,7 +138,8 @@ impl<W> State<W> {
                     self.begin_slowly();
                     self.ramp.is_troubled = true;
                 }
-                // Nobody waits for a server that does not answer more than once. A call of a binding may fail alone.
+                // No reconcile waits more than once for a server that does not answer. A call of a binding may fail
+                // alone.
                 if was_the_try && begun.urgency == Urgency::Check {
                     return self.give_up(&Problem::AsBefore(Box::new(problem)));
                 }
@@ -155,7 +156,7 @@ impl<W> State<W> {
         self.ramp.under_way = 0;
     }
 
-    /// Those whose turn it is by now, in their order.
+    /// Those that may start by now, in their order.
     #[must_use]
     pub(super) fn serve(&mut self, now: Instant) -> Vec<Turn<W>> {
         if self.paused_until.is_some_and(|until| until <= now) {
@@ -183,7 +184,7 @@ impl<W> State<W> {
         turns
     }
 
-    /// When somebody's turn comes although nothing happens until then, and who is to see to it: the first that waits.
+    /// When the next call may start even if nothing else happens, and who is to wake it: the first that waits.
     pub(super) fn next_turn(&self) -> Option<(Instant, &W)> {
         let (ticket, at) = match self.paused_until {
             Some(until) => (self.first(|_| true)?, until),
@@ -222,7 +223,7 @@ impl<W> State<W> {
         &mut self.waiting[urgency as usize]
     }
 
-    /// Whose turn it is, if there is room for it.
+    /// The call that may start, if there is a place for it.
     fn next(&self) -> Option<Ticket> {
         if self.ramp.under_way >= self.ramp.width {
             return None;
@@ -253,9 +254,9 @@ impl<W> State<W> {
     }
 }
 
-/// The order of calls that wait. What a person asked for goes before everything, what connections do for themselves before
-/// the rest. Of the rest the more urgent goes first, and still none waits for ever: it goes before a more urgent one that came
-/// some seconds later.
+/// The order of calls that wait. What a person asked for goes before everything, what connections do for themselves
+/// before the rest. Of the rest the more urgent goes first, but none waits for ever: it goes before a more urgent one
+/// that came some seconds later.
 fn order(urgency: Urgency, since: Instant) -> (u8, Option<Instant>) {
     let (rank, patience) = match urgency {
         Urgency::Asked => (0, None),

@@ -18,7 +18,7 @@ const LIMITS: Limits = Limits {
     burst: 100_000,
 };
 
-/// A budget whose clock is told, and who began in it.
+/// A budget with a clock that is passed in, and the calls that started.
 struct Bench {
     state: State<&'static str>,
     now: Instant,
@@ -75,7 +75,7 @@ impl Bench {
         self.under_way.iter().map(|(name, _)| *name).collect()
     }
 
-    /// Ends all calls one after the other, and tells in which order the others began.
+    /// Ends all calls one after the other, and returns the order in which the others began.
     fn order(&mut self) -> Vec<&'static str> {
         let mut order = Vec::new();
         while let Some((name, _)) = self.under_way.first() {
@@ -103,14 +103,14 @@ fn busy(pause: Duration) -> Sign {
     Sign::Busy { pause }
 }
 
-/// Promise: whoever came first, a person's call goes before all others, and the others by their urgency.
+/// Promise: in any order of arrival, a user's call goes before all others, and the others by their urgency.
 #[test]
 fn calls_that_wait_go_by_their_urgency() {
     let mut bench = Bench::new(Limits {
         concurrency: 1,
         ..LIMITS
     });
-    bench.arrive("under way", Urgency::Drift);
+    bench.arrive("in progress", Urgency::Drift);
     for (name, urgency) in [
         ("drift", Urgency::Drift),
         ("new", Urgency::New),
@@ -125,7 +125,7 @@ fn calls_that_wait_go_by_their_urgency() {
     assert_eq!(
         bench.order(),
         [
-            "under way",
+            "in progress",
             "first person",
             "second person",
             "check",
@@ -144,7 +144,7 @@ fn nobody_waits_for_ever_but_a_person_goes_first_still() {
         concurrency: 1,
         ..LIMITS
     });
-    bench.arrive("under way", Urgency::New);
+    bench.arrive("in progress", Urgency::New);
     bench.arrive("drift", Urgency::Drift);
     bench.pass(Duration::from_secs(2));
     bench.arrive("soon", Urgency::New);
@@ -152,7 +152,7 @@ fn nobody_waits_for_ever_but_a_person_goes_first_still() {
     bench.arrive("late", Urgency::New);
     bench.arrive("person", Urgency::Asked);
     let order = bench.order();
-    assert_eq!(order, ["under way", "person", "drift", "soon", "late"]);
+    assert_eq!(order, ["in progress", "person", "drift", "soon", "late"]);
 }
 
 /// Promise: calls that hang leave some to connections that look after themselves, and one to a person.
@@ -206,7 +206,7 @@ fn a_server_that_asks_for_it_is_left_alone_by_all() {
     assert_eq!(bench.state.condition(bench.now), Condition::Paused);
     bench.arrive("person", Urgency::Asked);
     bench.arrive_all(&["c", "d"], Urgency::New);
-    // What was under way says nothing new.
+    // What was in progress says nothing new.
     bench.end("b", Sign::Answers);
     assert_eq!(bench.names(), [""; 0]);
     let (at, first) = bench.state.next_turn().unwrap();
@@ -218,7 +218,7 @@ fn a_server_that_asks_for_it_is_left_alone_by_all() {
     assert_eq!(bench.names(), ["c", "d"]);
 }
 
-/// Promise: nobody waits for minutes with a place in his hands.
+/// Promise: no reconcile waits for minutes while it holds a place.
 #[test]
 fn a_long_pause_is_an_answer() {
     let mut bench = Bench::new(LIMITS);
@@ -265,7 +265,7 @@ fn after_an_outage_calls_become_more_with_every_round_of_answers() {
     assert_eq!(bench.state.condition(bench.now), Condition::Open);
 }
 
-/// Promise: who waits for a server that is tried learns what the try has shown, and has called nobody.
+/// Promise: who waits for a server that is tried learns the outcome of the try, without a call of its own.
 #[test]
 fn nobody_waits_for_a_server_that_is_still_away() {
     let mut bench = Bench::new(LIMITS);
@@ -286,7 +286,7 @@ fn nobody_waits_for_a_server_that_is_still_away() {
     assert_eq!(bench.names(), ["next try"]);
 }
 
-/// Promise: calls that hung while the server was away say nothing about a server that is back, and stand in nobody's way.
+/// Promise: calls that hung while the server was away say nothing about a server that is back, and block no other call.
 #[test]
 fn old_news_change_nothing() {
     let mut bench = Bench::new(Limits {

@@ -111,7 +111,7 @@ impl Entry {
         }
     }
 
-    /// A name vouches for ordinary addresses only: whoever rules its DNS could point it at this machine.
+    /// A name vouches for ordinary addresses only: the owner of its DNS could point it at this machine.
     fn admits(&self, host: &str, address: IpAddr) -> bool {
         match (&self.place, AddressClass::of(address)) {
             (Place::Network(network, bits), _) => contains(*network, *bits, address),

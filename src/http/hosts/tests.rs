@@ -80,7 +80,7 @@ fn an_entry_admits_what_it_names() {
     }
 }
 
-/// Whoever rules a name's DNS could point it at the cluster node itself.
+/// The owner of a name's DNS could point it at the cluster node itself.
 #[test]
 fn a_name_never_vouches_for_a_local_address_but_localhost_does_for_loopback() {
     for (list, host, address, admitted) in [

@@ -29,7 +29,7 @@ pub struct Listings {
     pub lists_bindings: bool,
     /// How many bindings are at work, or wait for a place.
     pub busy: usize,
-    /// Whether the last listing is as good as a look.
+    /// Whether the last listing replaces reading the servers.
     pub is_fresh: bool,
     /// Whether a listing is worth waiting for: none has failed a moment ago.
     pub is_served: bool,
@@ -57,9 +57,9 @@ pub struct Progress<'a> {
     pub steps: &'a [Step],
     /// The repository as it was found before them.
     pub found: Option<&'a Repository>,
-    /// Whether the server lets us see and change what is there, as far as is known, and nobody undoes what we write.
+    /// Whether Bindery may read and change the project, as far as is known, and no other client undoes its writes.
     pub is_smooth: bool,
-    /// Whether the spec asks for something that the answer to an import does not tell.
+    /// Whether the spec asks for something that the answer to an import does not contain.
     pub asks_for_more: bool,
 }
 
@@ -93,8 +93,8 @@ impl Listings {
 }
 
 impl Basis {
-    /// Whether this is enough to carry out a plan. A listing is enough to import what is free at this moment, an answer to
-    /// see what is left to do for what it created.
+    /// Whether this is enough to carry out a plan. A listing is enough to import what is free at this moment, an answer
+    /// to see what is left to do for what it created.
     #[must_use]
     pub fn is_enough<'a>(&self, plan: &'a Plan) -> Enough<'a> {
         match (self, plan) {
@@ -107,8 +107,8 @@ impl Basis {
         }
     }
 
-    /// What a binding is planned by after these steps: the answer of an import that created the project, where it can be
-    /// read back with the next listing.
+    /// What a binding is planned by after these steps: the answer of an import that created the project, where it can
+    /// be read back with the next listing.
     #[must_use]
     pub fn after(&self, progress: &Progress<'_>, listings: &Listings) -> Self {
         let imports = |step: &Step| matches!(step, Step::Import { .. });
@@ -211,7 +211,7 @@ mod tests {
         };
         assert!(
             !failed.are_awaited(&new),
-            "a listing that fails is waited for by nobody"
+            "no binding waits for a listing that fails"
         );
         let few = Listings {
             busy: FEW,
@@ -262,8 +262,8 @@ mod tests {
         }
     }
 
-    /// Promise: only an import that created its project is read back with a listing. One that met another user's project is
-    /// looked at before anything of it is remembered.
+    /// Promise: only an import that created its project is read back with a listing. One that met another user's
+    /// project is read before anything of it is remembered.
     #[test]
     fn an_import_that_created_its_project_is_read_back_later() {
         let (own, found, steps) = (Uid::new("own"), repository(), [import()]);

@@ -1,4 +1,4 @@
-//! What is told where nothing is written: differences, and only such names as their reader may know.
+//! What is reported if nothing is written: differences, with only such names as their reader may know.
 
 use crate::identity::{ProjectKey, RepositoryPath};
 use crate::plan::{Access, Difference};

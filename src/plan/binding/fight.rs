@@ -1,4 +1,4 @@
-//! What somebody else can undo of a binding's writes.
+//! The writes of a binding that another client can undo.
 
 use crate::plan::fight::{Undoable, Written};
 

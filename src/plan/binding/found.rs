@@ -9,7 +9,7 @@ use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 pub enum Visibility {
     /// Those who were given Browse.
     Private,
-    /// Everybody who may use the server.
+    /// All users of the server.
     Public,
 }
 
@@ -83,11 +83,11 @@ impl RepositoryState {
 pub struct Moved {
     /// The place that Bitbucket redirects to.
     pub place: String,
-    /// What is there, where it was looked at.
+    /// What exists, if it was read.
     pub repository: Option<Repository>,
 }
 
-/// A repository that is there.
+/// A repository that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repository {
     /// Its id, which survives renames and moves.
@@ -105,11 +105,11 @@ pub struct Repository {
 pub struct Project {
     /// Its key as SonarQube spells it.
     pub key: ProjectKey,
-    /// Its uuid, where told: before 25.12 only of a project that is bound.
+    /// Its uuid, if SonarQube returns it: before 25.12 only of a project that is bound.
     pub id: Option<ProjectId>,
     /// Its current name.
     pub name: String,
-    /// Who may see it, where told.
+    /// Who may see it, if SonarQube returns it.
     pub visibility: Option<Visibility>,
     /// What it is bound to.
     pub binding: BindingState,
@@ -133,7 +133,7 @@ pub enum BindingState {
     Hidden,
 }
 
-/// Whether SonarQube denied us a project in this pass.
+/// Whether SonarQube denied access to a project in this reconcile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rights {
     /// Nothing was denied so far.

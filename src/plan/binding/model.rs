@@ -1,4 +1,4 @@
-//! What the core is told of a binding, and what it answers.
+//! The core's input for a binding, and its answers.
 
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, Uid};
 use crate::plan::capability::Capabilities;
@@ -38,7 +38,7 @@ pub struct Desired {
     pub management: Management,
     /// What the connection admits.
     pub access: Access,
-    /// What is remembered from earlier passes, as far as it still speaks of this server.
+    /// What is remembered from earlier reconciles, as far as it still belongs to this server.
     pub record: Record,
 }
 
@@ -102,7 +102,7 @@ pub struct Observed {
     pub claimed_by: Option<Contender>,
     /// Whether SonarQube denied us the project.
     pub rights: Rights,
-    /// SonarQube's main branch and Bitbucket's default branch, read while an import is under way.
+    /// SonarQube's main branch and Bitbucket's default branch, read while an import runs.
     pub branches: Option<Branches>,
     /// What this server offers.
     pub capabilities: Capabilities,
@@ -149,7 +149,7 @@ pub enum Step {
         /// The repository as Bitbucket spells it.
         repository: RepositoryPath,
     },
-    /// Ask about this project instead, which is bound to the repository under a key that nobody gave.
+    /// Read this project instead, which is bound to the repository under a key that SonarQube chose.
     Consider(ProjectKey),
     /// Take the claim on a project that is as it should be.
     Accept(Acceptance),
@@ -168,7 +168,7 @@ pub enum Step {
 pub struct Acceptance {
     /// Its key.
     pub key: ProjectKey,
-    /// Its uuid, where told.
+    /// Its uuid, if SonarQube returns it.
     pub id: Option<ProjectId>,
     /// The repository that it is bound to; none for one that Bindery created and is about to bind.
     pub repository: Option<RepositoryPath>,
@@ -190,17 +190,17 @@ pub enum Origin {
 pub enum Plan {
     /// Everything is as declared.
     Settled,
-    /// These writes, then another look.
+    /// These writes, then read the state again.
     Steps(Vec<Step>),
-    /// Nothing yet: why another look is to be taken later.
+    /// Nothing yet: why to read the state again later.
     Wait(String),
-    /// Differences that are not mended: `Observe`, or a field that is not ours to write.
+    /// Differences that are not corrected: `Observe`, or a field that Bindery may not write.
     Differs(Vec<Difference>),
     /// Nothing, until a person does something.
     Refused {
-        /// Why, and the way out.
+        /// Why, and what to do.
         refusal: Refusal,
-        /// What this server cannot mend.
+        /// What this server cannot correct.
         differences: Vec<Difference>,
     },
 }

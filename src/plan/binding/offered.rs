@@ -67,7 +67,7 @@ fn cannot_bind(desired: &Desired, project: &Project, repository: &RepositoryPath
     };
     let mut ways_out = vec!["upgrade SonarQube".to_owned()];
     if desired.record.holding(project).is_some() {
-        // The key is settled: another one is no way out.
+        // The key cannot change any more: to set another one does not help.
         if let BindingState::Bound {
             repository: other, ..
         } = &project.binding

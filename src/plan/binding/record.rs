@@ -16,7 +16,7 @@ pub enum Answer {
     Done(Done),
     /// SonarQube refused it, and did nothing.
     RefusedByServer,
-    /// SonarQube refused to create a project because its key exists: since the last look, somebody else created it,
+    /// SonarQube refused to create a project because its key exists: since the last read, another client created it,
     /// or an earlier call of ours did.
     KeyExists,
     /// The call was never sent.
@@ -34,7 +34,7 @@ pub enum Done {
     Imported {
         /// Its uuid.
         id: ProjectId,
-        /// Whether the call created it; `false` where somebody else had created it meanwhile.
+        /// Whether the call created it; `false` if another client had created it meanwhile.
         created: bool,
     },
     /// An import made a project under this key, which SonarQube chose.
@@ -113,7 +113,7 @@ pub fn storing(step: &Step, answer: &Answer) -> Storing {
 #[must_use]
 pub fn settled(record: Record, asked: &RepositoryPath, observed: &Observed) -> Record {
     let project = observed.project.as_ref();
-    // Where nothing is mended, the project may be bound to another repository than the spec asks for.
+    // If nothing is corrected, the project may be bound to another repository than the spec asks for.
     let bound = bound_to(observed);
     let accepted = record.accepted.map(|accepted| Accepted {
         id: accepted.id.or_else(|| project?.id.clone()),
@@ -131,7 +131,8 @@ pub fn settled(record: Record, asked: &RepositoryPath, observed: &Observed) -> R
     }
 }
 
-/// The repository that was observed, where the project is bound to it: of an accepted project the status shows no other.
+/// The repository that was observed, where the project is bound to it: of an accepted project the status shows no
+/// other.
 #[must_use]
 pub fn bound_to(observed: &Observed) -> Option<&Repository> {
     let BindingState::Bound { repository, .. } = &observed.project.as_ref()?.binding else {
@@ -158,7 +159,7 @@ fn failed(record: Record, taken: &Taken<'_>) -> Record {
     let intent = record.intent.and_then(|intent| {
         let may_have_been_created = match taken.answer {
             Answer::RefusedByServer => false,
-            // An earlier call may have created it, whatever came of this one.
+            // An earlier call may have created it, even if this one failed.
             Answer::KeyExists | Answer::NeverSent => intent.attempt == Attempt::Repeated,
             Answer::Unknown | Answer::Done(_) => true,
         };
@@ -316,7 +317,7 @@ fn accepted(record: Record, taken: &Taken<'_>, acceptance: &Acceptance) -> Recor
         former: record.former,
         intent: match origin {
             Origin::Imported => record.intent,
-            // Whatever was about to be created, this is not it.
+            // This is not the project that was about to be created.
             Origin::Found => None,
         },
         repository: seen.or(record.repository),

@@ -32,9 +32,9 @@ pub struct ReleaseFacts<'a> {
     pub claimed_by_other: bool,
     /// The operator's `--allow-project-deletion`.
     pub deletion_allowed: bool,
-    /// Whether the server removes single bindings; as far as is known, where nobody has looked yet.
+    /// Whether the server removes single bindings, as far as is known before it was probed.
     pub unbinds: bool,
-    /// The method of the import that was under way, if one was.
+    /// The method of the import that was not finished, if there was one.
     pub importing_by: Option<BindingMethod>,
 }
 
@@ -47,7 +47,7 @@ impl ReleaseFacts<'_> {
 /// The project of a deleted binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen<'a> {
-    /// Nobody has looked yet: a look costs calls, and a server that is up.
+    /// Not read yet: that costs calls, and needs a server that is up.
     NotYet,
     /// It is not there.
     Gone,
@@ -58,7 +58,7 @@ pub enum Seen<'a> {
 /// What to do before the object may go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Release {
-    /// Look at the project, and ask again.
+    /// Read the project, and ask again.
     Look(ProjectKey),
     /// Delete the project.
     DeleteProject(ProjectKey),
@@ -68,7 +68,7 @@ pub enum Release {
     Leave(Leave),
 }
 
-/// Why nothing is undone: told in one event.
+/// Why nothing is undone: published in one event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Leave {
     /// That is the policy, or there is nothing to undo.
@@ -81,7 +81,7 @@ pub enum Leave {
     Unproven(ProjectKey),
     /// Another object manages the project by now.
     ManagedByAnother(ProjectKey),
-    /// Bindery bound the project, and somebody changed that since.
+    /// Bindery bound the project, and another client changed that since.
     ReboundSince(ProjectKey),
     /// The operator may not delete projects.
     DeletionNotAllowed,
@@ -109,8 +109,8 @@ pub fn release(policy: ReleasePolicy, facts: &ReleaseFacts<'_>) -> Release {
     }
 }
 
-/// The answer to our own import never came. What is there under its key, bound to its repository, is taken for ours, as a
-/// pass would have done.
+/// The answer to our own import never came. What is there under its key, bound to its repository, is taken for ours, as
+/// a reconcile would have done.
 fn intended(policy: ReleasePolicy, intent: &Intent, facts: &ReleaseFacts<'_>) -> Release {
     let key = intent.imported_as.as_ref().unwrap_or(&intent.key);
     let unanswered = Release::Leave(Leave::Unanswered(key.clone()));
@@ -126,7 +126,7 @@ fn intended(policy: ReleasePolicy, intent: &Intent, facts: &ReleaseFacts<'_>) ->
         )
     };
     match facts.seen {
-        // A look at another key tells nothing: the record may have changed with the server since that was chosen.
+        // Reading another key proves nothing: the record may have changed with the server since it was chosen.
         Seen::There(project) if !project.key.same(key) || !is_imported(project) => {
             return unanswered;
         }

@@ -56,7 +56,7 @@ pub struct Accepted {
     pub server: ServerId,
     /// Its key.
     pub key: ProjectKey,
-    /// Its uuid, where told.
+    /// Its uuid, if SonarQube returns it.
     pub id: Option<ProjectId>,
     /// For whom Bindery created it.
     pub created_by: Option<Uid>,
@@ -91,7 +91,8 @@ impl Record {
     }
 
     /// The same for another connection of the same name: it accepts the project anew. Perhaps it leads to another
-    /// Bitbucket, with ids of its own. An intent whose answer came goes: only the acceptance showed that it was answered.
+    /// Bitbucket, with ids of its own. An intent whose answer came goes: only the acceptance showed that it was
+    /// answered.
     #[must_use]
     pub fn through_another_connection(self) -> Self {
         Self {
@@ -123,7 +124,7 @@ impl Repository {
 }
 
 impl Accepted {
-    /// The same with the uuid that SonarQube just reported. Another uuid than before is another project: somebody else
+    /// The same with the uuid that SonarQube just reported. Another uuid than before is another project: another client
     /// created it under the key, and nothing was written to it yet.
     pub(super) fn reported(self, id: Option<ProjectId>) -> Self {
         let is_another = self.id.is_some() && id.is_some() && self.id != id;
@@ -135,12 +136,12 @@ impl Accepted {
         }
     }
 
-    /// Whether this very project was accepted, beyond doubt: a key may be that of a later project.
+    /// Whether it is certain that this project was accepted: a later project may have the same key.
     #[must_use]
     pub fn proves(&self, project: &Project) -> bool {
         match (&self.id, &project.id) {
             (Some(then), Some(now)) => then == now,
-            // Where SonarQube tells no uuid, the binding must still be as we wrote it.
+            // If SonarQube returns no uuid, the binding must still be as we wrote it.
             (None, _) | (_, None) => matches!(
                 (&project.binding, &self.repository),
                 (BindingState::Bound { repository, .. }, Some(then)) if repository.same(then)
@@ -151,7 +152,7 @@ impl Accepted {
 
 impl Record {
     /// The key that a binding is about: that of the spec, else the remembered one, else that of an import
-    /// which is under way, else the default.
+    /// which is not finished, else the default.
     #[must_use]
     pub fn effective_key(
         &self,
@@ -166,7 +167,7 @@ impl Record {
     }
 
     /// The acceptance that speaks of this very project. Another uuid is another project, and one that was
-    /// accepted from a listing without uuids is to pass the table once its uuid is told.
+    /// accepted from a listing without uuids is judged by the table once its uuid is known.
     #[must_use]
     pub fn holding(&self, project: &Project) -> Option<&Accepted> {
         self.accepted.as_ref().filter(|accepted| {

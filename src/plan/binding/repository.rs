@@ -9,7 +9,7 @@ use super::model::Desired;
 /// The repository to bind, or why there is none.
 ///
 /// # Errors
-/// With what stands in the way, and the way out.
+/// With what blocks the binding, and what to do.
 pub fn repository_to_bind<'a>(
     desired: &Desired,
     state: &'a RepositoryState,
@@ -72,6 +72,6 @@ fn follow<'a>(desired: &Desired, moved: &'a Moved) -> Result<&'a Repository, Ref
         Some(_) => Err(write(
             "; it is not followed to where no entry of the connection's spec.access admits it",
         )),
-        None => Err(write("; it could not be looked at there")),
+        None => Err(write("; Bindery could not read it there")),
     }
 }

@@ -18,7 +18,7 @@ pub struct Standing {
 /// What its conditions say after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterFailure {
-    /// What they said before: others are the trouble, and their own conditions tell.
+    /// What they said before: the failed ones report the failure themselves.
     Unchanged,
     /// The failure.
     Failed {
@@ -71,7 +71,7 @@ mod tests {
         reached: &[],
     };
 
-    /// Promise: an outage writes no status of settled bindings.
+    /// Promise: an outage writes no status of bindings that are up to date.
     #[test]
     fn an_outage_changes_nothing_about_what_is_settled() {
         let unsettled = Standing {

@@ -46,7 +46,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     }
 }
 
-/// The steps that are missing, whatever the management policy.
+/// The steps that are missing under any management policy.
 fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
     admitted(desired)?;
     uncontested(desired, observed.claimed_by.as_ref())?;
@@ -68,10 +68,10 @@ fn keep(
 ) -> Result<Vec<Step>, Refusal> {
     let creating =
         observed.capabilities.method.creates_unbound() && desired.record.is_importing(&project.key);
-    // What was just created is not what was accepted before, though nothing may tell them apart: that one is gone.
+    // What was just created is not what was accepted before, even if they look the same: that one was deleted.
     let is_another = |accepted: &&Accepted| {
         creating && accepted.created_by.is_none()
-            // Nor is one seized that somebody bound elsewhere while no uuid says that it is ours.
+            // Nor is one adopted that a user bound elsewhere while no uuid proves that it is ours.
             || project.id.is_none() && matches!(project.binding, BindingState::Elsewhere(_))
     };
     let held = desired.record.holding(project);

@@ -1,4 +1,4 @@
-//! What happens to a project that is already there: the first acceptance.
+//! What happens to an existing project: the first acceptance.
 
 use crate::identity::ProjectKey;
 use crate::plan::{Reason, Refusal};
@@ -25,7 +25,7 @@ pub(super) fn absent(
         ]);
     }
     if desired.record.accepted.is_some() {
-        // The key is settled and cannot be changed any more: another one is no way out.
+        // The key cannot be changed any more: to ask for another one does not help.
         repository_is_free(desired, observed, repository, &desired.key)?;
     }
     match residents(observed, repository).as_slice() {
@@ -63,8 +63,8 @@ pub(super) fn absent(
     }
 }
 
-/// Our own import, which SonarQube gave a key of its own choice. Where its answer was lost, it is told by that key and
-/// by the repository, to which no project was bound when the intent was recorded.
+/// Our own import, which SonarQube gave a key of its own choice. If its answer was lost, it is recognised by that key
+/// and by the repository, to which no project was bound when the intent was recorded.
 fn own_import(
     desired: &Desired,
     observed: &Observed,
@@ -109,14 +109,14 @@ pub(super) fn present(
     repository: &Repository,
     project: &Project,
 ) -> Result<Vec<Step>, Refusal> {
-    // Where our import still stands under the key that SonarQube chose, somebody else made this one.
+    // If our import still has the key that SonarQube chose, another client made this one.
     let stands_elsewhere = observed.imported.as_ref();
     let stands_elsewhere = stands_elsewhere.is_some_and(|imported| !imported.same(&project.key));
     let importing = desired.record.is_importing(&project.key) && !stands_elsewhere;
     let method = observed.capabilities.method;
     if observed.rights == Rights::Denied || project.binding == BindingState::Hidden {
-        // What our own import made is bound, and of what is bound the uuid is told; unless it is ours to bind or
-        // to give its key.
+        // What our own import made is bound, and bound projects have a known uuid; unless Bindery is to bind it or
+        // to change its key.
         let ours = project.id.is_some() || method.creates_unbound() || method.chooses_keys();
         return grant(desired, project, importing && ours);
     }
@@ -210,7 +210,7 @@ pub(super) fn bind(
     repository: &Repository,
     project: &Project,
 ) -> Result<Vec<Step>, Refusal> {
-    // Nobody is to make room for what would be refused all the same.
+    // No claim is asked for if the binding would be blocked all the same.
     if observed.capabilities.method.binds_existing() {
         repository_is_free(desired, observed, repository, &project.key)?;
     }
@@ -294,7 +294,7 @@ fn not_asked_for(desired: &Desired, observed: &Observed, project: &Project) -> R
     )
 }
 
-/// To end the sharing is not asked for by `false`, which is what stands there when nobody thought of it.
+/// `false` does not ask to end the sharing: it may be there because it is the default.
 fn part_of_a_monorepo(desired: &Desired, project: &Project) -> Refusal {
     Refusal::new(
         Reason::ProjectAlreadyBound,

@@ -127,7 +127,7 @@ fn observed(binding: impl Into<Option<BindingState>>, keys: &[&str]) -> Observed
     }
 }
 
-/// A server that offers all but what its way excludes.
+/// A server that offers everything that its binding method supports.
 fn server(method: BindingMethod) -> Capabilities {
     Capabilities {
         method,
@@ -138,7 +138,7 @@ fn server(method: BindingMethod) -> Capabilities {
     }
 }
 
-/// A redirect to a place that was not looked at.
+/// A redirect to a location that was not read.
 fn moved_away(place: &str) -> RepositoryState {
     RepositoryState::Moved(Moved {
         place: place.to_owned(),
@@ -155,7 +155,7 @@ fn intent(text: &str) -> Intent {
     }
 }
 
-/// A project that is bound to the repository, and is held by nobody else.
+/// A project that is bound to the repository, and that no other binding holds.
 fn resident(text: &str) -> Bound {
     Bound {
         key: key(text),

@@ -1,6 +1,6 @@
 //! A SonarQube, a Bitbucket and several bindings in memory, driven through the core as the shell drives it.
 //!
-//! A pass looks, plans, writes and remembers. A fault ends it at any step. Every write is held against the
+//! A reconcile reads, plans, writes and remembers. A fault ends it at any step. Every write is held against the
 //! promises where it is made, so a breach is found at the write that breaks it.
 
 mod effects;
@@ -71,7 +71,7 @@ pub(super) struct Member {
     /// was deleted and created again is another one.
     pub(super) connection: usize,
     pub(super) accepted_by: usize,
-    /// The projects that it rightfully accepted, known to nobody but the judge.
+    /// The projects that it rightfully accepted, known only to the checks of the promises.
     pub(super) rightful: BTreeSet<ProjectId>,
 }
 
@@ -125,15 +125,15 @@ pub(super) enum Fault {
     CrashAfter,
     /// The process dies before the step.
     CrashBefore,
-    /// The server does it, and its answer never comes: the pass fails, the status is written without it.
+    /// The server does it, and its answer never comes: the reconcile fails, the status is written without it.
     AnswerLost,
-    /// The server says no: the pass fails, and what was about to be created is so no more.
+    /// The server refuses: the reconcile fails, and the intent to create is withdrawn.
     Refused,
-    /// The call is never sent, and the pass fails.
+    /// The call is never sent, and the reconcile fails.
     NeverSent,
 }
 
-/// How a pass ended.
+/// How a reconcile ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     Rests(Plan),
@@ -169,8 +169,8 @@ impl World {
         ProjectId::new(format!("uuid-{}", self.made))
     }
 
-    /// What SonarQube tells of a project. Its uuid stands in the search from 25.12 on, else in the list of bindings where
-    /// there is one, else on a page that whoever administers the system may see.
+    /// What SonarQube returns of a project. Its uuid is in the search from 25.12 on, else in the list of bindings if
+    /// there is one, else on a page that administrators of the system may see.
     pub(super) fn shown(&self, project: &Remote) -> Project {
         let told = !self.capabilities.lists_bindings
             || self.search_tells_ids
@@ -185,7 +185,7 @@ impl World {
     }
 
     /// The other member that has the claim on a key: accepted before wanted, the first before the others. As in the
-    /// ledger, what an import made belongs to it, and who holds a project contends with nobody who wants it.
+    /// ledger, what an import made belongs to it, and a binding that holds a project does not compete for it.
     pub(super) fn claimed_by(&self, index: usize, key: &ProjectKey) -> Option<Contender> {
         let claim = |member: &Member| {
             let accepted = match &member.record.accepted {

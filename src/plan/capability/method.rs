@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BindingMethod {
     /// `projects/create`, then `alm_settings/set_bitbucket_binding`: Developer Edition and later, or any version with
-    /// the community branch plugin. Binds what exists, and is the only way to remove a single binding.
+    /// the community branch plugin. Binds what exists, and is the only method that removes single bindings.
     SetBinding,
     /// `PUT /api/v2/dop-translation/bound-projects`, 25.12 and later: creates projects, and binds those that exist.
     PutBoundProject,

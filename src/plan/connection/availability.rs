@@ -17,12 +17,13 @@ pub enum Availability {
     UndoOnly {
         /// What is not right.
         why: Refusal,
-        /// What settled bindings say of decoration meanwhile depends on it.
+        /// What bindings that are up to date report of decoration meanwhile depends on it.
         token: Token,
     },
     /// Nothing: something of the connection is not right.
     Down(Refusal),
-    /// Nothing, and never again: SonarQube's token is confirmed gone. Bindings that are deleted leave SonarQube as it is.
+    /// Nothing, and never again: SonarQube's token is confirmed gone. Bindings that are deleted leave SonarQube as it
+    /// is.
     Gone(Refusal),
 }
 
@@ -91,8 +92,8 @@ impl Availability {
         }
     }
 
-    /// After a failed reconcile of a connection that is being deleted: what still serves its bindings goes on, since some
-    /// need it for their own deletion. So it does with a token that nobody can read any more.
+    /// After a failed reconcile of a connection that is being deleted: what still serves its bindings goes on, since
+    /// some need it for their own deletion. The same applies to a token that cannot be read any more.
     #[must_use]
     pub fn while_deleting(self, trouble: Trouble) -> Self {
         use SonarQubeState::{NotWell, TokenGone, Well};
@@ -131,7 +132,7 @@ impl Availability {
         }
     }
 
-    /// What settled bindings say of the token to decorate with, while they wait.
+    /// What bindings that are up to date report of the token that decorates, while they wait.
     #[must_use]
     pub fn token(&self) -> Token {
         match self {
@@ -141,8 +142,8 @@ impl Availability {
     }
 }
 
-/// Which bindings have to be reconciled for a change: those that may do something that they could not do before, and those
-/// that have to say something else. A binding that can do less finds that out when it tries.
+/// Which bindings have to be reconciled for a change: those that may do something that they could not do before, and
+/// those that have to say something else. A binding that can do less finds that out when it tries.
 #[must_use]
 pub fn transition(old: &Availability, new: &Availability) -> Affected {
     use Availability::{Down, Gone, Serving, UndoOnly, Unknown};
@@ -151,7 +152,7 @@ pub fn transition(old: &Availability, new: &Availability) -> Affected {
         (_, Serving(_)) | (Unknown | Serving(_), UndoOnly { .. } | Down(_) | Gone(_)) => {
             Affected::All
         }
-        // All of them wait already, and settled ones say more than that of one token only.
+        // All of them wait already; those that are up to date report more only of one token.
         (UndoOnly { .. } | Down(_) | Gone(_), UndoOnly { .. } | Down(_) | Gone(_))
             if old.token() != new.token() =>
         {

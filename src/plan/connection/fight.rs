@@ -1,4 +1,4 @@
-//! What somebody else can undo of a connection's writes.
+//! The writes of a connection that another client can undo.
 
 use crate::plan::fight::{Undoable, Written};
 
@@ -25,7 +25,7 @@ impl Step {
         }
     }
 
-    /// Whether it mends what SonarQube shows. A token is written when its Secret changes, which nobody undid.
+    /// Whether it corrects what SonarQube shows. A token is written when its Secret changes: that undoes nothing.
     #[must_use]
     pub fn mends(&self, observed: &Observed) -> bool {
         self.changes_the_listing(observed) || matches!(self, Self::SetServerBaseUrl(_))
@@ -35,7 +35,7 @@ impl Step {
 impl Undoable for Step {
     fn written(&self) -> Option<Written> {
         let (what, instead) = match self {
-            // No list shows a token: whether somebody took it away is found out by other means.
+            // No list shows a token: whether it was removed is found out by other means.
             Self::SetPat(_)
             | Self::RecordIntent(_)
             | Self::Recognise(_)

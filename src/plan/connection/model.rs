@@ -15,7 +15,7 @@ pub struct Desired {
     pub url: ServerUrl,
     /// SonarQube's own public URL, where declared.
     pub server_base_url: Option<ServerUrl>,
-    /// What may happen to a configuration that is already there.
+    /// What may happen to an existing configuration.
     pub adoption: Adoption,
     /// Whether anything may be written.
     pub management: Management,
@@ -25,7 +25,7 @@ pub struct Desired {
     pub intent: Option<Intent>,
 }
 
-/// What may happen to a configuration that is already there.
+/// What may happen to an existing configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Adoption {
     /// It is left alone.
@@ -99,7 +99,7 @@ pub struct BaseUrlHolder {
     pub url: String,
 }
 
-/// A DevOps platform configuration (ALM setting).
+/// A DevOps platform configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// Its uuid.
@@ -153,7 +153,7 @@ pub enum Step {
     Create(SettingKey, ServerUrl),
     /// Keep the configuration that an intent announced, as created for this object.
     Recognise(SettingId),
-    /// Take over a configuration that is there.
+    /// Adopt an existing configuration.
     Adopt(SettingId),
     /// Make an existing configuration equal, its token included.
     Update {
@@ -188,9 +188,9 @@ pub enum TokenInUpdate {
 pub enum Plan {
     /// Everything is as declared.
     Settled,
-    /// These writes, then another look.
+    /// These writes, then read the state again.
     Steps(Vec<Step>),
-    /// What `Observe` does not mend.
+    /// What `Observe` does not correct.
     Differs(Vec<Difference>),
     /// Nothing, until a person does something.
     Refused(Refusal),

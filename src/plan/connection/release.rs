@@ -30,7 +30,7 @@ pub enum ConnectionRelease {
     Keep(Kept),
 }
 
-/// Why the configuration stays: told in one event.
+/// Why the configuration stays: published in one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kept {
     /// It is gone already, or never was ours.

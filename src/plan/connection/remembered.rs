@@ -53,7 +53,7 @@ pub struct Applied<V> {
 pub struct Pushed<T> {
     write: Option<(SettingId, T)>,
     import: Option<(SettingId, T)>,
-    /// What SonarQube said of the import token, whatever was pushed.
+    /// What SonarQube reported of the import token, independent of what was pushed.
     losses: Losses,
     /// The losses that a push has made good.
     made_good: Losses,
@@ -106,7 +106,7 @@ impl<V: Clone + PartialEq, T: Clone + PartialEq> Remembered<'_, V, T> {
     }
 
     /// A configuration is created, because the one that was kept is gone: where the key stands for the id, nothing else
-    /// tells the two apart.
+    /// distinguishes the two.
     pub fn created(&mut self) {
         *self.configuration = None;
         *self.applied = None;
@@ -194,7 +194,7 @@ impl<V: Clone + PartialEq, T: Clone + PartialEq> Remembered<'_, V, T> {
         self.pushed.made_good = losses;
     }
 
-    /// Whether SonarQube holds a token as the Secret has it, for a configuration that is there. A new version of the
+    /// Whether SonarQube holds a token as the Secret has it, for an existing configuration. A new version of the
     /// Secret with the same token in it counts as applied.
     pub fn token_state(
         &mut self,

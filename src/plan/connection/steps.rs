@@ -71,7 +71,7 @@ fn keep(desired: &Desired, observed: &Observed, setting: &Setting) -> Result<Vec
 
 /// The configuration that is ours already. `Observe` takes none over: it compares with the namesake as it is.
 fn kept<'a>(desired: &Desired, observed: &'a Observed) -> Option<&'a Setting> {
-    // Before 10.5 an id is made of the key, whatever the platform.
+    // Before 10.5 an id is made of the key, for every platform.
     let settings = || {
         let all = observed.settings.iter();
         all.filter(|setting| setting.platform == Platform::Bitbucket)

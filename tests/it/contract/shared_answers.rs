@@ -65,8 +65,8 @@ async fn keys_that_are_looked_up_at_once_share_calls() {
     );
 }
 
-/// Promise: a key that was looked up along with another one is not looked up again, for as long as its reader says; then it
-/// is.
+/// Promise: a key that was looked up along with another one is not looked up again, for as long as its reader says;
+/// then it is.
 #[tokio::test]
 async fn the_keys_of_those_that_come_next_are_looked_up_along() {
     let (sonarqube, client) = start().await;
@@ -118,12 +118,12 @@ async fn a_look_up_outlives_the_one_that_made_the_call_for_it() {
         .each_ref()
         .map(|key| client.project_spelt(key, NOW, Vec::new));
     let (mut first, mut second, mut third) = (Box::pin(first), Box::pin(second), Box::pin(third));
-    // The first has its call under way; the others wait for the next one.
+    // The first has its call in progress; the others wait for the next one.
     for waiting in [&mut first, &mut second, &mut third] {
         assert!(poll!(waiting).is_pending());
     }
     assert_eq!(first.await.unwrap(), None);
-    // The second takes the third along, and is cut short while its call is under way.
+    // The second takes the third along, and is cut short while its call is in progress.
     while sonarqube.calls().len() < 2 {
         assert!(poll!(&mut second).is_pending());
         tokio::time::sleep(Duration::from_millis(1)).await;
@@ -133,7 +133,8 @@ async fn a_look_up_outlives_the_one_that_made_the_call_for_it() {
     assert_eq!(sonarqube.calls().len(), 3);
 }
 
-/// Promise: imports at once share the list of configurations, and no import goes by one that is older than its question.
+/// Promise: imports at once share the list of configurations, and no import goes by one that is older than its
+/// question.
 #[tokio::test]
 async fn settings_are_read_together_and_never_older_than_the_question() {
     let (sonarqube, client) = start().await;

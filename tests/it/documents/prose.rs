@@ -53,6 +53,20 @@ pub(super) fn of_document(text: &str) -> Vec<Line> {
         .collect()
 }
 
+/// The prose of a Rust file: its comments, and the messages in its strings if `has_messages`.
+pub(super) fn of_source(source: &str, has_messages: bool) -> Vec<Line> {
+    let mut lines = of_document(&comments(source));
+    if has_messages {
+        let messages = messages(source);
+        lines.extend((1..).zip(messages.lines()).map(|(number, text)| Line {
+            number,
+            text: text.to_owned(),
+            is_row: true,
+        }));
+    }
+    lines
+}
+
 /// The comments of a source file, each in its line; other lines are empty.
 pub(super) fn comments(source: &str) -> String {
     let lines = source.lines().map(|line| {
@@ -60,6 +74,86 @@ pub(super) fn comments(source: &str) -> String {
         comment.map_or("", |text| text.trim_start_matches(['/', '!']).trim_start())
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The strings of a source file that have a space, each in its lines between bars, which end a phrase.
+fn messages(source: &str) -> String {
+    let mut messages = String::new();
+    let mut rest = source;
+    while !rest.is_empty() {
+        let token = token(rest);
+        let (text, after) = rest.split_at(token.length);
+        rest = after;
+        if matches!(token.kind, Kind::String) && text.contains(' ') {
+            let text = without_placeholders(text.trim_start_matches('r'));
+            messages.push_str(&["| ", &text, " |"].concat());
+        } else {
+            messages.push_str(&"\n".repeat(text.matches('\n').count()));
+        }
+    }
+    messages
+}
+
+enum Kind {
+    Comment,
+    String,
+    Code,
+}
+
+/// The beginning of a source file that belongs together.
+struct Token {
+    kind: Kind,
+    /// In bytes.
+    length: usize,
+}
+
+/// What a source file begins with: a comment up to the end of its line, a string, or one character of code.
+fn token(source: &str) -> Token {
+    let of = |kind, length| Token { kind, length };
+    if source.starts_with("//") {
+        return of(Kind::Comment, source.find('\n').unwrap_or(source.len()));
+    }
+    if let Some(raw) = source.strip_prefix('r') {
+        let hashes = raw.len() - raw.trim_start_matches('#').len();
+        if let Some(text) = raw[hashes..].strip_prefix('"') {
+            let end = format!("\"{}", "#".repeat(hashes));
+            let length = text.find(&end).expect("the end of a raw string");
+            return of(Kind::String, 1 + 2 * hashes + 2 + length);
+        }
+    }
+    if let Some(text) = source.strip_prefix('"') {
+        let mut is_escaped = false;
+        let end = text.find(|it| {
+            let is_end = it == '"' && !is_escaped;
+            is_escaped = it == '\\' && !is_escaped;
+            is_end
+        });
+        return of(Kind::String, end.expect("the end of a string") + 2);
+    }
+    let character = ["'\"'", "'\\\"'", "'/'"]
+        .into_iter()
+        .find(|it| source.starts_with(it));
+    let length =
+        character.map_or_else(|| source.chars().next().map_or(0, char::len_utf8), str::len);
+    of(Kind::Code, length)
+}
+
+/// A message without what is filled in, which ends a phrase, and without escapes.
+fn without_placeholders(message: &str) -> String {
+    let mut text = String::new();
+    let mut depth = 0_usize;
+    for character in message.replace("\\n", " ").replace('\\', "").chars() {
+        match character {
+            '{' => depth += 1,
+            '}' => {
+                depth = depth.saturating_sub(1);
+                text.push('_');
+            }
+            _ if depth == 0 => text.push(character),
+            _ => {}
+        }
+    }
+    text
 }
 
 /// The words of some lines, in lower case, each with the number of its line. Code is left out, and ends a phrase.
@@ -81,8 +175,22 @@ fn only_prose_is_prose() {
     let seen: Vec<_> = words(&lines).into_iter().map(|(_, word)| word).collect();
     assert_eq!(seen, ["one", "`", "three", "|", "seven", "|"]);
     assert_eq!(lines.last().map(|line| line.number), Some(8));
-    assert_eq!(
-        comments("    /// One.\nlet two = 3;\n//! Four\n"),
-        "One.\n\nFour"
-    );
+}
+
+#[test]
+fn comments_and_messages_of_a_source_are_prose() {
+    let source = "    /// One.\nlet two = \"three {four} \\\"five\\\" \\\n  six\";\n// Seven\n\"eight\" r#\"ni ne\"# '\"'\n";
+    let seen = |has_messages| {
+        let lines = of_source(source, has_messages);
+        let words = words(&lines).into_iter();
+        words
+            .map(|(number, word)| format!("{number} {word}"))
+            .collect::<Vec<_>>()
+    };
+    let comments = ["1 one", "4 seven"];
+    assert_eq!(seen(false), comments);
+    let messages = [
+        "2 |", "2 three", "2 _", "2 five", "3 six", "3 |", "5 |", "5 ni", "5 ne", "5 |",
+    ];
+    assert_eq!(seen(true), [&comments[..], &messages[..]].concat());
 }

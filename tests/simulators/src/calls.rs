@@ -25,7 +25,7 @@ pub struct Call {
     pub headers: BTreeMap<&'static str, String>,
     /// When it came, in milliseconds since the server was started.
     pub at_milliseconds: u64,
-    /// How many calls of the same program were under way when it came, itself included.
+    /// How many calls of the same program were in progress when it came, itself included.
     pub at_once: usize,
     /// How it ended.
     pub outcome: Outcome,

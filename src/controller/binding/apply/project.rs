@@ -55,7 +55,7 @@ impl Work<'_> {
             BindingMethod::PutBoundProject => {
                 let bound = sonarqube.put_bound_project(&binding).await;
                 match bound {
-                    // Nothing was done. Another Bitbucket may have refused our token: somebody changed the URL a moment ago.
+                    // Nothing was done. Another Bitbucket may have refused our token, if the URL has just been changed.
                     Err(refused)
                         if at_most > Duration::ZERO && refused.bitbucket_answer().is_some() =>
                     {
@@ -91,7 +91,7 @@ impl Work<'_> {
         })
     }
 
-    /// Binds a project that exists, and returns its id where that is told.
+    /// Binds an existing project, and returns its id if SonarQube returns it.
     pub(super) async fn bind(
         &self,
         key: &ProjectKey,
@@ -187,7 +187,7 @@ impl Work<'_> {
     /// What SonarQube's answer means, where that is more than that it failed.
     fn refused(&self, source: sonarqube::Error) -> Error {
         if source.bitbucket_answer() == Some(BitbucketAnswer::TokenMissing) {
-            // Somebody removed it, or our user is another one now: the connection stores it again.
+            // It was removed, or our user is another one now: the connection stores it again.
             let connection = &self.reference.connection;
             self.context.import_token_lost(connection);
             return Error::Retry(Refusal::new(
@@ -201,7 +201,8 @@ impl Work<'_> {
         self.access.failed(source)
     }
 
-    /// SonarQube sends the import token to the setting's URL: it must be ours at this moment, or in that of many imports.
+    /// SonarQube sends the import token to the setting's URL: it must be ours at this moment, or in that of many
+    /// imports.
     async fn assert_setting(&self, at_most: Duration) -> Result<(), Error> {
         let ServerAccess {
             sonarqube,
@@ -225,7 +226,7 @@ impl Work<'_> {
         self.context.ask(&self.reference.connection);
         Error::Retry(Refusal::new(
             Reason::ConnectionNotReady,
-            "SonarQube's configuration was changed by somebody else: nothing is bound until the connection has mended it",
+            "another client changed SonarQube's configuration: nothing is bound until the connection has corrected it",
         ))
     }
 }

@@ -1,5 +1,5 @@
-//! What a SonarQube can do: probed once, and again when its id, its version or its features change, or when somebody
-//! asks. Another edition or a plugin need not change the version.
+//! What a SonarQube can do: probed once, and again when its id, its version or its features change, or on
+//! request. Another edition or a plugin need not change the version.
 
 use std::time::{Duration, Instant};
 
@@ -53,7 +53,7 @@ pub(super) async fn probe(
     Ok(probed)
 }
 
-/// What is asked for seldom, and when somebody asks.
+/// What is read seldom, and on request.
 pub(crate) struct Seldom {
     pub(crate) request: Request,
     /// What is no older is not asked for again.
@@ -89,7 +89,7 @@ async fn probe_anew(
     let method = method(sonarqube).await?;
     let told = |feature: &str| match features {
         Some(features) if features.iter().any(|held| held == feature) => Support::Offered,
-        // 8.9 has no list of features. Whoever lets a binding be set has more than plain Community.
+        // 8.9 has no list of features. A server that accepts a binding has more than plain Community.
         None if method == Some(BindingMethod::SetBinding) => Support::Untold,
         Some(_) | None => Support::Missing,
     };

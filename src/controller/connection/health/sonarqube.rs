@@ -118,7 +118,7 @@ async fn confirmed(sonarqube: &Client) -> Error {
         Err(error) => error,
         Ok(_) if valid => Error::NotUp {
             url: sonarqube.url().to_string(),
-            phase: "not settled".to_owned(),
+            phase: "not up to date".to_owned(),
         },
         Ok(_) => Error::Denied {
             by: System::SonarQube,

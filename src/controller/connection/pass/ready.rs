@@ -1,4 +1,4 @@
-//! The first part of a pass over a connection: its Secrets are read, and both servers are well and take the tokens.
+//! The first part of a reconcile of a connection: its Secrets are read, and both servers are well and take the tokens.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ pub(super) struct Prepared {
     pub(super) clients: Clients,
 }
 
-/// Both servers as they were found, to be kept once the pass has come to its end.
+/// Both servers as they were found, to be kept once the reconcile has ended.
 pub(super) struct Checked {
     pub(super) health: Health,
     pub(super) inputs: HealthInputs,
@@ -53,7 +53,7 @@ impl Pass<'_> {
     }
 
     /// Both servers are what they should be, and take the tokens. SonarQube comes first: undoing needs nothing else,
-    /// whatever else is wrong.
+    /// even if other things are wrong.
     pub(super) async fn ready(&mut self) -> Result<(Prepared, Checked), Error> {
         let interval = self.context.interval(&self.connection);
         credentials::follow(&self.connection, self.context);
@@ -62,7 +62,7 @@ impl Pass<'_> {
             request: self.request(),
             token: own.own.token.clone(),
         };
-        // A little early is early enough: the pass is scheduled by the same interval.
+        // A little early is early enough: the reconcile is scheduled by the same interval.
         let age = interval.mul_f64(0.9);
         let now = Instant::now();
         let known = self.link.lock().health.take_good(&inputs, age, now);
@@ -114,7 +114,7 @@ impl Pass<'_> {
         }
     }
 
-    /// Asks SonarQube everything, and has it look again at what nobody can read.
+    /// Asks SonarQube everything, and has it check again what Bindery cannot read.
     async fn verify(
         &mut self,
         own: &SonarQubeCredentials,
@@ -124,14 +124,14 @@ impl Pass<'_> {
         self.at = Aspect::CredentialsValid;
         let link = self.link.clone();
         let sonarqube = remotes::sonarqube(&url, own, &link, self.context)?.at(self.urgency());
-        // Whoever changed what the server offers, and wants that to be seen, asks.
+        // A user who changed what the server offers requests a reconcile.
         let seldom = Seldom {
             request: self.request(),
             age: self.seldom(),
         };
         let verified = health::check_sonarqube(&sonarqube, seldom, &link, self.stage()).await?;
         if verified.validates() {
-            // The token that SonarQube has may have been changed by hand: `validate` alone tells.
+            // The token that SonarQube has may have been changed by hand: only `validate` shows it.
             link.lock().validation.invalidate();
         }
         Ok((verified, Some(sonarqube)))
@@ -142,8 +142,8 @@ impl Pass<'_> {
         (self.context.interval(&self.connection) * SPREAD).mul_f64(0.9)
     }
 
-    /// Bitbucket is what it should be, and takes the tokens. The listings of each interval and SonarQube's own try show that,
-    /// so it is asked itself only seldom, and as soon as one of these fails: see `explain`.
+    /// Bitbucket is what it should be, and takes the tokens. The listings of each interval and SonarQube's own try show
+    /// that, so it is asked itself only seldom, and as soon as one of these fails: see `explain`.
     async fn bitbucket(
         &mut self,
         clients: &Clients,
@@ -177,7 +177,8 @@ impl Pass<'_> {
         Ok(version)
     }
 
-    /// What made a pass fail: if Bitbucket was taken to be well, it is asked now, and what is wrong with it comes first.
+    /// What made a reconcile fail: if Bitbucket was taken to be well, it is asked now, and what is wrong with it comes
+    /// first.
     pub(super) async fn explain(&mut self, error: Error) -> Error {
         let Some((clients, tokens)) = self.on_trust.take() else {
             return error;

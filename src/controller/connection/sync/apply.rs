@@ -65,7 +65,7 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// Written with resourceVersion before anything is created: whoever lost the race creates nothing.
+    /// Written with resourceVersion before anything is created: the one that lost the race creates nothing.
     async fn record_intent(&mut self, name: &SettingKey) -> Result<(), Error> {
         let intent = Some(ConfigurationIntent {
             name: name.to_string(),
@@ -90,12 +90,12 @@ impl Sync<'_> {
         let sonarqube = &self.clients.sonarqube;
         let token = &self.credentials.write.token;
         if let Err(source) = sonarqube.create_bitbucket(&name, url, token).await {
-            // An answer says that nothing was created: what has the name by now is somebody else's.
+            // An answer says that nothing was created: what has the name by now was created by another client.
             if !matches!(source, sonarqube::Error::Transport(_)) {
                 self.record.intent = None;
             }
             if source.is_configuration_limit() {
-                // The next look plans with it, and names the one in the way; so does the next pass.
+                // The next plan takes it into account, and names what blocks it; so does the next reconcile.
                 self.verified.capabilities.several = Support::Missing;
                 self.link.lock().probe.amend(|probed| {
                     if let Some(capabilities) = &mut probed.capabilities {
@@ -115,7 +115,7 @@ impl Sync<'_> {
         Ok(())
     }
 
-    /// Keeps what was created, by this pass or by one that did not live to record it.
+    /// Keeps what was created, by this reconcile or by one that ended before it could record it.
     fn recognise(&mut self, id: &SettingId) {
         let (name, uid) = (self.desired.name.clone(), self.desired.uid.clone());
         self.claim(id, &name, Some(uid));
@@ -218,7 +218,7 @@ impl Sync<'_> {
         }
         let result = match answer {
             Ok(()) => Validation::Passed,
-            // Up to 10.7 SonarQube asks Bitbucket without a token first, and takes what that answers to nobody for its
+            // Up to 10.7 SonarQube asks Bitbucket without a token first, and takes the anonymous answer for its
             // last word. Our own try has just succeeded.
             Err(source)
                 if !self.verified.validates()
@@ -228,7 +228,8 @@ impl Sync<'_> {
             {
                 Validation::Passed
             }
-            // Our own try has just succeeded: perhaps somebody else changed what SonarQube has. It is pushed once more.
+            // Our own try has just succeeded: perhaps another client changed what SonarQube has. It is pushed once
+            // more.
             Err(source)
                 if source.bitbucket_answer() == Some(BitbucketAnswer::InvalidToken)
                     && !self.was_refused(&id, token) =>

@@ -10,9 +10,9 @@ enum Event {
     Arrive(Urgency),
     /// The so-manieth of those that wait is not waited for any more.
     Leave(usize),
-    /// The so-manieth of those under way ends.
+    /// The n-th of those in progress ends.
     End(usize, News),
-    /// So many milliseconds pass.
+    /// The clock advances by so many milliseconds.
     Pass(u64),
     BeginSlowly,
 }
@@ -51,7 +51,7 @@ struct Call {
     since: Instant,
 }
 
-/// The model keeps no counts: it asks what is under way.
+/// The model keeps no counts: it asks what is in progress.
 struct Model {
     state: State<usize>,
     now: Instant,
@@ -221,14 +221,14 @@ impl Model {
 }
 
 proptest! {
-    /// Promise: the order is kept, the limits are, and nobody waits who could go.
+    /// Promise: order and limits are kept, and no call waits that could start.
     #[test]
     fn a_budget_does_what_a_naive_list_does(events in events()) {
         let (mut model, mut calls) = (Model::new(), Vec::new());
         for event in events {
             model.happen(event, &mut calls);
         }
-        // Nobody else comes: all that wait have their turn.
+        // No other call comes: all that wait start.
         model.happen(Event::Pass(10_000), &mut calls);
         for _ in 0..calls.len() {
             model.happen(Event::End(0, News::Answers), &mut calls);

@@ -1,4 +1,4 @@
-//! Nobody is forgotten: only those are asked again that were woken.
+//! No waiting call is forgotten: only those that were woken are polled again.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -32,9 +32,9 @@ struct Crowd {
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Arrive(Urgency),
-    /// The so-manieth of those that wait goes away; it may have been told that its turn has come.
+    /// The n-th of those that wait goes away; it may have learned already that it may start.
     Cancel(usize),
-    /// The so-manieth of those under way ends.
+    /// The n-th of those in progress ends.
     End(usize, bool),
     /// Those that were woken are asked again.
     Run,
@@ -105,7 +105,7 @@ fn budget(limits: Limits) -> (Budgets, Budget) {
 }
 
 proptest! {
-    /// Promise: whoever is dropped, waiting or under way, gives back what it had, and the next one is woken.
+    /// Promise: a call that is dropped, waiting or in progress, gives back what it had, and the next one is woken.
     #[test]
     fn no_turn_is_lost(events in events()) {
         let (budgets, budget) = budget(LIMITS);

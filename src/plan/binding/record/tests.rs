@@ -60,7 +60,7 @@ fn found(name: &str, id: Option<&str>) -> Step {
     })
 }
 
-/// Promise: a project that somebody else creates is never taken for our import. An intent stays only while a call that
+/// Promise: a project that another client creates is never taken for our import. An intent stays only while a call that
 /// was sent may have created the project.
 #[test]
 fn an_intent_is_withdrawn_where_nothing_can_have_been_created() {
@@ -92,7 +92,7 @@ fn an_intent_is_withdrawn_where_nothing_can_have_been_created() {
     }
 }
 
-/// Promise: nothing twice. What was asked for and not answered stays unknown, whatever becomes of the next try.
+/// Promise: nothing twice. What was asked for and not answered stays unknown, even if the next attempt fails.
 #[test]
 fn an_intent_that_is_announced_again_remembers_that_a_call_was_made() {
     let announce = Step::RecordIntent(key("PAY:checkout"));
@@ -112,8 +112,8 @@ fn an_intent_that_is_announced_again_remembers_that_a_call_was_made() {
     assert_eq!(other.intent.unwrap().attempt, Attempt::First);
 }
 
-/// Ownership: our project is deleted and somebody else creates one of the same key before the next look. An intent that was
-/// answered would show that one as the answer that never came.
+/// Ownership: our project is deleted and another client creates one of the same key. An intent that was
+/// answered would show that project as the answer that never came.
 #[test]
 fn another_connection_of_the_name_expects_no_answer_that_came() {
     let answered = Record {
@@ -199,7 +199,7 @@ fn a_project_that_was_created_anew_under_the_key_has_none_of_our_settings() {
     assert_eq!(anew, Some(wanted));
 }
 
-/// Somebody unbound the project before the connection that was made again accepted it: the spec names its key, so that
+/// A user unbound the project before the re-created connection accepted it: the spec names its key, so that
 /// it is bound without being accepted first.
 #[test]
 fn a_project_that_is_bound_through_another_connection_has_its_maker() {

@@ -45,7 +45,7 @@ fn an_import_whose_answer_was_lost_is_known_by_its_key_and_its_repository() {
     }
 }
 
-/// Promise: no project that somebody else made, or holds, gets another key.
+/// Promise: no project that another client made or another binding holds gets another key.
 #[test]
 fn what_is_not_our_import_keeps_its_key() {
     let (desired, observed) = importing(&["legacy"], None);
@@ -70,7 +70,7 @@ fn what_is_not_our_import_keeps_its_key() {
 }
 
 /// Promise: never twice. While SonarQube may still be at work a second import would make a second project.
-/// Promise: what somebody else made under our key is adopted, not ours to delete: our own import stands beside it.
+/// Promise: what another client made under our key is adopted, not ours to delete: our own import stands beside it.
 #[test]
 fn what_stands_beside_our_import_was_made_by_somebody_else() {
     for (beside, origin) in [(true, Origin::Found), (false, Origin::Imported)] {

@@ -9,7 +9,7 @@ fn creating_only(observed: Observed) -> Observed {
         capabilities,
         ..observed
     };
-    // It tells the uuid of a project that is bound, and of no other.
+    // It returns the uuids of bound projects only.
     if let Some(project) = &mut observed.project
         && !matches!(project.binding, BindingState::Bound { .. })
     {
@@ -174,7 +174,7 @@ fn a_project_deleted_by_hand_is_imported_again_and_taken_for_our_own_if_the_answ
     );
 }
 
-/// Promise: what may be somebody else's project of the same key is given no rights, and takes no writes.
+/// Promise: what may be another client's project of the same key is given no rights, and takes no writes.
 #[test]
 fn rights_are_granted_only_on_what_is_provably_ours() {
     let mut denied = creating_only(equal());
@@ -189,7 +189,7 @@ fn rights_are_granted_only_on_what_is_provably_ours() {
     for unproven in [keeping(), awaiting] {
         refused(plan(&unproven, &hidden), Reason::PermissionMissing);
     }
-    // Where its binding is hidden, the listing tells its uuid all the same.
+    // If its binding is hidden, the listing contains its uuid all the same.
     let mut listed = hidden;
     listed.project.as_mut().unwrap().id = Some(ProjectId::new("uuid-1"));
     assert_eq!(

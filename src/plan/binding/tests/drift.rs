@@ -1,4 +1,4 @@
-//! What was accepted is kept, and what is in the way of that.
+//! An accepted project is kept as declared, and what can prevent that.
 
 use super::*;
 

@@ -3,7 +3,7 @@
 use super::table::verdict;
 use super::*;
 
-/// Somebody created the project, somebody wrote its binding, and where it was bound to when it was accepted.
+/// Who created the project, who wrote its binding, and what it was bound to when it was accepted.
 fn importing_after(created: bool, bound: bool, repository: Option<&str>) -> bool {
     let mut desired = keeping();
     let accepted = desired.record.accepted.as_mut().unwrap();

@@ -16,7 +16,7 @@ const REPOSITORIES: [&str; 4] = ["PAY/a", "PAY/b", "OPS/c", "OPS/gone"];
 #[derive(Clone, Debug)]
 enum Event {
     Pass(usize),
-    /// Somebody binds a project to a repository, unbinds it (3), or binds it elsewhere (4).
+    /// A user binds a project to a repository, unbinds it (3), or binds it elsewhere (4).
     Point(usize, usize, bool),
     Delete(usize),
     Create(usize, usize),
@@ -60,7 +60,7 @@ fn by_hand(world: &mut World, name: &str, binding: BindingState) {
     });
 }
 
-/// Whether nobody but its repository tells where a project comes from: imported under a key of SonarQube's choice, and
+/// Whether only its repository shows where a project comes from: imported under a key of SonarQube's choice, and
 /// the answer was lost. Who re-points it then makes it a stranger.
 fn is_unheard_of(world: &World, project: usize) -> bool {
     let Maker::Binding(member) = world.projects[project].maker else {
@@ -87,7 +87,7 @@ impl Event {
             Self::Delete(project) if count > 0 => {
                 world.projects.remove(project % count);
             }
-            // The one window that nobody can see into: a stranger creates the very key, bound to the very
+            // The one window that cannot be observed: a stranger creates the very key, bound to the very
             // repository, between our intent and our look.
             Self::Create(name, choice)
                 if !world.members.iter().any(|one| one.awaits(&key(KEYS[name]))) =>
@@ -141,7 +141,7 @@ fn remote(world: &World) -> Vec<String> {
     lines
 }
 
-/// Passes until nothing changes any more, and once again.
+/// Reconciles until nothing changes any more, and once again.
 fn settle(world: &mut World) -> Vec<Plan> {
     for _ in 0..=2 * world.members.len() {
         world.round();
@@ -206,7 +206,7 @@ proptest! {
                     importing_by: Some(world.capabilities.method),
                 };
                 let policy = ReleasePolicy::DeleteProject;
-                // The operator is told where to look; whatever else it looked at proves nothing.
+                // The operator is given the key to read; what else it read proves nothing.
                 let asked = match release(policy, &unseen) {
                     Release::Look(key) => key,
                     Release::Leave(_) | Release::DeleteProject(_) | Release::Unbind(..) => {
@@ -232,7 +232,7 @@ proptest! {
 
 #[test]
 fn the_worlds_are_not_idle() {
-    // Import, GrantSelf, SetVisibility, SetNewCode, RenameMainBranch: nothing twice; and what a way has more.
+    // Import, GrantSelf, SetVisibility, SetNewCode, RenameMainBranch: nothing twice; and what a method adds.
     for (method, writes) in [
         (BindingMethod::PutBoundProject, 5),
         (BindingMethod::PostBoundProject, 5),

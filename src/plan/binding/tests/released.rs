@@ -171,7 +171,7 @@ fn what_was_only_bound_is_unbound_where_its_deletion_is_asked_for() {
     }
 }
 
-/// The answer for a deletion while an import is under way, which made this.
+/// The answer for a deletion during an import, which made this.
 fn interrupted(
     policy: ReleasePolicy,
     made: Option<Project>,
@@ -188,7 +188,7 @@ fn interrupted(
     })
 }
 
-/// Promise: nothing is left behind without a word, and nothing goes that may be somebody else's.
+/// Promise: everything that is left is reported, and nothing is deleted that may belong to another client.
 #[test]
 fn an_import_that_was_never_answered_is_looked_for_and_undone_as_asked() {
     use ReleasePolicy::{DeleteProject, Orphan, Unbind};
@@ -223,7 +223,7 @@ fn an_import_that_was_never_answered_is_looked_for_and_undone_as_asked() {
     });
     let by_another = Leave::ManagedByAnother(key("PAY:checkout"));
     assert_eq!(rival, Release::Leave(by_another));
-    // Nothing could be undone whatever is found: no server is needed to say so.
+    // Nothing can be undone in any case: no server is needed to find out.
     let unable = interrupted(Unbind, ours(), |_, facts| facts.unbinds = false);
     assert_eq!(unable, unanswered);
     // What was accepted before was found gone, and is being imported again.
@@ -260,7 +260,7 @@ fn an_import_under_a_key_of_sonarqubes_choice_is_undone_once_that_key_is_known()
     );
 }
 
-/// Ownership: the record may have changed with the server since the key to look at was chosen.
+/// Ownership: the record may have changed with the server since the key to read was chosen.
 #[test]
 fn another_project_than_the_intended_one_proves_nothing() {
     let another = Project {

@@ -9,7 +9,7 @@ fn seen(id: i64, asked: &str) -> SeenRepository {
     }
 }
 
-/// A settled binding whose repository is gone to another place, where the one with this id is.
+/// A binding that is up to date, and whose repository moved to the location of the one with this id.
 fn moved_to(place: &str, id: i64) -> (Desired, Observed) {
     let mut desired = keeping();
     desired.record.repository = Some(seen(7, "PAY/checkout"));
@@ -77,7 +77,7 @@ fn a_move_is_not_followed_out_of_the_access_nor_to_another_repository() {
     refused(plan(&following, &observed), Reason::RepositoryRecreated);
 }
 
-/// Promise: what a team imported is not silently bound to whatever bears the name later.
+/// Promise: what a team imported is not silently bound to another repository that gets the name later.
 #[test]
 fn another_repository_under_the_same_name_is_told_and_not_bound() {
     let mut settled = keeping();

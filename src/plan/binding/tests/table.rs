@@ -1,4 +1,4 @@
-//! The first acceptance: what happens to a project that is already there, by mode and by how the key came about.
+//! The first acceptance: what happens to an existing project, by mode and by the origin of the key.
 
 use super::*;
 

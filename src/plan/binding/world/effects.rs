@@ -104,11 +104,11 @@ impl World {
         project
     }
 
-    /// A new project, bound to nothing; nobody remembers it yet.
+    /// A new project, bound to nothing, in no status yet.
     fn create(&mut self, index: usize, key: &ProjectKey, name: &str) -> ProjectId {
         assert!(
             self.find(key).is_none(),
-            "{key} is there: an import would seize it"
+            "{key} exists: an import would take it over"
         );
         let connection = self.members[index].connection;
         let earlier = self.projects.iter().find(|project| {
@@ -185,7 +185,7 @@ impl World {
         let asked_for = project.binding == BindingState::Unbound
             && member.key.is_some()
             && member.mode != Mode::Import;
-        // Unbound, and without a uuid: nothing tells it from the one that was accepted under this key.
+        // Unbound, and without a uuid: it cannot be distinguished from the one that was accepted under this key.
         let is_indistinct = project.binding == BindingState::Unbound
             && self.shown(project).id.is_none()
             && record.holding(&self.shown(project)).is_some();

@@ -1,12 +1,12 @@
-//! A pass over one member: it looks, plans, writes and remembers as the operator does.
+//! A reconcile of one member: it reads, plans, writes and remembers as the operator does.
 
 use super::*;
 
-/// A member while a pass is at it.
+/// A member during its reconcile.
 #[derive(Clone, Debug)]
 pub(super) struct Pass {
     pub(super) record: Record,
-    /// What is stored if the pass fails here.
+    /// What is stored if the reconcile fails here.
     kept: Kept,
     /// A project of another key than the effective one, which is being asked about.
     pub(super) considered: Option<ProjectKey>,
@@ -33,14 +33,14 @@ impl Pass {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taking {
     Done,
-    /// The pass fails, and writes its status.
+    /// The reconcile fails, and writes its status.
     Failed,
     /// The process died.
     Died,
 }
 
 impl World {
-    /// One pass over one member.
+    /// One reconcile of one member.
     pub(in crate::plan::binding) fn pass(&mut self, index: usize) -> Outcome {
         let mut pass = self.begin(index);
         for _ in 0..8 {
@@ -71,10 +71,10 @@ impl World {
                 }
             }
         }
-        panic!("a pass of member {index} does not come to rest: {self:#?}");
+        panic!("a reconcile of member {index} does not end: {self:#?}");
     }
 
-    /// What a pass begins with.
+    /// What a reconcile begins with.
     fn begin(&self, index: usize) -> Pass {
         let member = &self.members[index];
         let mut stored = member.record.clone().on(&self.server);
@@ -167,7 +167,7 @@ impl World {
         }
     }
 
-    /// One pass over every member. An interrupted one is taken up again at once, as after a restart.
+    /// One reconcile of every member. An interrupted one is taken up again at once, as after a restart.
     pub(in crate::plan::binding) fn round(&mut self) -> Vec<Plan> {
         (0..self.members.len())
             .map(|index| {

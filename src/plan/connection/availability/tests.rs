@@ -61,7 +61,7 @@ fn bindings_are_reconciled_when_the_servers_offer_something_else() {
     assert_eq!(transition(&serving(), &serving()), Affected::Nobody);
 }
 
-/// Promise: settled bindings tell of a refused token, also where the connection was not ready before.
+/// Promise: bindings that are up to date report a refused token, also where the connection was not ready before.
 #[test]
 fn a_refused_token_concerns_all_bindings_once() {
     let (refused, well) = (undo_only(Token::Refused), undo_only(Token::NotRefused));
@@ -161,7 +161,7 @@ fn availabilities() -> impl Strategy<Value = Availability> {
 }
 
 proptest! {
-    /// Promise: whatever happens to a connection, no binding sleeps through what it waits for, and none is reconciled
+    /// Promise: after any change of a connection, no binding sleeps through what it waits for, and none is reconciled
     /// where nothing has changed.
     #[test]
     fn no_binding_misses_a_change_that_concerns_it(sequence in prop::collection::vec(availabilities(), 1..12)) {

@@ -4,7 +4,8 @@ mod change;
 
 use super::*;
 
-/// A SonarQube, and what is remembered of it. `secret` numbers the token in the Secret, `version` the Secret's versions.
+/// A SonarQube, and what is remembered of it. `secret` numbers the token in the Secret, `version` the Secret's
+/// versions.
 #[derive(Clone, Debug)]
 pub(super) struct World {
     pub(super) settings: Vec<Setting>,
@@ -26,7 +27,7 @@ pub(super) struct World {
     pub(super) memory: Memory,
     /// The memory as the status has it.
     pub(super) stored: Memory,
-    /// What the next look must make of the memory, whatever else happened meanwhile to SonarQube or the Secret.
+    /// What the next read must make of the memory, even if SonarQube or the Secret changed meanwhile.
     pub(super) due: Option<Known>,
     /// The step after which the process dies.
     pub(super) crash: Option<usize>,
@@ -309,7 +310,7 @@ impl World {
         self.remember(id.clone(), None);
     }
 
-    /// One pass: `None` where the process died.
+    /// One reconcile: `None` if the process died.
     pub(super) fn pass(&mut self) -> Option<Plan> {
         let mut intent = self.desired.intent.clone();
         for _ in 0..8 {
@@ -324,12 +325,12 @@ impl World {
             for step in steps {
                 self.apply(step);
                 self.steps += 1;
-                // An intent is stored at once; all else at the end of the pass.
+                // An intent is stored at once; all else at the end of the reconcile.
                 if matches!(step, Step::RecordIntent(_)) {
                     intent.clone_from(&self.desired.intent);
                 }
                 if self.crash == Some(self.steps) {
-                    // The tokens that this process pushed are known to nobody any more.
+                    // The tokens that this process pushed are forgotten.
                     self.stored.pushed = Pushed::default();
                     self.memory = self.stored.clone();
                     self.desired.intent = intent;
@@ -337,6 +338,6 @@ impl World {
                 }
             }
         }
-        panic!("a pass does not come to rest: {self:#?}");
+        panic!("a reconcile does not end: {self:#?}");
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 const VERSION: u8 = 1;
 const TOKEN: &str = "token";
 
-/// A memory of one configuration, asked and told of one token.
+/// A memory of one configuration, asked about one token and informed about it.
 struct Memory {
     server: ServerId,
     user: &'static str,
@@ -165,7 +165,7 @@ fn a_token_counts_only_where_and_for_whom_it_was_pushed() {
     assert_eq!(memory.states(), TO_PUSH);
     memory.push(Which::Import);
     assert_eq!(memory.states(), [TokenState::ToPush, TokenState::Applied]);
-    // The memory of a configuration that nobody claimed: the status was written by hand.
+    // The memory of a configuration that was never claimed: the status was written by hand.
     memory = Memory::given("id");
     memory.configuration.as_mut().unwrap().0.id = SettingId::new("another");
     assert_eq!(memory.states(), TO_PUSH);

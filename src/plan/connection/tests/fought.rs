@@ -1,4 +1,4 @@
-//! What counts as undone by somebody else.
+//! What counts as undone by another client.
 
 use super::*;
 use crate::plan::fight::{Leave, Undoable as _, Writes};
@@ -21,7 +21,7 @@ fn reconcile(writes: &mut Writes<Step>, desired: &Desired, observed: &Observed) 
     None
 }
 
-/// How often it is written before somebody is named, and the words.
+/// How often it is written before another client is reported, and the message.
 fn fought(desired: &Desired, observed: &Observed) -> (u32, String) {
     let mut writes = Writes::default();
     for times in 0..6 {
@@ -29,7 +29,7 @@ fn fought(desired: &Desired, observed: &Observed) -> (u32, String) {
             return (times, why);
         }
     }
-    panic!("nobody is named")
+    panic!("no other client is reported")
 }
 
 #[test]
@@ -71,7 +71,7 @@ fn a_base_url_that_is_changed_back_is_told_with_the_field_to_leave_out() {
     }
 }
 
-/// Promise: tokens may be rotated as often as somebody likes.
+/// Promise: tokens may be rotated as often as you like.
 #[test]
 fn tokens_that_are_rotated_again_and_again_are_no_fight() {
     let rotated = Observed {

@@ -52,7 +52,7 @@ fn observe_compares_with_a_namesake_as_if_it_were_kept() {
     let found = "bitbucket (https://other.example.com)";
     assert_eq!(configuration(&world), found);
     world.settings[0].key = key("another");
-    assert_eq!(fields(&world), both, "absent, and another one in the way");
+    assert_eq!(fields(&world), both, "absent, and another one blocks it");
     assert_eq!(configuration(&world), "absent");
     world.settings.clear();
     assert_eq!(fields(&world), both, "absent");

@@ -112,8 +112,8 @@ async fn a_create_among_many_costs_few_calls(server: Server) {
     assert!(verbs[2] <= 18, "{verbs:?}");
 }
 
-/// Promise: many imports share what was asked a second ago about where their token goes, and no more than that: then none
-/// goes to a URL that somebody changed, and it is healed.
+/// Promise: many imports share what was asked a second ago about where their token goes, and no more than that: then
+/// none goes to a URL that somebody changed, and it is healed.
 async fn a_url_that_is_changed_during_many_imports_gets_a_token_for_a_moment_at_most(
     server: Server,
 ) {
@@ -152,7 +152,7 @@ async fn an_object_that_is_written_before_its_intent_is_reconciled_anew(server: 
     stage.apply(&bindings(&slugs));
     let path = look.split(' ').nth(1).unwrap();
     let asked = || calls(&stage).contains_key(path);
-    stage.eventually("the look is under way", asked).await;
+    stage.eventually("the look is in progress", asked).await;
     // A label triggers no reconcile.
     let api = stage.api::<ProjectBinding>("payments");
     let label = Patch::Merge(serde_json::json!({"metadata": {"labels": {"team": "payments"}}}));

@@ -176,7 +176,7 @@ impl Stage {
         .await;
     }
 
-    /// Has a binding looked at now, and waits until it was, whatever passes were under way.
+    /// Has a binding looked at now, and waits until it was, whatever passes were in progress.
     pub(crate) async fn look_at(
         &self,
         namespace: &str,

@@ -21,14 +21,14 @@ on!([real_26_9] => creates_and_quiet_intervals_cost_a_real_server_what_the_guide
 /// So many bindings, unless `BINDERY_REAL_BINDINGS` says otherwise: the guide shows the numbers of 300.
 const BINDINGS: usize = 30;
 
-/// As many imports as the operator has under way for one connection.
+/// As many imports as the operator has in progress for one connection.
 const AT_ONCE: usize = 8;
 
 /// The Bitbucket project of the bare loop.
 const BARE: &str = "OPS";
 
-/// Promise: a create among many costs SonarQube its import, one call for the branch and a share of listings and look-ups.
-/// A quiet interval costs listings and a few reads.
+/// Promise: a create among many costs SonarQube its import, one call for the branch and a share of listings and
+/// look-ups. A quiet interval costs listings and a few reads.
 async fn creates_and_quiet_intervals_cost_a_real_server_what_the_guide_says(server: Server) {
     let wanted = parts::optional("BINDERY_REAL_BINDINGS");
     let count = wanted.map_or(BINDINGS, |count| count.parse().unwrap());

@@ -23,7 +23,7 @@ on!([simulated_26_9_enterprise] =>
 /// The first write for a new binding in this edition.
 const CREATE: &str = "POST /api/projects/create";
 
-/// What may be under way at once.
+/// What may be in progress at once.
 const CONCURRENCY: usize = 5;
 
 /// What the server asks for, in seconds.
@@ -87,7 +87,8 @@ fn most_at_once(calls: &[Call]) -> usize {
         .unwrap_or_default()
 }
 
-/// Promise: however many connections lead to a server with one token, together they make no more calls at once than one.
+/// Promise: however many connections lead to a server with one token, together they make no more calls at once than
+/// one.
 async fn connections_to_one_server_share_its_budget(server: Server) {
     let stage = twins(server, &["--sonarqube-concurrency", "5"]).await;
     let slugs = many::repositories(&stage, 30);
@@ -121,7 +122,7 @@ async fn a_server_that_asks_for_it_is_left_alone_by_all_connections(server: Serv
     let calls = calls(&stage);
     let refused = |call: &&Call| call.outcome == Outcome::Status(429);
     let refused = calls.iter().find(refused).unwrap().at_milliseconds;
-    // What was under way came within the second.
+    // What was in progress came within the second.
     let too_early = |call: &&Call| {
         let after = call.at_milliseconds.saturating_sub(refused);
         (1000..RETRY_AFTER * 1000).contains(&after)
@@ -154,7 +155,7 @@ async fn a_server_that_is_back_is_not_asked_by_all_at_once(server: Server) {
     let of_a_binding = |call: &Call| call.target.contains("service-") || is_import(call);
     let first = calls.iter().position(of_a_binding).unwrap();
     for (number, call) in calls[first..].iter().enumerate() {
-        // With each answer one more may be under way; the connections have some of their own.
+        // With each answer one more may be in progress; the connections have some of their own.
         let most = 3 + number / 2;
         let found = call.at_once;
         assert!(
@@ -162,7 +163,7 @@ async fn a_server_that_is_back_is_not_asked_by_all_at_once(server: Server) {
             "call {number} is one of {found}, of {most} at most"
         );
     }
-    assert!(most_at_once(&calls) > 8, "in the end many are under way");
+    assert!(most_at_once(&calls) > 8, "in the end many are in progress");
 }
 
 /// Promise: what a person changes is done while hundreds of imports wait, of all connections to the server.
@@ -177,7 +178,7 @@ async fn a_person_goes_before_the_imports_of_all_connections(server: Server) {
     sonarqube.fault(Fault::at(CREATE).delay(Duration::from_millis(100)));
     bind(&stage, &slugs);
     let many = || imports(&stage) >= 10;
-    stage.eventually("imports are under way", many).await;
+    stage.eventually("imports are in progress", many).await;
     let private = json!({"spec": {"sonarqubeProject": {"visibility": "Private"}}});
     let api = stage.api::<ProjectBinding>("platform");
     let patch = Patch::Merge(&private);
@@ -191,7 +192,7 @@ async fn a_person_goes_before_the_imports_of_all_connections(server: Server) {
     let calls = calls(&stage);
     let done = calls.iter().position(changed).unwrap();
     let overtaken = calls[..done].iter().filter(|call| is_import(call)).count() - before;
-    // One may be under way at each of its calls, and until the watch shows the change.
+    // One may be in progress at each of its calls, and until the watch shows the change.
     assert!(
         overtaken <= 20,
         "{overtaken} imports went before a person's change"

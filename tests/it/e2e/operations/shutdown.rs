@@ -1,4 +1,4 @@
-//! Work that is under way when somebody says stop, or takes a right away.
+//! Work that is in progress when somebody says stop, or takes a right away.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,8 @@ simulated!(
 
 const INTERVAL: [&str; 2] = ["--minimum-interval", "10s"];
 
-/// Promise: SIGTERM ends the operator in time, whatever is under way; the next one makes nothing twice, and all is ours.
+/// Promise: SIGTERM ends the operator in time, whatever is in progress; the next one makes nothing twice, and all is
+/// ours.
 async fn a_stop_waits_for_imports_and_the_next_operator_goes_on(server: Server) {
     let mut stage = Stage::set(server).await;
     let slugs = many::repositories(&stage, 10);
@@ -27,7 +28,7 @@ async fn a_stop_waits_for_imports_and_the_next_operator_goes_on(server: Server) 
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     stage.apply(&many::bindings(&slugs));
     stage
-        .eventually("imports are under way", || under_way(&stage) > 3)
+        .eventually("imports are in progress", || under_way(&stage) > 3)
         .await;
     let asked = Instant::now();
     assert_eq!(stage.operator.stop().code(), Some(0));
@@ -60,7 +61,7 @@ async fn a_binding_that_goes_while_it_is_imported_leaves_no_project(server: Serv
     let deleting = json!({"deletionPolicy": "DeleteProject"});
     stage.binding("payments", "checkout", "PAY/checkout", deleting);
     stage
-        .eventually("the import is under way", || under_way(&stage) == 1)
+        .eventually("the import is in progress", || under_way(&stage) == 1)
         .await;
     stage.delete_binding("payments", "checkout").await;
     assert_eq!(under_way(&stage), 0);

@@ -15,7 +15,7 @@ simulated!(an_edit_does_not_wait_for_imports_that_hold_every_place);
 
 const IMPORT: &str = "PUT /api/v2/dop-translation/bound-projects";
 
-/// As many imports of one connection are under way at once: half of the default of `--concurrency`.
+/// As many imports of one connection are in progress at once: half of the default of `--concurrency`.
 const PLACES: usize = 8;
 
 /// Longer than this test takes. Red, it waits as long as that.

@@ -54,7 +54,7 @@ async fn no_import_is_made_twice_or_forgotten_however_often_the_operator_is_kill
         interrupted += all(&stage).await.into_iter().filter(intends).count();
         stage.restart_operator(ARGUMENTS);
     }
-    assert!(interrupted > 0, "no import was under way at any kill");
+    assert!(interrupted > 0, "no import was in progress at any kill");
 
     let mut projects = BTreeMap::new();
     for slug in &slugs {
@@ -100,8 +100,8 @@ async fn an_import_whose_answer_is_lost_is_adopted_as_our_own(server: Server) {
     assert_eq!(keys, ["PAY:checkout", "PAY:ledger", "PAY:payments-api"]);
 }
 
-/// Promise: an object that is deleted while its import is under way leaves nothing behind that it asked to be deleted, and
-/// an operator that starts meanwhile alarms nobody about what it has not looked at yet.
+/// Promise: an object that is deleted while its import is in progress leaves nothing behind that it asked to be
+/// deleted, and an operator that starts meanwhile alarms nobody about what it has not looked at yet.
 async fn an_import_under_way_goes_with_the_object_that_wanted_it(server: Server) {
     let deleting = ["--minimum-interval", "10s", "--allow-project-deletion"];
     let mut stage = Stage::set_with(server, &deleting).await;

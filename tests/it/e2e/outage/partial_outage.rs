@@ -23,8 +23,8 @@ const BINDINGS: usize = 40;
 /// What the server asks for, in seconds.
 const RETRY_AFTER: u32 = 5;
 
-/// Promise: SonarQube fails in one call alone. Its connection is checked, found well, and then left in peace; the bindings
-/// try again at their own pace, and are ready soon after it is mended.
+/// Promise: SonarQube fails in one call alone. Its connection is checked, found well, and then left in peace; the
+/// bindings try again at their own pace, and are ready soon after it is mended.
 async fn imports_that_fail_alone_have_the_servers_checked_ever_less_often(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({}));
@@ -38,8 +38,8 @@ async fn imports_that_fail_alone_have_the_servers_checked_ever_less_often(server
     assert_healed(&stage, &slugs).await;
 }
 
-/// Promise: the same holds for a call that no check of the connection makes. Where the server asks for a pause, it has it from all
-/// its bindings, not from each one after its own call.
+/// Promise: the same holds for a call that no check of the connection makes. Where the server asks for a pause, it has
+/// it from all its bindings, not from each one after its own call.
 async fn a_write_that_fails_alone_has_the_servers_checked_ever_less_often(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({}));
@@ -52,7 +52,7 @@ async fn a_write_that_fails_alone_has_the_servers_checked_ever_less_often(server
     }
     let some_tried = || calls(&stage, VISIBILITY) >= 2;
     stage.eventually("some bindings tried", some_tried).await;
-    // One after each pause, and those that were under way.
+    // One after each pause, and those that were in progress.
     assert_left_in_peace(&stage, (VISIBILITY, begun), 4 + 8).await;
     assert_healed(&stage, &slugs).await;
 }

@@ -124,7 +124,7 @@ async fn bindings_that_wait_for_one_repository_hold_no_place(server: Server) {
             .iter()
             .any(|call| call.method == "PUT" && call.target.contains("bound-projects"))
     };
-    stage.eventually("the import is under way", imports).await;
+    stage.eventually("the import is in progress", imports).await;
     serves(&mut stage).await;
 }
 
@@ -151,7 +151,7 @@ async fn a_rotation_does_not_wait_behind_imports(server: Server) {
         imports.count() >= 8
     };
     stage
-        .eventually("eight imports are under way", imports)
+        .eventually("eight imports are in progress", imports)
         .await;
     stage.patience = Duration::from_secs(5);
     // A check of both servers and a sweep, as the clock asks for them.

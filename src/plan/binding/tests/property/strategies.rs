@@ -94,7 +94,7 @@ fn members() -> impl Strategy<Value = Member> {
         )
 }
 
-/// The servers that there are: each way with and without what some of its versions and editions lack.
+/// All kinds of servers: each binding method with and without what some of its versions and editions lack.
 fn servers() -> impl Strategy<Value = Capabilities> {
     let support = prop_oneof![Just(Support::Offered), Just(Support::Missing)];
     (

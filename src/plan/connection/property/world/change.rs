@@ -1,4 +1,4 @@
-//! What strangers, the owner of the object and an upgrade change between two passes.
+//! What strangers, the owner of the object and an upgrade change between two reconciles.
 
 use super::*;
 
@@ -27,7 +27,7 @@ impl World {
             1 if count > 0 => {
                 self.settings.remove(which % count);
             }
-            // Where the key stands for the id, one that bears our name is ours for all that anybody can see.
+            // Where the key stands for the id, one that bears our name is ours as far as can be observed.
             2 if self.reports_ids
                 && !self.settings.iter().any(|one| one.key == name(which))
                 && count > 0 =>
@@ -45,14 +45,14 @@ impl World {
                 }
                 self.user += 1;
             }
-            // Somebody takes the import token away, and a binding finds it out.
+            // A user removes the import token, and a binding finds it out.
             10 => {
                 for (_, import) in self.tokens.values_mut() {
                     *import = None;
                 }
                 self.memory.pushed.distrust_import();
             }
-            // Somebody gives the configurations other tokens.
+            // A user gives the configurations other tokens.
             11 => {
                 for (write, _) in self.tokens.values_mut() {
                     *write = Some(0);
