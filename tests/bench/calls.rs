@@ -10,7 +10,7 @@ use simulators::bitbucket::{Call, Caller};
 pub(crate) struct Calls {
     /// Pages of listings: projects, bindings, repositories.
     pub(crate) listings: usize,
-    /// `get_binding`: what no listing has is read in turns.
+    /// `get_binding`: the spread reads.
     pub(crate) spread_reads: usize,
     /// All other calls, reads and writes.
     pub(crate) others: usize,
@@ -18,7 +18,7 @@ pub(crate) struct Calls {
     pub(crate) writes: usize,
     /// How often each route was called: method, server, route.
     pub(crate) by_route: BTreeMap<String, usize>,
-    /// What SonarQube itself called in Bitbucket. Each import costs two of these, whoever asks for the import.
+    /// What SonarQube itself called in Bitbucket. Each import costs two of these, with any client.
     pub(crate) by_sonarqube: usize,
 }
 
@@ -88,12 +88,12 @@ pub(crate) fn is_listing(operation: &str) -> bool {
     LISTINGS.contains(&operation)
 }
 
-/// Whether a route has what no listing has: it is read in turns.
+/// Whether a route has what no listing has: spread reads.
 pub(crate) fn is_spread_read(operation: &str) -> bool {
     operation == "/api/alm_settings/get_binding"
 }
 
-/// The purpose of a call, and what tells it apart from others of its route.
+/// The purpose of a call, and what distinguishes it from others of its route.
 fn sort(call: &Call) -> (Purpose, &'static str) {
     let (_, query) = call.target.split_once('?').unwrap_or_default();
     let asks_for = |names: &[&str]| {

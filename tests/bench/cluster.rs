@@ -203,7 +203,8 @@ impl Cluster {
             .collect()
     }
 
-    /// What the API server has answered so far about Bindery's kinds and events, without what the benchmark itself asked.
+    /// What the API server has answered so far about Bindery's kinds and events, without what the benchmark itself
+    /// asked.
     pub(crate) async fn requests(&self) -> Requests {
         let request = http::Request::get("/metrics").body(Vec::new()).unwrap();
         let text = self.client.request_text(request).await.unwrap();

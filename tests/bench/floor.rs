@@ -29,8 +29,8 @@ pub(crate) async fn measure(cluster: &Cluster, servers: &Servers, size: usize) -
     let bindings: Vec<_> = (0..size)
         .map(|nth| {
             let repository = format!("{FLOOR_PROJECT}/r{nth}");
-            // No operator that starts later has a connection of this name. Events outlive their objects, and have the name of
-            // these: no two runs share them.
+            // No operator that starts later has a connection of this name. Events outlive their objects, and have the
+            // name of these: no two runs share them.
             binding(&format!("floor-{size}-{nth}"), "floor", &repository)
         })
         .collect();

@@ -1,7 +1,7 @@
 //! `make bench`: what bindings cost, measured from outside of the operator, beside the floor of the same run.
 //!
-//! Calls are counted by the logs of the simulated servers, writes by the API server's own metrics, memory and CPU time by
-//! `/proc`. The floor is a bare loop that makes the calls and writes which no operator could do without.
+//! Calls are counted by the logs of the simulated servers, writes by the API server's own metrics, memory and CPU time
+//! by `/proc`. The floor is a bare loop that makes the calls and writes which no operator could do without.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -40,7 +40,8 @@ struct Arguments {
     /// Keeps what this file has of other sizes.
     #[arg(long)]
     add: bool,
-    /// Measures nothing: writes the page of the guide in this directory, with its charts, from the results that are there.
+    /// Measures nothing: writes the page of the guide in this directory, with its charts, from the results that are
+    /// there.
     #[arg(long, value_name = "DIRECTORY")]
     report: Option<PathBuf>,
     /// Also 50 connections, one of which hangs and one of which fails.

@@ -171,7 +171,7 @@ impl Bench {
         self.end(begun).await
     }
 
-    /// Until it is ready; the calls and writes until it is at rest.
+    /// Until it is ready; the calls and writes until it is up to date.
     async fn restart(&mut self, size: usize) -> Phase {
         self.settle().await;
         let begun = self.begin().await;
@@ -249,7 +249,7 @@ impl Bench {
         self.end(begun).await
     }
 
-    /// Until SonarQube has the new token; the calls until all is at rest.
+    /// Until SonarQube has the new token; the calls until all is up to date.
     async fn rotate(&mut self) -> Phase {
         self.settle().await;
         let begun = self.begin().await;

@@ -9,7 +9,7 @@ use simulators::sonarqube::{Edition, Profile, SonarQube, Version};
 
 use super::calls::{self, Calls};
 
-/// How long each answer takes, whatever it is.
+/// How long each answer takes.
 const LATENCY: Duration = Duration::from_millis(10);
 
 pub(crate) const SONARQUBE_TOKEN: &str = "squ_bench-sonarqube-token";
@@ -54,11 +54,11 @@ impl Servers {
         servers
     }
 
-    /// Ends whatever goes wrong, but for the latency.
+    /// Ends all faults, except the latency.
     pub(crate) fn heal(&self) {
         self.bitbucket.clear_faults();
         self.sonarqube.clear_faults();
-        // SonarQube's own calls to Bitbucket are the same for everybody, and part of an import's time.
+        // SonarQube's own calls to Bitbucket are the same for all clients, and part of an import's time.
         self.bitbucket.fault(Fault::at("*").delay(LATENCY));
         self.sonarqube.fault(Fault::at("*").delay(LATENCY));
     }

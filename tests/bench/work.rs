@@ -73,7 +73,7 @@ impl Watch {
         .await;
     }
 
-    /// Waits until something is so of all of them, in turn: thousands are not looked through again at each change.
+    /// Waits until something is true of each of them, one after the other: a scan at each change would take too long.
     async fn until_all(&mut self, names: &[String], is_so: impl Fn(Option<&Option<i64>>) -> bool) {
         for name in names {
             self.until(|all| is_so(all.get(name))).await;

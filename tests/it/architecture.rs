@@ -140,7 +140,7 @@ fn violations(module: &str, source: &str, crates: &BTreeSet<String>) -> Vec<Stri
             "{module} must say crate:: instead of super::super::"
         ));
     }
-    // What waits calls somebody: the fleet is told, and asked, and never calls.
+    // What waits calls a server: the fleet is informed, and asked, and never calls.
     let is_plain = rule.crates == PURE || module == "fleet";
     if is_plain && used.asynchronous {
         violations.push(format!("{module} must not be async"));

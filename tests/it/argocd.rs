@@ -68,7 +68,8 @@ fn with(mut object: Value, place: &str, value: Value) -> Value {
     object
 }
 
-/// Promise: Argo CD shows what `Ready`, `Reconciling` and `Stalled` tell, and never takes for healthy what nobody has looked at.
+/// Promise: Argo CD shows what `Ready`, `Reconciling` and `Stalled` report, and never reports what was not reconciled
+/// as healthy.
 #[test]
 fn argo_cd_shows_how_an_object_is() {
     let ready = || object(("True", "Succeeded"), &[]);
@@ -99,7 +100,7 @@ fn argo_cd_shows_how_an_object_is() {
             object(("False", "Timeout"), &[("Reconciling", "Timeout")]),
             "Progressing: why",
         ),
-        // A difference that `Observe` only reports, and one that nobody corrects.
+        // A difference that `Observe` only reports, and one that is not corrected.
         (object(("True", "DriftDetected"), &[]), "Healthy: why"),
         (stalled("DriftDetected"), "Degraded: why"),
     ] {

@@ -155,7 +155,7 @@ fn grouping_labels(expression: &str) -> Vec<&str> {
 /// What Prometheus itself may add.
 const OF_PROMETHEUS: &str = "cluster";
 
-/// Promise: every alert is about something that is told.
+/// Promise: every alert is about a metric that exists.
 /// The metrics of an alert. Before a parenthesis stands a function.
 fn metrics_in(expression: &str) -> Vec<&str> {
     let words = regex::Regex::new(r"([a-z]+_[a-z_]+)(\(?)").unwrap();

@@ -1,4 +1,5 @@
-//! Plans a ProjectBinding with the clients and the core alone, as a command line does: a manifest, two servers, no cluster.
+//! Plans a ProjectBinding with the clients and the core alone, as a command line does: a manifest, two servers, no
+//! cluster.
 
 use std::sync::Mutex;
 
@@ -100,7 +101,7 @@ impl Site {
         plan(desired, &observed.unwrap())
     }
 
-    /// Somebody takes these steps. Returns what the status of the binding remembers of it.
+    /// Performs these steps. Returns what the status of the binding remembers of it.
     async fn taken(&self, steps: &[Step]) -> Value {
         let [
             Step::RecordIntent(_),
@@ -219,7 +220,7 @@ async fn a_new_repository_is_to_be_imported_and_a_bound_one_is_settled() {
     assert_eq!(site.planned(&settled).await, Plan::Settled);
 }
 
-/// Promise: what a listing shows as settled costs no call of its own.
+/// Promise: what a listing shows as up to date costs no call of its own.
 #[tokio::test]
 async fn a_listing_is_enough_to_find_that_nothing_is_to_be_done() {
     let site = Site::start().await;

@@ -201,7 +201,7 @@ impl Sandbox<'_> {
             .map_err(|error| in_words(&error))
     }
 
-    /// Merges `status` into the status that is there, as the operator does.
+    /// Merges `status` into the existing status, as the operator does.
     pub(super) async fn observe(&self, object: &Value, status: &Value) -> Value {
         let api = self.api(object);
         let patch = Patch::Merge(json!({"status": status}));

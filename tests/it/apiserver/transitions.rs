@@ -1,4 +1,4 @@
-//! What may change in an object that is in use, and what stays possible whatever the rules say.
+//! What may change in an object that is in use, and what stays possible under all rules.
 
 use serde_json::{Value, json};
 
@@ -198,7 +198,7 @@ async fn nobody_takes_an_object_for_ready_that_was_never_looked_at() {
     }
 }
 
-/// The operator must be able to let go of whatever it once accepted.
+/// The operator must be able to release all that it once accepted.
 #[tokio::test]
 async fn status_and_finalizers_are_written_whatever_is_in_use() {
     let cluster = Cluster::connect().await;

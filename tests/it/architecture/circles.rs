@@ -1,4 +1,4 @@
-//! Circles: files that use each other, directly or by way of others. Such files can be understood, tested and moved only
+//! Circles: files that use each other, directly or through others. Such files can be understood, tested and moved only
 //! together.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,7 +89,7 @@ pub(super) fn circles(sources: &Sources) -> Vec<Vec<String>> {
     circles
 }
 
-/// What is used from a module on, by way of others too.
+/// What a module uses, directly or through others.
 fn reach<'a>(from: &Module, uses: &'a BTreeMap<&Module, BTreeSet<Module>>) -> BTreeSet<&'a Module> {
     let mut reached = BTreeSet::new();
     let mut open: Vec<&Module> = uses[from].iter().collect();

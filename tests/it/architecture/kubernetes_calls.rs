@@ -1,4 +1,5 @@
-//! The shell: objects of Kubernetes are read and written in `kubernetes` alone, and entry points alone reach the controller.
+//! The shell: objects of Kubernetes are read and written in `kubernetes` alone, and entry points alone reach the
+//! controller.
 
 use super::found;
 

@@ -1,4 +1,4 @@
-//! What is told of all objects is counted as they change: nothing walks them at intervals, or for whoever asks.
+//! What is reported of all objects is counted as they change: no code scans them at intervals or on request.
 
 use std::collections::BTreeSet;
 use std::fs;

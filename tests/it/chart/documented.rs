@@ -11,7 +11,7 @@ fn read(file: &str) -> String {
     fs::read_to_string(tree::top().join(CHART).join(file)).unwrap()
 }
 
-/// A value as its file tells it.
+/// A value as its file describes it.
 struct Documented {
     path: Vec<String>,
     comment: String,
@@ -116,7 +116,7 @@ fn keys(value: &Value) -> Vec<&str> {
 /// Promise: what `values.yaml` has, and no more, is known to the schema; nothing of it may be null.
 #[test]
 fn schema_and_values_know_the_same() {
-    /// Of whoever depends on the chart.
+    /// Of charts that depend on this one.
     const ALSO_KNOWN: [&str; 2] = ["enabled", "global"];
     let schema: Value = serde_json::from_str(&read("values.schema.json")).unwrap();
     let values = values();

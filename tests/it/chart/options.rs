@@ -231,7 +231,7 @@ const IN_OBJECTS: [(&str, Object, &str, &str); 20] = [
     ),
 ];
 
-/// A value, and the object that is there without it only.
+/// A value, and the object that exists only without it.
 const TAKEN_AWAY: [(&str, Object); 6] = [
     ("crds.enabled=false", CONNECTIONS),
     (r#"serviceAccount={"create":false,"name":"sonar"}"#, ACCOUNT),

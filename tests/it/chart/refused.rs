@@ -72,7 +72,7 @@ fn values_that_mean_nothing_are_refused() {
     }
 }
 
-/// Promise: a rule without names, which would lend all Secrets of a namespace, is never written, schema or not.
+/// Promise: a rule without names, which would grant all Secrets of a namespace, is never written, schema or not.
 #[test]
 fn no_names_grant_nothing() {
     let arguments = [

@@ -78,7 +78,7 @@ fn understood(arguments: &Value) -> String {
 fn chart_and_base_are_the_same_objects() {
     let chart = comparable(objects("{}"));
     let mut base = comparable(parsed(&kustomize("deploy")));
-    // helm keeps its own record in the namespace of a release, so that is there before any object of the chart.
+    // helm keeps its own record in the namespace of a release, so it exists before any object of the chart.
     base.remove("Namespace  bindery-system").unwrap();
     assert_eq!(
         chart.keys().collect::<Vec<_>>(),
@@ -106,7 +106,7 @@ fn every_object_is_labelled_as_helm_recommends() {
     }
 }
 
-/// Promise: whoever owns a namespace and lets the chart grant, grants what the sample grants by hand.
+/// Promise: an owner of a namespace who lets the chart grant access, grants what the sample grants by hand.
 #[test]
 fn a_grant_is_that_of_the_samples() {
     let samples = parsed(&kustomize("deploy/samples"));

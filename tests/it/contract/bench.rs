@@ -12,7 +12,7 @@ use crate::support::server::{Server, Turn};
 use crate::support::sonarqube::SonarQube;
 use crate::support::stopwatch::Stopwatch;
 
-/// A server for one test, its client, and the turn that goes with it.
+/// A server for one test, its client, and the lock that goes with it.
 pub(super) struct Bench {
     pub(super) server: Server,
     pub(super) sonarqube: SonarQube,
@@ -46,7 +46,7 @@ pub(super) fn key(text: &str) -> ProjectKey {
     ProjectKey::parse(text).unwrap()
 }
 
-/// A setting for one test, and the turn that goes with it.
+/// A setting for one test, and the lock that goes with it.
 pub(super) async fn with_setting(
     bench: &Bench,
     name: &str,
@@ -75,7 +75,7 @@ pub(super) async fn with_setting_at(
     (setting, turn)
 }
 
-/// A SonarQube with a setting for a Bitbucket that is there.
+/// A SonarQube with a setting for an existing Bitbucket.
 pub(super) struct Site {
     pub(super) bench: Bench,
     pub(super) bitbucket: Bitbucket,
@@ -105,7 +105,7 @@ impl Site {
         site
     }
 
-    /// The id of the setting, which stands for its key on servers that tell none.
+    /// The id of the setting, which is made of its key on servers that return none.
     pub(super) async fn setting_id(&self) -> SettingId {
         let settings = self.bench.client.dop_settings().await.unwrap();
         let mut settings = settings.into_iter();

@@ -1,4 +1,4 @@
-//! A server that says what it was told to say, and keeps what it was asked.
+//! A server that answers as scripted, and keeps what it was asked.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::thread;
 use bindery::http::{HostPolicy, Options, Token, Transport};
 use bindery::identity::ServerUrl;
 
-/// What appears in no error, whatever the server does with it.
+/// What appears in no error, independent of what the server does with it.
 pub(super) const CANARY: &str = "squ_canary/0123456789+abcdef";
 
 /// The first byte of a client that expects TLS.

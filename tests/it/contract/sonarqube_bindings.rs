@@ -50,7 +50,7 @@ async fn may_administer(bench: &Bench, key: &ProjectKey) {
     }
 }
 
-/// Promise: nobody has to create anything to find out.
+/// Promise: nothing must be created to find out.
 async fn a_server_offers_what_its_version_does(server: Server) {
     let bench = Bench::at(server).await;
     let client = &bench.client;

@@ -57,7 +57,7 @@ async fn an_unbound_project_and_no_project_differ_by_words_alone(server: Server)
     client.delete_project(&project).await.unwrap();
 }
 
-/// `check_pat` is not the operator's; `import_repository` and `validate` tell the same words.
+/// `check_pat` is not the operator's; `import_repository` and `validate` answer with the same words.
 async fn what_bitbucket_answered_sonarqube_is_known_by_its_words(server: Server) {
     use BitbucketAnswer as B;
     let site = Site::with_token(server, "contract-words").await;
@@ -125,7 +125,7 @@ async fn a_token_that_is_missing_is_told_as_such(server: Server) {
     client.delete_setting(&site.setting).await.unwrap();
 }
 
-/// `authentication/validate` tells no day: it is open to everybody.
+/// `authentication/validate` returns no day: it needs no login.
 async fn the_day_on_which_a_token_ends_is_told(server: Server) {
     let bench = Bench::at(server).await;
     let name = ("name", "contract-dated");

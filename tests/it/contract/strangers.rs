@@ -1,4 +1,4 @@
-//! Whoever answers at a URL before it is known to be SonarQube or Bitbucket: no word of it is repeated, and nothing that
+//! A server whose answers are not known to be SonarQube's or Bitbucket's: no word of it is repeated, and nothing that
 //! it says is about a token, since none was sent.
 
 use bindery::http::Problem;

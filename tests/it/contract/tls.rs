@@ -22,7 +22,7 @@ impl Site {
         Self { authority, front }
     }
 
-    /// A call by somebody who trusts these authorities besides those of the system.
+    /// A call by a client that trusts these authorities besides those of the system.
     async fn called(&self, bundle: Option<&str>) -> Result<u16, Failure> {
         let url = ServerUrl::parse(&self.front.url).unwrap();
         let options = Options {
@@ -70,7 +70,7 @@ async fn whoever_is_not_trusted_is_told_why_in_words_that_stay_the_same() {
         let start =
             format!("GET api/read failed: no trusted TLS connection: its certificate {why}");
         assert!(told.starts_with(&start), "{leaf:?}: {told}");
-        // A condition that names the second of the check would be written anew by every pass.
+        // A condition that names the second of the check would be written again by every reconcile.
         assert!(!told.contains(|c: char| c.is_ascii_digit()), "{told}");
         assert!(!failure.is_transient());
     }

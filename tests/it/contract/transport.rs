@@ -138,7 +138,7 @@ async fn a_body_is_read_up_to_eight_mebibytes() {
     );
 }
 
-/// Promise: the limit counts what an answer becomes, not what was sent: nobody fills our memory with a few bytes.
+/// Promise: the limit counts what an answer becomes, not what was sent: a few bytes cannot fill our memory.
 #[tokio::test]
 async fn a_compressed_body_is_read_up_to_eight_mebibytes() {
     let bitbucket = Bitbucket::start(Profile::V9_4).await.unwrap();
@@ -199,7 +199,7 @@ async fn a_host_that_may_not_be_called_never_is() {
         "{by_address:?}"
     );
 
-    // The name tells nothing: only its address, when the connection is made.
+    // The name says nothing: only its address does, when the connection is made.
     let named = ServerUrl::parse(&format!("http://localhost:{}", server.port())).unwrap();
     let failure = read(&Transport::new(named.clone(), forbidden).unwrap())
         .await
@@ -353,7 +353,7 @@ async fn a_wish_to_be_left_alone_is_kept_by_all_transports_and_capped() {
             let transport = Transport::new(server.url(), options).unwrap();
             transport.for_token(&canary())
         };
-        // Before the first is dropped: a budget lives as long as somebody calls by it.
+        // Before the first is dropped: a budget lives as long as it is used.
         let (first, other) = (transport(), transport());
         let _ = read(&first).await;
         let next = read(&other).await;

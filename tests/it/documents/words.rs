@@ -9,12 +9,7 @@ use super::prose::{self, Line};
 use crate::support::tree;
 
 /// Source files and directories whose comments are held to the same rules as documents.
-const SOURCES: [&str; 4] = [
-    "src",
-    "tests/it/documents",
-    "tests/it/generated",
-    "tests/it/generated.rs",
-];
+const SOURCES: [&str; 2] = ["src", "tests"];
 
 /// Manifests and scripts whose comments and messages users read. Their lines may be longer.
 const MANIFESTS: [&str; 11] = [

@@ -73,7 +73,7 @@ impl Stage {
 
     /// The same beside another version of Bitbucket.
     pub(crate) async fn set_beside(server: Server, version: Profile, arguments: &[&str]) -> Self {
-        // The server first: whoever waits for it holds up nobody who needs none.
+        // The server first: a test that waits for it blocks none that needs no server.
         let turn = server.alone().await;
         let parts = Parts::take().await;
         let sonarqube = SonarQube::at(server).await;
@@ -210,7 +210,7 @@ async fn client(parts: &Parts) -> Client {
     Client::try_from(config).unwrap()
 }
 
-/// Removes what an earlier test left: nobody is there to take care of finalizers.
+/// Removes what an earlier test left: no operator removes finalizers.
 async fn sweep(client: &Client) {
     sweep_kind::<ProjectBinding>(client).await;
     sweep_kind::<BitbucketConnection>(client).await;

@@ -114,7 +114,7 @@ async fn all(server: Server) {
     }
 }
 
-/// A settled connection on one server.
+/// A connection that is up to date on one server.
 struct Scene<'a> {
     stage: &'a Stage,
     server: Server,
@@ -133,7 +133,7 @@ impl Scene<'_> {
         self.stage.connection(change);
     }
 
-    /// Waits until a binding of `payments` has come to rest, and tells how.
+    /// Waits until a binding of `payments` is up to date or blocked, and returns its state.
     async fn rests(&self, name: &str) -> Outcome {
         let rested = |binding: &ProjectBinding| {
             reason(binding, "Ready", "True").is_some()

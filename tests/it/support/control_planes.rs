@@ -38,7 +38,7 @@ struct Free {
     control_planes: Mutex<Vec<&'static ControlPlane>>,
 }
 
-/// A control plane that nobody else uses as long as this lives.
+/// A control plane that no other test uses as long as this lives.
 pub(super) struct Held {
     pub(super) control_plane: &'static ControlPlane,
     _permit: SemaphorePermit<'static>,

@@ -12,7 +12,7 @@ use super::stopwatch::Stopwatch;
 pub(crate) struct Parts {
     /// Rights of a cluster administrator.
     pub(crate) kubeconfig: &'static Path,
-    /// Where tests may leave what tells of a failure: `tests/parts run` removes it when there was none.
+    /// Where tests may leave what explains a failure: `tests/parts run` removes it when there was none.
     pub(crate) directory: &'static Path,
     held: Arc<(Held, Option<Stopwatch>)>,
 }
@@ -83,14 +83,14 @@ impl Parts {
         self.directory.join("kubectl-cache")
     }
 
-    /// Has kubectl look again which kinds there are: it finds no short name of a kind that is newer than its memory.
+    /// Has kubectl list the kinds again: it finds no short name of a kind that is newer than its memory.
     pub(crate) fn discover_anew(&self) {
         // It is not there before the first call.
         let _ = std::fs::remove_dir_all(self.discovered());
     }
 
-    /// Whether the operator's account may do this: `["get", "secret/token", "--namespace=platform"]`. Anything but a yes
-    /// or a no is no answer.
+    /// Whether the operator's account may do this: `["get", "secret/token", "--namespace=platform"]`. Anything but a
+    /// yes or a no is no answer.
     pub(crate) fn operator_may(&self, question: &[&str]) -> bool {
         let output = self
             .kubectl_command()

@@ -112,7 +112,7 @@ simulated_servers! {
 }
 
 impl Server {
-    /// A turn beside other tests.
+    /// A lock shared with other tests.
     pub(crate) async fn shared(self) -> Turn {
         match self.kind {
             Kind::Simulated(_) => Turn::Own,
@@ -122,7 +122,7 @@ impl Server {
         }
     }
 
-    /// A turn alone: the test is about all that the server holds.
+    /// An exclusive lock: the test is about all that the server holds.
     pub(crate) async fn alone(self) -> Turn {
         match self.kind {
             Kind::Simulated(_) => Turn::Own,
@@ -132,7 +132,8 @@ impl Server {
         }
     }
 
-    /// Plain Community allows one Bitbucket setting on a server: tests that share it and have one take turns.
+    /// Plain Community allows one Bitbucket setting on a server: tests that share it and have one run one after the
+    /// other.
     pub(crate) async fn one_setting(self) -> Option<MutexGuard<'static, ()>> {
         match self.kind {
             Kind::Simulated(_) => None,
@@ -164,7 +165,7 @@ impl Server {
         ["25.12", "26.9"].contains(&self.version)
     }
 
-    /// Whether `projects/search` tells the ids of projects (`projectUuid`): 2025.6 and later.
+    /// Whether `projects/search` returns the ids of projects (`projectUuid`): 2025.6 and later.
     pub(crate) fn tells_project_ids(self) -> bool {
         ["25.12", "26.9"].contains(&self.version)
     }
@@ -195,7 +196,7 @@ macro_rules! everywhere {
     };
 }
 
-/// Runs tests on every server whose listings are told by `api/v2`. The real ones that `make test` does not start are in
+/// Runs tests on every server whose listings come from `api/v2`. The real ones that `make test` does not start are in
 /// a module of their own, which it leaves out by its name: `make contract-all` runs it.
 macro_rules! everywhere_with_v2 {
     ($($test:ident),+ $(,)?) => {
@@ -215,7 +216,7 @@ macro_rules! everywhere_with_v2 {
     };
 }
 
-/// Runs tests on the simulated 26.9 alone: real servers would tell no more.
+/// Runs tests on the simulated 26.9 alone: real servers would show no more.
 macro_rules! simulated {
     ($($test:ident),+ $(,)?) => {
         $crate::support::server::on!([simulated_26_9] => $($test),+);

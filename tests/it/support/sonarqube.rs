@@ -134,7 +134,7 @@ impl SonarQube {
         self.projects(&[("projects", key)]).first().cloned()
     }
 
-    /// What `api/projects/search` finds. A server that refuses to tell has not told that there is nothing.
+    /// What `api/projects/search` finds. A server that refuses has not said that there is nothing.
     fn projects(&self, parameters: &[(&str, &str)]) -> Vec<Value> {
         let answer = self.get("api/projects/search", parameters);
         let found = answer["components"].as_array().cloned();
@@ -190,7 +190,7 @@ impl SonarQube {
         self.let_operator_administer(key);
     }
 
-    /// Makes a project by hand, on which nobody but its maker was given anything.
+    /// Makes a project by hand, on which only its maker has permissions.
     pub(crate) fn create_foreign_project(&self, key: &str, name: &str) {
         let made = self.post("api/projects/create", &[("project", key), ("name", name)]);
         assert_eq!(made["project"]["key"], key, "{made}");
@@ -239,7 +239,7 @@ impl SonarQube {
         text(&main.unwrap()["name"])
     }
 
-    /// What the server says of itself, such as `UP` or `STARTING`; `None` while nobody answers.
+    /// What the server says of itself, such as `UP` or `STARTING`; `None` while it does not answer.
     pub(crate) fn phase(&self) -> Option<String> {
         let url = format!("{}/api/system/status", self.url);
         let output = Command::new("curl").args(["--silent", &url]).output();
@@ -256,7 +256,7 @@ impl SonarQube {
         serde_json::json!({"settings": self.settings(), "projects": projects.collect::<Vec<_>>()})
     }
 
-    /// Points a project that is there at another repository behind the operator's back.
+    /// Points an existing project at another repository behind the operator's back.
     pub(crate) fn re_point(&self, key: &str, setting_id: &str, repository: &str) {
         self.let_operator_administer(key);
         let name = text(&self.project(key).unwrap()["name"]);

@@ -1,5 +1,5 @@
-//! What a server answers while it restarts. A real one and its twin cannot be compared step by step, for nobody knows
-//! when the real one takes which: so whatever it answers must be an answer that its twin has in one of its phases.
+//! What a server answers while it restarts. A real one and its simulator cannot be compared step by step: it is not
+//! known when the real one takes which. So each of its answers must be one that the simulator has in one of its phases.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use simulators::sonarqube::{Phase, Profile, SonarQube as Simulated};
 use tokio::task::JoinSet;
 
-/// What is asked, as a user, by somebody with a token that is none, and by nobody.
+/// What is asked, as a user, with an invalid token, and without one.
 const QUESTIONS: [(Method, &str); 14] = [
     (Method::GET, "api/system/status"),
     (Method::GET, "api/system/ping"),
@@ -96,7 +96,7 @@ fn callers(token: &str) -> [AskedBy; 3] {
     reason = "what a server really answers is seen without the operator's transport"
 )]
 fn client() -> Client {
-    // The operator's transport installs what reqwest needs; here nobody else does.
+    // The operator's transport installs what reqwest needs; here no other code does.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let timeout = Duration::from_secs(5);
     Client::builder().timeout(timeout).build().unwrap()
@@ -125,14 +125,14 @@ async fn ask(client: &Client, url: &str, (who, token): &AskedBy) -> Vec<String> 
     answers
 }
 
-/// What is compared of a body: of good answers, only what a phase tells.
+/// What is compared of a body: of good answers, only what a phase shows.
 fn shown(path: &str, status: u16, body: &str) -> String {
     let read: Value = serde_json::from_str(body).unwrap_or_default();
     match (path, status) {
         ("api/system/status", _) => read["status"].to_string(),
         ("api/authentication/validate", _) => read.to_string(),
         (_, 200) => "…".to_owned(),
-        // Several flaws of one body are told in no certain order.
+        // Several flaws of one body are reported in no certain order.
         (_, 400) if body.contains("was rejected") => "flaws".to_owned(),
         _ if read.is_object() => read.to_string(),
         _ => body.to_owned(),

@@ -1,4 +1,4 @@
-//! How long tests take, for the table of the slowest at the end of `make test`: the test runner tells no times.
+//! How long tests take, for the table of the slowest at the end of `make test`: the test runner shows no times.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -37,7 +37,7 @@ impl Drop for Stopwatch {
             .create(true)
             .append(true)
             .open(&self.file);
-        // A time that cannot be told fails no test.
+        // A time that cannot be stored fails no test.
         let _ = file.and_then(|mut file| file.write_all(line.as_bytes()));
     }
 }

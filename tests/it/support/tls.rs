@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
-/// Somebody who signs certificates, and whom nobody trusts yet.
+/// An authority that signs certificates, and that no client trusts yet.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     /// Its own certificate, as PEM.
@@ -90,7 +90,7 @@ impl Front {
         }
     }
 
-    /// Shows another certificate from now on; whoever saw the old one has to connect again.
+    /// Shows another certificate from now on; a client that saw the old one has to connect again.
     pub(crate) fn show(&self, config: Arc<ServerConfig>) {
         self.shown.send_replace(config);
     }

@@ -121,7 +121,7 @@ impl Bitbucket {
         self.url.clone()
     }
 
-    /// Looks at the world or changes it; no request is served meanwhile.
+    /// Reads the world or changes it; no request is served meanwhile.
     pub fn world<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         act(&mut self.shared.lock().world)
     }

@@ -21,7 +21,7 @@ pub struct Call {
     pub caller: Caller,
     /// With what credential.
     pub credential: Credential,
-    /// Those of its headers that tell programs apart: `accept`, `user-agent`, `x-atlassian-token`.
+    /// Those of its headers that distinguish programs: `accept`, `user-agent`, `x-atlassian-token`.
     pub headers: BTreeMap<&'static str, String>,
     /// When it came, in milliseconds since the server was started.
     pub at_milliseconds: u64,

@@ -126,7 +126,7 @@ impl Fault {
         Self { effect, ..self }
     }
 
-    /// Waits first, whatever the effect. The state is looked at after the wait, even if the caller has left by then:
+    /// Waits first, with any effect. The state is read after the wait, even if the caller has left by then:
     /// a server goes on.
     #[must_use]
     pub fn delay(self, delay: Duration) -> Self {

@@ -48,7 +48,7 @@ pub enum StartError {
     Context,
 }
 
-/// A port on loopback that nobody answers yet.
+/// A port on loopback that has no server yet.
 pub(crate) struct Port {
     listener: TcpListener,
     /// Scheme, host and port.
@@ -133,7 +133,7 @@ impl Request {
             .map(|value| value.to_str().unwrap_or("unreadable"))
     }
 
-    /// The headers that tell programs apart.
+    /// The headers that distinguish programs.
     pub(crate) fn telling_headers(&self) -> BTreeMap<&'static str, String> {
         let told = |name: &'static str| {
             // Who wants anything need not say so, and some clients always do.

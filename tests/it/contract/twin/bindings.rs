@@ -65,7 +65,7 @@ async fn may_administer(talk: &mut Conversation, key: &str) {
     }
 }
 
-/// The new code of a project that is there, when it is bound.
+/// The new code of an existing project, when it is bound.
 pub(super) async fn a_binding_brings_new_code(talk: &mut Conversation) {
     with_token(talk).await;
     let setting = talk.setting_id().await;

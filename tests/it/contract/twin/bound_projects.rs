@@ -196,7 +196,7 @@ pub(super) async fn a_binding_is_refused(talk: &mut Conversation) {
     talk.get(BINDINGS, &[]).await;
     talk.get("api/projects/search", &[]).await;
 
-    // A project of somebody else: with and without a place in it.
+    // A project of another user: with and without a permission on it.
     talk.by(Who::Administrator);
     talk.post(
         "api/projects/create",

@@ -11,21 +11,21 @@ use crate::contract::repositories;
 use crate::support::server::Server;
 use crate::support::sonarqube::SonarQube;
 
-/// A token of the Bitbucket that is there.
+/// A token of the existing Bitbucket.
 pub(super) use crate::contract::repositories::TOKEN as BITBUCKET_TOKEN;
 
 /// As whom a call is made.
 #[derive(Clone)]
 pub(super) enum Who {
     Nobody,
-    /// Somebody with a token that is none.
+    /// A user with an invalid token.
     Stranger,
     Administrator,
     /// Administer System and Create Projects, nothing else.
     Bindery,
     /// The same with its token as a bearer, which not every version knows.
     Bearer,
-    /// Somebody with a token that was told in the conversation.
+    /// A user with a token that the conversation returned.
     Holder(String),
 }
 
@@ -47,7 +47,7 @@ impl Conversation {
     pub(super) async fn with(server: Server) -> Self {
         let sonarqube = SonarQube::at(server).await;
         sonarqube.clear();
-        // The operator's transport installs what reqwest needs; here nobody else does.
+        // The operator's transport installs what reqwest needs; here no other code does.
         let _ = rustls::crypto::ring::default_provider().install_default();
         Self {
             sonarqube,
@@ -117,7 +117,7 @@ impl Conversation {
             .await
     }
 
-    /// Only these fields of an object, where an answer tells more than anybody asks for.
+    /// Only these fields of an object, if an answer contains more than needed.
     pub(super) async fn fields(&mut self, path: &str, query: &[(&str, &str)], fields: &[&str]) {
         let answer = self.get(path, query).await;
         if answer.get("errors").is_some() {
@@ -160,7 +160,7 @@ impl Conversation {
         self.bitbucket.clear_calls();
     }
 
-    /// The id of the only configuration; some word on servers that do not tell it.
+    /// The id of the only configuration; some word on servers that do not return it.
     pub(super) async fn setting_id(&mut self) -> String {
         let settings = self.get("api/v2/dop-translation/dop-settings", &[]).await;
         let id = settings["dopSettings"][0]["id"].as_str();
@@ -230,7 +230,7 @@ impl Conversation {
     }
 }
 
-/// Puts in order what servers tell in none: bindings to one Bitbucket project, which SonarQube orders by their random
+/// Sorts what servers return in no order: bindings to one Bitbucket project, which SonarQube orders by their random
 /// ids, and the flaws of a body.
 fn sort(value: &mut Value) {
     let bindings = value.get_mut("projectBindings");

@@ -97,7 +97,7 @@ pub(super) async fn a_token_is_kept(talk: &mut Conversation) {
     talk.get(CHECK_PAT, &[SETTING]).await;
 }
 
-/// An error as Bitbucket tells it.
+/// An error as Bitbucket returns it.
 const ERROR: &str = r#"{"errors":[{"context":null,"message":"no","exceptionName":null}]}"#;
 
 /// What a Bitbucket may answer instead of what it is asked for.
@@ -196,7 +196,7 @@ pub(super) async fn a_repository_is_imported(talk: &mut Conversation) {
         talk.get("api/project_branches/list", &[("project", key)])
             .await;
     }
-    // Which project a repository is bound to, where nothing else tells it.
+    // Which project a repository is bound to, if nothing else shows it.
     for query in [
         &[][..],
         &[("projectName", "PAY"), ("repositoryName", "checkout")],

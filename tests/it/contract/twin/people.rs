@@ -144,15 +144,15 @@ pub(super) async fn who_may_what(talk: &mut Conversation) {
     }
 }
 
-/// The default template lets everybody browse private projects. Without that, who administers the system sees little of
-/// a project, and may give himself everything.
+/// The default template lets all users browse private projects. Without that, an administrator of the system sees
+/// little of a project, and may grant himself everything.
 pub(super) async fn a_project_is_hidden(talk: &mut Conversation) {
     with_token(talk).await;
     let setting = talk.setting_id().await;
     let body = body(&setting, "hidden", "Hidden", "PAY/checkout");
     let bound = "api/v2/dop-translation/bound-projects";
     talk.json(Method::POST, bound, body.clone()).await;
-    // Made by hand where there is no such call; in the way everywhere else.
+    // Made by hand where there is no such call; a conflict everywhere else.
     let by_hand = [("project", "hidden"), ("name", "Hidden")];
     talk.post("api/projects/create", &by_hand).await;
     let project = ("projectKey", "hidden");

@@ -92,7 +92,7 @@ async fn bindings(talk: &mut Conversation, login: &str, setting: &str) {
         talk.json(method.clone(), BOUND, new).await;
         let theirs = body(setting, "theirs", "theirs", "PAY/ledger");
         talk.json(method.clone(), BOUND, theirs).await;
-        // A body that is no good is told before the right that is missing, or after it.
+        // A malformed body is reported before the right that is missing, or after it.
         talk.json(method, BOUND, json!({})).await;
     }
     talk.get("api/v2/dop-translation/project-bindings", &[])

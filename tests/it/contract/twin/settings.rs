@@ -74,7 +74,7 @@ pub(super) async fn a_configuration_lives(talk: &mut Conversation) {
     .await;
     talk.get(VALIDATE, &[renamed]).await;
     talk.bitbucket_was_asked();
-    // Where Bitbucket answers those who show no token, every version looks at the token that it has.
+    // Where Bitbucket answers those who show no token, every version checks the token that it has.
     talk.let_bitbucket_answer_everybody();
     talk.get(VALIDATE, &[renamed]).await;
     talk.bitbucket_was_asked();
@@ -149,7 +149,7 @@ pub(super) async fn a_configuration_is_refused(talk: &mut Conversation) {
         &[key, url, ("personalAccessToken", &"x".repeat(2001))],
     )
     .await;
-    // Keys are unique over all platforms, and an update does not look at the platform.
+    // Keys are unique over all platforms, and an update does not check the platform.
     talk.post(
         "api/alm_settings/create_gitlab",
         &[("key", "lab"), ("url", "http://127.0.0.1:1/api/v4"), pat],

@@ -27,7 +27,7 @@ pub(super) async fn tokens_come_and_go(talk: &mut Conversation) {
     talk.by(Who::Administrator);
     let dated = ("name", "dated");
     talk.post("api/user_tokens/revoke", &[login, dated]).await;
-    // Days that are over are refused; where tokens never expire, nobody looks.
+    // Days that are over are refused; where tokens never expire, no version checks them.
     for day in ["soon", "2020-01-01", "2020-13-45", "20200101"] {
         let name = format!("until {day}");
         let wrong = [login, ("name", &*name), ("expirationDate", day)];

@@ -1,4 +1,4 @@
-//! What stops a connection or a binding, in words that lead out, and that it goes on once somebody followed them.
+//! What stops a connection or a binding, in words that say what to do, and that it continues once a user has done it.
 
 use std::process::Command;
 
@@ -47,7 +47,7 @@ async fn a_missing_repository_is_bound_when_it_appears(server: Server) {
     );
 }
 
-/// Promise: a token that its own server refuses is never given to SonarQube, and a good one heals by itself.
+/// Promise: a token that its own server refuses is never given to SonarQube, and a good one needs no other action.
 async fn a_wrong_token_of_bitbucket_is_said_and_not_pushed(server: Server) {
     let stage = Stage::set(server).await;
     stage.secret("bitbucket-token", "wrong");
@@ -74,7 +74,8 @@ async fn a_wrong_token_of_bitbucket_is_said_and_not_pushed(server: Server) {
         .await;
 }
 
-/// Promise: SonarQube's refusals of a token, and what its user lacks, are told apart and healed by the Secret alone.
+/// Promise: SonarQube's refusals of a token, and what its user lacks, are distinguished, and a change of the Secret is
+/// enough.
 async fn a_wrong_token_of_sonarqube_and_a_weak_one_are_told_apart(server: Server) {
     let stage = Stage::set(server).await;
     stage.secret(
@@ -105,7 +106,7 @@ async fn a_wrong_token_of_sonarqube_and_a_weak_one_are_told_apart(server: Server
     stage.connection_is("bitbucket", ("Ready", "True")).await;
 }
 
-/// Promise: the condition that is false is that of what is wrong, wherever in a pass it shows.
+/// Promise: the condition that is false is that of what is wrong, wherever in a reconcile it shows.
 async fn who_does_not_answer_says_nothing_about_a_token(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({}));
@@ -173,7 +174,7 @@ async fn a_list_that_changes_faster_than_it_can_be_read_stops_nobody(server: Ser
     assert!(listed.count() >= 4, "read again");
 }
 
-/// Promise: what is wrong with a Secret is said by name, and noticed when it is mended.
+/// Promise: what is wrong with a Secret is said by name, and noticed when it is corrected.
 async fn a_secret_is_missing_then_lacks_its_key_then_serves(server: Server) {
     let stage = Stage::set(server).await;
     let reference =
@@ -238,7 +239,7 @@ async fn the_printed_command_grants_a_secret(server: Server) {
     stage.connection_is("bitbucket", ("Ready", "True")).await;
 }
 
-/// Promise: where SonarQube takes one configuration, the one in the way is named and left alone, and adopted by name.
+/// Promise: where SonarQube takes one configuration, the existing one is named and left alone, and adopted by name.
 async fn a_configuration_in_the_way_is_named_and_can_be_adopted(server: Server) {
     let stage = Stage::set(server).await;
     let url = stage.bitbucket.url();

@@ -113,7 +113,7 @@ async fn a_create_among_many_costs_few_calls(server: Server) {
 }
 
 /// Promise: many imports share what was asked a second ago about where their token goes, and no more than that: then
-/// none goes to a URL that somebody changed, and it is healed.
+/// none goes to a URL that a user changed, and it is corrected.
 async fn a_url_that_is_changed_during_many_imports_gets_a_token_for_a_moment_at_most(
     server: Server,
 ) {
@@ -140,8 +140,8 @@ async fn a_url_that_is_changed_during_many_imports_gets_a_token_for_a_moment_at_
     assert_eq!(elsewhere.calls(), []);
 }
 
-/// Promise: an intent is stored over the object as it was planned for. Where somebody wrote it meanwhile, it is planned
-/// anew, which is no failure.
+/// Promise: an intent is stored over the object as it was planned for. If another client wrote it meanwhile, it is
+/// planned again, which is no failure.
 async fn an_object_that_is_written_before_its_intent_is_reconciled_anew(server: Server) {
     let (stage, slugs) = listed(server, 1).await;
     let look = "GET /api/v2/dop-translation/project-bindings";

@@ -20,7 +20,7 @@ async fn what_is_undone_again_and_again_is_said_and_seldom_written(server: Serve
     let stage = Stage::set_with(server, &["--minimum-interval", "60s"]).await;
     stage.connection(json!({"interval": "1m"}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
-    // Somebody else changes it back before SonarQube's answer is there.
+    // Another client changes it back before SonarQube answers.
     let undone = Fault::at(WRITE).answer(204, "");
     stage.sonarqube.simulated().fault(undone);
     let project = json!({"sonarqubeProject": {"visibility": "Private"}});
@@ -54,13 +54,14 @@ async fn what_is_undone_again_and_again_is_said_and_seldom_written(server: Serve
         .await;
 }
 
-/// Promise: the same of a connection, whose bindings wait: SonarQube would send their tokens to the URL of somebody else.
+/// Promise: the same of a connection, whose bindings wait: SonarQube would send their tokens to a URL that another
+/// client set.
 async fn a_configuration_that_is_changed_back_is_said_and_seldom_written(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({"interval": "1h"}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     let sonarqube = stage.sonarqube.simulated();
-    // Somebody else changes it back before SonarQube's answer is there.
+    // Another client changes it back before SonarQube answers.
     sonarqube.fault(Fault::at(UPDATE).answer(204, ""));
     let theirs = "https://theirs.example.com";
     sonarqube.world(|world| theirs.clone_into(&mut world.settings[0].url));

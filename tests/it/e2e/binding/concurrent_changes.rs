@@ -17,7 +17,7 @@ use crate::support::server::{Server, on, simulated};
 on!([simulated_26_9, simulated_25_1, simulated_26_9_developer] => a_repository_is_imported_once_whatever_keys_it_is_wanted_under);
 simulated!(a_connection_does_not_go_while_a_binding_begins_to_need_it);
 
-/// Promise: a repository has one project, unless somebody says that several may share it.
+/// Promise: a repository has one project, unless a user says that several may share it.
 async fn a_repository_is_imported_once_whatever_keys_it_is_wanted_under(server: Server) {
     let stage = Stage::set(server).await;
     slow_imports(&stage, Duration::from_secs(2));

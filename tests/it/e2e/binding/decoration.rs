@@ -21,7 +21,8 @@ on!([simulated_26_9_enterprise, simulated_26_9_developer, simulated_26_9_branch_
     a_binding_that_somebody_changed_is_left_with_words_that_are_true,
 );
 
-/// Promise: a report on the latest commit is seen; a missing one is told, with the way out; and Ready is never held back.
+/// Promise: a report on the latest commit is seen; a missing one is reported, with what to do; and Ready is never
+/// delayed.
 async fn a_binding_tells_whether_its_pull_requests_are_decorated(server: Server) {
     let stage = Stage::set(server).await;
     let able = json!({"sonarqube": {"serverBaseURL": "https://sonarqube.example.com"}});
@@ -80,7 +81,7 @@ async fn a_binding_tells_whether_its_pull_requests_are_decorated(server: Server)
         .await;
 }
 
-/// Promise: what is told of pull requests is told of the repository that stands beside it.
+/// Promise: what is reported of pull requests belongs to the repository in the same status.
 async fn a_binding_that_was_pointed_at_another_repository_tells_nothing_of_the_former(
     server: Server,
 ) {
@@ -107,7 +108,7 @@ const LONG_AFTER_THE_ANALYSIS: i64 = 4_102_444_800_000;
 const URL: &str = "https://sonarqube.example.com";
 const LOCAL: &str = "http://localhost:9000";
 
-/// A connection that sweeps once an hour: what changes sooner was told in another way.
+/// A connection that sweeps once an hour: what changes sooner was found by other means.
 fn hourly(stage: &Stage, base_url: Option<&str>) {
     stage.connection(json!({"interval": "1h", "sonarqube": {"serverBaseURL": base_url}}));
 }
@@ -131,8 +132,8 @@ async fn says(stage: &Stage, name: &str, reason: &str) -> String {
     condition["message"].as_str().unwrap().to_owned()
 }
 
-/// Asks the binding `checkout` alone, and returns reason and message of `DecorationReady` in the very status that says that
-/// it was asked.
+/// Asks the binding `checkout` alone, and returns reason and message of `DecorationReady` in the very status that says
+/// that it was asked.
 async fn asked(stage: &Stage, request: &str) -> (String, String) {
     let binding = stage.look_at("platform", "checkout", request).await;
     let condition = condition(&binding, "DecorationReady").unwrap();
@@ -140,7 +141,7 @@ async fn asked(stage: &Stage, request: &str) -> (String, String) {
     (text("reason"), text("message"))
 }
 
-/// D33. Promise: of what no listing has shown yet nothing is said that nobody knows.
+/// D33. Promise: of what no listing has shown yet nothing is said that is not known.
 async fn a_repository_that_was_created_after_the_last_listing_is_not_accused(server: Server) {
     let stage = Stage::set(server).await;
     hourly(&stage, Some(URL));
@@ -165,8 +166,8 @@ async fn what_was_mended_in_the_spec_is_told_without_being_asked(server: Server)
     says(&stage, "checkout", "NotChecked").await;
 }
 
-/// D36. Promise: asking one binding looks at all that its condition depends on; what holds for the server is then told by
-/// all bindings.
+/// D36. Promise: a request for one binding checks all that its condition depends on; all bindings then report
+/// what holds for the server.
 async fn what_was_changed_in_sonarqube_is_told_to_who_asks_and_then_to_all(server: Server) {
     let stage = Stage::set(server).await;
     let set = |url: &str| {
@@ -218,8 +219,8 @@ async fn a_token_with_more_rights_is_told_without_being_asked(server: Server) {
     says(&stage, "checkout", "NotChecked").await;
 }
 
-/// D38. Promise: while Bitbucket refuses SonarQube's token no binding says that its pull requests are decorated; it stays
-/// Ready, and whoever asks it gets an answer.
+/// D38. Promise: while Bitbucket refuses SonarQube's token no binding says that its pull requests are decorated; it
+/// stays Ready, and a request for it gets an answer.
 async fn a_revoked_token_is_told_of_decoration_alone(server: Server) {
     let stage = Stage::set(server).await;
     hourly(&stage, Some(URL));
@@ -308,7 +309,7 @@ async fn analyse(stage: &Stage, digit: char) -> Decoration {
     analysed.await.unwrap()
 }
 
-/// Has the binding looked at, waits until it says this of decoration, and returns its message.
+/// Has the binding reconciled, waits until it says this of decoration, and returns its message.
 async fn told(stage: &Stage, request: &str, reason: &str) -> String {
     stage.look_now(request).await;
     stage.look_at("platform", "checkout", request).await;

@@ -1,4 +1,4 @@
-//! What somebody changed by hand is as declared again after the next pass, and nothing else is touched.
+//! What a user changed by hand is as declared again after the next reconcile, and nothing else is touched.
 
 use bindery::crd::ProjectBinding;
 use serde_json::{Value, json};
@@ -20,14 +20,14 @@ simulated!(
     the_server_base_url_is_set_back_where_it_is_declared_only,
 );
 
-/// Promise: a project that was re-pointed, swapped, shown to everybody or deleted is brought back, alone.
+/// Promise: a project that was re-pointed, swapped, made public or deleted is brought back, and no other.
 async fn what_was_changed_on_a_project_is_healed_and_its_siblings_are_not_touched(server: Server) {
     let stage = bound_stage(server).await;
     let sibling = Sibling::of(&stage).await;
 
     point(&stage, "PAY:checkout", "PAY/spare");
     healed(&stage, "re-pointed", &[("PAY:checkout", "PAY/checkout")]).await;
-    // The pass that healed looks once more: what is done before that would be healed by it as well.
+    // The reconcile that corrected it reads once more: what is done before that would be corrected by it as well.
     stage.look_at("payments", "checkout", "over").await;
 
     point(&stage, "PAY:checkout", "PAY/ledger");
@@ -42,7 +42,7 @@ async fn what_was_changed_on_a_project_is_healed_and_its_siblings_are_not_touche
     let answer = stage
         .sonarqube
         .post("api/projects/update_visibility", &shown);
-    // Not read back: a pass that was due may have healed it already.
+    // Not read back: a reconcile that was due may have corrected it already.
     assert_eq!(answer, Value::Null);
     stage.look_now("shown").await;
     let private = || visibility(&stage, "PAY:checkout") == "private";
@@ -118,7 +118,7 @@ async fn a_visibility_declared_for_an_adopted_project_is_reported_and_not_writte
     assert_eq!(visibility(&stage, "PAY:spare"), other.to_lowercase());
 }
 
-/// Promise: SonarQube's configuration is mended and renamed as it is, with all its bindings.
+/// Promise: SonarQube's configuration is corrected and renamed in place, with all its bindings.
 async fn the_configuration_heals_in_place_and_every_binding_survives(server: Server) {
     let stage = bound_stage(server).await;
     let id = stage.setting_id();
@@ -160,7 +160,7 @@ async fn a_configuration_that_is_gone_comes_back_with_all_its_bindings(server: S
     assert_eq!(validate(&stage, "bitbucket"), Value::Null);
 }
 
-/// Promise: no token of ours goes where somebody pointed the configuration, not even for a binding that
+/// Promise: no token of ours goes where a user pointed the configuration, not even for a binding that
 /// comes in between.
 async fn a_changed_url_is_healed_before_any_token_travels(server: Server) {
     let stage = bound_stage(server).await;
@@ -207,7 +207,7 @@ async fn the_server_base_url_is_set_back_where_it_is_declared_only(server: Serve
     assert_eq!(base_url(&stage), "https://hand.example.com");
 }
 
-/// A connection that looks for drift when it is told to, with three bindings, and `PAY/spare`, which nobody binds.
+/// A connection that looks for drift on request, with three bindings, and `PAY/spare`, which is not bound.
 async fn bound_stage(server: Server) -> Stage {
     let stage = Stage::set(server).await;
     stage.bitbucket.world(|world| {
@@ -224,7 +224,7 @@ async fn bound_stage(server: Server) -> Stage {
     stage
 }
 
-/// The binding that nobody touches, and its project.
+/// The binding that is not changed, and its project.
 struct Sibling {
     tally: Tally,
     project: Value,
@@ -260,7 +260,7 @@ fn point(stage: &Stage, key: &str, repository: &str) {
     stage.sonarqube.re_point(key, &setting, repository);
 }
 
-/// Has the connection looked at, and waits until these projects are bound to these repositories.
+/// Has the connection reconciled, and waits until these projects are bound to these repositories.
 async fn healed(stage: &Stage, what: &str, home: &[(&str, &str)]) {
     stage.look_now(what).await;
     let all_home = || {

@@ -1,4 +1,4 @@
-//! What happens to a project that is already there, row by row.
+//! What happens to an existing project, row by row.
 
 use serde_json::{Value, json};
 
@@ -76,7 +76,7 @@ async fn a_project_bound_by_hand_is_adopted_as_it_is(server: Server) {
     assert_eq!(sonarqube.everything(), before);
 }
 
-/// Promise: nothing is seized. Every refusal says why and names the way out, and SonarQube stays as it was.
+/// Promise: no project is adopted by accident. Every refusal says why and what to do, and SonarQube stays as it was.
 async fn what_was_not_asked_for_is_refused_with_a_way_out_and_left_alone(server: Server) {
     let stage = connected(server).await;
     let sonarqube = &stage.sonarqube;
@@ -120,7 +120,7 @@ async fn what_was_not_asked_for_is_refused_with_a_way_out_and_left_alone(server:
         ("elsewhere-mine", "OPS/metrics", key("legacy-checkout"), "ProjectAlreadyBound", &["PAY/checkout", "another sonarqubeProject.key"]),
         // The key is absent, and may not be created.
         ("bind", "OPS/metrics", bind_missing, "ProjectNotFound", &["missing", "ImportOrBind"]),
-        // The key is there, and somebody else's.
+        // The key exists, and belongs to another user.
         ("foreign", "OPS/metrics", key("foreign"), "PermissionMissing", &["foreign", "Browse and Administer"]),
     ];
     for (name, repository, wanted, _, _) in &rows {
@@ -139,7 +139,7 @@ async fn what_was_not_asked_for_is_refused_with_a_way_out_and_left_alone(server:
     assert_eq!(sonarqube.everything(), before);
 }
 
-/// Promise: a refusal tells the truth about what to do; who does it is served.
+/// Promise: a refusal says truly what to do: the binding works once that is done.
 async fn the_way_out_that_a_refusal_names_leads_out(server: Server) {
     let stage = connected(server).await;
     let sonarqube = &stage.sonarqube;

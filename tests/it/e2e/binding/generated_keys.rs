@@ -8,7 +8,7 @@ use crate::support::server::{Server, on};
 
 on!([simulated_8_9] => what_8_9_cannot_import_is_said_and_stays_said);
 
-/// Promise: a refusal stays the same however often it is looked at, and leaves no intent behind that could take what somebody
+/// Promise: a refusal stays the same in each reconcile, and leaves no intent behind that could take what a user
 /// makes later for our own.
 async fn what_8_9_cannot_import_is_said_and_stays_said(server: Server) {
     let stage = Stage::set(server).await;

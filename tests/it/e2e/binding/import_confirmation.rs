@@ -1,4 +1,4 @@
-//! Between an import and the listing that confirms it: whatever happens then, nothing is made twice, and all of it is ours.
+//! Between an import and the listing that confirms it: in any case nothing is made twice, and all of it is ours.
 
 use std::time::Duration;
 
@@ -70,8 +70,8 @@ fn is_ours(binding: &ProjectBinding) -> bool {
     project.is_some_and(|project| project.created_by == binding.metadata.uid)
 }
 
-/// Promise: an import costs no status of its own. Until a listing shows it the object is Reconciling, and its intent tells
-/// an operator that starts now where to look.
+/// Promise: an import costs no status of its own. Until a listing shows it the object is Reconciling, and its intent
+/// shows an operator that starts now what to read.
 async fn a_binding_that_waits_for_the_listing_says_so_and_keeps_its_intent(server: Server) {
     let (stage, slugs) = slow_listing(server, Duration::from_secs(3)).await;
     let waits = one_that_waits(&stage).await;

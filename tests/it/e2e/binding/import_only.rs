@@ -80,7 +80,7 @@ async fn a_project_deleted_by_hand_is_imported_again(server: Server) {
     );
 }
 
-/// Promise: bindings that went with the configuration are told as what they are, and the way out leads out.
+/// Promise: bindings that went with the configuration are reported as what they are, and the advice works.
 async fn bindings_that_went_with_the_configuration_are_told(server: Server) {
     let stage = Stage::set(server).await;
     imported(&stage).await;
@@ -106,7 +106,7 @@ async fn bindings_that_went_with_the_configuration_are_told(server: Server) {
     assert!(status.sonarqube_project.is_some(), "it is still kept");
     stage.connection_is("bitbucket", ("Ready", "True")).await;
 
-    // What is new is imported as ever, through the configuration that is there now.
+    // A new one is imported as before, through the configuration that exists now.
     stage.binding("payments", "ledger", "PAY/ledger", json!({}));
     stage
         .binding_is("payments", "ledger", ("Ready", "True"))
@@ -123,7 +123,7 @@ async fn bindings_that_went_with_the_configuration_are_told(server: Server) {
     );
 }
 
-/// Promise: another repository is refused, nothing is touched, and the way back leads back.
+/// Promise: another repository is refused, nothing is touched, and the old repository works again.
 async fn another_repository_in_the_spec_is_refused(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({}));
@@ -143,12 +143,12 @@ async fn another_repository_in_the_spec_is_refused(server: Server) {
     assert_eq!(stage.sonarqube.everything(), before);
 }
 
-/// Promise: a project that somebody made anew under the key of ours is not deleted for us, although this server
-/// tells its uuid in the list of bindings only.
+/// Promise: a project that a user made again under the key of ours is not deleted for us, although this server
+/// returns its uuid in the list of bindings only.
 async fn a_project_made_anew_by_hand_is_not_deleted(server: Server) {
     let arguments = ["--minimum-interval", "10s", "--allow-project-deletion"];
     let stage = Stage::set_with(server, &arguments).await;
-    // Nobody looks for drift meanwhile.
+    // No reconcile checks for drift meanwhile.
     stage.connection(json!({"interval": "1h"}));
     let delete_both = json!({"deletionPolicy": "DeleteProject"});
     for name in ["checkout", "ledger"] {

@@ -1,4 +1,4 @@
-//! A SonarQube whose new projects nobody may browse.
+//! A SonarQube whose new projects no user may browse.
 
 use serde_json::json;
 
@@ -24,7 +24,7 @@ async fn what_the_operator_imports_and_may_not_browse_it_grants_itself(server: S
     let own = binding.metadata.uid;
     let project = binding.status.unwrap().sonarqube_project.unwrap();
     assert_eq!(project.created_by, own);
-    // Nobody else may see that.
+    // No other user may see that.
     let asked = [("project", "PAY:checkout")];
     let bound = stage
         .sonarqube

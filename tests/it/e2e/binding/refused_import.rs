@@ -1,4 +1,4 @@
-//! What SonarQube refused to make is not ours, whoever makes it later.
+//! What SonarQube refused to make is not ours if another client makes it later.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ on!([simulated_26_9, simulated_26_9_branch_plugin, simulated_25_1, simulated_8_9
     a_refused_import_leaves_no_intent_behind_however_often_it_is_tried,
 );
 
-/// SonarQube's refusals, one for each way of creating a project.
+/// SonarQube's refusals, one for each call that creates a project.
 const REFUSALS: [(&str, u16, &str); 3] = [
     (
         "/api/v2/dop-translation/bound-projects",
@@ -35,10 +35,10 @@ const REFUSALS: [(&str, u16, &str); 3] = [
 ];
 
 impl Stage {
-    /// Has the bindings of a namespace looked at as a person does who labels it, and waits until this one was: no request
+    /// Has the bindings of a namespace reconciled by a label on it, and waits until this one was: no request
     /// that its status would have to answer.
     pub(crate) async fn nudge(&self, binding: &ProjectBinding, nth: usize) {
-        // A pass is counted after its status was written.
+        // A reconcile is counted after its status was written.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let namespace = binding.namespace().unwrap();
         let before = self.operator.passes("projectbinding");
@@ -50,8 +50,8 @@ impl Stage {
     }
 }
 
-/// Promise: an intent that SonarQube turned down is withdrawn from the API server, too, pass by pass: what somebody makes
-/// under that key between two passes is his.
+/// Promise: an intent that SonarQube rejected is withdrawn from the API server, too, in each reconcile: what a user
+/// makes under that key between two reconciles is his.
 async fn a_refused_import_leaves_no_intent_behind_however_often_it_is_tried(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({"interval": "1h"}));
@@ -64,7 +64,7 @@ async fn a_refused_import_leaves_no_intent_behind_however_often_it_is_tried(serv
     let refused = stage
         .binding_is("platform", "checkout", ("Stalled", "True"))
         .await;
-    // The counts have a writer of their own, which comes some seconds later: it is no write of these passes.
+    // The counts have a writer of their own, which comes some seconds later: it is no write of these reconciles.
     stage.until("platform", "bitbucket", counts("0/1")).await;
     let api = stage.api::<ProjectBinding>("platform");
     for nth in 0..4 {

@@ -1,4 +1,4 @@
-//! What a status remembers of a project, whatever goes wrong: who made it, who bound it, and to what.
+//! What a status remembers of a project, also after failures: who made it, who bound it, and to what.
 
 use bindery::crd::{BitbucketConnection, FORCE_ORPHAN, ProjectBinding};
 use kube::ResourceExt as _;
@@ -28,7 +28,7 @@ fn project(binding: &ProjectBinding) -> Value {
     status["sonarqubeProject"].clone()
 }
 
-/// Promise: what was bound right before an outage is kept through all passes that fail after it.
+/// Promise: what was bound right before an outage is kept through all failed reconciles after it.
 async fn the_connection_is_on_record_with_what_was_done_under_it(server: Server) {
     let stage = Stage::set(server).await;
     let proxy = Proxy::start(&stage.sonarqube.url).await;
@@ -113,7 +113,7 @@ async fn a_binding_that_could_not_be_pointed_elsewhere_remembers_where_it_is(ser
     assert_eq!(stage.sonarqube.bound_to("PAY:checkout"), None);
 }
 
-/// Promise: a server that is up and lost a call is no server that is away: that is told, and what it still offers is
+/// Promise: a server that is up and lost a call is not down: that is reported, and what it still offers is
 /// found out and used.
 async fn a_call_that_sonarqube_does_not_know_any_more_is_no_outage(server: Server) {
     let stage = Stage::set(server).await;
@@ -160,7 +160,7 @@ async fn an_outage_that_a_binding_meets_in_its_turn_is_looked_into(server: Serve
     let probes = || calls(&stage, "/api/system/status");
     stage.nudge(&settled, 0).await;
     simulated.clear_calls();
-    // A request reads at once what is read at the binding's turn otherwise.
+    // A request reads at once what the spread read of the binding reads otherwise.
     stage
         .look_at("platform", "checkout", "what no listing has")
         .await;
@@ -180,7 +180,7 @@ async fn an_outage_that_a_binding_meets_in_its_turn_is_looked_into(server: Serve
         .await;
 }
 
-/// Promise: a configuration that was deleted and made again has nobody's import token, and gets ours as soon as anybody
+/// Promise: a configuration that was deleted and made again has no import token, and gets ours as soon as any reconcile
 /// finds that out.
 async fn a_lost_import_token_that_a_look_meets_is_stored_again(server: Server) {
     let stage = Stage::set(server).await;

@@ -1,5 +1,5 @@
-//! The same repositories on every version of Bitbucket from 5.15 on: what differs between them (errors, the call for the
-//! default branch, archived repositories) is not to be seen.
+//! The same repositories on every version of Bitbucket from 5.15 on: what differs between them (errors, the call for
+//! the default branch, archived repositories) is not to be seen.
 
 use bindery::crd::ProjectBinding;
 use serde_json::json;
@@ -11,8 +11,8 @@ use crate::support::server::{Server, on};
 
 on!([simulated_26_9_enterprise] => a_repository_lives_alike_on_every_version);
 
-/// Promise: imported on its default branch, in any letter case, personal or not; told where it was renamed; archived where
-/// that exists; and its project kept when it is gone.
+/// Promise: imported on its default branch, in any letter case, personal or not; reported if it was renamed; archived
+/// if that exists; and its project kept when it is gone.
 async fn a_repository_lives_alike_on_every_version(server: Server) {
     for version in Profile::ALL {
         lives(server, version).await;
@@ -73,7 +73,7 @@ async fn lives(server: Server, version: Profile) {
     }
 }
 
-/// Its binding stays Ready, and tells that no pull request will be decorated.
+/// Its binding stays Ready, and reports that no pull request will be decorated.
 async fn is_archived(stage: &Stage) {
     stage.binding("platform", "ledger", "PAY/ledger", json!({}));
     stage

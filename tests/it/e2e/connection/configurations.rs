@@ -17,8 +17,8 @@ on!([simulated_26_9_enterprise] => of_two_base_urls_for_one_server_the_older_is_
 on!([simulated_8_9_developer] => a_limit_that_shows_when_it_is_met_is_met_once);
 on!([simulated_26_9, simulated_8_9_developer] => another_edition_is_noticed_without_a_restart);
 
-/// Promise: what was made for another platform is nobody's but its maker's. Before 10.5 its id is made of its name, as that
-/// of ours was.
+/// Promise: what was made for another platform is nobody's but its maker's. Before 10.5 its id is made of its name, as
+/// that of ours was.
 async fn a_configuration_of_another_platform_is_left_alone(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({}));
@@ -56,7 +56,7 @@ async fn a_name_is_free_as_soon_as_its_owner_has_another_one(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({"configurationName": "x"}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
-    // It is not its interval that has it looked at.
+    // It is not its interval that has it reconciled.
     let waiting = json!({"configurationName": "x", "interval": "1h"});
     stage.connection_named("second", waiting);
     stage.connection_reason("second", "AlreadyManaged").await;
@@ -108,13 +108,14 @@ async fn a_deleted_connection_leaves_what_its_successor_has_accepted(server: Ser
     assert!(note.contains("another BitbucketConnection"), "{note}");
 }
 
-/// Promise: a server has one base URL; of two connections that declare different ones the older decides, the other says so.
+/// Promise: a server has one base URL; of two connections that declare different ones the older decides, the other says
+/// so.
 async fn of_two_base_urls_for_one_server_the_older_is_kept(server: Server) {
     let stage = Stage::set(server).await;
     let declaring = |url: &str| json!({"sonarqube": {"serverBaseURL": url}});
     stage.connection(declaring("https://first.example.com"));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
-    // An age is told in whole seconds.
+    // An age is given in whole seconds.
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     stage.connection_named("second", declaring("https://second.example.com"));
     let message = stage.connection_reason("second", "AlreadyManaged").await;
@@ -137,7 +138,7 @@ async fn of_two_base_urls_for_one_server_the_older_is_kept(server: Server) {
     assert_eq!(base_url(), "https://first.example.com");
 }
 
-/// Promise: what a server cannot be asked, and has told once, is not tried again at every interval.
+/// Promise: a call that a server lacks, and has rejected once, is not tried again at every interval.
 async fn a_limit_that_shows_when_it_is_met_is_met_once(server: Server) {
     let stage = Stage::set(server).await;
     stage
@@ -157,7 +158,7 @@ async fn a_limit_that_shows_when_it_is_met_is_met_once(server: Server) {
     assert_eq!((done.writes(), done.status_writes), (0, 0), "{done:?}");
 }
 
-/// Promise: an edition that takes more is noticed: by what it lists, or, where it lists nothing, when somebody asks.
+/// Promise: an edition that takes more is noticed: by what it lists, or, if it lists nothing, on request.
 async fn another_edition_is_noticed_without_a_restart(server: Server) {
     let stage = Stage::set(server).await;
     let url = stage.bitbucket.url();

@@ -1,5 +1,5 @@
-//! What can be wrong with a connection: each is told by its reason and in words that lead out, and forgotten once it is
-//! put right.
+//! What can be wrong with a connection: each has its reason and a message that says what to do, and forgotten once it
+//! is put right.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ const TIME: &str = "Reconciling";
 /// What is wrong, who has to do something, and what is said.
 type Row = (Wrong, &'static str, &'static str, &'static [&'static str]);
 
-/// Promise: every trouble has its reason, says who has to do something, and is over when it is mended. What was settled
+/// Promise: every mistake has its reason, says who must act, and is over when it is corrected. What was up to date
 /// before stays as it was all the time.
 async fn whatever_is_wrong_with_a_connection_is_named_and_can_be_put_right(server: Server) {
     let stage = Stage::set(server).await;
@@ -169,7 +169,7 @@ async fn told(stage: &Stage, name: &str, who: &str, reason: &str) -> String {
     ready["message"].as_str().unwrap().to_owned()
 }
 
-/// A configuration that somebody made is left alone where that is declared.
+/// A configuration that a user made is left alone if that is declared.
 async fn assert_adopts_when_allowed(stage: &Stage) {
     let url = stage.bitbucket.url();
     let url = url.as_str().trim_end_matches('/');

@@ -1,4 +1,4 @@
-//! Where nothing may be written: `Observe` tells, `suspend` waits; and a look that somebody asked for.
+//! Where nothing may be written: `Observe` reports, `suspend` waits; and a requested reconcile.
 
 use bindery::crd::ProjectBinding;
 use serde_json::json;
@@ -44,7 +44,7 @@ async fn an_observing_binding_tells_and_writes_nothing(server: Server) {
     let hand = stage
         .binding_is("payments", "hand", ("Synced", "False"))
         .await;
-    // Whoever waits for the object has an answer: it was compared.
+    // A user who waits for the object has an answer: it was compared.
     stage
         .binding_is("payments", "hand", ("Ready", "True"))
         .await;
@@ -131,7 +131,7 @@ async fn a_suspended_binding_is_left_alone_until_it_is_resumed(server: Server) {
             bound("PAY:checkout", "PAY/checkout")
         })
         .await;
-    // Both were looked at by now: another look finds nothing to do.
+    // Both were reconciled by now: another reconcile finds nothing to do.
     stage.look_now("once more").await;
     assert!(bound("PAY:ledger", "PAY/spare"));
 

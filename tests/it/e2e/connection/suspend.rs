@@ -14,8 +14,8 @@ simulated!(
     under_an_observing_connection_what_differs_is_told_and_mended_later,
 );
 
-/// Promise: `suspend` on the connection stops its bindings too: drift stays, settled ones say nothing, a new one says
-/// that it waits. Resumed, all is as declared.
+/// Promise: `suspend` on the connection stops its bindings too: drift stays, those that are up to date say nothing, a
+/// new one says that it waits. Resumed, all is as declared.
 async fn under_a_suspended_connection_nothing_is_written_and_everything_later(server: Server) {
     let scene = Scene::set(server).await;
     let stage = &scene.stage;
@@ -31,7 +31,8 @@ async fn under_a_suspended_connection_nothing_is_written_and_everything_later(se
     scene.assert_healed_when_resumed().await;
 }
 
-/// Promise: `Observe` on the connection holds for its bindings too: what differs is told, what is absent is not made.
+/// Promise: `Observe` on the connection holds for its bindings too: what differs is reported, what is absent is not
+/// made.
 async fn under_an_observing_connection_what_differs_is_told_and_mended_later(server: Server) {
     let scene = Scene::set(server).await;
     let stage = &scene.stage;
@@ -50,7 +51,7 @@ async fn under_an_observing_connection_what_differs_is_told_and_mended_later(ser
     scene.assert_healed_when_resumed().await;
 }
 
-/// A connection with two settled bindings.
+/// A connection with two bindings that are up to date.
 struct Scene {
     stage: Stage,
     settled: Vec<ProjectBinding>,

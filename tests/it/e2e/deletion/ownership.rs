@@ -18,7 +18,7 @@ fn lower(policy: &str) -> String {
     policy.to_lowercase()
 }
 
-/// Promise: `DeleteProject` is about projects that Bindery created; drift that it mended makes none its own.
+/// Promise: `DeleteProject` is about projects that Bindery created; drift that it corrected makes none its own.
 async fn a_project_made_by_hand_survives_every_deletion_policy(server: Server) {
     let stage = Stage::set_with(server, DELETING).await;
     stage.bitbucket.world(|world| {
@@ -27,7 +27,7 @@ async fn a_project_made_by_hand_survives_every_deletion_policy(server: Server) {
             world.repository("PAY", &format!("adopted-{}", lower(policy)));
         }
     });
-    // So long that nobody mends before all is edited.
+    // So long that nothing is corrected before all is edited.
     stage.connection(json!({"interval": "1h", "access": [{
         "name": "payments",
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "payments"}},

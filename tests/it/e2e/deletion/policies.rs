@@ -43,7 +43,7 @@ impl Stage {
         self.binding_is("payments", name, ("Ready", "True")).await
     }
 
-    /// Waits until the deletion of a binding in `payments` is held up.
+    /// Waits until the deletion of a binding in `payments` is blocked.
     async fn blocked(&self, name: &str) {
         let is_blocked = |binding: &ProjectBinding| {
             condition(binding, "Stalled").is_some_and(|stalled| {
@@ -265,7 +265,7 @@ async fn what_stands_still_can_go_and_leaves_everything(server: Server) {
     assert!(note.contains("Secret"), "{note}");
 }
 
-/// Promise: a deletion policy that the operator refuses is told while there is time to change it.
+/// Promise: a deletion policy that the operator refuses is reported while there is time to change it.
 async fn a_refused_deletion_policy_is_told_from_the_first_reconcile(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({}));
@@ -280,7 +280,7 @@ async fn a_refused_deletion_policy_is_told_from_the_first_reconcile(server: Serv
     assert!(accepted.message.starts_with(told), "{accepted:?}");
 }
 
-/// Promise: a namespace terminates, in whatever order Kubernetes empties it: with its Secrets and the grant to read
+/// Promise: a namespace terminates, in any order in which Kubernetes empties it: with its Secrets and the grant to read
 /// them gone first, and with objects that want something deleted.
 async fn a_namespace_terminates_whatever_goes_first(server: Server) {
     let mut stage = Stage::set_with(server, DELETING).await;
@@ -290,7 +290,7 @@ async fn a_namespace_terminates_whatever_goes_first(server: Server) {
     stage
         .binding_is("platform", "checkout", ("Ready", "True"))
         .await;
-    // While nobody takes finalizers away, everything else goes.
+    // While no client removes finalizers, everything else goes.
     stage.operator.kill();
     stage.kubectl(&["delete", "namespace", "platform", "--wait=false"]);
     let secrets = [

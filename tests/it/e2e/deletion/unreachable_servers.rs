@@ -1,5 +1,5 @@
-//! Who leaves needs SonarQube alone: what else is wrong with the connection, and what SonarQube itself lacks for a while,
-//! loses nothing and holds up nobody for good.
+//! Who leaves needs SonarQube alone: what else is wrong with the connection, and what SonarQube itself lacks for a
+//! while, loses nothing and blocks no deletion for good.
 
 use bindery::crd::{BitbucketConnection, FORCE_ORPHAN, ProjectBinding};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ simulated!(
 );
 on!([simulated_26_9_developer] => no_trouble_beside_sonarqube_holds_up_who_leaves);
 
-/// Promise: a reference that leads nowhere may be a typo: who has something to delete waits until it is mended.
+/// Promise: a reference that leads nowhere may be a typo: who has something to delete waits until it is corrected.
 async fn a_typo_in_what_leads_to_sonarqube_orphans_nothing(server: Server) {
     let stage = Stage::set_with(server, DELETING).await;
     stage.forget_secret("bitbucket-read-token");
@@ -73,7 +73,7 @@ async fn a_typo_in_a_secret_of_bitbucket_holds_up_nobody_who_leaves(server: Serv
     assert_eq!(stage.sonarqube.settings(), [] as [Value; 0]);
 }
 
-/// Promise: whatever is wrong once SonarQube was found well, who leaves goes and takes along what is to go.
+/// Promise: any failure after SonarQube was found well blocks no deletion, and what is to be deleted is.
 async fn no_trouble_beside_sonarqube_holds_up_who_leaves(server: Server) {
     let stage = Stage::set_with(server, DELETING).await;
     let names = ["cannot-reach", "malformed", "too-old", "refused"];
@@ -170,7 +170,7 @@ async fn a_binding_without_access_holds_up_no_connection_and_is_not_counted(serv
         .await;
 }
 
-/// Promise: what is left behind by force is told of.
+/// Promise: what is left behind by force is reported.
 async fn a_connection_that_is_let_go_by_force_says_so(server: Server) {
     let stage = Stage::set_with(server, DELETING).await;
     stage.connection(json!({"deletionPolicy": "Delete"}));

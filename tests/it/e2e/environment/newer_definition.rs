@@ -8,8 +8,8 @@ use crate::support::parts::Parts;
 /// A value that this Bindery has never heard of.
 pub(crate) const UNHEARD_OF: &str = "Telepathy";
 
-/// A definition where a field of the spec takes one more value. Dropped, also by a panic, it is as it was, and the object
-/// that nobody can read is gone.
+/// A definition where a field of the spec takes one more value. Dropped, also by a panic, it is as it was, and the
+/// object that cannot be read is gone.
 pub(crate) struct NewerDefinition {
     /// `kind/name --namespace namespace` of that object.
     object: [&'static str; 3],

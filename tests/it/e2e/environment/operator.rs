@@ -30,7 +30,7 @@ impl Operator {
         })
     }
 
-    /// The same with a log that nobody reads.
+    /// The same with a log that is not read.
     pub(crate) fn start_unread(
         parts: &Parts,
         directory: &std::path::Path,
@@ -163,7 +163,7 @@ impl Operator {
         self.sum("bindery_status_writes_total{")
     }
 
-    /// Passes over objects of a kind, for example `projectbinding`, so far.
+    /// Reconciles of objects of a kind, for example `projectbinding`, so far.
     pub(crate) fn passes(&self, kind: &str) -> u64 {
         self.sum(&format!(
             "controller_runtime_reconcile_total{{controller=\"{kind}\""
@@ -211,15 +211,15 @@ fn service_account(parts: &Parts, directory: &std::path::Path) -> PathBuf {
     path
 }
 
-/// A free port at a loopback address that only this process uses: at 127.0.0.1 somebody else could take the port before
-/// the operator does. No two operators of this process get the same.
+/// A free port at a loopback address that only this process uses: at 127.0.0.1 another process could take the port
+/// before the operator does. No two operators of this process get the same.
 fn free_address() -> String {
     static NEXT: AtomicU16 = AtomicU16::new(10_000);
     let [_, high, middle, low] = std::process::id().to_be_bytes();
     let own = Ipv4Addr::new(127, 64 | high, middle, low);
     loop {
         let address = (own, NEXT.fetch_add(1, Ordering::Relaxed));
-        // Somebody may listen on it at every address.
+        // Another process may listen on it at every address.
         if let Ok(listener) = TcpListener::bind(address) {
             return listener.local_addr().unwrap().to_string();
         }

@@ -28,7 +28,7 @@ struct Door {
     /// How many imports are left until the one whose answer is lost; 0: none is.
     countdown: AtomicUsize,
     lost: AtomicUsize,
-    /// Whether the one import that is counted down to is answered, and nobody gets in after it.
+    /// Whether the one import that is counted down to is answered, and no connection is accepted after it.
     is_last: AtomicBool,
 }
 

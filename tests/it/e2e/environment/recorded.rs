@@ -1,4 +1,4 @@
-//! What the operator told about an object, beside its status.
+//! What the operator reported about an object, beside its status.
 
 use kube::Resource;
 use serde_json::Value;
@@ -52,7 +52,7 @@ impl Stage {
             .collect()
     }
 
-    /// The reasons of these events, as often as they were told.
+    /// The reasons of these events, as often as they were published.
     pub(crate) fn reasons(&self, object: &impl Resource) -> Vec<String> {
         let told = self.told(object).into_iter();
         told.flat_map(|told| vec![told.reason; usize::try_from(told.times).unwrap()])

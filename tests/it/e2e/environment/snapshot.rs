@@ -90,7 +90,7 @@ impl Tally {
 }
 
 impl Done {
-    /// How many calls were made, of whatever kind.
+    /// How many calls were made, of any kind.
     pub(crate) fn total(&self) -> u64 {
         self.calls.values().sum()
     }

@@ -77,7 +77,7 @@ impl Stage {
         .await;
     }
 
-    /// Waits until an object is as `wanted`, as the watch tells it.
+    /// Waits until an object is as `wanted`, as the watch shows it.
     pub(crate) async fn until<K>(
         &self,
         namespace: &str,
@@ -151,7 +151,7 @@ impl Stage {
         );
     }
 
-    /// Has a connection looked at now.
+    /// Has a connection reconciled now.
     pub(crate) async fn ask(&self, request: &str) {
         let patch =
             json!({"metadata": {"annotations": {"bindery.dev/reconcile-requested-at": request}}});
@@ -176,7 +176,7 @@ impl Stage {
         .await;
     }
 
-    /// Has a binding looked at now, and waits until it was, whatever passes were in progress.
+    /// Has a binding reconciled now, and waits until it was, also if reconciles were in progress.
     pub(crate) async fn look_at(
         &self,
         namespace: &str,

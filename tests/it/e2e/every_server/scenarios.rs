@@ -19,7 +19,7 @@ impl Scene<'_> {
                     "{promise:?}: {outcome:?}"
                 );
             }
-            // What the server itself says, told in words of ours.
+            // What the server itself says, in words of ours.
             Outlook::Tried => {
                 let refused = ["UnsupportedEdition", "ConfigurationLimit"]
                     .map(|reason| Outcome::Condition(reason.to_owned()));
@@ -91,7 +91,7 @@ impl Scene<'_> {
         outcome
     }
 
-    /// What somebody imported by hand is taken as it is, under its key.
+    /// What a user imported by hand is taken as it is, under its key.
     pub(super) async fn adopt(&self) -> Outcome {
         let repository = self.repository("adopted");
         let key = self
@@ -119,7 +119,7 @@ impl Scene<'_> {
         let visibility = || sonarqube.project("PAY:drifting").unwrap()["visibility"].clone();
         assert_eq!(visibility(), "private");
         let public = [("project", "PAY:drifting"), ("visibility", "public")];
-        // Not read back: a pass that was due may have mended it already.
+        // Not read back: a reconcile that was due may have corrected it already.
         let answer = sonarqube.post("api/projects/update_visibility", &public);
         assert_eq!(answer, Value::Null);
         let url = sonarqube.settings()[0]["url"].clone();
@@ -223,7 +223,7 @@ impl Scene<'_> {
         Outcome::Works("renamed in place")
     }
 
-    /// A second connection: works, or names the configuration in the way and takes over when that one is gone.
+    /// A second connection: works, or names the configuration that exists and takes over when that one is gone.
     pub(super) async fn several(&self) -> Outcome {
         self.stage
             .connection_named("second", json!({"deletionPolicy": "Delete"}));

@@ -92,7 +92,7 @@ fn policy(name: &str, plural: &str) -> [Value; 2] {
     ]
 }
 
-/// Promise: a deletion that somebody in the cluster refuses says who and why, and ends by itself once it may.
+/// Promise: a deletion that an admission policy refuses says who and why, and ends by itself once it may.
 async fn a_refused_finalizer_patch_is_told_and_tried_again(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({}));

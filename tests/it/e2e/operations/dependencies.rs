@@ -1,4 +1,4 @@
-//! Who waits for another object is looked at as soon as that makes room, whatever the interval.
+//! An object that waits for another is reconciled as soon as that makes room, at any interval.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ simulated!(
 );
 on!([simulated_26_9_enterprise] => a_claim_is_free_also_for_the_bindings_of_another_connection, a_base_url_is_free_once_its_holder_declares_none);
 
-/// A connection that nobody looks at for an hour, and the door between the operator and SonarQube.
+/// A connection that is not reconciled for an hour, and the door between the operator and SonarQube.
 async fn behind_a_door(server: Server) -> (Stage, Proxy) {
     let stage = Stage::set_with(server, DELETING).await;
     let proxy = Proxy::start(&stage.sonarqube.url).await;
@@ -36,7 +36,7 @@ fn assert_orphaned(stage: &Stage, binding: &ProjectBinding, why: &str) {
     assert!(note.contains(why), "{note}");
 }
 
-/// Promise: bindings say at once that their connection is gone, and those that waited for it on their way out go.
+/// Promise: bindings say at once that their connection is gone, and those that waited for it to be deleted go.
 async fn a_connection_that_is_gone_is_missed_at_once(server: Server) {
     let (stage, proxy) = behind_a_door(server).await;
     let stays = json!({"deletionPolicy": "Orphan"});
@@ -67,7 +67,7 @@ async fn a_deletion_goes_on_once_nothing_can_be_undone_any_more(server: Server) 
     let (stage, proxy) = behind_a_door(server).await;
     let checkout = stage.bound_to_be_deleted("checkout").await;
     proxy.shut();
-    // Nobody looks at the connection but for the trouble that its binding meets.
+    // Only the failure that its binding meets has the connection reconciled.
     stage.held_up("checkout").await;
     stage.connection_is("bitbucket", ("Ready", "False")).await;
     stage.forget_secret("sonarqube-token");
@@ -75,8 +75,8 @@ async fn a_deletion_goes_on_once_nothing_can_be_undone_any_more(server: Server) 
     assert_orphaned(&stage, &checkout, "the Secret with the token is gone");
 }
 
-/// Promise: the same where the connection is on its way out, too, and serves whoever waits for it; they ask no more often
-/// than their pauses allow.
+/// Promise: the same if the connection is being deleted, too, and serves those that wait for it; they ask no more often
+/// than their back-off allows.
 async fn a_deletion_that_waits_with_its_connection_is_patient_and_ends(server: Server) {
     let (stage, proxy) = behind_a_door(server).await;
     let checkout = stage.bound_to_be_deleted("checkout").await;
@@ -129,7 +129,8 @@ async fn a_claim_is_free_once_its_holder_only_observes(server: Server) {
         .await;
 }
 
-/// Promise: a claim does not outlive its right: access withdrawn, or suspended, the next that is admitted has the project.
+/// Promise: a claim does not outlive its right: access withdrawn, or suspended, the next that is admitted has the
+/// project.
 async fn a_claim_is_free_once_its_holder_has_lost_its_right(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({"interval": "1h"}));
@@ -143,7 +144,7 @@ async fn a_claim_is_free_once_its_holder_has_lost_its_right(server: Server) {
         stage
             .binding_reason("platform", name, "AlreadyManaged")
             .await;
-        // An age is told in whole seconds.
+        // An age is given in whole seconds.
         tokio::time::sleep(Duration::from_millis(1100)).await;
     }
     stage.connection(json!({"interval": "1h", "access": []}));
@@ -189,7 +190,7 @@ async fn a_base_url_is_free_once_its_holder_declares_none(server: Server) {
     let first = json!({"serverBaseURL": "https://first.example.com"});
     stage.connection(json!({"interval": "1h", "sonarqube": first}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
-    // An age is told in whole seconds.
+    // An age is given in whole seconds.
     tokio::time::sleep(Duration::from_millis(1100)).await;
     stage.connection_named("second", declaring("https://second.example.com"));
     stage.connection_reason("second", "AlreadyManaged").await;
@@ -244,8 +245,8 @@ async fn a_binding_waits_until_its_namespace_lists_its_repository(server: Server
     ]);
 }
 
-/// Promise: a binding waits for its connection, and for labels of its namespace that the connection admits; either wakes
-/// it.
+/// Promise: a binding waits for its connection, and for labels of its namespace that the connection admits; either
+/// wakes it.
 async fn a_binding_waits_for_its_connection_and_for_the_labels_of_its_namespace(server: Server) {
     let stage = Stage::set(server).await;
     stage.binding("outsiders", "checkout", "PAY/checkout", json!({}));

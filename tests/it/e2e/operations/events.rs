@@ -1,4 +1,4 @@
-//! Events: the texts that they carry, and how often they were told.
+//! Events: the texts that they carry, and how often they were published.
 
 use serde_json::json;
 

@@ -119,7 +119,7 @@ async fn is_bound(stage: &Stage) {
     );
 }
 
-/// Promise: the chart lends no Secret by itself, and exactly those that `grants.namespaces` names.
+/// Promise: the chart grants no Secret by default, and exactly those that `grants.namespaces` names.
 async fn the_chart_lends_the_secrets_that_it_is_told_to(server: Server) {
     let mut stage = Stage::set(server).await;
     let _replaced = Replaced::base(&mut stage);

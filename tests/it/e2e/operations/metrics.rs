@@ -1,4 +1,4 @@
-//! What the metrics tell is what happened.
+//! The metrics show what happened.
 
 use kube::ResourceExt as _;
 use serde_json::json;
@@ -72,7 +72,7 @@ async fn what_happens_is_counted_and_nobody_is_named(server: Server) {
     assert_well_told(&stage.operator.metrics(), &names);
 }
 
-/// Whether a scrape has the form that Prometheus reads, and names nobody.
+/// Whether a scrape has the form that Prometheus reads, and names no object.
 fn assert_well_told(text: &str, names: &[&str]) {
     for name in names {
         let told = text.lines().find(|line| line.contains(name));
@@ -92,7 +92,7 @@ fn assert_well_told(text: &str, names: &[&str]) {
 }
 
 impl Stage {
-    /// The value of a series, if it is told.
+    /// The value of a series, if it is exported.
     pub(crate) fn measured(&self, series: &str) -> Option<f64> {
         let text = self.operator.metrics();
         let lines = text.lines();

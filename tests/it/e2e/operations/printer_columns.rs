@@ -13,7 +13,7 @@ simulated!(
     the_first_count_of_bindings_is_shown_at_once,
 );
 
-/// Promise: the columns REPOSITORY and PROJECT are filled from the spec until the servers have told more.
+/// Promise: the columns REPOSITORY and PROJECT are filled from the spec until the servers have returned more.
 async fn a_failing_binding_shows_what_it_is_about(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({}));
@@ -36,7 +36,8 @@ async fn a_failing_binding_shows_what_it_is_about(server: Server) {
     );
 }
 
-/// Promise: a connection shows `0/2` as soon as it has two bindings. Later counts are written every ten seconds at most.
+/// Promise: a connection shows `0/2` as soon as it has two bindings. Later counts are written every ten seconds at
+/// most.
 async fn the_first_count_of_bindings_is_shown_at_once(server: Server) {
     let stage = Stage::set(server).await;
     let counts = |count: &'static str| {

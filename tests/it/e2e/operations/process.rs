@@ -86,7 +86,7 @@ async fn assert_ready_when_it_may_look(stage: &mut Stage) {
     assert_eq!(operator.get("healthz").0, 200);
 }
 
-/// Promise: what collects the logs may hang; the operator works on. At this log level it says more on its way to `Ready`
+/// Promise: what collects the logs may hang; the operator works on. At this log level it says more until it is `Ready`
 /// than fits into a pipe.
 async fn a_log_that_nobody_reads_holds_up_nothing(server: Server) {
     let mut stage = Stage::set(server).await;

@@ -13,8 +13,8 @@ simulated!(a_connection_that_cannot_be_read_alarms_nobody_and_holds_nobody_for_e
 
 const CONNECTION: [&str; 3] = ["bbconn/bitbucket", "--namespace", "platform"];
 
-/// Promise: what is settled stays as it is, what is not says what it waits for, nobody learns of a connection whom it may
-/// not admit, and a deletion ends when somebody says that everything may stay.
+/// Promise: what is up to date stays as it is, the rest says what it waits for, no tenant learns of a connection that
+/// may not admit it, and a deletion ends when a user says that everything may stay.
 async fn a_connection_that_cannot_be_read_alarms_nobody_and_holds_nobody_for_ever(server: Server) {
     let stage = Stage::set_with(
         server,
@@ -40,7 +40,7 @@ async fn a_connection_that_cannot_be_read_alarms_nobody_and_holds_nobody_for_eve
     newer.write(&stage, &change).await;
 
     stage.nudge(&settled, 0).await;
-    // One that has another generation now, and one that nobody knew of.
+    // One that has another generation now, and one that was not known before.
     let changed = json!({"onRepositoryMoved": "Follow"});
     stage.binding("payments", "ledger", "PAY/ledger", changed);
     stage.binding("platform", "neighbour", "PAY/checkout", json!({}));

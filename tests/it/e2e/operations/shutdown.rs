@@ -1,4 +1,4 @@
-//! Work that is in progress when somebody says stop, or takes a right away.
+//! Work that is in progress at a shutdown, or when a right is removed.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ simulated!(
 
 const INTERVAL: [&str; 2] = ["--minimum-interval", "10s"];
 
-/// Promise: SIGTERM ends the operator in time, whatever is in progress; the next one makes nothing twice, and all is
+/// Promise: SIGTERM ends the operator in time, with any work in progress; the next one makes nothing twice, and all is
 /// ours.
 async fn a_stop_waits_for_imports_and_the_next_operator_goes_on(server: Server) {
     let mut stage = Stage::set(server).await;
@@ -68,7 +68,7 @@ async fn a_binding_that_goes_while_it_is_imported_leaves_no_project(server: Serv
     assert_eq!(stage.sonarqube.project_keys(), [""; 0]);
 }
 
-/// Promise: without the right to tell events all works; without the right to write statuses nothing is created that
+/// Promise: without the right to publish events all works; without the right to write statuses nothing is created that
 /// could not be remembered; and each right works as soon as it is back.
 async fn a_right_that_is_missing_stops_no_more_than_it_must(server: Server) {
     let stage = Stage::set(server).await;

@@ -23,7 +23,7 @@ const LISTINGS: [&str; 3] = [
     "bitbucket GET rest/api/1.0/repos 200",
 ];
 
-/// What an interval reads however many bindings there are. What SonarQube has for a token nobody can read: it tries it.
+/// What an interval reads however many bindings there are. The token that SonarQube has cannot be read: it tries it.
 const FIXED: [&str; 6] = [
     "sonarqube GET api/system/status 200",
     "sonarqube GET api/users/current 200",
@@ -33,14 +33,14 @@ const FIXED: [&str; 6] = [
     "sonarqube GET api/alm_settings/count_binding 200",
 ];
 
-/// What is read when somebody asks for a pass, after a failure, and seldom.
+/// What is read on request, after a failure, and seldom.
 const SELDOM: [&str; 3] = [
     "sonarqube GET api/features/list 200",
     "bitbucket GET rest/api/1.0/application-properties 200",
     "bitbucket GET rest/api/1.0/users 200",
 ];
 
-/// What finds out what the server can do, when somebody asks for a pass: calls that lack what they would need, and are
+/// What finds out what the server can do, on request: calls that lack what they would need, and are
 /// refused where they are known at all.
 const PROBES: [&str; 6] = [
     "POST api/alm_settings/set_bitbucket_binding",
@@ -51,8 +51,8 @@ const PROBES: [&str; 6] = [
     "GET api/navigation/global",
 ];
 
-/// Promise: passes over fifty settled bindings write nothing anywhere, and ask each server for its listings; what no
-/// listing has is asked at the turn of each.
+/// Promise: reconciles of fifty bindings that are up to date write nothing anywhere, and ask each server for its
+/// listings; what no listing has is asked in spread reads.
 async fn passes_over_settled_bindings_are_quiet(server: Server) {
     let stage = settled_bindings(server).await;
     for pass in 1..=3 {
@@ -84,7 +84,8 @@ async fn passes_over_settled_bindings_are_quiet(server: Server) {
         *count *= INTERVALS;
     }
     assert_eq!(without_spread_reads(&done), exactly);
-    // A binding at rest has no pass but at its turn: one in twelve intervals, of which three went by.
+    // A binding that is up to date is reconciled only for its spread read: one in twelve intervals, of which three went
+    // by.
     let turns = stage.operator.passes("projectbinding") - passes;
     assert!(turns <= u64::from(BINDINGS) / 2, "{turns} passes");
     assert!(spread_reads(&done) <= turns, "{done:?}");
@@ -93,7 +94,7 @@ async fn passes_over_settled_bindings_are_quiet(server: Server) {
 /// Intervals that are counted.
 const INTERVALS: u64 = 3;
 
-/// Waits until so many passes over the connection have ended.
+/// Waits until so many reconciles of the connection have ended.
 async fn intervals_go_by(stage: &Stage, intervals: u64) {
     let passes = || stage.operator.passes("bitbucketconnection");
     let before = passes();
@@ -105,7 +106,7 @@ async fn intervals_go_by(stage: &Stage, intervals: u64) {
 async fn what_no_listing_has_is_read_evenly_over_the_interval(server: Server) {
     let stage = settled_bindings(server).await;
     stage.connection(json!({"interval": "10s"}));
-    // One interval, until all of them go by their turns.
+    // One interval, until all of them have only spread reads.
     intervals_go_by(&stage, 3).await;
     let reads = || {
         stage
@@ -164,14 +165,14 @@ fn each_once(groups: &[&[&str]]) -> BTreeMap<String, u64> {
     calls.map(|call| ((*call).to_owned(), 1)).collect()
 }
 
-/// Fifty bindings that nobody looks at for an hour.
+/// Fifty bindings that are not reconciled for an hour.
 async fn settled_bindings(server: Server) -> Stage {
     let stage = Stage::set(server).await;
     let slugs = many::repositories(&stage, BINDINGS as usize);
     stage.connection(json!({"interval": "1h"}));
     stage.apply(&many::bindings(&slugs));
     stage.counted(BINDINGS).await;
-    // The sweep before the imports knows nothing of them: one more, and every binding is at rest.
+    // The sweep before the imports knows nothing of them: one more, and every binding is up to date.
     stage.look_now("settled").await;
     stage
 }

@@ -21,7 +21,7 @@ const PLACES: usize = 8;
 /// Longer than this test takes. Red, it waits as long as that.
 const STUCK: Duration = Duration::from_secs(90);
 
-/// Promise: SonarQube may take minutes for each import. An edit of a settled binding is done meanwhile.
+/// Promise: SonarQube may take minutes for each import. An edit of a binding that is up to date is done meanwhile.
 async fn an_edit_does_not_wait_for_imports_that_hold_every_place(server: Server) {
     let mut stage = Stage::set(server).await;
     stage.patience = STUCK * 2;

@@ -113,7 +113,7 @@ async fn what_was_done_before_an_outage_is_remembered_and_told(server: Server) {
     stage.connection_is("bitbucket", ("Ready", "True")).await;
 }
 
-/// Promise: a deletion always ends, also of an object that this version cannot read; until somebody says so it waits for
+/// Promise: a deletion always ends, also of an object that this version cannot read; until a user says so it waits for
 /// one that can.
 async fn an_object_that_cannot_be_read_is_let_go_when_somebody_says_so(server: Server) {
     let stage = Stage::set(server).await;
@@ -162,7 +162,7 @@ async fn assert_a_newcomer_waits(stage: &Stage) {
         .await;
 }
 
-/// Promise: an outage of SonarQube changes nothing for what is settled, and costs one probe per back-off.
+/// Promise: an outage of SonarQube changes nothing for what is up to date, and costs one probe per back-off.
 async fn an_outage_of_sonarqube_leaves_what_is_settled_and_costs_one_probe_per_back_off(
     server: Server,
 ) {

@@ -1,4 +1,4 @@
-//! Answers of SonarQube that never come, on the ways to a bound project that take several calls; and calls that were
+//! Answers of SonarQube that never come, for binding methods that take several calls; and calls that were
 //! never sent.
 
 use bindery::crd::ProjectBinding;
@@ -60,7 +60,7 @@ async fn assert_survives_the_loss(stage: &Stage, path: &str, slug: &str) {
 }
 
 /// Promise: a project is deleted only where Bindery created it. Here its import was announced, and never asked for: the
-/// check before the call failed. Somebody else then created the project under the announced key.
+/// check before the call failed. Another client then created the project under the announced key.
 async fn what_somebody_creates_after_a_call_that_was_never_sent_is_not_ours(server: Server) {
     let stage = Stage::set_with(
         server,

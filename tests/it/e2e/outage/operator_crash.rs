@@ -1,4 +1,4 @@
-//! Never twice: whatever ends the operator, or an answer, an import is made once and remembered as ours.
+//! Never twice: after any crash of the operator, or lost answer, an import is made once and remembered as ours.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -101,7 +101,7 @@ async fn an_import_whose_answer_is_lost_is_adopted_as_our_own(server: Server) {
 }
 
 /// Promise: an object that is deleted while its import is in progress leaves nothing behind that it asked to be
-/// deleted, and an operator that starts meanwhile alarms nobody about what it has not looked at yet.
+/// deleted, and an operator that starts meanwhile reports nothing about what it has not reconciled yet.
 async fn an_import_under_way_goes_with_the_object_that_wanted_it(server: Server) {
     let deleting = ["--minimum-interval", "10s", "--allow-project-deletion"];
     let mut stage = Stage::set_with(server, &deleting).await;

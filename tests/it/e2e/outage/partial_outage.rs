@@ -24,7 +24,7 @@ const BINDINGS: usize = 40;
 const RETRY_AFTER: u32 = 5;
 
 /// Promise: SonarQube fails in one call alone. Its connection is checked, found well, and then left in peace; the
-/// bindings try again at their own pace, and are ready soon after it is mended.
+/// bindings try again at their own pace, and are ready soon after it works again.
 async fn imports_that_fail_alone_have_the_servers_checked_ever_less_often(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({}));

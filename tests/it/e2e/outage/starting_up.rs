@@ -22,7 +22,7 @@ use crate::support::starting::{Listening, answers_of_the_twin};
 on!([simulated_26_9, real_26_9, simulated_25_1] => nothing_is_believed_while_sonarqube_starts);
 
 /// Promise: while SonarQube starts, its 404 and 401 are not believed. Nothing is created again, no token is called
-/// bad, what is settled stays settled, and what is new waits.
+/// bad, what is up to date stays so, and what is new waits.
 async fn nothing_is_believed_while_sonarqube_starts(server: Server) {
     let mut stage = Stage::set(server).await;
     stage.patience = Duration::from_mins(5);
@@ -87,7 +87,7 @@ async fn nothing_is_believed_while_sonarqube_starts(server: Server) {
     assert_eq!(stage.sonarqube.everything(), before);
 }
 
-/// Whatever a real server says while it restarts, the simulated one says in one of its phases.
+/// All that a real server says while it restarts, the simulated one says in one of its phases.
 async fn its_twin_says_the_same(server: Server, heard: &BTreeSet<String>) {
     let known = answers_of_the_twin(server.version.parse().unwrap()).await;
     let unknown: Vec<_> = heard.difference(&known).collect();
@@ -103,7 +103,7 @@ async fn its_twin_says_the_same(server: Server, heard: &BTreeSet<String>) {
     }
 }
 
-/// Each look triggers the connection and all of its bindings: whatever SonarQube answers while it starts, they meet it.
+/// Each request triggers the connection and all of its bindings: they meet all answers of a SonarQube that starts.
 async fn look_all_the_time_until_it_is_up(stage: &Stage) {
     let looks = async {
         let mut ticks = tokio::time::interval(Duration::from_millis(250));

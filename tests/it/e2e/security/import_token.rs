@@ -86,7 +86,7 @@ fn held(stage: &Stage) -> (String, String) {
     })
 }
 
-/// Puts another token into a Secret, and tells what was written to SonarQube for it.
+/// Puts another token into a Secret, and returns what was written to SonarQube for it.
 async fn rotate(stage: &Stage, secret: &str, token: &str) -> Vec<String> {
     let before = Tally::now(stage).await;
     stage.secret(secret, token);

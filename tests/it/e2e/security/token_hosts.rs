@@ -1,4 +1,4 @@
-//! Where tokens may go is said twice: by whoever runs the operator, and by whoever owns the Secret.
+//! Where tokens may be sent is declared twice: by the administrator of the operator, and by the owner of the Secret.
 
 use serde_json::json;
 use simulators::bitbucket::{Caller, Credential};
@@ -80,7 +80,7 @@ fn allow(stage: &Stage, secret: &str, hosts: Option<&str>) {
 }
 
 /// Waits until the connection says why a token may not travel, and sees that those of these Secrets did not, also when
-/// it looks again.
+/// it checks again.
 async fn kept(stage: &Stage, secrets: &[&str], reason: &str, word: &str) {
     let says = |connection: &bindery::crd::BitbucketConnection| {
         crate::e2e::environment::waiting::condition(connection, "Ready").is_some_and(|ready| {

@@ -1,4 +1,4 @@
-//! Tokens are nowhere but where they belong, whatever goes wrong.
+//! Tokens are only where they belong, also after failures.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ everywhere!(no_token_is_told_to_anybody_whatever_goes_wrong);
 
 const BAD_TOKEN: &str = "canary+bad/token=with&special%characters";
 
-/// Promise: no token in any log, event, status, metric, argument or URL, and trace tells everything else.
+/// Promise: no token in any log, event, status, metric, argument or URL, and trace shows everything else.
 async fn no_token_is_told_to_anybody_whatever_goes_wrong(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({}));

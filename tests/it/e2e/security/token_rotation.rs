@@ -75,7 +75,7 @@ async fn a_rotation_costs_five_calls_and_touches_no_binding(server: Server) {
     token_leaks::assert_no_leak(&stage, &tokens);
 }
 
-/// Promise: a token works with a line break behind it, as `echo` leaves one; its owner is told until it is gone.
+/// Promise: a token works with a line break behind it, as `echo` leaves one; a condition reports it until it is gone.
 async fn what_stands_around_a_token_is_left_out_and_told(server: Server) {
     let stage = Stage::set(server).await;
     stage.secret("bitbucket-token", &format!("{BITBUCKET_TOKEN}\r\n"));
@@ -94,7 +94,8 @@ async fn what_stands_around_a_token_is_left_out_and_told(server: Server) {
     stage.until("platform", "bitbucket", tidy).await;
 }
 
-/// Promise: nobody can read which token SonarQube has, so it is tried once an interval; one that does not work is set back.
+/// Promise: the token that SonarQube has cannot be read, so it is tried once an interval; one that does not work is set
+/// back.
 async fn a_token_that_was_changed_in_sonarqube_by_hand_is_set_back(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({}));
@@ -118,7 +119,7 @@ async fn a_token_that_was_changed_in_sonarqube_by_hand_is_set_back(server: Serve
     stage.connection_is("bitbucket", ("Ready", "True")).await;
 }
 
-/// Promise: SonarQube's token is rotated in the same way, and one that was revoked is named as such.
+/// Promise: SonarQube's token is rotated like Bitbucket's, and one that was revoked is named as such.
 async fn a_new_sonarqube_token_is_used_at_once(server: Server) {
     let stage = many_bindings(server).await;
     let name = format!("rotated-{}", std::process::id());
@@ -161,7 +162,7 @@ async fn a_new_sonarqube_token_is_used_at_once(server: Server) {
 
 const BINDINGS: u32 = 12;
 
-/// Twelve bindings that nobody looks at for an hour.
+/// Twelve bindings that are not reconciled for an hour.
 async fn many_bindings(server: Server) -> Stage {
     let stage = Stage::set(server).await;
     let slugs = many::repositories(&stage, BINDINGS as usize);
@@ -182,16 +183,16 @@ async fn rotate(stage: &Stage, token: &str) {
     assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
     assert_eq!(done.status_writes, 1);
 
-    // Passes that the status could have triggered come after it: none asks for anything beyond a forced pass.
+    // Reconciles that the status could have triggered come after it: none asks for anything beyond a requested one.
     stage.look_now("rotated").await;
     let later = before.since(stage).await;
     assert_eq!(later.writes(), done.writes(), "{later:?}");
     assert_eq!(later.written, ["BitbucketConnection bitbucket"]);
     for (call, count) in &later.calls {
         let of_rotation = done.calls.get(call).copied().unwrap_or_default();
-        // A forced pass asks what the server can do, bindings in bulk among it, and then for the bindings.
+        // A requested reconcile asks what the server can do, bindings in bulk among it, and then for the bindings.
         let of_pass = 1 + u64::from(call.contains("/project-bindings "));
-        // The turn of a binding may fall into the test.
+        // The spread read of a binding may fall into the test.
         let of_bindings = u64::from(call == SPREAD_READ);
         let allowed = of_rotation + of_pass + of_bindings;
         assert!(*count <= allowed, "{call}: {later:?}");

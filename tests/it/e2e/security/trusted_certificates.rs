@@ -9,8 +9,8 @@ use crate::support::tls::{Authority, Front, Leaf};
 
 simulated!(a_certificate_that_is_not_trusted_is_told_once_and_forgotten_when_it_is);
 
-/// Promise: what is wrong with a certificate is told in one status; both ways out, another bundle and another
-/// certificate, need no restart, and what was settled stays so meanwhile.
+/// Promise: what is wrong with a certificate is reported in one status; both corrections, another bundle and another
+/// certificate, need no restart, and what was up to date stays so meanwhile.
 async fn a_certificate_that_is_not_trusted_is_told_once_and_forgotten_when_it_is(server: Server) {
     let stage = Stage::set(server).await;
     let authority = Authority::new();
@@ -34,7 +34,7 @@ async fn a_certificate_that_is_not_trusted_is_told_once_and_forgotten_when_it_is
     front.show(authority.shows(Leaf::Expired));
     let told = stage.connection_reason("bitbucket", "TLSFailed").await;
     assert!(told.contains("has expired"), "{told}");
-    // The counts have a writer of their own, which may still be on its way.
+    // The counts have a writer of their own, which may come later.
     stage.counted(1).await;
     let passes = || stage.operator.passes("bitbucketconnection");
     let (writes, looked) = (stage.operator.status_writes(), passes());

@@ -65,7 +65,7 @@ async fn what_the_access_does_not_admit_is_denied_and_nothing_is_created(server:
     stage.binding("payments", "foreign-repository", "OPS/deploy", json!({}));
     stage.binding("payments", "foreign-key", "PAY/checkout", foreign_key);
     stage.binding("payments", "foreign-project", "PAY/ledger", json!({}));
-    // One that is there, and one that is not, are told alike.
+    // One that exists, and one that does not, get the same message.
     stage.binding("payments", "no-repository", "OPS/nothing", json!({}));
     for name in [
         "foreign-repository",
@@ -92,7 +92,7 @@ async fn what_the_access_does_not_admit_is_denied_and_nothing_is_created(server:
     assert!(asked.is_empty(), "{asked:?}");
 }
 
-/// Promise: where a repository went is told to nobody who may not know that place.
+/// Promise: where a repository went is not shown to a tenant that may not know that place.
 async fn a_repository_that_moved_out_of_the_access_is_not_told_where_it_went(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({}));
@@ -115,7 +115,7 @@ async fn a_repository_that_moved_out_of_the_access_is_not_told_where_it_went(ser
     assert!(!told.contains("HR"), "{told}");
 }
 
-/// Promise: access withdrawn stops a binding, and leaves SonarQube as it is, not even drift being mended.
+/// Promise: access withdrawn stops a binding, and leaves SonarQube as it is, not even drift is corrected.
 async fn a_binding_whose_access_is_withdrawn_stops_and_leaves_everything(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({}));

@@ -93,7 +93,7 @@ async fn a_claim_ends_with_the_connection_of_its_holder(server: Server) {
     stage
         .gone::<BitbucketConnection>("platform", "doomed")
         .await;
-    // No claim is in the way any more; what the holder left in SonarQube still is.
+    // No claim blocks it any more; what the holder left in SonarQube still does.
     stage
         .binding_reason("payments", "second", "ProjectAlreadyBound")
         .await;

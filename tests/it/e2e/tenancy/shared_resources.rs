@@ -14,12 +14,12 @@ on!([simulated_26_9, simulated_26_9_developer] => a_connection_takes_over_when_t
 on!([simulated_26_9_enterprise] => a_monorepo_flag_that_was_changed_is_set_back);
 on!([simulated_26_9, simulated_26_9_enterprise] => a_monorepo_flag_in_the_spec_is_written_though_no_listing_shows_it);
 
-/// Promise: of two configurations where one is allowed the second says which is in the way, and follows when it is gone.
+/// Promise: of two configurations where one is allowed the second says which one exists, and follows when it is gone.
 async fn a_connection_takes_over_when_the_one_in_the_way_goes(server: Server) {
     let stage = Stage::set(server).await;
     stage.connection(json!({"deletionPolicy": "Delete"}));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
-    // It is not its interval that has it looked at.
+    // It is not its interval that has it reconciled.
     stage.connection_named("second", json!({"interval": "1h"}));
     let message = stage
         .connection_reason("second", "ConfigurationLimit")
@@ -58,7 +58,7 @@ async fn a_monorepo_flag_that_was_changed_is_set_back(server: Server) {
     assert_eq!((flag("first"), flag("second")), (json!(true), json!(true)));
     sonarqube.re_point("first", &stage.setting_id(), "PAY/checkout");
     assert_eq!(flag("first"), false, "changed by hand");
-    // Nobody asks for this binding: its turn comes in twelve intervals, or in one where no listing has bindings.
+    // No request for this binding: its spread read comes in twelve intervals, or in one if no listing has bindings.
     stage.patience = Duration::from_secs(150);
     stage
         .eventually("the flag is set back", || flag("first") == true)

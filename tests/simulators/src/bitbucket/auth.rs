@@ -154,8 +154,8 @@ fn admit(standing: Standing, identity: Identity) -> Result<Identity, Refusal> {
     }
 }
 
-/// The name and id that `X-AUSERNAME` and `X-AUSERID` tell. What they tell for the tokens of projects and
-/// repositories is not known.
+/// The name and id in `X-AUSERNAME` and `X-AUSERID`. Their values for the tokens of projects and
+/// repositories are not known.
 pub(crate) fn shown_name(world: &World, identity: &Identity) -> Option<(String, u64)> {
     match (world.user_of(identity), identity) {
         (Some(user), _) => Some((user.slug.clone(), user.id)),

@@ -21,7 +21,7 @@ const UNLICENSED: &str = "You are not currently licensed to use Bitbucket.\nPlea
 /// Why a request is not answered as asked for.
 #[derive(Clone, Debug)]
 pub(crate) enum Refusal {
-    /// Anonymous, and the resource is not for everybody.
+    /// Anonymous, and the resource is not public.
     Anonymous,
     /// Known, but without the right: a 401 too.
     NotPermitted,

@@ -1,4 +1,4 @@
-//! One request on its way through a route, and what routes ask of it.
+//! One request in its route, and what routes need of it.
 
 use serde_json::Value;
 
@@ -58,7 +58,7 @@ impl Visit<'_> {
         }
     }
 
-    /// Refuses whoever may do less than is needed, with the 401 that Bitbucket has for it.
+    /// Refuses a caller who may do less than is needed, with the 401 that Bitbucket has for it.
     pub(crate) fn demand(&self, held: Right, needed: Right) -> Result<(), Refusal> {
         if held >= needed {
             return Ok(());

@@ -23,7 +23,7 @@ pub use settings::{
 pub(crate) use lookup::Found;
 pub(crate) use people::Identity;
 
-/// Everything the instance holds. Names are found whatever their letter case.
+/// Everything the instance holds. Names are found in any letter case.
 #[derive(Clone, Debug, Default)]
 pub struct World {
     /// The switches.

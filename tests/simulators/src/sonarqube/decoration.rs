@@ -12,7 +12,7 @@ use super::{
     world::{AnalysedPullRequest, Binding, Platform, SERVER_BASE_URL, Setting},
 };
 
-/// What becomes of a report that Bitbucket does not take, where the edition tells it. The text is made up: all that is
+/// What becomes of a report that Bitbucket does not take, if the edition reports it. The text is made up: all that is
 /// known is that there is to be a warning.
 const NOT_DECORATED: &str = "Pull request decoration failed: the report was not accepted.";
 
@@ -69,7 +69,7 @@ impl SonarQube {
         if self.send(profile, report).await.is_ok() {
             return Ok(Decoration::Done);
         }
-        // The plugin tells its log only.
+        // The plugin writes it to its log only.
         if profile.edition != Edition::BranchPlugin {
             self.shared.lock().world.warn(&task, NOT_DECORATED);
         }

@@ -70,7 +70,7 @@ impl Machine for Simulation {
             Err(reply) => return Some(reply),
         };
         let reply = converse(&shared, &guest).await;
-        // What is open to everybody looks at no token.
+        // What needs no login checks no token.
         let expires = guest.identity.expires();
         Some(match expires.filter(|_| guest.route.door != Door::Open) {
             Some(day) => reply.with(
@@ -101,7 +101,7 @@ impl Machine for Simulation {
     }
 }
 
-/// Does what a guest came for, and asks Bitbucket in between as often as it takes. Nobody holds the world meanwhile.
+/// Does what a guest came for, and asks Bitbucket in between as often as it takes. The world is not locked meanwhile.
 async fn converse(shared: &Shared<Simulation>, guest: &Guest) -> Reply {
     let (asker, plugin, mut turn) = {
         let mut simulation = shared.lock();

@@ -12,15 +12,15 @@ pub enum Phase {
     Up,
     /// A restart was asked for: everything is served for a moment.
     Restarting,
-    /// Nobody answers: every connection is lost. It is not refused, as that of a real server that is not there, for a
-    /// port that is given back may be somebody else's when the server returns.
+    /// No answers: every connection is lost. It is not refused, as that of a real server that is down, because a
+    /// port that is given back may be another process's when the server returns.
     Away,
     /// Only `system/status` is there, everything else is an unknown URL.
     Starting,
     /// Still `STARTING`, for a moment: v2 is there as in the next phase, v1 is not.
     StartingSecondApi,
-    /// Still `STARTING`: everything is there, and everybody is nobody, whatever token he shows. Nobody is let in as he
-    /// is where no authentication is wanted, which the server does not know yet.
+    /// Still `STARTING`: everything exists, and every caller is anonymous, with any token. An anonymous caller has no
+    /// access, unlike where no authentication is wanted, which the server does not know yet.
     StartingUnauthenticated,
     /// An upgrade waits for its migration: of what is simulated, only `system/status` is there.
     MigrationNeeded,
@@ -41,7 +41,7 @@ impl Phase {
         Self::Up,
     ];
 
-    /// As `system/status` tells it, if anybody answers.
+    /// As `system/status` returns it, if it answers.
     pub(crate) const fn status(self) -> Option<&'static str> {
         Some(match self {
             Self::Away => return None,
@@ -56,7 +56,7 @@ impl Phase {
 }
 
 impl Phase {
-    /// Whether whoever calls is taken for nobody.
+    /// Whether every caller is treated as anonymous.
     pub(crate) const fn knows_nobody(self) -> bool {
         matches!(
             self,

@@ -54,7 +54,7 @@ impl Version {
         Self::V26_9,
     ];
 
-    /// As the server tells it.
+    /// As the server returns it.
     #[must_use]
     pub const fn full(self) -> &'static str {
         match self {
@@ -121,7 +121,7 @@ impl Profile {
         Self { version, edition }
     }
 
-    /// The version as the server tells it.
+    /// The version as the server returns it.
     #[must_use]
     pub const fn version(self) -> &'static str {
         self.version.full()
@@ -196,7 +196,7 @@ impl Profile {
         self.is_at_least((9, 6))
     }
 
-    /// As `navigation/global` tells it: the plugin leaves it as it is.
+    /// As `navigation/global` returns it: the plugin does not change it.
     pub(crate) const fn edition_name(self) -> &'static str {
         match self.edition {
             Edition::Community | Edition::BranchPlugin => "community",
@@ -205,7 +205,7 @@ impl Profile {
         }
     }
 
-    /// `projects/search` tells `projectUuid` since 2025.6.
+    /// `projects/search` returns `projectUuid` since 2025.6.
     pub(crate) const fn tells_project_ids(self) -> bool {
         self.is_at_least((25, 6))
     }

@@ -22,7 +22,7 @@ pub(crate) enum Api {
 pub(crate) enum Refusal {
     /// No or no valid credentials: a status and nothing else.
     Unauthorized,
-    /// A permission is missing that nobody has who is not logged in.
+    /// A permission is missing that only users who are logged in have.
     NotAuthenticated,
     /// A permission is missing.
     Forbidden,

@@ -25,7 +25,7 @@ use super::{
 /// Who may come in without saying who he is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Door {
-    /// Everybody.
+    /// All callers.
     Open,
     /// Users only.
     Users,

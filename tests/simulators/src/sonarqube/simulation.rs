@@ -26,7 +26,7 @@ pub(crate) struct Simulation {
     pub(crate) context: String,
     pub(crate) world: World,
     pub(crate) traffic: Traffic,
-    /// The ways to Bitbucket.
+    /// The routes to Bitbucket.
     pub(crate) asker: Asker,
     pub(crate) plugin: Plugin,
 }
@@ -120,7 +120,7 @@ impl Simulation {
             Identity::Anonymous
         } else {
             match self.identify(request.header(header::AUTHORIZATION)) {
-                // Who shows a bad token is nobody there.
+                // A caller with a bad token is anonymous there.
                 None if open => Identity::Anonymous,
                 None => return Err(Refusal::Unauthorized),
                 Some(Identity::Anonymous) if !open => return Err(Refusal::Unauthorized),

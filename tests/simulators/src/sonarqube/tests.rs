@@ -51,7 +51,7 @@ async fn send_as(token: &str, sonarqube: &SonarQube, line: &str, form: &str) -> 
     send_with(token, sonarqube, (line, kind), form).await
 }
 
-/// As a user name without a password: every version takes tokens in that way. Headers come with their line ends.
+/// As a user name without a password: every version accepts tokens so. Headers come with their line ends.
 async fn send_with(
     token: &str,
     sonarqube: &SonarQube,

@@ -1,4 +1,4 @@
-//! One request on its way through a route.
+//! One request in its route.
 #![expect(
     clippy::unnecessary_wraps,
     reason = "routes end with an Answer, and these are the good ones"
@@ -32,7 +32,7 @@ pub(crate) type PluginThen = Box<dyn FnOnce(Result<Value, Failure>) -> Answer + 
 pub(crate) enum Turn {
     /// It is over.
     Done(Reply),
-    /// Bitbucket is to be asked first; nobody waits for the world meanwhile.
+    /// Bitbucket is to be asked first; no request waits for the world meanwhile.
     Ask(Question, Then),
     /// The same by the community branch plugin.
     AskAsPlugin(Question, PluginThen),
@@ -143,7 +143,7 @@ impl Visit<'_> {
         Ok(value)
     }
 
-    /// The login of the caller; empty for nobody, whom no route but the open ones lets in.
+    /// The login of the caller; empty for an anonymous one, which only open routes accept.
     pub(crate) fn login(&self) -> &str {
         match self.identity {
             Identity::Anonymous => "",
@@ -151,7 +151,7 @@ impl Visit<'_> {
         }
     }
 
-    /// Nobody gets here but while the server starts.
+    /// Reached only while the server starts.
     pub(crate) fn demand_login(&self) -> Result<(), Refusal> {
         if *self.identity == Identity::Anonymous {
             return Err(Refusal::Forbidden);
@@ -191,7 +191,7 @@ impl Visit<'_> {
         }
     }
 
-    /// Branches and pull requests are shown to whoever browses or analyses.
+    /// Branches and pull requests are shown to users who browse or analyse.
     pub(crate) fn demand_look_at(&self, project: &Project) -> Result<(), Refusal> {
         let looks = [ProjectPermission::Browse, ProjectPermission::Scan];
         let looks = looks

@@ -26,13 +26,13 @@ pub const SERVER_BASE_URL: &str = "sonar.core.serverBaseURL";
 /// A server's state. A new one is a fresh installation: `admin`, with the password `admin`, and nothing else.
 #[derive(Debug)]
 pub struct World {
-    /// What `system/status` tells as `id`.
+    /// What `system/status` returns as `id`.
     pub server_id: String,
     /// All users, also those who were deactivated.
     pub users: Vec<User>,
-    /// Global permissions of the group sonar-users, which everybody is in.
+    /// Global permissions of the group sonar-users, which all users are in.
     pub everybody: Vec<GlobalPermission>,
-    /// Whether new projects are private, and the default permission template lets nobody browse them.
+    /// Whether new projects are private, and the default permission template lets no user browse them.
     pub hides_new_projects: bool,
     /// DevOps platform settings, in the order in which they were made.
     pub settings: Vec<Setting>,
@@ -80,7 +80,7 @@ impl World {
     }
 
     /// Sets a fresh installation up as tests need it: `admin` and `bindery` have these tokens, `bindery` has Administer
-    /// System and Create Projects, and what everybody was given by default is taken away.
+    /// System and Create Projects, and the default permissions of all users are removed.
     pub fn set_up(&mut self, admin_token: &str, bindery_token: &str) {
         self.everybody.clear();
         "Bindery".clone_into(&mut self.user("bindery").name);

@@ -70,7 +70,7 @@ pub(super) fn asked_right(query: &Query, kind: &str) -> Result<Right, Refusal> {
     }
 }
 
-/// Whether a name passes a filter; no filter lets all pass.
+/// Whether a name matches a filter; without a filter all do.
 pub(super) fn names_match(settings: &Settings, filter: Option<&str>, name: &str) -> bool {
     let (Some(filter), name) = (filter.map(str::to_lowercase), name.to_lowercase()) else {
         return true;

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::reply::Reply;
 
-/// The newest first. Of the filters only `state` is there; it is `OPEN` unless told otherwise.
+/// The newest first. The only filter is `state`; its default is `OPEN`.
 pub(super) fn list(visit: &mut Visit<'_>) -> Answer {
     let repository = visit.repository(Right::View)?;
     let wanted = wanted(visit.query.value("state").unwrap_or("OPEN"))?;

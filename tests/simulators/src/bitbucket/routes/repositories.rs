@@ -49,7 +49,7 @@ pub(super) fn in_project(visit: &mut Visit<'_>) -> Answer {
     visit.page(rows.collect())
 }
 
-/// Whether a repository passes the filters of `/repos`, those of its version.
+/// Whether a repository matches the filters of `/repos`, those of its version.
 fn passes(visit: &Visit<'_>, repository: &Repository) -> bool {
     let (world, query) = (&visit.world, &visit.query);
     let Some(project) = world.project_of(repository.project) else {

@@ -9,7 +9,7 @@ use super::{
     WorldError,
 };
 
-/// One change of the world, told apart by `do`. A world file is a list of them.
+/// One change of the world; `do` says which. A world file is a list of them.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 #[expect(missing_docs, reason = "the fields are those of the methods of World")]

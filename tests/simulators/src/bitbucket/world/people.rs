@@ -37,7 +37,7 @@ pub struct User {
     pub slug: String,
     /// The name shown to people.
     pub display_name: String,
-    /// For Basic; nobody logs in without one, save by a token.
+    /// For Basic; without one, only a token logs in.
     pub password: Option<Secret>,
     /// Whether the user may log in.
     pub standing: Standing,
@@ -80,7 +80,7 @@ pub enum Role {
     Administrator,
 }
 
-/// What somebody may do with one project or repository, least first.
+/// What a user may do with one project or repository, least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Right {
@@ -140,7 +140,7 @@ pub struct Token {
     pub id: String,
     /// What the caller sends.
     pub secret: Secret,
-    /// Given by whoever made it.
+    /// Given by its maker.
     pub name: String,
     /// On whose behalf it acts.
     pub owner: Owner,

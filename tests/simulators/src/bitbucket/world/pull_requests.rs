@@ -33,7 +33,7 @@ pub enum PullRequestState {
     Open,
     /// It was merged.
     Merged,
-    /// It was turned down.
+    /// It was declined.
     Declined,
 }
 

@@ -18,7 +18,7 @@ pub struct Project {
     pub name: String,
     /// Left out of answers if absent.
     pub description: Option<String>,
-    /// Whether everybody may see it.
+    /// Whether all users may see it.
     pub public: bool,
     /// What was granted, by user slug.
     pub grants: BTreeMap<String, Right>,
@@ -37,7 +37,7 @@ pub struct Repository {
     pub name: String,
     /// Left out of answers if absent.
     pub description: Option<String>,
-    /// Whether everybody may read it.
+    /// Whether all users may read it.
     pub public: bool,
     /// Readable, but not written to and not listed. Since 8.0; older profiles know nothing of it.
     pub archived: bool,
@@ -87,7 +87,7 @@ impl RepositoryState {
 pub struct Report {
     /// As it was put, with its key and date.
     pub body: Value,
-    /// The X-AUSERNAME of whoever put it; others may not replace it.
+    /// The X-AUSERNAME of its author; others may not replace it.
     pub creator: String,
     /// As they were posted.
     pub annotations: Vec<Value>,

@@ -1,4 +1,4 @@
-//! What somebody may do: what the user may, and no more than the token allows.
+//! What a caller may do: what the user may, and no more than the token allows.
 
 use super::{Identity, Owner, Project, Repository, Right, Role, Switch, Token, User, World};
 
@@ -19,7 +19,7 @@ impl World {
         }
     }
 
-    /// Whether somebody may administer the instance; tokens may not.
+    /// Whether a caller may administer the instance; tokens may not.
     pub(crate) fn is_administrator(&self, identity: &Identity) -> bool {
         matches!(identity, Identity::Password { .. })
             && self

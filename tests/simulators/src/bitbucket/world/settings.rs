@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub struct Settings {
-    /// What `/status` tells; anything but `Running` answers 503 everywhere.
+    /// What `/status` returns; anything but `Running` answers 503 everywhere.
     pub server_state: ServerState,
     /// Whether anonymous visitors see public projects and repositories.
     pub public_access: Switch,
@@ -14,7 +14,7 @@ pub struct Settings {
     pub branch_order: BranchOrder,
     /// How `/repos` and `/projects` compare names.
     pub name_filter: NameFilter,
-    /// Rows that nobody may see before each row of a page, so that `nextPageStart` jumps. 0 by default.
+    /// Rows that no user may see before each row of a page, so that `nextPageStart` jumps. 0 by default.
     pub hidden_rows: usize,
     /// The most items in a page, echoed as `limit`. 1000 by default.
     pub page_cap: usize,
@@ -61,7 +61,7 @@ pub enum Switch {
     Off,
 }
 
-/// What `/status` tells.
+/// What `/status` returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ServerState {

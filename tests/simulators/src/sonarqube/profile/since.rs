@@ -10,7 +10,7 @@ impl Profile {
         self.is_at_least((10, 0))
     }
 
-    /// Tokens have a type, told by their first letters, and may expire since 9.6.
+    /// Tokens have a type, shown by their first letters, and may expire since 9.6.
     pub(crate) const fn types_tokens(self) -> bool {
         self.is_at_least((9, 6))
     }
@@ -84,7 +84,7 @@ impl Profile {
         self.is_at_least((9, 8))
     }
 
-    /// The main branch where nobody names it.
+    /// The main branch if none is named.
     pub(crate) const fn default_branch(self) -> &'static str {
         if self.is_at_least((9, 0)) {
             "main"
@@ -103,7 +103,7 @@ impl Profile {
         self.is_at_least((10, 0))
     }
 
-    /// Ids of branches, and whether somebody else manages a project or user, are told since 10.0.
+    /// Ids of branches, and whether another system manages a project or user, are returned since 10.0.
     pub(crate) const fn tells_more_of_projects(self) -> bool {
         self.is_at_least((10, 0))
     }
@@ -113,7 +113,7 @@ impl Profile {
         self.is_at_least((26, 3))
     }
 
-    /// How too many values of a parameter are told.
+    /// How too many values of a parameter are reported.
     pub(crate) const fn can_contain(self) -> &'static str {
         if self.is_at_least((25, 1)) {
             "can contain"
@@ -122,7 +122,7 @@ impl Profile {
         }
     }
 
-    /// Nobody takes Administer from himself: since 9.9, or at some time after 8.9.
+    /// No user removes Administer from himself: since 9.9, or at some time after 8.9.
     pub(crate) const fn keeps_own_administer(self) -> bool {
         self.is_at_least((9, 9))
     }
@@ -142,7 +142,7 @@ impl Profile {
         self.is_at_least((25, 9))
     }
 
-    /// The import of a Bitbucket repository imports from whatever platform the setting is of since 10.7, or at some time
+    /// The import of a Bitbucket repository imports from any platform of the setting since 10.7, or at some time
     /// after 9.9.
     pub(crate) const fn imports_by_platform(self) -> bool {
         self.is_at_least((10, 7))
@@ -168,7 +168,7 @@ impl Profile {
         !self.is_at_least((9, 0))
     }
 
-    /// Whether Bitbucket's 404 and its pages for people are told as such: not by 8.9.0.
+    /// Whether Bitbucket's 404 and its pages for users are reported as such: not by 8.9.0.
     pub(crate) const fn tells_odd_answers_apart(self) -> bool {
         self.is_at_least((9, 0))
     }
@@ -195,7 +195,7 @@ impl Profile {
         !self.is_at_least((25, 1))
     }
 
-    /// An unknown setting is told in the words of v2 since 25.2; before, in other ones.
+    /// An unknown setting is reported in the words of v2 since 25.2; before, in other ones.
     pub(crate) const fn names_setting_field(self) -> bool {
         self.is_at_least((25, 2))
     }

@@ -199,7 +199,7 @@ fn rows(answer: &Value, row: impl Fn(&Value) -> Value) -> Vec<Value> {
     values.into_iter().flatten().map(row).collect()
 }
 
-/// What was listed, and where it goes on, if that is told.
+/// What was listed, and where it goes on, if that is returned.
 fn listing(profile: Profile, answer: &Value, mut listed: Value) -> Value {
     if profile.pages_listings() {
         let count = answer["values"].as_array().map_or(0, Vec::len);

@@ -74,7 +74,7 @@ fn demand_free(visit: &Visit<'_>, key: &str) -> Result<(), Refusal> {
     }
 }
 
-/// Does not look at the platform of the setting.
+/// Does not check the platform of the setting.
 fn update_bitbucket(visit: &mut Visit<'_>) -> Answer {
     visit.demand(GlobalPermission::Admin)?;
     let key = visit.bounded("key", 200)?;
@@ -160,7 +160,7 @@ fn count_binding(visit: &mut Visit<'_>) -> Answer {
     ok(&json!({"key": key, "projects": bound.count()}))
 }
 
-/// Three calls to Bitbucket; the first that fails is told.
+/// Three calls to Bitbucket; the first that fails is reported.
 fn validate(visit: &mut Visit<'_>) -> Answer {
     visit.demand(GlobalPermission::Admin)?;
     let key = visit.bounded("key", 200)?;

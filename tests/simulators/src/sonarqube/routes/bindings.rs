@@ -23,8 +23,8 @@ pub(super) const ROUTES: &[Route] = &[
 
 const FLAGS: [&str; 4] = ["true", "false", "yes", "no"];
 
-/// Takes whatever repository is named, and does not look at the platform of the setting. What is wrong with a request
-/// is told in the order of the plugin's source.
+/// Accepts any repository name, and does not check the platform of the setting. What is wrong with a request
+/// is reported in the order of the plugin's source.
 fn set(visit: &mut Visit<'_>) -> Answer {
     let project = visit.project_for("project", ProjectPermission::Administer)?;
     let (key, bound) = (project.key.clone(), project.binding.clone());

@@ -32,7 +32,7 @@ fn activity(visit: &mut Visit<'_>) -> Answer {
         &KINDS[..2]
     };
     let kind = visit.one_of("type", kinds)?;
-    // Too much is told before the caller is looked at, and too little after that.
+    // Too large a size is reported before the caller is checked, and too small a one after that.
     let size = visit.limited("ps", 100, 1000)?;
     let component = visit.optional("component");
     match &component {

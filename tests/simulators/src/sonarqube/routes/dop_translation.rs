@@ -105,10 +105,10 @@ fn project_binding(visit: &mut Visit<'_>) -> Answer {
     }
 }
 
-/// What is done with a project that is there.
+/// What is done with an existing project.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Verb {
-    /// It is in the way.
+    /// It is a conflict.
     Post,
     /// It is bound.
     Put,
@@ -196,7 +196,7 @@ fn create(visit: &mut Visit<'_>, verb: Verb, setting: &str, wish: Wish, found: &
     json(status, &bound(profile, project, true))
 }
 
-/// Points a project that is there at a repository, if the caller may, and knows its name.
+/// Points an existing project at a repository, if the caller may, and knows its name.
 fn rebind(visit: &mut Visit<'_>, setting: &str, wish: Wish, found: &Found) -> Answer {
     let Wish {
         key,

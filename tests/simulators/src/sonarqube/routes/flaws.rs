@@ -61,7 +61,7 @@ fn rejected(name: &str, value: &str, error: &str) -> String {
     format!("Value {value} for field {name} was rejected. Error: {error}.")
 }
 
-/// Told one by one where several are wrong, in no certain order.
+/// Reported one by one if several are wrong, in no certain order.
 pub(super) fn validate(body: Option<&Value>) -> Result<(), Refusal> {
     let body = body.unwrap_or(&Value::Null);
     let texts = [

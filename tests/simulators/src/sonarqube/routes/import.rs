@@ -1,4 +1,4 @@
-//! What every import has in common: a look at Bitbucket, then a project with its binding.
+//! What every import has in common: calls to Bitbucket, then a project with its binding.
 
 use serde_json::Value;
 
@@ -21,7 +21,7 @@ pub(super) struct Place {
     pub(super) slug: String,
 }
 
-/// A repository as Bitbucket tells it.
+/// A repository as Bitbucket returns it.
 pub(super) struct Found {
     pub(super) project: String,
     pub(super) slug: String,
@@ -49,7 +49,7 @@ impl Found {
     }
 }
 
-/// A new code definition as it was asked for; it is looked at only after Bitbucket was.
+/// A new code definition as it was asked for; it is checked only after Bitbucket was asked.
 #[derive(Clone, Default)]
 pub(super) struct NewCodeWish(Option<(String, Option<String>)>);
 

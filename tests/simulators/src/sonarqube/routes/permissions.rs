@@ -31,7 +31,7 @@ fn add(visit: &mut Visit<'_>) -> Answer {
         Change::Project(login, permission, key) => {
             let project = visit.world.project_mut(&key);
             let project = project.ok_or_else(|| Refusal::no_project(&key))?;
-            // Everybody may browse a public project: nothing is kept of it.
+            // All users may browse a public project: nothing is kept of it.
             if !(permission.is_of_everybody() && project.visibility == Visibility::Public) {
                 project.permissions.insert((login, permission));
             }
@@ -124,7 +124,7 @@ fn remove_group(visit: &mut Visit<'_>) -> Answer {
     no_content()
 }
 
-/// Those who hold something come first, then everybody by name.
+/// Those who hold something come first, then all users by name.
 fn users(visit: &mut Visit<'_>) -> Answer {
     let key = visit.required("projectKey")?;
     let project = visit.world.project(&key);
@@ -158,7 +158,7 @@ fn held_by(project: &Project, login: &str) -> Vec<&'static str> {
 }
 
 impl ProjectPermission {
-    /// Whether everybody has it on a public project.
+    /// Whether all users have it on a public project.
     fn is_of_everybody(self) -> bool {
         matches!(self, Self::Browse | Self::SeeCode)
     }

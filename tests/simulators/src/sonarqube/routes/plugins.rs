@@ -10,7 +10,7 @@ use crate::sonarqube::{
 
 pub(super) const ROUTES: &[Route] = &[Route::get("/api/plugins/installed", installed)];
 
-/// What is read of it; the real one lists all analyzers and tells much more of each.
+/// What is read of it; the real one lists all analyzers and returns much more of each.
 fn installed(visit: &mut Visit<'_>) -> Answer {
     let mut plugins = vec![json!({"key": "xml", "name": "XML Code Quality and Security"})];
     if visit.profile.edition == Edition::BranchPlugin {

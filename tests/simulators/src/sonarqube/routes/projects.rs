@@ -79,7 +79,7 @@ fn page(visit: &Visit<'_>) -> Result<(usize, usize), Refusal> {
     ))
 }
 
-/// What is read of a project's page; the real one tells much more. Who administers the system sees every project.
+/// What is read of a project's page; the real one has much more. An administrator of the system sees every project.
 fn component(visit: &mut Visit<'_>) -> Answer {
     let key = visit.required("component")?;
     let Some(project) = visit.world.project(&key) else {
@@ -241,7 +241,7 @@ fn update_visibility(visit: &mut Visit<'_>) -> Answer {
     no_content()
 }
 
-/// Whoever holds anything on a project that becomes private may browse it.
+/// A user with any permission on a project that becomes private may browse it.
 fn change_visibility(project: &mut Project, wanted: &str) {
     let browse = |holder: &String| (holder.clone(), ProjectPermission::Browse);
     if wanted == Visibility::Public.as_str() {

@@ -45,7 +45,7 @@ fn restart(visit: &mut Visit<'_>) -> Answer {
     empty()
 }
 
-/// What is read of it; the real one tells much more.
+/// What is read of it; the real one returns much more.
 fn global(visit: &mut Visit<'_>) -> Answer {
     ok(&json!({
         "edition": visit.profile.edition_name(),

@@ -39,7 +39,8 @@ pub(super) async fn bitbucket() -> Bitbucket {
     bitbucket
 }
 
-/// A server with a project `p`, which is bound to nothing and which the operator's user administers, and a setting `bb`.
+/// A server with a project `p`, which is bound to nothing and which the operator's user administers, and a setting
+/// `bb`.
 pub(super) async fn with_project(profile: Profile, bitbucket: &Bitbucket) -> SonarQube {
     let sonarqube = start(profile).await;
     let url = bitbucket.url();

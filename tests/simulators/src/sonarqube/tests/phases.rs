@@ -59,7 +59,7 @@ async fn a_server_that_starts_or_migrates_has_no_calls() {
     assert_eq!(told(&sonarqube, TOKEN, V1).await, "0 ");
 }
 
-/// The second API comes before the first one, and both before anybody is known.
+/// The second API comes before the first one, and both before any user is known.
 #[tokio::test]
 async fn a_server_that_has_nearly_started_knows_nobody() {
     let nobody = r#"401 {"errors":[{"msg":"User is not authenticated"}]}"#;

@@ -2,7 +2,7 @@
 
 use super::{Project, World};
 
-/// What a scanner tells of a pull request, and what became of its background task, which always succeeds.
+/// What a scanner reports of a pull request, and what became of its background task, which always succeeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnalysedPullRequest {
     /// Bitbucket's id of the pull request.

@@ -34,7 +34,7 @@ pub struct Token {
     pub kind: TokenKind,
     /// The first day on which it no longer serves, as `2027-12-31`; it serves for ever if absent.
     pub expires: Option<String>,
-    /// Whether anybody ever showed it.
+    /// Whether it was ever used.
     pub used: bool,
 }
 

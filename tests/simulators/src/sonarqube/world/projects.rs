@@ -9,7 +9,7 @@ use super::World;
 pub struct Project {
     /// Its uuid.
     pub id: String,
-    /// Its key, unique whatever the letter case.
+    /// Its key, unique in any letter case.
     pub key: String,
     /// Its name.
     pub name: String,
@@ -54,7 +54,7 @@ pub struct Binding {
 /// Who may see a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Visibility {
-    /// Everybody.
+    /// All users.
     Public,
     /// Those who have Browse.
     Private,
@@ -161,7 +161,7 @@ impl World {
         self.projects.iter_mut().find(|project| project.key == key)
     }
 
-    /// The project of this key, whatever its letters' case.
+    /// The project of this key, in any letter case.
     pub(crate) fn similar(&self, key: &str) -> Option<&Project> {
         self.projects
             .iter()
