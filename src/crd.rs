@@ -26,14 +26,14 @@ use serde::de::DeserializeOwned;
 pub use bitbucket_connection::{
     AccessEntry, AdoptionPolicy, AppliedSecrets, BindingCounts, BitbucketConnection,
     BitbucketConnectionSpec, BitbucketConnectionStatus, BitbucketServer, BitbucketServerStatus,
-    ConfigurationIntent, ConfigurationStatus, ConnectionDeletionPolicy, RepositoriesSource,
-    SecretVersion, SonarQubeServer, SonarQubeServerStatus, TokenExpiry,
+    ConfigurationIntent, ConfigurationStatus, ConnectionDeletionPolicy, ConnectionRecord,
+    RepositoriesSource, SecretVersion, SonarQubeServer, SonarQubeServerStatus, TokenExpiry,
 };
 pub use project_binding::{
-    BindingDeletionPolicy, BindingMode, ConnectionStatus, Difference, Intent, NewCodeDefinition,
-    NewCodeDefinitionType, OnRepositoryMoved, ProjectBinding, ProjectBindingSpec,
-    ProjectBindingStatus, RepositoryReference, RepositoryStatus, SonarQubeProjectSpec,
-    SonarQubeProjectStatus, TargetStatus, Visibility, VisibilityPolicy,
+    AcceptingConnection, BindingDeletionPolicy, BindingMode, BindingRecord, Difference, Intent,
+    NewCodeDefinition, NewCodeDefinitionType, OnRepositoryMoved, ProjectBinding,
+    ProjectBindingSpec, ProjectBindingStatus, RepositoryReference, RepositoryStatus,
+    SonarQubeProjectSpec, SonarQubeProjectStatus, TargetStatus, Visibility, VisibilityPolicy,
 };
 pub use reference::{
     CaBundleKind, CaBundleReference, ConnectionKind, ConnectionReference, ManagementPolicy,

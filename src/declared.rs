@@ -112,9 +112,9 @@ pub fn management(
 #[must_use]
 pub fn may_be_accepted_by(binding: &ProjectBinding, connection: &BitbucketConnection) -> bool {
     let status = binding.status.as_ref();
-    let holds =
-        status.is_some_and(|status| status.sonarqube_project.is_some() || status.intent.is_some());
-    let by = status.and_then(|status| status.connection.as_ref());
+    let holds = status
+        .is_some_and(|status| status.sonarqube_project.is_some() || status.record.intent.is_some());
+    let by = status.and_then(|status| status.record.connection.as_ref());
     holds && by.is_none_or(|by| Some(&by.uid) == connection.metadata.uid.as_ref())
 }
 
@@ -124,7 +124,7 @@ pub fn is_accepted_by(binding: &ProjectBinding, connection: &BitbucketConnection
     let by = binding
         .status
         .as_ref()
-        .and_then(|status| status.connection.as_ref());
+        .and_then(|status| status.record.connection.as_ref());
     by.is_some_and(|by| Some(&by.uid) == connection.metadata.uid.as_ref())
 }
 
@@ -149,15 +149,16 @@ pub fn record(binding: &ProjectBinding) -> Record {
         server: ServerId::new(&*project.server_id),
         key: ProjectKey::reported(&*project.key),
         id: project.id.as_deref().map(ProjectId::new),
-        created_by: project.created_by.as_deref().map(Uid::new),
-        bound_by: project.bound_by.as_deref().map(Uid::new),
+        created_by: status.record.created_by.as_deref().map(Uid::new),
+        bound_by: status.record.bound_by.as_deref().map(Uid::new),
         repository: path,
-        new_code: project
+        new_code: status
+            .record
             .new_code_definition
             .as_ref()
             .and_then(|written| new_code(written).ok()),
     });
-    let intent = status.intent.as_ref();
+    let intent = status.record.intent.as_ref();
     let intent = intent.map(|intent| Intent {
         server: ServerId::new(&*intent.server_id),
         attempt: Attempt::Repeated,
@@ -288,13 +289,13 @@ mod tests {
         let by = |uid: &str| serde_json::json!({"namespace": "platform", "name": "bitbucket", "uid": uid});
         for (status, needs) in [
             (serde_json::json!({}), false),
-            (serde_json::json!({"intent": intent}), true),
+            (serde_json::json!({"record": {"intent": intent}}), true),
             (
-                serde_json::json!({"intent": intent, "connection": by("this")}),
+                serde_json::json!({"record": {"intent": intent, "connection": by("this")}}),
                 true,
             ),
             (
-                serde_json::json!({"intent": intent, "connection": by("another")}),
+                serde_json::json!({"record": {"intent": intent, "connection": by("another")}}),
                 false,
             ),
         ] {

@@ -233,18 +233,12 @@ pub struct BitbucketConnectionStatus {
     /// The configuration in SonarQube that this connection keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration: Option<ConfigurationStatus>,
-    /// The configuration that is about to be created, written before it is; gone with the answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intent: Option<ConfigurationIntent>,
     /// The SonarQube server as it describes itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sonarqube: Option<SonarQubeServerStatus>,
     /// The Bitbucket server as it describes itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bitbucket: Option<BitbucketServerStatus>,
-    /// Which versions of the Secrets SonarQube was given: it never gives a token back to compare.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub applied_secrets: Option<AppliedSecrets>,
     /// How many bindings use this connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bindings: Option<BindingCounts>,
@@ -255,6 +249,33 @@ pub struct BitbucketConnectionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_handled_reconcile_at: Option<String>,
+    /// The operator's own record: what it did and no server can report. Do not edit it. If it is lost, for example in a
+    /// restore without status, Bindery adopts the configuration that it finds, gives SonarQube its tokens once more, and
+    /// never deletes the configuration.
+    #[serde(default, skip_serializing_if = "ConnectionRecord::is_empty")]
+    pub record: ConnectionRecord,
+}
+
+/// The operator's own record of a connection.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionRecord {
+    /// The configuration that is about to be created. It is written before the call, and removed when the answer came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<ConfigurationIntent>,
+    /// The uid of the connection for which Bindery created the configuration; absent if Bindery adopted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub created_by: Option<String>,
+    /// Which versions of the Secrets SonarQube was given. SonarQube never returns a token to compare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applied_secrets: Option<AppliedSecrets>,
+}
+
+impl ConnectionRecord {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// SonarQube's DevOps platform configuration of a connection.
@@ -270,10 +291,6 @@ pub struct ConfigurationStatus {
     /// The id of the SonarQube server that holds it.
     #[schemars(length(max = 64))]
     pub server_id: String,
-    /// The uid of the connection for which Bindery created it; absent where it was adopted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub created_by: Option<String>,
 }
 
 /// A configuration that is about to be created.

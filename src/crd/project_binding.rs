@@ -22,8 +22,8 @@ use super::reference::{ConnectionReference, ManagementPolicy};
     doc = "A ProjectBinding binds one Bitbucket repository to one SonarQube project: it imports the repository if no project exists, otherwise binds or adopts the existing project, and corrects drift, so that quality gates appear in pull requests.",
     validation = Rule::new("size(self.metadata.name) <= 200").message("metadata.name must be at most 200 characters"),
     validation = Rule::new("self.spec.connectionRef.name == oldSelf.spec.connectionRef.name").message("connectionRef is immutable: for another connection, make another ProjectBinding"),
-    validation = Rule::new("has(oldSelf.spec.connectionRef.__namespace__) ? (has(self.spec.connectionRef.__namespace__) && self.spec.connectionRef.__namespace__ == oldSelf.spec.connectionRef.__namespace__) : (!has(self.spec.connectionRef.__namespace__) || (has(oldSelf.status) && has(oldSelf.status.connection) && self.spec.connectionRef.__namespace__ == oldSelf.status.connection.__namespace__))").message("connectionRef is immutable: namespace may only be added, equal to status.connection.namespace"),
-    validation = Rule::new("!has(oldSelf.status) || (!has(oldSelf.status.intent) && !has(oldSelf.status.sonarqubeProject)) || (has(self.spec.sonarqubeProject) && has(self.spec.sonarqubeProject.key) ? ((has(oldSelf.spec.sonarqubeProject) && has(oldSelf.spec.sonarqubeProject.key) && self.spec.sonarqubeProject.key == oldSelf.spec.sonarqubeProject.key) || (has(oldSelf.status.sonarqubeProject) && self.spec.sonarqubeProject.key == oldSelf.status.sonarqubeProject.key)) : !(has(oldSelf.spec.sonarqubeProject) && has(oldSelf.spec.sonarqubeProject.key)))").message(Message::Expression("'sonarqubeProject.key is immutable' + (has(oldSelf.status) && has(oldSelf.status.sonarqubeProject) ? ' (bound to ' + oldSelf.status.sonarqubeProject.key + ')' : '') + ': for another project, make another ProjectBinding'".to_owned())),
+    validation = Rule::new("has(oldSelf.spec.connectionRef.__namespace__) ? (has(self.spec.connectionRef.__namespace__) && self.spec.connectionRef.__namespace__ == oldSelf.spec.connectionRef.__namespace__) : (!has(self.spec.connectionRef.__namespace__) || (has(oldSelf.status) && has(oldSelf.status.record) && has(oldSelf.status.record.connection) && self.spec.connectionRef.__namespace__ == oldSelf.status.record.connection.__namespace__))").message("connectionRef is immutable: namespace may only be added, equal to status.record.connection.namespace"),
+    validation = Rule::new("!has(oldSelf.status) || (!(has(oldSelf.status.record) && has(oldSelf.status.record.intent)) && !has(oldSelf.status.sonarqubeProject)) || (has(self.spec.sonarqubeProject) && has(self.spec.sonarqubeProject.key) ? ((has(oldSelf.spec.sonarqubeProject) && has(oldSelf.spec.sonarqubeProject.key) && self.spec.sonarqubeProject.key == oldSelf.spec.sonarqubeProject.key) || (has(oldSelf.status.sonarqubeProject) && self.spec.sonarqubeProject.key == oldSelf.status.sonarqubeProject.key)) : !(has(oldSelf.spec.sonarqubeProject) && has(oldSelf.spec.sonarqubeProject.key)))").message(Message::Expression("'sonarqubeProject.key is immutable' + (has(oldSelf.status) && has(oldSelf.status.sonarqubeProject) ? ' (bound to ' + oldSelf.status.sonarqubeProject.key + ')' : '') + ': for another project, make another ProjectBinding'".to_owned())),
     selectable = ".spec.connectionRef.name",
     selectable = ".spec.repository.project",
     selectable = ".status.sonarqubeProject.key",
@@ -228,9 +228,6 @@ pub struct ProjectBindingStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]), transform = constraints::conditions)]
     pub conditions: Vec<Condition>,
-    /// The connection that accepted this binding first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connection: Option<ConnectionStatus>,
     /// The repository and the project that this binding is about: as the servers spell them once they are known, else
     /// as the spec names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -241,9 +238,6 @@ pub struct ProjectBindingStatus {
     /// The repository as Bitbucket spells it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<RepositoryStatus>,
-    /// What is about to be created: written before, so that a crash never makes a second one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intent: Option<Intent>,
     /// What differs from the spec and is not corrected: under `managementPolicy: Observe`, or because the server or a
     /// policy does not allow it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -253,6 +247,40 @@ pub struct ProjectBindingStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub last_handled_reconcile_at: Option<String>,
+    /// The operator's own record: what it did and no server can report. Do not edit it. If it is lost, for example in a
+    /// restore without status, Bindery adopts the project that it finds, and neither unbinds nor deletes it later.
+    #[serde(default, skip_serializing_if = "BindingRecord::is_empty")]
+    pub record: BindingRecord,
+}
+
+/// The operator's own record of a binding.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BindingRecord {
+    /// The connection that accepted the binding.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<AcceptingConnection>,
+    /// The project that is about to be created. It is written before the call, so that a crash never creates a second
+    /// project.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+    /// The uid of the object for which Bindery created the project; absent for a project that existed before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub created_by: Option<String>,
+    /// The uid of the object for which Bindery last wrote the project's binding; absent if the binding was already equal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub bound_by: Option<String>,
+    /// The new code definition that was last written. It is written again only when the spec changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_code_definition: Option<NewCodeDefinition>,
+}
+
+impl BindingRecord {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a binding is about, for the table that kubectl prints.
@@ -270,7 +298,7 @@ pub struct TargetStatus {
 /// The connection that accepted a binding.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ConnectionStatus {
+pub struct AcceptingConnection {
     /// Its namespace.
     #[schemars(length(max = 63))]
     pub namespace: String,
@@ -299,17 +327,6 @@ pub struct SonarQubeProjectStatus {
     /// Its page.
     #[schemars(length(max = 1024))]
     pub url: String,
-    /// The uid of the object for which Bindery created the project; absent where it was there before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub created_by: Option<String>,
-    /// The uid of the object for which Bindery last wrote the binding; absent where it was found equal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub bound_by: Option<String>,
-    /// The new code definition that was last written, so that it is written again only when the spec changes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub new_code_definition: Option<NewCodeDefinition>,
 }
 
 /// A repository as Bitbucket spells it.

@@ -59,18 +59,19 @@ pub(crate) fn desired(connection: &BitbucketConnection, urls: &Urls) -> Result<D
             connection
                 .status
                 .as_ref()
-                .and_then(|status| status.intent.as_ref()),
+                .and_then(|status| status.record.intent.as_ref()),
         ),
     })
 }
 
 /// The configuration that the status remembers.
 pub(crate) fn recorded(connection: &BitbucketConnection) -> Option<Recorded> {
-    let configuration = connection.status.as_ref()?.configuration.as_ref()?;
+    let status = connection.status.as_ref()?;
+    let configuration = status.configuration.as_ref()?;
     Some(Recorded {
         server: ServerId::new(&*configuration.server_id),
         id: SettingId::new(&*configuration.id),
-        created_by: configuration.created_by.as_deref().map(Uid::new),
+        created_by: status.record.created_by.as_deref().map(Uid::new),
     })
 }
 

@@ -129,9 +129,11 @@ impl Site {
         };
         let server = sonarqube.status().await.unwrap().id.to_string();
         json!({
-            "connection": {"namespace": "payments", "name": "bitbucket", "uid": "connection"},
             "sonarqubeProject": {
                 "key": key.as_str(), "id": bound.project.to_string(), "serverId": server, "url": "",
+            },
+            "record": {
+                "connection": {"namespace": "payments", "name": "bitbucket", "uid": "connection"},
                 "createdBy": "binding", "boundBy": "binding",
             },
             "repository": {"id": found.id, "path": "PAY/checkout", "project": "PAY", "slug": "checkout", "url": ""},

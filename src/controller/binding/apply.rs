@@ -20,7 +20,7 @@ use crate::plan::verdict::Aspect;
 use crate::sonarqube::{self, Permission};
 
 use super::reserve;
-use super::shown::remembered;
+use super::shown::{self, remembered};
 use super::work::Work;
 
 /// A step that was not done.
@@ -255,7 +255,8 @@ impl Work<'_> {
             status.observed_generation = binding.metadata.generation;
             status.conditions = self.report.importing(&intent.project_key);
         }
-        status.intent = Some(intent);
+        let connection = status.record.connection.take();
+        status.record = shown::record(accepted, connection, Some(intent));
         self.report.store_intent(&status, self.context).await
     }
 

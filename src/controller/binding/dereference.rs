@@ -60,7 +60,7 @@ pub(super) fn reference(
 /// Whether a binding may know that this connection is there: a neighbour, or one that it has accepted.
 fn is_known(connection: &InvalidObject, binding: &ProjectBinding) -> bool {
     let status = binding.status.as_ref();
-    let accepted_by = status.and_then(|status| status.connection.as_ref());
+    let accepted_by = status.and_then(|status| status.record.connection.as_ref());
     connection.metadata.namespace == binding.namespace()
         || accepted_by.is_some_and(|by| Some(&by.uid) == connection.metadata.uid.as_ref())
 }

@@ -231,7 +231,7 @@ impl<'a> Leaving<'a> {
         unbinds: bool,
     ) -> ReleaseFacts<'f> {
         let intent = self.binding.status.as_ref();
-        let intent = intent.and_then(|status| status.intent.as_ref());
+        let intent = intent.and_then(|status| status.record.intent.as_ref());
         ReleaseFacts {
             uid: &self.uid,
             record: &self.record,

@@ -8,8 +8,8 @@ use crate::controller::context::{Context, ProjectDeletion};
 use crate::controller::error::{Doing, Error};
 use crate::controller::pass::{self, Next};
 use crate::crd::{
-    BitbucketConnection, ConnectionStatus, Intent, Kind as _, ProjectBinding, ProjectBindingStatus,
-    RepositoryStatus,
+    AcceptingConnection, BitbucketConnection, Intent, Kind as _, ProjectBinding,
+    ProjectBindingStatus, RepositoryStatus,
 };
 use crate::declared;
 use crate::fleet::link::{ServerAccess, Written};
@@ -66,7 +66,7 @@ pub(super) struct Report {
     /// What is to be remembered, if the reconcile ended now.
     record: Record,
     /// The connection under which that was brought about, if that was in this reconcile.
-    accepted_by: Option<ConnectionStatus>,
+    accepted_by: Option<AcceptingConnection>,
     pub(super) intent: Option<Intent>,
     pub(super) repository: Option<RepositoryStatus>,
     /// What is not as declared, and is not corrected.
@@ -95,7 +95,7 @@ impl Report {
             connection: None,
             record: declared::record(&binding),
             accepted_by: None,
-            intent: status.and_then(|status| status.intent.clone()),
+            intent: status.and_then(|status| status.record.intent.clone()),
             repository: status.and_then(|status| status.repository.clone()),
             differences: Vec::new(),
             occurrences,
@@ -256,10 +256,9 @@ impl Report {
         let now = self.status(&[], access);
         ProjectBindingStatus {
             target: now.target,
-            connection: now.connection,
             sonarqube_project: now.sonarqube_project,
             repository: now.repository,
-            intent: now.intent,
+            record: now.record,
             ..before
         }
     }
@@ -306,6 +305,8 @@ impl Report {
         let project = before.sonarqube_project.as_ref();
         let kept = |accepted: &Accepted| remembered(accepted, access, project);
         let verdicts = shown::with_advice(verdicts, &self.binding, self.deletion);
+        let connection = self.accepted_by.clone().or(before.record.connection);
+        let intent = self.intent.clone().filter(|_| self.record.intent.is_some());
         ProjectBindingStatus {
             observed_generation: generation,
             conditions: status::conditions(
@@ -315,12 +316,11 @@ impl Report {
                 &clock::now(),
             ),
             target: shown::target(&self.binding, self.repository.as_ref(), self.accepted()),
-            connection: self.accepted_by.clone().or(before.connection),
             sonarqube_project: self.accepted().map(kept),
             repository: self.repository.clone(),
-            intent: self.intent.clone().filter(|_| self.record.intent.is_some()),
             differences: self.differences.iter().map(difference).collect(),
             last_handled_reconcile_at: status::requested(&self.binding),
+            record: shown::record(self.accepted(), connection, intent),
         }
     }
 
@@ -391,7 +391,7 @@ impl Report {
     ) -> Result<(), Error> {
         let unchanged = Precondition::Unchanged;
         self.binding = self.store(status, unchanged, context).await?;
-        self.intent.clone_from(&status.intent);
+        self.intent.clone_from(&status.record.intent);
         self.is_unstored = false;
         Ok(())
     }

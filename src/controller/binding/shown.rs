@@ -5,8 +5,8 @@ use kube::ResourceExt as _;
 
 use crate::controller::context::ProjectDeletion;
 use crate::crd::{
-    self, BindingDeletionPolicy, BitbucketConnection, ConnectionStatus, ProjectBinding,
-    RepositoryStatus, SonarQubeProjectStatus, TargetStatus,
+    self, AcceptingConnection, BindingDeletionPolicy, BindingRecord, BitbucketConnection, Intent,
+    ProjectBinding, RepositoryStatus, SonarQubeProjectStatus, TargetStatus,
 };
 use crate::declared;
 use crate::fleet::link::ServerAccess;
@@ -43,8 +43,8 @@ pub(super) fn shown(
 }
 
 /// The connection under which a binding was accepted.
-pub(super) fn accepts(connection: &BitbucketConnection) -> ConnectionStatus {
-    ConnectionStatus {
+pub(super) fn accepts(connection: &BitbucketConnection) -> AcceptingConnection {
+    AcceptingConnection {
         namespace: connection.namespace().unwrap_or_default(),
         name: connection.name_any(),
         uid: uid(connection).to_string(),
@@ -70,9 +70,24 @@ pub(super) fn remembered(
         url: url
             .or_else(|| before.map(|before| before.url.clone()))
             .unwrap_or_default(),
-        created_by: accepted.created_by.as_ref().map(Uid::to_string),
-        bound_by: accepted.bound_by.as_ref().map(Uid::to_string),
-        new_code_definition: accepted.new_code.as_ref().map(declared::new_code_status),
+    }
+}
+
+/// What no server can report: who accepted the binding, what is about to be created, and what was done for it.
+pub(super) fn record(
+    accepted: Option<&Accepted>,
+    connection: Option<AcceptingConnection>,
+    intent: Option<Intent>,
+) -> BindingRecord {
+    let created_by = accepted.and_then(|accepted| accepted.created_by.as_ref());
+    let bound_by = accepted.and_then(|accepted| accepted.bound_by.as_ref());
+    let new_code = accepted.and_then(|accepted| accepted.new_code.as_ref());
+    BindingRecord {
+        connection,
+        intent,
+        created_by: created_by.map(Uid::to_string),
+        bound_by: bound_by.map(Uid::to_string),
+        new_code_definition: new_code.map(declared::new_code_status),
     }
 }
 

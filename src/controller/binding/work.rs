@@ -233,7 +233,7 @@ impl<'a> Work<'a> {
     /// Whether SonarQube may still be working on an import whose answer did not come.
     fn import_at_work(&self) -> bool {
         let status = self.report.binding.status.as_ref();
-        let intent = status.and_then(|status| status.intent.as_ref());
+        let intent = status.and_then(|status| status.record.intent.as_ref());
         intent.is_some_and(|intent| {
             clock::since(&intent.since) < sonarqube::WHILE_SONARQUBE_CALLS_BITBUCKET
         })

@@ -64,9 +64,9 @@ impl<'a> Pass<'a> {
         let name = declared::recorded_name(&connection);
         let kept = Kept {
             configuration: declared::recorded(&connection).zip(name),
-            intent: status.and_then(|status| status.intent.clone()),
+            intent: status.and_then(|status| status.record.intent.clone()),
             applied: status
-                .and_then(|status| status.applied_secrets.as_ref())
+                .and_then(|status| status.record.applied_secrets.as_ref())
                 .map(declared::applied),
         };
         let link = context.links.open(&uid(&connection));

@@ -3,8 +3,8 @@
 use crate::controller::error::Error;
 use crate::controller::pass::{self, Next};
 use crate::crd::{
-    BitbucketConnectionStatus, BitbucketServerStatus, ConfigurationStatus, SonarQubeServerStatus,
-    TokenExpiry,
+    BitbucketConnectionStatus, BitbucketServerStatus, ConfigurationStatus, ConnectionRecord,
+    SonarQubeServerStatus, TokenExpiry,
 };
 use crate::declared::connection as declared;
 use crate::fleet::link::VerifiedServer;
@@ -86,16 +86,13 @@ impl Pass<'_> {
         let before = self.connection.status.clone().unwrap_or_default();
         let generation = self.connection.metadata.generation;
         let health = self.health.as_ref();
-        let configuration =
-            self.kept
-                .configuration
-                .as_ref()
-                .map(|(recorded, name)| ConfigurationStatus {
-                    name: name.to_string(),
-                    id: recorded.id.to_string(),
-                    server_id: recorded.server.to_string(),
-                    created_by: recorded.created_by.as_ref().map(Uid::to_string),
-                });
+        let kept = self.kept.configuration.as_ref();
+        let configuration = kept.map(|(recorded, name)| ConfigurationStatus {
+            name: name.to_string(),
+            id: recorded.id.to_string(),
+            server_id: recorded.server.to_string(),
+        });
+        let created_by = kept.and_then(|(recorded, _)| recorded.created_by.as_ref());
         let bitbucket = health.map(|health| BitbucketServerStatus {
             version: status::clip(&health.bitbucket_version, 64),
         });
@@ -108,13 +105,11 @@ impl Pass<'_> {
             observed_generation: generation,
             conditions: status::conditions(&before.conditions, verdicts, generation, &clock::now()),
             configuration,
-            intent: self.kept.intent.clone(),
             // If it could not be read, what was last seen stays.
             sonarqube: health
                 .map(|health| sonarqube_status(&health.sonarqube))
                 .or(before.sonarqube),
             bitbucket: bitbucket.or(before.bitbucket),
-            applied_secrets: self.kept.applied.as_ref().map(declared::applied_secrets),
             bindings: before.bindings,
             token_expiry: if health.is_some() {
                 expiry
@@ -122,6 +117,11 @@ impl Pass<'_> {
                 before.token_expiry
             },
             last_handled_reconcile_at: requested(&self.connection),
+            record: ConnectionRecord {
+                intent: self.kept.intent.clone(),
+                created_by: created_by.map(Uid::to_string),
+                applied_secrets: self.kept.applied.as_ref().map(declared::applied_secrets),
+            },
         }
     }
 }

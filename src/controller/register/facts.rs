@@ -321,7 +321,7 @@ mod tests {
             "projectKey": "PAY:checkout", "serverId": "server", "way": "ImportRepository", "importedAs": "PAY_checkout_x",
             "since": "2026-11-26T10:00:00Z",
         });
-        first.status = serde_json::from_value(json!({"intent": intent})).unwrap();
+        first.status = serde_json::from_value(json!({"record": {"intent": intent}})).unwrap();
         let ledger = Ledger::new(|_| ());
         ledger.put(of_binding(&first, Some(&connection), true));
         let made = server().project(&ProjectKey::reported("PAY_checkout_x"));

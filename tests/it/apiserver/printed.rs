@@ -199,7 +199,23 @@ async fn explain_teaches() {
             "everybody who may use the server",
         ),
         ("pbind.spec.mode", "never creates a project"),
-        ("pbind.status.intent", "a crash never makes a second one"),
+        (
+            "pbind.status.record",
+            "neither unbinds nor deletes it later",
+        ),
+        (
+            "pbind.status.record.intent",
+            "a crash never creates a second project",
+        ),
+        (
+            "pbind.status.record.createdBy",
+            "absent for a project that existed before",
+        ),
+        ("bbconn.status.record", "never deletes the configuration"),
+        (
+            "bbconn.status.record.appliedSecrets",
+            "never returns a token",
+        ),
     ] {
         let text = cluster.parts.kubectl(&["explain", field]).unwrap();
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -30,7 +30,8 @@ fn no_project() -> Value {
 }
 
 fn intent() -> Value {
-    json!({"intent": {"serverId": "server", "projectKey": "PAY:checkout", "way": "put_bound_projects", "since": "2026-01-01T00:00:00Z"}})
+    let intent = json!({"serverId": "server", "projectKey": "PAY:checkout", "way": "put_bound_projects", "since": "2026-01-01T00:00:00Z"});
+    json!({"record": {"intent": intent}})
 }
 
 fn claimed() -> Value {
@@ -135,8 +136,7 @@ fn namespace(namespace: Option<&str>) -> Value {
     json!({"spec": {"connectionRef": {"namespace": namespace}}})
 }
 
-const NAMESPACE_ADDED: &str =
-    "connectionRef is immutable: namespace may only be added, equal to status.connection.namespace";
+const NAMESPACE_ADDED: &str = "connectionRef is immutable: namespace may only be added, equal to status.record.connection.namespace";
 
 #[tokio::test]
 async fn a_connection_is_for_good() {
@@ -153,8 +153,7 @@ async fn a_connection_is_for_good() {
     ];
     check(json!({}), json!({}), rows).await;
 
-    let status =
-        json!({"connection": {"namespace": "platform", "name": "bitbucket", "uid": "uid"}});
+    let status = json!({"record": {"connection": {"namespace": "platform", "name": "bitbucket", "uid": "uid"}}});
     let rows = vec![
         refused("another name", other, name_fixed),
         refused(

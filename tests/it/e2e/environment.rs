@@ -182,6 +182,12 @@ impl Stage {
         Api::namespaced(self.client.clone(), namespace)
     }
 
+    /// Removes all objects of ours while no operator runs, as the loss of a cluster does.
+    pub(super) async fn lose_all_objects(&self) {
+        sweep_kind::<ProjectBinding>(&self.client).await;
+        sweep_kind::<BitbucketConnection>(&self.client).await;
+    }
+
     /// The uuid of the only configuration.
     pub(crate) fn setting_id(&self) -> String {
         self.sonarqube.settings()[0]["id"]

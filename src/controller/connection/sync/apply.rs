@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use crate::controller::error::Error;
-use crate::crd::{BitbucketConnection, BitbucketConnectionStatus, ConfigurationIntent};
+use crate::crd::{
+    BitbucketConnection, BitbucketConnectionStatus, ConfigurationIntent, ConnectionRecord,
+};
 use crate::fleet::link::Validated;
 use crate::http::Token;
 use crate::identity::{ServerUrl, SettingId, SettingKey, Uid};
@@ -72,11 +74,15 @@ impl Sync<'_> {
             server_id: self.verified.server.to_string(),
             since: clock::now(),
         });
+        let before = self.connection.status.clone().unwrap_or_default();
         let status = BitbucketConnectionStatus {
-            intent: intent.clone(),
+            record: ConnectionRecord {
+                intent: intent.clone(),
+                ..before.record
+            },
             // The counts have a writer of their own.
             bindings: None,
-            ..self.connection.status.clone().unwrap_or_default()
+            ..before
         };
         let place = self.context.place::<BitbucketConnection>();
         let written =

@@ -261,9 +261,9 @@ async fn a_configuration_in_the_way_is_named_and_can_be_adopted(server: Server) 
 
     stage.connection(json!({"configurationName": "corporate"}));
     let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let configuration = connection.status.unwrap().configuration.unwrap();
-    assert_eq!(configuration.name, "corporate");
-    assert_eq!(configuration.created_by, None);
+    let status = connection.status.unwrap();
+    assert_eq!(status.configuration.unwrap().name, "corporate");
+    assert_eq!(status.record.created_by, None);
     assert_eq!(stage.sonarqube.everything(), before);
 }
 

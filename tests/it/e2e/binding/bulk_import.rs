@@ -82,9 +82,8 @@ async fn a_create_among_many_costs_few_calls(server: Server) {
     bind(&stage, &slugs);
     for binding in are_ready(&stage, &slugs).await {
         let status = binding.status.unwrap();
-        let project = status.sonarqube_project.unwrap();
-        assert_eq!(project.created_by, binding.metadata.uid);
-        assert_eq!(status.intent, None);
+        assert_eq!(status.record.created_by, binding.metadata.uid);
+        assert_eq!(status.record.intent, None);
     }
     let calls = calls(&stage);
     let of = |operation: &str| calls.get(operation).copied().unwrap_or(0);
@@ -211,13 +210,12 @@ async fn an_import_that_created_nothing_makes_no_project_ours(server: Server) {
     bind(&stage, &slugs);
     let intends = |binding: &ProjectBinding| {
         let status = binding.status.as_ref();
-        status.is_some_and(|status| status.intent.is_some())
+        status.is_some_and(|status| status.record.intent.is_some())
     };
     stage.until("payments", slug, intends).await;
     stage.sonarqube.create_project(&key, slug);
     let ready = are_ready(&stage, &slugs).await;
-    let project = ready[12].status.as_ref().unwrap();
-    let project = project.sonarqube_project.as_ref().unwrap();
-    let made = (&project.created_by, &project.bound_by);
+    let record = &ready[12].status.as_ref().unwrap().record;
+    let made = (&record.created_by, &record.bound_by);
     assert_eq!(made, (&None, &ready[12].metadata.uid));
 }

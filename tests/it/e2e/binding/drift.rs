@@ -65,8 +65,8 @@ async fn what_was_changed_on_a_project_is_healed_and_its_siblings_are_not_touche
             ready && id(binding).is_some() && id(binding) != id(&before)
         })
         .await;
-    let project = again.status.unwrap().sonarqube_project.unwrap();
-    assert_eq!(project.created_by, again.metadata.uid, "ours once more");
+    let record = again.status.unwrap().record;
+    assert_eq!(record.created_by, again.metadata.uid, "ours once more");
     assert_eq!(visibility(&stage, "PAY:checkout"), "private");
     assert_eq!(
         stage.sonarqube.bound_to("PAY:checkout").as_deref(),

@@ -34,9 +34,9 @@ async fn a_project_made_by_hand_is_bound_where_its_key_is_written(server: Server
     let binding = stage
         .binding_is("platform", "checkout", ("Ready", "True"))
         .await;
-    let project = binding.status.unwrap().sonarqube_project.unwrap();
-    assert_eq!(project.created_by, None);
-    assert_eq!(project.bound_by, binding.metadata.uid);
+    let record = binding.status.unwrap().record;
+    assert_eq!(record.created_by, None);
+    assert_eq!(record.bound_by, binding.metadata.uid);
     assert_eq!(
         sonarqube.bound_to("legacy-checkout").as_deref(),
         Some("PAY/checkout")
@@ -69,9 +69,10 @@ async fn a_project_bound_by_hand_is_adopted_as_it_is(server: Server) {
     for (key, slug, wanted) in rows {
         stage.binding("platform", slug, &format!("PAY/{slug}"), wanted);
         let binding = stage.binding_is("platform", slug, ("Ready", "True")).await;
-        let project = binding.status.unwrap().sonarqube_project.unwrap();
-        assert_eq!(project.key, key);
-        assert_eq!((project.created_by, project.bound_by), (None, None));
+        let status = binding.status.unwrap();
+        assert_eq!(status.sonarqube_project.unwrap().key, key);
+        let record = status.record;
+        assert_eq!((record.created_by, record.bound_by), (None, None));
     }
     assert_eq!(sonarqube.everything(), before);
 }

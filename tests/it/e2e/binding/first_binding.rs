@@ -28,8 +28,8 @@ async fn a_repository_is_imported_under_its_default_key(server: Server) {
     );
     let project = status.sonarqube_project.unwrap();
     assert_eq!(project.key, "PAY:checkout");
-    assert_eq!(project.created_by, binding.metadata.uid);
-    assert_eq!(status.intent, None);
+    assert_eq!(status.record.created_by, binding.metadata.uid);
+    assert_eq!(status.record.intent, None);
     assert_eq!(
         stage.sonarqube.bound_to("PAY:checkout").as_deref(),
         Some("PAY/checkout")

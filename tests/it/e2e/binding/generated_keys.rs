@@ -40,7 +40,7 @@ async fn what_8_9_cannot_import_is_said_and_stays_said(server: Server) {
             .binding_is("platform", name, ("Stalled", "True"))
             .await;
         let status = binding.status.unwrap();
-        assert!(status.intent.is_none(), "{:?}", status.intent);
+        assert!(status.record.intent.is_none(), "{:?}", status.record.intent);
         assert!(status.sonarqube_project.is_none());
     }
     assert_eq!(stage.sonarqube.project_keys(), ["PAY_checkout"]);

@@ -46,7 +46,7 @@ async fn one_that_waits(stage: &Stage) -> ProjectBinding {
         let waits = |binding: &&ProjectBinding| {
             let status = binding.status.as_ref();
             let key = format!("PAY:{}", binding.name_any());
-            status.is_some_and(|status| status.intent.is_some())
+            status.is_some_and(|status| status.record.intent.is_some())
                 && stage.sonarqube.bound_to(&key).is_some()
         };
         if let Some(found) = all.iter().find(waits) {
@@ -66,8 +66,9 @@ async fn change(stage: &Stage, name: &str, spec: Value) {
 /// Whether the status says that Bindery created the project for this object.
 fn is_ours(binding: &ProjectBinding) -> bool {
     let status = binding.status.as_ref();
-    let project = status.and_then(|status| status.sonarqube_project.as_ref());
-    project.is_some_and(|project| project.created_by == binding.metadata.uid)
+    status.is_some_and(|status| {
+        status.sonarqube_project.is_some() && status.record.created_by == binding.metadata.uid
+    })
 }
 
 /// Promise: an import costs no status of its own. Until a listing shows it the object is Reconciling, and its intent
@@ -110,7 +111,7 @@ async fn a_killed_operator_finds_what_was_not_read_back(server: Server) {
     stage.restart_operator(&DELETING);
     for binding in are_ready(&stage, &slugs).await {
         assert!(is_ours(&binding), "{binding:?}");
-        assert_eq!(binding.status.unwrap().intent, None);
+        assert_eq!(binding.status.unwrap().record.intent, None);
     }
     assert_eq!(stage.sonarqube.project_keys().len(), slugs.len());
 }
@@ -167,7 +168,7 @@ async fn a_binding_suspended_before_the_listing_remembers_its_project(server: Se
     change(&stage, &name, json!({"suspend": false})).await;
     let ready = stage.binding_is("payments", &name, ("Ready", "True")).await;
     assert!(is_ours(&ready), "{ready:?}");
-    assert_eq!(ready.status.unwrap().intent, None);
+    assert_eq!(ready.status.unwrap().record.intent, None);
 }
 
 /// Promise: a connection that is deleted stays until what was imported through it is undone.

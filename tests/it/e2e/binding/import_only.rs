@@ -72,8 +72,8 @@ async fn a_project_deleted_by_hand_is_imported_again(server: Server) {
         .binding_is("payments", &again.metadata.name.unwrap(), ("Ready", "True"))
         .await;
     assert_eq!(id(&again).as_deref(), listed(&stage)["projectId"].as_str());
-    let project = again.status.unwrap().sonarqube_project.unwrap();
-    assert_eq!(project.created_by, again.metadata.uid);
+    let record = again.status.unwrap().record;
+    assert_eq!(record.created_by, again.metadata.uid);
     assert_eq!(
         stage.sonarqube.project("PAY:checkout").unwrap()["visibility"],
         "private"

@@ -22,8 +22,8 @@ async fn what_the_operator_imports_and_may_not_browse_it_grants_itself(server: S
     let note = stage.told_once(&binding, "PermissionsGranted");
     assert!(note.contains("Browse and Administer"), "{note}");
     let own = binding.metadata.uid;
-    let project = binding.status.unwrap().sonarqube_project.unwrap();
-    assert_eq!(project.created_by, own);
+    let record = binding.status.unwrap().record;
+    assert_eq!(record.created_by, own);
     // No other user may see that.
     let asked = [("project", "PAY:checkout")];
     let bound = stage

@@ -73,7 +73,7 @@ async fn a_refused_import_leaves_no_intent_behind_however_often_it_is_tried(serv
         let writes = stage.operator.status_writes() - writes;
         assert!(writes <= 2, "{writes} for an intent and its withdrawal");
         let status = api.get("checkout").await.unwrap().status.unwrap();
-        assert_eq!(status.intent, None, "after pass {nth}");
+        assert_eq!(status.record.intent, None, "after pass {nth}");
         assert_eq!(
             status.conditions,
             refused.status.as_ref().unwrap().conditions
@@ -96,7 +96,7 @@ async fn a_refused_import_leaves_no_intent_behind_however_often_it_is_tried(serv
     let adopted = stage
         .binding_is("platform", "checkout", ("Ready", "True"))
         .await;
-    let project = adopted.status.unwrap().sonarqube_project.unwrap();
-    assert_eq!((project.created_by, project.bound_by), (None, None));
+    let record = adopted.status.unwrap().record;
+    assert_eq!((record.created_by, record.bound_by), (None, None));
     stage.told_once(&refused, "Adopted");
 }

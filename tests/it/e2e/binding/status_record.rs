@@ -28,6 +28,16 @@ fn project(binding: &ProjectBinding) -> Value {
     status["sonarqubeProject"].clone()
 }
 
+/// What the operator remembers, but for the connection that accepted the binding.
+fn record(binding: &ProjectBinding) -> Value {
+    let status = serde_json::to_value(&binding.status).unwrap();
+    let mut record = status["record"].clone();
+    record
+        .as_object_mut()
+        .map(|record| record.remove("connection"));
+    record
+}
+
 /// Promise: what was bound right before an outage is kept through all failed reconciles after it.
 async fn the_connection_is_on_record_with_what_was_done_under_it(server: Server) {
     let stage = Stage::set(server).await;
@@ -39,10 +49,10 @@ async fn the_connection_is_on_record_with_what_was_done_under_it(server: Server)
     let given = json!({"sonarqubeProject": {"key": "legacy"}});
     stage.binding("platform", "ledger", "PAY/ledger", given);
     let is_bound = |binding: &ProjectBinding| {
-        project(binding)["boundBy"].as_str() == binding.metadata.uid.as_deref()
+        record(binding)["boundBy"].as_str() == binding.metadata.uid.as_deref()
     };
     let bound = stage.until("platform", "ledger", is_bound).await;
-    let by = bound.status.unwrap().connection.unwrap();
+    let by = bound.status.unwrap().record.connection.unwrap();
     assert_eq!(Some(by.uid), connection.uid());
     proxy.open();
     stage
@@ -81,14 +91,16 @@ async fn a_connection_that_was_created_again_loses_no_memory_in_an_outage(server
         .binding_is("payments", "checkout", ("Ready", "False"))
         .await;
     assert_eq!(project(&met), project(&before));
+    assert_eq!(record(&met), record(&before));
     simulated.clear_faults();
     let accepted_by = |binding: &ProjectBinding| {
         let status = binding.status.as_ref().unwrap();
-        status.connection.as_ref().unwrap().uid.clone()
+        status.record.connection.as_ref().unwrap().uid.clone()
     };
     let is_accepted = |binding: &ProjectBinding| Some(accepted_by(binding)) == now.uid();
     let after = stage.until("payments", "checkout", is_accepted).await;
     assert_eq!(project(&after), project(&before));
+    assert_eq!(record(&after), record(&before));
 }
 
 /// Promise: the status says to what a project is bound, not to what it was to be bound: that is what a deletion undoes.

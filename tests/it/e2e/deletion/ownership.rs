@@ -53,8 +53,9 @@ async fn a_project_made_by_hand_survives_every_deletion_policy(server: Server) {
     }
     for name in &names {
         let binding = stage.binding_is("payments", name, ("Ready", "True")).await;
-        let project = binding.status.unwrap().sonarqube_project.unwrap();
-        assert_eq!((&project.key, project.created_by), (name, None));
+        let status = binding.status.unwrap();
+        assert_eq!(&status.sonarqube_project.unwrap().key, name);
+        assert_eq!(status.record.created_by, None);
     }
     assert_heals(&stage, &setting, &names).await;
     stage.kubectl(&["delete", "pbind", "--all", "--namespace", "payments"]);
@@ -77,12 +78,11 @@ async fn assert_heals(stage: &Stage, setting: &str, names: &[String]) {
     for name in names {
         let mended = |binding: &ProjectBinding| {
             let status = binding.status.as_ref();
-            let project = status.and_then(|status| status.sonarqube_project.as_ref());
-            project.is_some_and(|project| project.bound_by == binding.uid())
+            status.is_some_and(|status| status.record.bound_by == binding.uid())
         };
         let binding = stage.until("payments", name, mended).await;
-        let project = binding.status.unwrap().sonarqube_project.unwrap();
-        assert_eq!(project.created_by, None, "mending is not making");
+        let record = binding.status.unwrap().record;
+        assert_eq!(record.created_by, None, "mending is not making");
         let own = format!("PAY/{name}");
         let healed = || stage.sonarqube.bound_to(name).as_ref() == Some(&own);
         stage.eventually(&format!("{name} is healed"), healed).await;
@@ -113,8 +113,8 @@ async fn a_project_that_bindery_made_goes_only_when_both_words_say_so(server: Se
     }
     for slug in slugs {
         let binding = stage.binding_is("payments", slug, ("Ready", "True")).await;
-        let project = binding.status.as_ref().unwrap().sonarqube_project.clone();
-        assert_eq!(project.unwrap().created_by, binding.uid(), "{slug}");
+        let record = &binding.status.as_ref().unwrap().record;
+        assert_eq!(record.created_by, binding.uid(), "{slug}");
         bindings.insert(slug, binding);
     }
 

@@ -65,10 +65,11 @@ impl Scene<'_> {
     /// The repository becomes a project of our key, ours, on Bitbucket's default branch.
     pub(super) async fn import(&self) -> Outcome {
         let binding = self.imported("imported", json!({})).await;
-        let project = binding.status.unwrap().sonarqube_project.unwrap();
+        let status = binding.status.unwrap();
+        let (project, record) = (status.sonarqube_project.unwrap(), status.record);
         assert_eq!(project.key, "PAY:imported");
-        assert_eq!(project.created_by, binding.metadata.uid);
-        assert_eq!(project.bound_by, binding.metadata.uid);
+        assert_eq!(record.created_by, binding.metadata.uid);
+        assert_eq!(record.bound_by, binding.metadata.uid);
         assert!(project.id.is_some(), "no uuid");
         assert_eq!(self.stage.sonarqube.main_branch("PAY:imported"), "main");
         let keys = self.stage.sonarqube.project_keys();
@@ -106,8 +107,9 @@ impl Scene<'_> {
             .stage
             .binding_is("payments", "adopted", ("Ready", "True"))
             .await;
-        let project = binding.status.unwrap().sonarqube_project.unwrap();
-        assert_eq!((project.key, project.created_by), (key, None));
+        let status = binding.status.unwrap();
+        let project = status.sonarqube_project.unwrap();
+        assert_eq!((project.key, status.record.created_by), (key, None));
         Outcome::Works("adopted")
     }
 
@@ -177,8 +179,7 @@ impl Scene<'_> {
             world.token(ROTATED, "bindery", &permissions);
         });
         let applied = |connection: &BitbucketConnection| {
-            let status = connection.status.clone()?;
-            status.applied_secrets?.token
+            connection.status.clone()?.record.applied_secrets?.token
         };
         let connection = self
             .stage

@@ -39,11 +39,12 @@ async fn an_import_that_outlasts_the_deadline_is_said_and_not_repeated(server: S
     let binding = stage
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;
-    let project = binding.status.unwrap().sonarqube_project.unwrap();
-    assert_eq!(project.key, "PAY:checkout");
+    let status = binding.status.unwrap();
+    assert_eq!(status.sonarqube_project.unwrap().key, "PAY:checkout");
+    let record = status.record;
     assert!(
-        project.created_by.is_some(),
-        "its intent was kept: {project:?}"
+        record.created_by.is_some(),
+        "its intent was kept: {record:?}"
     );
 }
 

@@ -40,9 +40,9 @@ async fn a_stop_waits_for_imports_and_the_next_operator_goes_on(server: Server) 
     for slug in &slugs {
         let binding = stage.binding_is("payments", slug, ("Ready", "True")).await;
         let status = binding.status.as_ref().unwrap();
-        assert_eq!(status.intent, None, "{slug}");
+        assert_eq!(status.record.intent, None, "{slug}");
         let project = status.sonarqube_project.as_ref().unwrap();
-        assert_eq!(project.created_by, binding.uid(), "{slug}");
+        assert_eq!(status.record.created_by, binding.uid(), "{slug}");
         wanted.push(project.key.clone());
     }
     let mut keys = stage.sonarqube.project_keys();
@@ -100,8 +100,8 @@ async fn a_right_that_is_missing_stops_no_more_than_it_must(server: Server) {
     let ledger = stage
         .binding_is("payments", "ledger", ("Ready", "True"))
         .await;
-    let project = ledger.status.as_ref().unwrap().sonarqube_project.clone();
-    assert_eq!(project.unwrap().created_by, ledger.uid());
+    let record = &ledger.status.as_ref().unwrap().record;
+    assert_eq!(record.created_by, ledger.uid());
     let mut keys = stage.sonarqube.project_keys();
     keys.sort();
     assert_eq!(keys, ["PAY:checkout", "PAY:ledger"]);

@@ -93,7 +93,7 @@ async fn what_was_done_before_an_outage_is_remembered_and_told(server: Server) {
         .await;
     let bound_by = |binding: &ProjectBinding| {
         let status = binding.status.as_ref()?;
-        status.sonarqube_project.as_ref()?.bound_by.clone()
+        status.record.bound_by.clone()
     };
     assert_eq!(bound_by(&adopted), None);
 

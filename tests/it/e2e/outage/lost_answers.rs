@@ -50,11 +50,11 @@ async fn assert_survives_the_loss(stage: &Stage, path: &str, slug: &str) {
     let lost = calls.filter(|call| call.operation == path && call.outcome == Outcome::Dropped);
     assert_eq!(lost.count(), 1, "no answer of {path} was lost");
     let status = binding.status.as_ref().unwrap();
-    assert_eq!(status.intent, None);
+    assert_eq!(status.record.intent, None);
     let project = status.sonarqube_project.as_ref().unwrap();
     assert_eq!(project.key, format!("PAY:{slug}"));
-    assert_eq!(project.created_by, binding.uid());
-    assert_eq!(project.bound_by, binding.uid());
+    assert_eq!(status.record.created_by, binding.uid());
+    assert_eq!(status.record.bound_by, binding.uid());
     assert_eq!(sonarqube.bound_to(&project.key), Some(repository));
     stage.told_once(&binding, "Imported");
 }
@@ -102,8 +102,8 @@ async fn what_somebody_creates_after_a_call_that_was_never_sent_is_not_ours(serv
     let binding = stage
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;
-    let project = binding.status.unwrap().sonarqube_project.unwrap();
-    assert_eq!(project.created_by, None, "it was taken for our import");
+    let record = binding.status.unwrap().record;
+    assert_eq!(record.created_by, None, "it was taken for our import");
     stage.delete_binding("payments", "checkout").await;
     let mut left = stage.sonarqube.project_keys();
     left.sort();
@@ -117,9 +117,9 @@ async fn was_announced(bindings: &Api<ProjectBinding>, since: &str) -> bool {
         .timeout(5);
     let events = bindings.watch(&parameters, since).await.unwrap();
     let announced = events.any(async |event| match event.unwrap() {
-        WatchEvent::Added(binding) | WatchEvent::Modified(binding) => {
-            binding.status.is_some_and(|status| status.intent.is_some())
-        }
+        WatchEvent::Added(binding) | WatchEvent::Modified(binding) => binding
+            .status
+            .is_some_and(|status| status.record.intent.is_some()),
         WatchEvent::Deleted(_) | WatchEvent::Bookmark(_) | WatchEvent::Error(_) => false,
     });
     announced.await

@@ -28,7 +28,7 @@ async fn all(stage: &Stage) -> Vec<ProjectBinding> {
 
 fn intends(binding: &ProjectBinding) -> bool {
     let status = binding.status.as_ref();
-    status.is_some_and(|status| status.intent.is_some())
+    status.is_some_and(|status| status.record.intent.is_some())
 }
 
 /// Promise: SIGKILL at any moment of many imports leaves one project for each repository, all of them ours.
@@ -61,9 +61,10 @@ async fn no_import_is_made_twice_or_forgotten_however_often_the_operator_is_kill
         let binding = stage.binding_is("payments", slug, ("Ready", "True")).await;
         assert!(!intends(&binding), "{slug} still intends to import");
         let own = binding.uid();
-        let project = binding.status.unwrap().sonarqube_project.unwrap();
-        assert_eq!(project.created_by, own, "{slug}");
-        assert_eq!(project.bound_by, own, "{slug}");
+        let status = binding.status.unwrap();
+        assert_eq!(status.record.created_by, own, "{slug}");
+        assert_eq!(status.record.bound_by, own, "{slug}");
+        let project = status.sonarqube_project.unwrap();
         projects.insert(project.key, format!("PAY/{slug}"));
     }
     let mut keys = stage.sonarqube.project_keys();
@@ -87,10 +88,10 @@ async fn an_import_whose_answer_is_lost_is_adopted_as_our_own(server: Server) {
     }
     for slug in slugs {
         let binding = stage.binding_is("payments", slug, ("Ready", "True")).await;
-        let project = binding.status.as_ref().unwrap().sonarqube_project.clone();
-        let project = project.unwrap();
+        let status = binding.status.as_ref().unwrap();
+        let project = status.sonarqube_project.as_ref().unwrap();
         assert_eq!(project.key, format!("PAY:{slug}"));
-        assert_eq!(project.created_by, binding.uid(), "{slug}");
+        assert_eq!(status.record.created_by, binding.uid(), "{slug}");
         assert!(!intends(&binding), "{slug}");
         stage.told_once(&binding, "Imported");
     }

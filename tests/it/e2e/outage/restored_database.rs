@@ -1,4 +1,4 @@
-//! A database that was restored is another world: what the status remembers is about one that is gone.
+//! Restores. A restored database of SonarQube is another server. Restored objects of Kubernetes have no status.
 
 use bindery::crd::{BitbucketConnection, ProjectBinding};
 use kube::ResourceExt as _;
@@ -6,9 +6,11 @@ use serde_json::json;
 use simulators::sonarqube::{Caller, SonarQube};
 
 use crate::e2e::environment::Stage;
+use crate::e2e::environment::manifests::merge;
 use crate::support::server::{Server, on};
 
 on!([simulated_26_9, simulated_9_9] => what_a_restored_database_holds_is_adopted_and_never_deleted);
+on!([simulated_26_9, simulated_9_9, real_26_9] => objects_restored_without_status_adopt_what_exists_and_delete_nothing);
 
 const RESTORED: &str = "0BACC0DE-AZrestored000000000000";
 
@@ -22,12 +24,12 @@ async fn what_a_restored_database_holds_is_adopted_and_never_deleted(server: Ser
         let deleting = json!({"deletionPolicy": "DeleteProject"});
         stage.binding("payments", name, &format!("PAY/{name}"), deleting);
         let binding = stage.binding_is("payments", name, ("Ready", "True")).await;
-        let project = binding.status.as_ref().unwrap().sonarqube_project.clone();
-        assert_eq!(project.unwrap().created_by, binding.uid());
+        let record = &binding.status.as_ref().unwrap().record;
+        assert_eq!(record.created_by, binding.uid());
     }
     let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let ours = connection.status.as_ref().unwrap().configuration.clone();
-    assert_eq!(ours.unwrap().created_by, connection.uid());
+    let ours = &connection.status.as_ref().unwrap().record;
+    assert_eq!(ours.created_by, connection.uid());
     let before = stage.sonarqube.everything();
 
     restore(&stage).await;
@@ -40,18 +42,9 @@ async fn what_a_restored_database_holds_is_adopted_and_never_deleted(server: Ser
             project.is_some_and(|project| project.server_id == RESTORED)
         };
         let binding = stage.until("payments", name, is_adopted).await;
-        let project = binding
-            .status
-            .as_ref()
-            .unwrap()
-            .sonarqube_project
-            .clone()
-            .unwrap();
-        assert_eq!(
-            (project.created_by, project.bound_by),
-            (None, None),
-            "{name}"
-        );
+        let record = &binding.status.as_ref().unwrap().record;
+        let ours = (&record.created_by, &record.bound_by);
+        assert_eq!(ours, (&None, &None), "{name}");
         stage.told_once(&binding, "Adopted");
         stage.delete_binding("payments", name).await;
     }
@@ -67,7 +60,7 @@ async fn restore(stage: &Stage) {
     stage.look_now("restored").await;
     let is_known = |connection: &BitbucketConnection| {
         let status = connection.status.as_ref().unwrap();
-        let applied = status.applied_secrets.as_ref();
+        let applied = status.record.applied_secrets.as_ref();
         applied.is_some_and(|applied| {
             applied.server_id == RESTORED
                 && applied.token.is_some()
@@ -75,14 +68,69 @@ async fn restore(stage: &Stage) {
         })
     };
     let connection = stage.until("platform", "bitbucket", is_known).await;
-    let configuration = connection.status.unwrap().configuration.unwrap();
-    assert_eq!(configuration.server_id, RESTORED);
-    assert_eq!(configuration.created_by, None);
+    let status = connection.status.unwrap();
+    assert_eq!(status.configuration.unwrap().server_id, RESTORED);
+    assert_eq!(status.record.created_by, None);
     let pushed = [
         "/api/alm_settings/update_bitbucket",
         "/api/alm_integrations/set_pat",
     ];
     assert_eq!(pushed.map(|call| written(simulated, call)), [1, 1]);
+}
+
+/// Promise: objects that come back without status create no second project. They adopt what exists, are Ready, and
+/// delete nothing with them, although everything was created by Bindery and both policies ask for it.
+async fn objects_restored_without_status_adopt_what_exists_and_delete_nothing(server: Server) {
+    const OPERATOR: [&str; 3] = ["--minimum-interval", "10s", "--allow-project-deletion"];
+    let mut stage = Stage::set_with(server, &OPERATOR).await;
+    let rows = [("checkout", "ImportOrBind"), ("ledger", "Import")];
+    let apply = |stage: &Stage| {
+        stage.connection(json!({"deletionPolicy": "Delete"}));
+        for (name, mode) in rows {
+            let mut spec = json!({"deletionPolicy": "DeleteProject", "mode": mode});
+            merge(
+                &mut spec,
+                json!({"sonarqubeProject": {"visibility": "Private"}}),
+            );
+            stage.binding("payments", name, &format!("PAY/{name}"), spec);
+        }
+    };
+    apply(&stage);
+    for (name, _) in rows {
+        let binding = stage.binding_is("payments", name, ("Ready", "True")).await;
+        let record = binding.status.as_ref().unwrap().record.clone();
+        assert_eq!(record.created_by, binding.uid());
+    }
+    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let before = stage.sonarqube.everything();
+
+    stage.operator.kill();
+    stage.lose_all_objects().await;
+    apply(&stage);
+    stage.restart_operator(&OPERATOR);
+    for (name, _) in rows {
+        let binding = stage.binding_is("payments", name, ("Ready", "True")).await;
+        let status = binding.status.as_ref().unwrap();
+        let project = status.sonarqube_project.as_ref().unwrap();
+        assert_eq!(project.key, format!("PAY:{name}"));
+        let made = (&status.record.created_by, &status.record.bound_by);
+        assert_eq!(made, (&None, &None), "{name}");
+        stage.told_once(&binding, "Adopted");
+    }
+    let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let record = connection.status.unwrap().record;
+    assert_eq!(record.created_by, None);
+    assert!(
+        record.applied_secrets.is_some(),
+        "tokens are given once more"
+    );
+    assert_eq!(stage.sonarqube.everything(), before, "after the restore");
+
+    for (name, _) in rows {
+        stage.delete_binding("payments", name).await;
+    }
+    stage.kubectl(&["delete", "bbconn", "bitbucket", "--namespace", "platform"]);
+    assert_eq!(stage.sonarqube.everything(), before, "after the deletion");
 }
 
 /// How often the operator made a call that writes.

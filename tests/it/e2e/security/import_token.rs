@@ -94,7 +94,7 @@ async fn rotate(stage: &Stage, secret: &str, token: &str) -> Vec<String> {
     let version = now.resource_version();
     let is_applied = |connection: &BitbucketConnection| {
         let status = connection.status.as_ref().unwrap();
-        let applied = status.applied_secrets.as_ref().unwrap();
+        let applied = status.record.applied_secrets.as_ref().unwrap();
         let versions = [&applied.token, &applied.import_token]
             .into_iter()
             .flatten();

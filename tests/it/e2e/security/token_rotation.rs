@@ -216,7 +216,7 @@ async fn applied(stage: &Stage) {
             "bitbucket",
             |connection: &BitbucketConnection| {
                 let status = connection.status.as_ref();
-                let applied = status.and_then(|status| status.applied_secrets.as_ref());
+                let applied = status.and_then(|status| status.record.applied_secrets.as_ref());
                 applied.is_some_and(|applied| {
                     [&applied.token, &applied.import_token] == [&Some(version.clone()); 2]
                 })

@@ -195,7 +195,7 @@ async fn of_two_bindings_for_one_project_the_older_wins_until_it_goes(server: Se
         .binding_is("payments", "second", ("Ready", "True"))
         .await;
     assert!(says(&second, ("Accepted", "True")));
-    let project = second.status.unwrap().sonarqube_project.unwrap();
-    assert_eq!((project.created_by, project.bound_by), (None, None));
+    let record = second.status.unwrap().record;
+    assert_eq!((record.created_by, record.bound_by), (None, None));
     assert_eq!(stage.sonarqube.everything(), before);
 }
