@@ -286,7 +286,7 @@ mod tests {
         }))
         .unwrap();
         let intent = serde_json::json!({"serverId": "server", "projectKey": "PAY:checkout", "way": "PutBoundProject", "since": "2026-01-01T00:00:00Z"});
-        let by = |uid: &str| serde_json::json!({"namespace": "platform", "name": "bitbucket", "uid": uid});
+        let by = |uid: &str| serde_json::json!({"namespace": "platform", "name": "bitbucket", "uid": uid, "configurationId": "id"});
         for (status, needs) in [
             (serde_json::json!({}), false),
             (serde_json::json!({"record": {"intent": intent}}), true),

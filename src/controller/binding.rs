@@ -100,6 +100,8 @@ async fn pursue(report: &mut Report, context: &Context, share: &mut Share) -> Re
         Access::Kept => return Ok(Ended::Untold),
         Access::TokenRefused => return Ok(Ended::TokenRefused),
     };
+    report.through = Some(shown::accepts(connection, &access.setting));
+    dereference::keeps_its_place(&report.binding, &access)?;
     let scene = Scene {
         reference: &reference,
         access: &access,

@@ -21,8 +21,6 @@ use super::reference::{ConnectionReference, ManagementPolicy};
     category = "bindery",
     doc = "A ProjectBinding binds one Bitbucket repository to one SonarQube project: it imports the repository if no project exists, otherwise binds or adopts the existing project, and corrects drift, so that quality gates appear in pull requests.",
     validation = Rule::new("size(self.metadata.name) <= 200").message("metadata.name must be at most 200 characters"),
-    validation = Rule::new("self.spec.connectionRef.name == oldSelf.spec.connectionRef.name").message("connectionRef is immutable: for another connection, make another ProjectBinding"),
-    validation = Rule::new("has(oldSelf.spec.connectionRef.__namespace__) ? (has(self.spec.connectionRef.__namespace__) && self.spec.connectionRef.__namespace__ == oldSelf.spec.connectionRef.__namespace__) : (!has(self.spec.connectionRef.__namespace__) || (has(oldSelf.status) && has(oldSelf.status.record) && has(oldSelf.status.record.connection) && self.spec.connectionRef.__namespace__ == oldSelf.status.record.connection.__namespace__))").message("connectionRef is immutable: namespace may only be added, equal to status.record.connection.namespace"),
     validation = Rule::new("!has(oldSelf.status) || (!(has(oldSelf.status.record) && has(oldSelf.status.record.intent)) && !has(oldSelf.status.sonarqubeProject)) || (has(self.spec.sonarqubeProject) && has(self.spec.sonarqubeProject.key) ? ((has(oldSelf.spec.sonarqubeProject) && has(oldSelf.spec.sonarqubeProject.key) && self.spec.sonarqubeProject.key == oldSelf.spec.sonarqubeProject.key) || (has(oldSelf.status.sonarqubeProject) && self.spec.sonarqubeProject.key == oldSelf.status.sonarqubeProject.key)) : !(has(oldSelf.spec.sonarqubeProject) && has(oldSelf.spec.sonarqubeProject.key)))").message(Message::Expression("'sonarqubeProject.key is immutable' + (has(oldSelf.status) && has(oldSelf.status.sonarqubeProject) ? ' (bound to ' + oldSelf.status.sonarqubeProject.key + ')' : '') + ': for another project, make another ProjectBinding'".to_owned())),
     selectable = ".spec.connectionRef.name",
     selectable = ".spec.repository.project",
@@ -42,7 +40,8 @@ use super::reference::{ConnectionReference, ManagementPolicy};
 #[x_kube(validation = Rule::new("!self.monorepo || (has(self.sonarqubeProject) && has(self.sonarqubeProject.key))").message("sonarqubeProject.key is required when monorepo is true"))]
 #[serde(rename_all = "camelCase")]
 pub struct ProjectBindingSpec {
-    /// The BitbucketConnection to use. Immutable.
+    /// The BitbucketConnection to use. Once a project is accepted, it can be replaced by a connection of the same SonarQube
+    /// server and the same configuration. Any other one is refused with `ConnectionMismatch`.
     pub connection_ref: ConnectionReference,
 
     /// The repository in Bitbucket. A change keeps the SonarQube project and re-points its binding.
@@ -257,7 +256,7 @@ pub struct ProjectBindingStatus {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BindingRecord {
-    /// The connection that accepted the binding.
+    /// The connection that accepted the project, or that it is being created through.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<AcceptingConnection>,
     /// The project that is about to be created. It is written before the call, so that a crash never creates a second
@@ -308,6 +307,9 @@ pub struct AcceptingConnection {
     /// Its uid: a connection created again under the same name accepts anew.
     #[schemars(length(max = 64))]
     pub uid: String,
+    /// The id of its configuration in SonarQube. Only a connection of the same configuration can replace it.
+    #[schemars(length(max = 204))]
+    pub configuration_id: String,
 }
 
 /// The SonarQube project of a binding.

@@ -77,11 +77,11 @@ pub struct ConnectionReference {
     /// Kind of the connection: `BitbucketConnection`, the only one so far. Default: `BitbucketConnection`.
     #[serde(default)]
     pub kind: ConnectionKind,
-    /// Name of the BitbucketConnection. Immutable.
+    /// Name of the BitbucketConnection.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
     /// Namespace of the BitbucketConnection. Default: the binding's own. The connection's `access`
-    /// must admit bindings of other namespaces. Immutable once set.
+    /// must admit bindings of other namespaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63))]
     pub namespace: Option<String>,

@@ -19,6 +19,8 @@ vocabulary! {
         ConnectionNotFound,
         /// The connection is not ready; its own conditions say why.
         ConnectionNotReady,
+        /// `connectionRef` names a connection of another server or configuration than the one that accepted the project.
+        ConnectionMismatch,
         /// A server of the connection cannot be reached at the moment.
         ConnectionUnavailable,
         /// The connection admits the namespace, but no entry of its `access` admits this repository with this project

@@ -133,7 +133,7 @@ impl Site {
                 "key": key.as_str(), "id": bound.project.to_string(), "serverId": server, "url": "",
             },
             "record": {
-                "connection": {"namespace": "payments", "name": "bitbucket", "uid": "connection"},
+                "connection": {"namespace": "payments", "name": "bitbucket", "uid": "connection", "configurationId": "id"},
                 "createdBy": "binding", "boundBy": "binding",
             },
             "repository": {"id": found.id, "path": "PAY/checkout", "project": "PAY", "slug": "checkout", "url": ""},

@@ -255,7 +255,10 @@ impl Work<'_> {
             status.observed_generation = binding.metadata.generation;
             status.conditions = self.report.importing(&intent.project_key);
         }
+        // What was accepted keeps its connection; a new project is created through this one.
         let connection = status.record.connection.take();
+        let connection = connection.filter(|_| accepted.is_some());
+        let connection = connection.or_else(|| self.report.through.clone());
         status.record = shown::record(accepted, connection, Some(intent));
         self.report.store_intent(&status, self.context).await
     }

@@ -11,6 +11,7 @@ use crate::controller::context::Context;
 use crate::controller::error::Error;
 use crate::crd::{BitbucketConnection, ProjectBinding};
 use crate::declared;
+use crate::fleet::link::ServerAccess;
 use crate::identity::ProjectKey;
 use crate::kubernetes::status;
 use crate::plan::{Access, Reason, Refusal};
@@ -81,4 +82,36 @@ pub(crate) fn admits(binding: &ProjectBinding, key: &ProjectKey, context: &Conte
     let reference = reference(binding, context).ok().flatten();
     reference
         .is_some_and(|reference| repository.is_ok_and(|path| reference.access.admits(&path, key)))
+}
+
+/// Refuses another connection than the one that a project was accepted or is being created through, unless it is of the
+/// same SonarQube server and the same configuration: the project is on that server, and bound through that configuration.
+///
+/// # Errors
+/// With what to do.
+pub(super) fn keeps_its_place(
+    binding: &ProjectBinding,
+    access: &ServerAccess,
+) -> Result<(), Error> {
+    let (namespace, name) = declared::connection_of(binding);
+    let record = declared::record(binding);
+    let intended = record.intent.map(|intent| (intent.server, intent.key));
+    let accepted = record.accepted.map(|held| (held.server, held.key));
+    let by = binding.status.as_ref();
+    let by = by.and_then(|status| status.record.connection.as_ref());
+    let (Some(by), Some((server, key))) = (by, accepted.or(intended)) else {
+        return Ok(());
+    };
+    let is_moved = (&*by.namespace, &*by.name) != (&*namespace, &*name);
+    let is_same = server == access.server && by.configuration_id == access.setting.as_str();
+    if !is_moved || is_same {
+        return Ok(());
+    }
+    Err(Error::Refused(Refusal::new(
+        Reason::ConnectionMismatch,
+        format!(
+            "BitbucketConnection {namespace}/{name} is of another SonarQube server or configuration than {}/{}, through which SonarQube project {key} was accepted. Set connectionRef back, or delete this object and create it again for the new connection",
+            by.namespace, by.name
+        ),
+    )))
 }

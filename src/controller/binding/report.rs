@@ -25,7 +25,7 @@ use crate::plan::decoration::{not_settled, token_refused};
 use crate::plan::verdict::{Aspect, Outcome, Verdict, aspects, summary};
 use crate::plan::{Difference, Management, Reason, Refusal};
 
-use super::shown::{self, accepts, difference, remembered};
+use super::shown::{self, difference, remembered};
 use super::{WITHOUT_CONNECTION, decoration};
 
 /// The own conditions of the kind, but for `DecorationReady`.
@@ -65,7 +65,9 @@ pub(super) struct Report {
     pub(super) connection: Option<Arc<BitbucketConnection>>,
     /// What is to be remembered, if the reconcile ended now.
     record: Record,
-    /// The connection under which that was brought about, if that was in this reconcile.
+    /// The connection with its configuration, once it serves.
+    pub(super) through: Option<AcceptingConnection>,
+    /// The same, if what is to be remembered was brought about in this reconcile.
     accepted_by: Option<AcceptingConnection>,
     pub(super) intent: Option<Intent>,
     pub(super) repository: Option<RepositoryStatus>,
@@ -94,6 +96,7 @@ impl Report {
             precondition: Precondition::Unchanged,
             connection: None,
             record: declared::record(&binding),
+            through: None,
             accepted_by: None,
             intent: status.and_then(|status| status.record.intent.clone()),
             repository: status.and_then(|status| status.repository.clone()),
@@ -118,10 +121,8 @@ impl Report {
     /// Replaces what is to be remembered.
     pub(super) fn remember(&mut self, record: &Record) {
         self.record = record.clone();
-        let connection = self.connection.as_deref();
-        self.accepted_by = connection
-            .filter(|_| record.accepted.is_some())
-            .map(accepts);
+        let through = self.through.clone();
+        self.accepted_by = through.filter(|_| record.accepted.is_some());
     }
 
     /// The project whose claim is to be remembered.
@@ -219,7 +220,7 @@ impl Report {
         let mut verdicts = summary(&outcome);
         verdicts.extend(aspects(ASPECTS, ASPECTS, failed));
         verdicts.push(decoration::verdict(self, access, context));
-        self.accepted_by = self.connection.as_deref().map(accepts);
+        self.accepted_by.clone_from(&self.through);
         let status = self.status(&verdicts, Some(access));
         self.write(status, context).await
     }

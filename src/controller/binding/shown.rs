@@ -10,7 +10,7 @@ use crate::crd::{
 };
 use crate::declared;
 use crate::fleet::link::ServerAccess;
-use crate::identity::{ProjectId, ServerUrl, Uid};
+use crate::identity::{ProjectId, ServerUrl, SettingId, Uid};
 use crate::kubernetes::{status, uid};
 use crate::plan::Difference;
 use crate::plan::binding::{Accepted, Desired, Observed, RepositoryState};
@@ -43,11 +43,15 @@ pub(super) fn shown(
 }
 
 /// The connection under which a binding was accepted.
-pub(super) fn accepts(connection: &BitbucketConnection) -> AcceptingConnection {
+pub(super) fn accepts(
+    connection: &BitbucketConnection,
+    configuration: &SettingId,
+) -> AcceptingConnection {
     AcceptingConnection {
         namespace: connection.namespace().unwrap_or_default(),
         name: connection.name_any(),
         uid: uid(connection).to_string(),
+        configuration_id: configuration.to_string(),
     }
 }
 

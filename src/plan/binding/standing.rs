@@ -37,7 +37,10 @@ pub fn after_failure(standing: Standing, failure: Sorted) -> AfterFailure {
     }
     let takes_it_away = matches!(
         failure.reason,
-        Reason::ConnectionNotFound | Reason::AccessDenied | Reason::AlreadyManaged
+        Reason::ConnectionNotFound
+            | Reason::ConnectionMismatch
+            | Reason::AccessDenied
+            | Reason::AlreadyManaged
     );
     if standing.accepted && standing.by_this_connection && !takes_it_away {
         AfterFailure::Failed {
@@ -94,6 +97,7 @@ mod tests {
         );
         for reason in [
             Reason::ConnectionNotFound,
+            Reason::ConnectionMismatch,
             Reason::AccessDenied,
             Reason::AlreadyManaged,
         ] {

@@ -196,7 +196,7 @@ async fn explain_teaches() {
         ),
         (
             "pbind.spec.sonarqubeProject.visibility",
-            "everybody who may use the server",
+            "all users of the server",
         ),
         ("pbind.spec.mode", "never creates a project"),
         (

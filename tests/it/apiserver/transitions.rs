@@ -132,58 +132,25 @@ async fn a_project_key_in_use_is_neither_changed_nor_removed() {
     .await;
 }
 
-fn namespace(namespace: Option<&str>) -> Value {
-    json!({"spec": {"connectionRef": {"namespace": namespace}}})
-}
-
-const NAMESPACE_ADDED: &str = "connectionRef is immutable: namespace may only be added, equal to status.record.connection.namespace";
-
+/// Admission cannot see the other connection: the operator refuses one of another server or configuration.
 #[tokio::test]
-async fn a_connection_is_for_good() {
-    let other = json!({"spec": {"connectionRef": {"name": "other"}}});
-    let name_fixed =
-        "connectionRef is immutable: for another connection, make another ProjectBinding";
+async fn a_reference_to_a_connection_may_change() {
+    let to = |reference: Value| json!({"spec": {"connectionRef": reference}});
+    let by = json!({"namespace": "platform", "name": "bitbucket", "uid": "uid", "configurationId": "id"});
+    let mut status = claimed();
+    status["record"] = json!({"connection": by});
     let rows = vec![
-        refused("another name", other.clone(), name_fixed),
+        accepted("another name", to(json!({"name": "other"}))),
+        accepted("a namespace", to(json!({"namespace": "platform"}))),
+        accepted("another namespace", to(json!({"namespace": "other"}))),
+        accepted("no namespace", to(json!({"namespace": null}))),
         refused(
-            "a namespace before it is known",
-            namespace(Some("platform")),
-            NAMESPACE_ADDED,
+            "another kind",
+            to(json!({"kind": "ClusterConnection"})),
+            "spec.connectionRef.kind: Unsupported value",
         ),
-    ];
-    check(json!({}), json!({}), rows).await;
-
-    let status = json!({"record": {"connection": {"namespace": "platform", "name": "bitbucket", "uid": "uid"}}});
-    let rows = vec![
-        refused("another name", other, name_fixed),
-        refused(
-            "another namespace",
-            namespace(Some("other")),
-            NAMESPACE_ADDED,
-        ),
-        accepted("the namespace that it has", namespace(Some("platform"))),
     ];
     check(json!({}), status, rows).await;
-}
-
-#[tokio::test]
-async fn a_namespace_of_a_connection_neither_changes_nor_goes() {
-    let cluster = Cluster::connect().await;
-    let sandbox = cluster.sandbox().await;
-    let mut object = binding();
-    object["spec"]["connectionRef"]["namespace"] = json!("platform");
-    sandbox.create(&object).await;
-    let rows = [
-        refused("changed", namespace(Some("other")), NAMESPACE_ADDED),
-        refused("removed", namespace(None), NAMESPACE_ADDED),
-        accepted("kept", json!({"spec": {"suspend": true}})),
-    ];
-    for row in rows {
-        assert_eq!(
-            row.objection(&sandbox.attempt(&object, &row.change).await),
-            None
-        );
-    }
 }
 
 #[tokio::test]

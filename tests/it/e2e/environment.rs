@@ -183,7 +183,7 @@ impl Stage {
     }
 
     /// Removes all objects of ours while no operator runs, as the loss of a cluster does.
-    pub(super) async fn lose_all_objects(&self) {
+    pub(crate) async fn lose_all_objects(&self) {
         sweep_kind::<ProjectBinding>(&self.client).await;
         sweep_kind::<BitbucketConnection>(&self.client).await;
     }
