@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::binding::binding;
 use super::cluster::{Cluster, Sandbox};
 use super::connection::connection;
-use crate::support::examples::{lines, shown};
+use crate::support::examples::{lines, objects, shown};
 use crate::support::tree;
 
 async fn settled(sandbox: &Sandbox<'_>) {
@@ -240,22 +240,13 @@ async fn the_samples_are_accepted() {
     }
 }
 
-/// The YAML examples of a document.
-fn examples(text: &str) -> Vec<Value> {
-    let blocks = text.split("```yaml\n").skip(1);
-    let blocks = blocks.filter_map(|rest| rest.split("```").next());
-    blocks
-        .flat_map(|block| serde_saphyr::from_multiple::<Value>(block).unwrap())
-        .collect()
-}
-
 /// Promise: every object of ours that a document shows is accepted.
 #[tokio::test]
 async fn every_example_in_the_documents_is_accepted() {
     let cluster = Cluster::connect().await;
     let mut seen = 0;
     for file in tree::documents() {
-        for mut example in examples(&std::fs::read_to_string(&file).unwrap()) {
+        for mut example in objects(&std::fs::read_to_string(&file).unwrap()) {
             if example["apiVersion"] != "bindery.dev/v1alpha1" {
                 continue;
             }

@@ -1,4 +1,6 @@
-//! Commands and their outputs on the first page of the guide. Tests run these commands and compare the outputs.
+//! Commands and their outputs on the first page of the guide, and the YAML examples of all pages.
+
+use serde_json::Value;
 
 use super::tree;
 
@@ -39,4 +41,13 @@ pub(crate) fn shown(beginning: &str) -> Shown {
 /// The lines of an output, without spaces at their ends.
 pub(crate) fn lines(output: &str) -> Vec<&str> {
     output.trim().lines().map(str::trim_end).collect()
+}
+
+/// The objects in the YAML examples of a page.
+pub(crate) fn objects(page: &str) -> Vec<Value> {
+    let blocks = page.split("```yaml\n").skip(1);
+    let blocks = blocks.filter_map(|rest| rest.split("```").next());
+    blocks
+        .flat_map(|block| serde_saphyr::from_multiple::<Value>(block).unwrap())
+        .collect()
 }

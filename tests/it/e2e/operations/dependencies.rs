@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use bindery::crd::{BitbucketConnection, ProjectBinding};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::e2e::environment::Stage;
 use crate::e2e::environment::deletions::DELETING;
 use crate::e2e::environment::proxy::Proxy;
+use crate::support::examples::objects;
 use crate::support::server::{Server, on, simulated};
+use crate::support::tree;
 
 simulated!(
     a_connection_that_is_gone_is_missed_at_once,
@@ -19,6 +21,7 @@ simulated!(
     a_claim_is_free_once_its_holder_has_lost_its_right,
     a_binding_waits_for_its_connection_and_for_the_labels_of_its_namespace,
     a_binding_waits_until_its_namespace_lists_its_repository,
+    the_example_of_the_guide_admits_what_its_namespace_lists,
 );
 on!([simulated_26_9_enterprise] => a_claim_is_free_also_for_the_bindings_of_another_connection, a_base_url_is_free_once_its_holder_declares_none);
 
@@ -243,6 +246,39 @@ async fn a_binding_waits_until_its_namespace_lists_its_repository(server: Server
         "payments",
         "bindery.dev/repositories-",
     ]);
+}
+
+/// Promise: the guide's example of `repositoriesFrom` admits what the Namespace of the example lists, and nothing else.
+async fn the_example_of_the_guide_admits_what_its_namespace_lists(server: Server) {
+    let stage = Stage::set(server).await;
+    let page = std::fs::read_to_string(tree::top().join("docs/guide/connection.md")).unwrap();
+    let objects = objects(&page);
+    let is_namespace = |object: &&Value| object["kind"] == "Namespace";
+    stage.apply(objects.iter().find(is_namespace).unwrap());
+    let access = objects.iter().map(|object| &object["spec"]["access"]);
+    let reads_annotation = |access: &&Value| access[0]["repositoriesFrom"].is_object();
+    let access = access.clone().find(reads_annotation).unwrap();
+    stage.connection(json!({"interval": "1h", "access": access}));
+    for (name, repository) in [("checkout", "PAY/checkout"), ("deploy", "OPS/deploy")] {
+        stage.binding("payments", name, repository, json!({}));
+    }
+    stage
+        .binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    stage
+        .binding_reason("payments", "deploy", "AccessDenied")
+        .await;
+    // Other tests use the namespace.
+    let namespace = ["namespace", "payments"];
+    stage.kubectl(
+        &[
+            &["annotate"],
+            &namespace[..],
+            &["bindery.dev/repositories-"],
+        ]
+        .concat(),
+    );
+    stage.kubectl(&[&["label"], &namespace[..], &["bindery.dev/team-"]].concat());
 }
 
 /// Promise: a binding waits for its connection, and for labels of its namespace that the connection admits; either
