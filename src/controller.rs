@@ -16,32 +16,30 @@ mod lifecycle;
 mod pass;
 mod queues;
 mod register;
+mod runner;
 mod share;
 mod wake;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt as _};
+use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
-use kube::runtime::controller::{self, Controller};
 use kube::runtime::reflector;
 use kube::{Client, ResourceExt as _};
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::crd::for_each_kind;
-use crate::kubernetes::objects::{self, Follower, Seen};
+use crate::kubernetes::objects::{self, Seen};
 use crate::metrics::Metrics;
 use crate::server::Readiness;
 
 pub(crate) use context::Context;
 use context::Watched;
 pub use context::{ProjectDeletion, SecretHosts, Settings};
-use pass::Reconcile;
-use queues::{Ends, Queued, Queues};
+use queues::Queues;
 use register::Register;
 
 /// How long reconciles in progress have to end: less than a pod has.
@@ -78,10 +76,9 @@ pub async fn run(
     let namespaces = (namespaces_writer, namespaces_seen);
     tasks.spawn(follow_namespaces(namespaces, shared(), stopping()));
     tasks.spawn(counts::keep(shared(), stopping()));
-    tasks.spawn(stop_workers(shared(), stopping()));
     macro_rules! work {
         ($($objects:ident: $kind:ident;)+) => {
-            $(tasks.spawn(work(ends.$objects, shared(), stopping()));)+
+            $(tasks.spawn(runner::work(ends.$objects, shared(), stopping()));)+
         };
     }
     for_each_kind!(work);
@@ -121,40 +118,6 @@ async fn drain(mut tasks: JoinSet<()>, stop: &CancellationToken) -> Result<(), E
     result
 }
 
-/// Watches one kind, and works off its queue.
-async fn work<K>(ends: Ends<K>, context: Arc<Context>, stop: CancellationToken)
-where
-    K: Reconcile + Queued,
-    Context: Follower<K>,
-{
-    let metrics = &context.metrics;
-    metrics.may_run(K::NAME, context.settings.concurrency);
-    let store = K::queue(&context.queues).store.clone();
-    let changes = objects::watch(
-        (&context.client, metrics),
-        (store.clone(), ends.writer),
-        (ends.seen, ends.writes),
-        Arc::clone(&context),
-    );
-    Controller::for_stream(changes, store)
-        // Without a bound: reconciles that wait for a server or for each other hold no worker, see `share`.
-        .with_config(controller::Config::default().concurrency(0))
-        .reconcile_on(received(ends.asked))
-        .graceful_shutdown_on(stop.cancelled_owned())
-        .run(
-            pass::run::<K>,
-            // Never called: a reconcile converts every failure into an action itself.
-            |_, never, _| match *never {},
-            context,
-        )
-        .for_each(|ended| async move {
-            if let Err(error) = ended {
-                tracing::debug!(%error, kind = K::NAME, "the queue reports");
-            }
-        })
-        .await;
-}
-
 /// Keeps the labels and annotations of all namespaces, which `access` reads, and has the bindings of a changed one
 /// reconciled.
 async fn follow_namespaces(
@@ -166,28 +129,14 @@ async fn follow_namespaces(
     stop: CancellationToken,
 ) {
     let register = Arc::clone(&context.register);
-    let namespaces = objects::namespaces(&context.client, writer, move || {
+    let namespaces = objects::namespaces((&context.client, &context.metrics), writer, move || {
         register.note_all();
         seen.cancel();
     });
     let mut namespaces = std::pin::pin!(namespaces.take_until(stop.cancelled_owned()));
     while let Some(namespace) = namespaces.next().await {
-        match namespace {
-            Ok(namespace) => {
-                context.register.namespace_changed(&namespace.name_any());
-            }
-            Err(error) => {
-                context.metrics.watch_restarted("Namespace");
-                tracing::warn!(%error, "the watch of namespaces failed; it is tried again");
-            }
-        }
+        context.register.namespace_changed(&namespace.name_any());
     }
-}
-
-/// Lets no reconcile begin any more once the operator is to stop.
-async fn stop_workers(context: Arc<Context>, stop: CancellationToken) {
-    stop.cancelled().await;
-    context.queues.stop();
 }
 
 /// Says that the operator is ready once it has seen every object.
@@ -199,12 +148,6 @@ async fn announce(context: Arc<Context>, readiness: Readiness, stop: Cancellatio
     {
         readiness.reached();
     }
-}
-
-fn received<T: Send>(receiver: UnboundedReceiver<T>) -> impl Stream<Item = T> + Send {
-    futures::stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|item| (item, receiver))
-    })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! `ledger` holds who has, wants and waits for a thing, `roster` the bindings of each connection and namespace, `link`
 //! what is known of each connection, `lane` the places of reconciles that call servers, `agenda` when each object is
-//! reconciled next, `census` how many objects there are of each sort.
+//! reconciled next, `schedule` which one begins next, `census` how many objects there are of each sort.
 
 mod agenda;
 mod census;
@@ -12,6 +12,7 @@ pub(crate) mod link;
 mod object;
 mod outcomes;
 mod roster;
+mod schedule;
 
 pub(crate) use agenda::{Agenda, Failure, SPREAD, Turns};
 pub(crate) use census::{Census, Counted, Said, Told};
@@ -19,3 +20,4 @@ pub(crate) use lane::{Enter, Lanes, Place, Visitor};
 pub(crate) use object::{Object, ObjectName};
 pub(crate) use outcomes::{Found, Outcomes};
 pub(crate) use roster::{Counts, Need, Roster, Row};
+pub(crate) use schedule::Schedule;

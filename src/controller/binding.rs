@@ -46,8 +46,8 @@ use work::{Scene, Work};
 const WITHOUT_CONNECTION: Duration = Duration::from_mins(10);
 
 impl Reconcile for ProjectBinding {
-    fn is_asked(&self) -> bool {
-        visit::urgency(self) == Urgency::Asked
+    fn urgency(&self) -> Urgency {
+        visit::urgency(self)
     }
 
     /// Brings one binding to its desired state, and reports what was found and done.

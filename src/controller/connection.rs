@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use crate::crd::{BitbucketConnection, BitbucketConnectionStatus};
 use crate::declared::connection::reference_to;
 use crate::fleet::link::SharedLink;
+use crate::http::Urgency;
 use crate::kubernetes::clock;
 use crate::kubernetes::event;
 use crate::kubernetes::finalizer;
@@ -43,11 +44,15 @@ const ASPECTS: &[Aspect] = &[
 ];
 
 impl Reconcile for BitbucketConnection {
-    fn is_asked(&self) -> bool {
+    fn urgency(&self) -> Urgency {
         let status = self.status.as_ref();
         let observed = status.and_then(|status| status.observed_generation);
         let handled = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
-        observed != self.metadata.generation || requested(self).as_ref() != handled
+        if observed != self.metadata.generation || requested(self).as_ref() != handled {
+            Urgency::Asked
+        } else {
+            Urgency::Check
+        }
     }
 
     /// Brings one connection to its desired state, and reports what was found and done.

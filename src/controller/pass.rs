@@ -1,7 +1,6 @@
 //! What surrounds every reconcile: a malformed object, a panic or a reconcile that hangs stops its own object only.
 
 use std::any::Any;
-use std::convert::Infallible;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -9,13 +8,13 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use kube::core::DeserializeGuard;
-use kube::runtime::controller::Action;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt as _};
 use tracing::Instrument as _;
 
 use crate::crd::{FORCE_ORPHAN, Kind};
 use crate::fleet::Failure;
+use crate::http::Urgency;
 use crate::kubernetes::event::{Occurred, Occurrence};
 use crate::kubernetes::finalizer;
 use crate::kubernetes::uid;
@@ -60,10 +59,8 @@ pub(crate) fn outcome(error: &Error) -> Outcome {
 
 /// A kind with a story: how its objects are reconciled.
 pub(crate) trait Reconcile: Kind {
-    /// Whether a person changed the spec, or asked for a reconcile: it then waits behind nothing else.
-    fn is_asked(&self) -> bool {
-        false
-    }
+    /// How urgent its reconcile is.
+    fn urgency(&self) -> Urgency;
 
     /// Brings one object to its desired state, and reports what was found and done.
     fn reconcile(
@@ -118,11 +115,13 @@ impl<'a> Limits<'a> {
     }
 }
 
-/// Runs the story of one object, however it ends.
+/// Runs the story of one object, however it ends. Returns the pause until the next reconcile; none: there is no
+/// next one until the object is asked for.
 pub(crate) async fn run<K: Reconcile + Queued>(
     object: Arc<DeserializeGuard<K>>,
     context: Arc<Context>,
-) -> Result<Action, Infallible> {
+    share: Share,
+) -> Option<Duration> {
     let kind = K::NAME;
     let span = tracing::info_span!(
         "pass",
@@ -130,18 +129,10 @@ pub(crate) async fn run<K: Reconcile + Queued>(
         namespace = object.namespace().unwrap_or_default(),
         name = object.name_any()
     );
-    let is_asked = match &object.0 {
-        Ok(object) => object.is_asked(),
-        Err(malformed) => {
-            let error = &malformed.error;
-            return Ok(unreadable(&object, error, &context).instrument(span).await);
-        }
-    };
-    context.seen.everything().await;
-    context.agenda.waits(&uid(&*object), Instant::now());
-    let Some(share) = K::queue(&context.queues).workers.begin(is_asked).await else {
-        return Ok(Action::await_change());
-    };
+    if let Err(malformed) = &object.0 {
+        let left_alone = unreadable(&object, &malformed.error, &context);
+        return left_alone.instrument(span).await;
+    }
     let started = Instant::now();
     let _under_way = context.metrics.pass_begins(kind);
     let limits = Limits {
@@ -150,24 +141,23 @@ pub(crate) async fn run<K: Reconcile + Queued>(
         deadline: context.settings.deadline + WHILE_A_STATUS_IS_WRITTEN,
         metrics: &context.metrics,
     };
-    // On the heap: while it waits for a worker it needs no room.
-    let pass = Box::pin(reconcile(&object, &context, share));
-    let ended = limits.keep(pass).instrument(span.clone()).await;
+    let ended = limits.keep(reconcile(&object, &context, share));
+    let ended = ended.instrument(span.clone()).await;
     let next = ended.unwrap_or_else(|error| Next::Failed {
         error,
         interval: context.settings.deadline,
     });
     let own = uid(&*object);
-    let action = span.in_scope(|| schedule(&own, kind, next, &context, started.elapsed()));
+    let pause = span.in_scope(|| schedule(&own, kind, next, &context, started.elapsed()));
     let place = ObjectRef::from_obj(&*object);
     let there = K::queue(&context.queues).store.get(&place);
     if there.is_none_or(|there| uid(&*there) != own) {
         context.forget(&*object);
     }
-    Ok(action)
+    pause
 }
 
-/// Reconciles an object as the watch shows it by now: it may have changed while a worker was waited for.
+/// Reconciles an object as the watch shows it by now: it may have changed a moment ago.
 async fn reconcile<K: Reconcile + Queued>(
     object: &DeserializeGuard<K>,
     context: &Arc<Context>,
@@ -207,7 +197,7 @@ async fn unreadable<K: Queued>(
     object: &DeserializeGuard<K>,
     error: &str,
     context: &Context,
-) -> Action {
+) -> Option<Duration> {
     let metrics = &context.metrics;
     metrics.pass_ended(K::NAME, Ended::Undecodable, Duration::ZERO);
     tracing::error!(
@@ -216,14 +206,14 @@ async fn unreadable<K: Queued>(
     );
     let is_leaving = object.meta().deletion_timestamp.is_some() && finalizer::is_set(object);
     if !is_leaving || !object.annotations().contains_key(FORCE_ORPHAN) {
-        return Action::await_change();
+        return None;
     }
     match finalizer::remove(context.place::<K>(), object).await {
         Ok(()) => {
             let note = "left everything as it is: this version cannot read the object";
             let orphaned = Occurrence::new(Occurred::Orphaned, note);
             context.events.publish(object, &[orphaned]).await;
-            Action::await_change()
+            None
         }
         Err(error) => {
             let next = Next::Failed {
@@ -241,7 +231,7 @@ fn schedule(
     next: Next,
     context: &Context,
     elapsed: Duration,
-) -> Action {
+) -> Option<Duration> {
     let now = Instant::now();
     if !matches!(next, Next::Queued) {
         context.lanes.withdraw(own);
@@ -249,26 +239,26 @@ fn schedule(
     match next {
         Next::Settled(interval) => {
             context.metrics.pass_ended(kind, Ended::Well, elapsed);
-            Action::requeue(context.agenda.settled(own, interval, now))
+            Some(context.agenda.settled(own, interval, now))
         }
         Next::AtRest(interval) => {
             context.metrics.pass_ended(kind, Ended::Well, elapsed);
-            Action::requeue(context.agenda.at_rest(own, interval, now))
+            Some(context.agenda.at_rest(own, interval, now))
         }
         Next::AtOnce => {
             context.metrics.pass_ended(kind, Ended::Well, elapsed);
             context.agenda.waits(own, now);
-            Action::requeue(Duration::ZERO)
+            Some(Duration::ZERO)
         }
         Next::Queued | Next::Waits => {
             context.metrics.pass_ended(kind, Ended::Well, elapsed);
             context.agenda.waits(own, now);
-            Action::await_change()
+            None
         }
         Next::Woken(interval) => {
             context.metrics.pass_ended(kind, Ended::Well, elapsed);
             context.agenda.waits(own, now);
-            Action::requeue(interval)
+            Some(interval)
         }
         Next::Failed { error, interval } => {
             let class = error.class();
@@ -292,12 +282,12 @@ fn schedule(
                 Class::Invalid | Class::Denied => Ended::Terminal,
             };
             context.metrics.pass_ended(kind, ended, elapsed);
-            Action::requeue(pause)
+            Some(pause)
         }
         Next::Gone => {
             context.agenda.leave_alone(own);
             context.metrics.pass_ended(kind, Ended::Gone, elapsed);
-            Action::await_change()
+            None
         }
     }
 }

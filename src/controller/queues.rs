@@ -26,7 +26,7 @@ pub(crate) struct Queue<K: Kind> {
     pub(crate) workers: Workers,
     /// What was written last, until the store shows it.
     pub(crate) writes: Arc<OwnWrites>,
-    asking: UnboundedSender<ObjectRef<Guarded<K>>>,
+    asking: UnboundedSender<ObjectName>,
 }
 
 /// What the watch shows of an object.
@@ -42,7 +42,7 @@ pub(crate) enum Newest<K: Kind> {
 /// The other ends of it.
 pub(crate) struct Ends<K: Kind> {
     pub(crate) writer: Writer<Guarded<K>>,
-    pub(crate) asked: UnboundedReceiver<ObjectRef<Guarded<K>>>,
+    pub(crate) asked: UnboundedReceiver<ObjectName>,
     pub(crate) writes: Arc<OwnWrites>,
     /// To be cancelled once the store holds every object.
     pub(crate) seen: CancellationToken,
@@ -107,9 +107,8 @@ impl<K: Kind> Queue<K> {
     }
 
     /// Asks for a reconcile. A closed channel means that the operator is stopping.
-    pub(crate) fn wake(&self, (namespace, name): &ObjectName) {
-        let object = ObjectRef::new(name).within(namespace);
-        self.asking.send(object).ok();
+    pub(crate) fn wake(&self, name: &ObjectName) {
+        self.asking.send(name.clone()).ok();
     }
 }
 
@@ -138,11 +137,6 @@ macro_rules! queues {
                 $(let $objects = Queue::new(concurrency, seen);)+
                 let ends = AllEnds { $($objects: $objects.1,)+ };
                 (Self { $($objects: $objects.0,)+ }, ends)
-            }
-
-            /// Lets no reconcile begin any more.
-            pub(crate) fn stop(&self) {
-                $(self.$objects.workers.stop();)+
             }
         }
 

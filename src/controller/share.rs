@@ -34,25 +34,25 @@ impl Workers {
         }
     }
 
-    /// Waits for a worker. `None`: the operator is stopping.
-    pub(crate) async fn begin(&self, is_asked: bool) -> Option<Share> {
+    /// Waits for a worker.
+    pub(crate) async fn begin(&self, is_asked: bool) -> Share {
         let all = Arc::clone(&self.all).acquire_owned();
-        let permit = if is_asked {
-            tokio::select! {
-                biased;
-                permit = all => permit,
-                permit = Arc::clone(&self.for_people).acquire_owned() => permit,
+        let for_people = async {
+            if !is_asked {
+                std::future::pending::<()>().await;
             }
-        } else {
-            all.await
+            Arc::clone(&self.for_people).acquire_owned().await
         };
-        permit.ok().map(|permit| Share::Worker { _permit: permit })
-    }
-
-    /// No work begins any more.
-    pub(crate) fn stop(&self) {
-        self.all.close();
-        self.for_people.close();
+        let permit = tokio::select! {
+            biased;
+            permit = all => permit,
+            permit = for_people => permit,
+        };
+        match permit {
+            Ok(permit) => Share::Worker { _permit: permit },
+            // They are never closed.
+            Err(_) => std::future::pending().await,
+        }
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn an_edit_does_not_wait_behind_others_for_a_worker() {
         let workers = Workers::new(1);
-        let begin = |is_asked| workers.begin(is_asked).now_or_never().flatten();
+        let begin = |is_asked| workers.begin(is_asked).now_or_never();
         let first = begin(false);
         assert!(first.is_some() && begin(false).is_none());
         let edits = [begin(true), begin(true)];
@@ -77,15 +77,5 @@ mod tests {
             begin(true).is_some(),
             "an edit takes any worker that is free"
         );
-    }
-
-    #[test]
-    fn no_reconcile_begins_once_the_operator_stops() {
-        let workers = Workers::new(1);
-        workers.stop();
-        for is_asked in [false, true] {
-            let begun = workers.begin(is_asked).now_or_never();
-            assert!(begun.is_some_and(|share| share.is_none()));
-        }
     }
 }

@@ -2,17 +2,19 @@
 //! only what needs a reconcile.
 
 use std::collections::HashSet;
+use std::fmt::Debug;
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures::{Stream, StreamExt as _, stream};
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
-use kube::runtime::reflector::{self, Store};
+use kube::runtime::WatchStreamExt as _;
+use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::runtime::{Predicate as _, PredicateConfig, WatchStreamExt as _, predicates};
 use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use crate::crd::Kind;
@@ -24,10 +26,6 @@ use super::uid;
 
 /// How long a watch may be silent, in seconds: a dead connection is noticed no later.
 const WATCH_TIMEOUT: u32 = 60;
-
-/// How long it is remembered which change of an object was let through: a change of its status alone is to be known as
-/// such for longer than any object is quiet.
-const REMEMBERED: Duration = Duration::from_hours(30 * 24);
 
 /// How every kind is watched.
 fn config() -> watcher::Config {
@@ -67,10 +65,6 @@ pub(crate) async fn read<K: Kind>(
     read.map_err(Error::when("read the object"))
 }
 
-/// Objects as a controller is to be triggered by them.
-pub(crate) type Objects<K> =
-    std::pin::Pin<Box<dyn Stream<Item = Result<DeserializeGuard<K>, watcher::Error>> + Send>>;
-
 /// Follows what the watch of a kind shows, once its store shows it.
 pub(crate) trait Follower<K: Kind>: Send + Sync + 'static {
     /// Everything was listed. Nothing goes by the store before this has returned.
@@ -91,73 +85,86 @@ pub(crate) type Filled<K> = (
     reflector::store::Writer<DeserializeGuard<K>>,
 );
 
-/// Watches a kind. A change of the status alone triggers nothing: reconciles write it.
+/// Watches a kind, and returns the objects that appeared or ask for something else. A change of the status alone triggers
+/// nothing: reconciles write it.
 pub(crate) fn watch<K: Kind>(
     (client, metrics): (&kube::Client, &Arc<Metrics>),
     (store, writer): Filled<K>,
     (seen, own): (CancellationToken, Arc<OwnWrites>),
     follower: Arc<impl Follower<K>>,
-) -> Objects<K> {
-    let metrics = Arc::clone(metrics);
-    let changed = Arc::clone(&follower);
-    let mut missing = Missing::of(store);
-    let events = watcher(Api::<DeserializeGuard<K>>::all(client.clone()), config())
-        .default_backoff()
-        .modify(prune)
-        .reflect(writer)
-        .inspect(move |event| {
-            match event {
-                Ok(Event::InitDone) => {
-                    let objects = missing.listed(|object| follower.gone(object));
-                    follower.listed(&objects);
-                    seen.cancel();
-                }
-                Ok(Event::Apply(object)) => follower.shown(object),
-                Ok(Event::Delete(object)) => follower.gone(object),
-                Ok(Event::Init) => missing.begin(),
-                Ok(Event::InitApply(_)) => {}
-                Err(error) => {
-                    metrics.watch_restarted(K::NAME);
-                    tracing::warn!(%error, kind = K::NAME, "a watch failed; it is tried again");
-                }
+) -> impl Stream<Item = Arc<DeserializeGuard<K>>> + Send {
+    let mut missing = Missing::of(store.clone());
+    let mut filling = Filling::new(store, writer, |before, now| {
+        before.generation != now.generation
+            || before.annotations != now.annotations
+            || before.finalizers != now.finalizers
+    });
+    let all = Api::<DeserializeGuard<K>>::all(client.clone());
+    let events = events(all, metrics, K::NAME);
+    let changed = events.map(move |event| {
+        let changed = filling.take(&event);
+        match &event {
+            Event::InitDone => {
+                let objects = missing.listed(|object| follower.gone(object));
+                follower.listed(&objects);
+                seen.cancel();
             }
-            let woken = event.as_ref().map(|event| own.follow(event));
-            for name in woken.unwrap_or_default() {
-                follower.caught_up(&name);
-            }
-        });
-    let wanted = predicates::generation
-        .combine(predicates::annotations)
-        .combine(predicates::finalizers);
-    let objects = shown(events)
-        .predicate_filter(wanted, remembering())
-        .inspect_ok(move |DeserializeGuard(object)| {
-            if let Ok(object) = object {
-                changed.changed(object);
-            }
-        });
-    objects.boxed()
+            Event::Apply(object) => follower.shown(object),
+            Event::Delete(object) => follower.gone(object),
+            Event::Init => missing.begin(),
+            Event::InitApply(_) => {}
+        }
+        for name in own.follow(&event) {
+            follower.caught_up(&name);
+        }
+        for object in changed.iter().filter_map(|object| object.0.as_ref().ok()) {
+            follower.changed(object);
+        }
+        stream::iter(changed)
+    });
+    changed.flatten()
 }
 
-/// Watches the labels and annotations of all namespaces; other changes trigger nothing. `listed` is called once the
-/// store holds all of them.
+/// Watches the labels and annotations of all namespaces; other changes trigger nothing. `listed` is called once the store
+/// holds all of them.
 pub(crate) fn namespaces(
-    client: &kube::Client,
+    (client, metrics): (&kube::Client, &Arc<Metrics>),
     writer: reflector::store::Writer<PartialObjectMeta<Namespace>>,
     listed: impl Fn() + Send,
-) -> impl Stream<Item = Result<PartialObjectMeta<Namespace>, watcher::Error>> + Send {
+) -> impl Stream<Item = Arc<PartialObjectMeta<Namespace>>> + Send {
+    let mut filling = Filling::new(writer.as_reader(), writer, |before, now| {
+        before.labels != now.labels || before.annotations != now.annotations
+    });
     let all = Api::<PartialObjectMeta<Namespace>>::all(client.clone());
-    let events = watcher(all, config())
-        .default_backoff()
-        .modify(prune)
-        .reflect(writer)
-        .inspect_ok(move |event| {
-            if matches!(event, Event::InitDone) {
-                listed();
-            }
+    let events = events(all, metrics, "Namespace");
+    let changed = events.map(move |event| {
+        let changed = filling.take(&event);
+        if matches!(event, Event::InitDone) {
+            listed();
+        }
+        stream::iter(changed)
+    });
+    changed.flatten()
+}
+
+/// What a watch shows. A watch that failed is tried again.
+fn events<R>(
+    all: Api<R>,
+    metrics: &Arc<Metrics>,
+    kind: &'static str,
+) -> impl Stream<Item = Event<R>> + Send
+where
+    R: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
+{
+    let metrics = Arc::clone(metrics);
+    let events = watcher(all, config()).default_backoff().modify(prune);
+    events.filter_map(move |event| {
+        let event = event.inspect_err(|error| {
+            metrics.watch_restarted(kind);
+            tracing::warn!(%error, kind, "a watch failed; it is tried again");
         });
-    let wanted = predicates::labels.combine(predicates::annotations);
-    shown(events).predicate_filter(wanted, remembering())
+        std::future::ready(event.ok())
+    })
 }
 
 /// The annotation in which `kubectl apply` keeps a second copy of the object.
@@ -172,32 +179,59 @@ fn prune(object: &mut impl Resource) {
     }
 }
 
-/// For how long changes are distinguished.
-fn remembering() -> PredicateConfig {
-    PredicateConfig::default().ttl(REMEMBERED)
+/// A store as a watch fills it, and what is news in that.
+struct Filling<R: Resource<DynamicType = ()> + Clone + 'static> {
+    store: Store<R>,
+    writer: reflector::store::Writer<R>,
+    differs: fn(&ObjectMeta, &ObjectMeta) -> bool,
+    /// What is news, until the store shows it.
+    news: Vec<ObjectRef<R>>,
 }
 
-/// Objects as they appear or change, each once its store shows it. A list that is taken anew fills the store when it is
-/// complete: a reconcile that was triggered before would read an old state.
-fn shown<K>(
-    events: impl Stream<Item = Result<Event<K>, watcher::Error>>,
-) -> impl Stream<Item = Result<K, watcher::Error>> {
-    let mut listed = Vec::new();
-    let objects = events.map(move |event| match event {
-        Ok(Event::Init) => {
-            listed.clear();
-            Vec::new()
+impl<R: Resource<DynamicType = ()> + Clone + 'static> Filling<R> {
+    /// `differs` decides whether a change of an object is news.
+    fn new(
+        store: Store<R>,
+        writer: reflector::store::Writer<R>,
+        differs: fn(&ObjectMeta, &ObjectMeta) -> bool,
+    ) -> Self {
+        Self {
+            store,
+            writer,
+            differs,
+            news: Vec::new(),
         }
-        Ok(Event::InitApply(object)) => {
-            listed.push(Ok(object));
-            Vec::new()
+    }
+
+    /// Objects as they appear or change, each once the store shows it. A list that is taken anew fills the store when it is
+    /// complete: a reconcile that was triggered before would read an old state.
+    fn take(&mut self, event: &Event<R>) -> Vec<Arc<R>> {
+        match event {
+            Event::Init => self.news.clear(),
+            Event::InitApply(object) | Event::Apply(object) => self.note(object),
+            Event::InitDone | Event::Delete(_) => {}
         }
-        Ok(Event::InitDone) => mem::take(&mut listed),
-        Ok(Event::Apply(object)) => vec![Ok(object)],
-        Ok(Event::Delete(_)) => Vec::new(),
-        Err(error) => vec![Err(error)],
-    });
-    objects.flat_map(stream::iter)
+        self.writer.apply_watcher_event(event);
+        match event {
+            Event::InitDone | Event::Apply(_) => {
+                let news = mem::take(&mut self.news).into_iter();
+                news.filter_map(|object| self.store.get(&object)).collect()
+            }
+            Event::Init | Event::InitApply(_) | Event::Delete(_) => Vec::new(),
+        }
+    }
+
+    fn note(&mut self, object: &R) {
+        let reference = ObjectRef::from_obj(object);
+        let (before, now) = (self.store.get(&reference), object.meta());
+        let is_known = before.is_some_and(|before| {
+            let before = before.meta();
+            before.uid == now.uid && !(self.differs)(before, now)
+        });
+        if !is_known {
+            self.news.push(reference);
+        }
+    }
 }
 
 /// What vanished while the watch was away: no event reports it.
@@ -235,7 +269,6 @@ where
 #[cfg(test)]
 mod tests {
     use futures::FutureExt as _;
-    use futures::channel::mpsc::unbounded;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
     use serde_json::json;
 
@@ -253,33 +286,51 @@ mod tests {
         DeserializeGuard(Ok(serde_json::from_value(binding).unwrap()))
     }
 
+    fn filling() -> Filling<Guarded> {
+        let (store, writer) = reflector::store();
+        Filling::new(store, writer, |before, now| {
+            before.generation != now.generation
+        })
+    }
+
+    fn generations(objects: &[Arc<Guarded>]) -> Vec<Option<i64>> {
+        let objects = objects.iter();
+        objects.map(|object| object.meta().generation).collect()
+    }
+
     /// Promise: no reconcile reads a store that does not show yet what the reconcile is for.
     #[test]
-    fn what_a_new_list_brings_is_let_through_once_the_store_shows_it() {
-        let (store, writer) = reflector::store::<Guarded>();
-        let (send, events) = unbounded();
-        let mut objects = std::pin::pin!(shown(events.reflect(writer)));
-        let tell = |event| send.unbounded_send(Ok(event)).unwrap();
-        let mut next = || {
-            let object = objects.next().now_or_never()??;
-            Some(object.unwrap().meta().generation)
-        };
-        tell(Event::Apply(binding("checkout", 1)));
-        assert_eq!(next(), Some(Some(1)));
-        tell(Event::Init);
-        tell(Event::InitApply(binding("checkout", 2)));
-        assert_eq!(next(), None, "the next page is being fetched");
-        // It was not to be had: the list begins anew.
-        for event in [
-            Event::Init,
-            Event::InitApply(binding("checkout", 3)),
-            Event::InitDone,
-        ] {
-            tell(event);
+    fn what_a_new_list_brings_is_told_once_the_store_shows_it() {
+        let mut filling = filling();
+        let first = filling.take(&Event::Apply(binding("checkout", 1)));
+        assert_eq!(generations(&first), [Some(1)]);
+        assert!(filling.take(&Event::Init).is_empty());
+        let page = Event::InitApply(binding("checkout", 2));
+        assert!(filling.take(&page).is_empty());
+        assert_eq!(generations(&filling.store.state()), [Some(1)]);
+        // The next page was not to be had: the list begins anew.
+        for event in [Event::Init, Event::InitApply(binding("checkout", 3))] {
+            assert!(filling.take(&event).is_empty());
         }
-        assert_eq!(next(), Some(Some(3)));
-        assert_eq!(store.state()[0].meta().generation, Some(3));
-        assert_eq!(next(), None);
+        assert_eq!(generations(&filling.take(&Event::InitDone)), [Some(3)]);
+        assert_eq!(generations(&filling.store.state()), [Some(3)]);
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_no_news_and_another_object_of_the_name_is() {
+        let mut filling = filling();
+        let mut told = |event| filling.take(&event).len();
+        assert_eq!(told(Event::Apply(binding("checkout", 1))), 1);
+        assert_eq!(told(Event::Apply(binding("checkout", 1))), 0);
+        assert_eq!(told(Event::Apply(binding("checkout", 2))), 1);
+        let events = [Event::Init, Event::InitApply(binding("checkout", 2))];
+        assert_eq!(events.map(&mut told), [0, 0]);
+        assert_eq!(told(Event::InitDone), 0);
+        let mut other = binding("checkout", 2);
+        other.meta_mut().uid = Some("other".to_owned());
+        assert_eq!(told(Event::Apply(other.clone())), 1);
+        assert_eq!(told(Event::Delete(other.clone())), 0);
+        assert_eq!(told(Event::Apply(other)), 1);
     }
 
     #[test]

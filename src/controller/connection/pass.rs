@@ -235,7 +235,7 @@ impl<'a> Pass<'a> {
     ) -> Result<(), Error> {
         let (connection, context) = (&self.connection, self.context);
         // The one that asked for it waits for the listing too.
-        let urgency = if self.connection.is_asked() {
+        let urgency = if self.connection.urgency() == Urgency::Asked {
             Urgency::Asked
         } else {
             Urgency::Listing

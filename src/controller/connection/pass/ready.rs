@@ -13,7 +13,6 @@ use crate::fleet::link::{
     BitbucketInputs, Clients, FoundSonarQube, Health, HealthInputs, Reading, Request, TriedTokens,
     VerifiedServer,
 };
-use crate::http::Urgency;
 use crate::plan::connection::Desired;
 use crate::plan::verdict::Aspect;
 use crate::sonarqube;
@@ -40,15 +39,6 @@ impl Pass<'_> {
         Request {
             generation: connection.metadata.generation,
             run_now: requested(connection),
-        }
-    }
-
-    /// How urgent its calls are.
-    fn urgency(&self) -> Urgency {
-        if self.connection.is_asked() {
-            Urgency::Asked
-        } else {
-            Urgency::Check
         }
     }
 
@@ -123,7 +113,8 @@ impl Pass<'_> {
         let url = declared::sonarqube_url(&self.connection).map_err(Error::Refused)?;
         self.at = Aspect::CredentialsValid;
         let link = self.link.clone();
-        let sonarqube = remotes::sonarqube(&url, own, &link, self.context)?.at(self.urgency());
+        let sonarqube =
+            remotes::sonarqube(&url, own, &link, self.context)?.at(self.connection.urgency());
         // A user who changed what the server offers requests a reconcile.
         let seldom = Seldom {
             request: self.request(),
@@ -205,7 +196,8 @@ impl Pass<'_> {
         let desired = declared::desired(connection, &urls).map_err(Error::Refused)?;
         self.at = Aspect::CredentialsValid;
         let endpoints = remotes::endpoints(&urls, &credentials);
-        let clients = remotes::clients(endpoints, &self.link, context)?.at(self.urgency());
+        let clients =
+            remotes::clients(endpoints, &self.link, context)?.at(self.connection.urgency());
         Ok(Prepared {
             desired,
             credentials,
