@@ -119,8 +119,8 @@ pub fn listed_unclaimed(
     })
 }
 
-/// What an import has just made, as its answer says, and the names of its branches, which no listing has. `None` where
-/// nothing was accepted.
+/// What an import has just made, as its answer says, and the names of its branches, which are read from the new project.
+/// `None` where nothing was accepted, or where SonarQube does not show our user the project.
 ///
 /// # Errors
 /// When a server does not say what the branches are called.
@@ -132,7 +132,12 @@ pub async fn answered(
     let Some(accepted) = &desired.record.accepted else {
         return Ok(None);
     };
-    let branches = repository::branches(&seen.path, &accepted.key, servers).await?;
+    let branches = match repository::branches(&seen.path, &accepted.key, servers).await {
+        Err(Error::SonarQube(
+            sonarqube::Error::Forbidden { .. } | sonarqube::Error::NotFound { .. },
+        )) => return Ok(None),
+        branches => branches?,
+    };
     Ok(Some(Observed {
         repository: RepositoryState::Found(seen.clone()),
         project: Some(Project {

@@ -35,7 +35,6 @@ use super::lifecycle::Lifecycle;
 use super::pass::{Limits, Next, Reconcile};
 use super::share::Share;
 
-use bulk::ReadBack;
 use dereference::Reference;
 use report::{Ended, Report};
 use reserve::Reserved;
@@ -131,14 +130,9 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
         context.agenda.rests(&desired.uid);
         return Ok(Ended::AtRest(Arc::clone(access)));
     }
-    match bulk::read_back(report, &desired, scene) {
-        ReadBack::Shown => return Ok(Ended::Settled(Arc::clone(access))),
-        ReadBack::Waits => return Ok(Ended::Listing),
-        ReadBack::Nothing => {}
-    }
-    if bulk::awaits_listing(&report.binding, &desired, scene) {
+    let Some(basis) = bulk::basis(&report.binding, &desired, scene) else {
         return Ok(Ended::Listing);
-    }
+    };
     // First what is worked on, then the place: a binding that cannot begin yet does not stand in the queue for one.
     let Some(reserved) = Reserved::of(&desired, access, &context.register.ledger) else {
         return Ok(Ended::Waits);
@@ -169,7 +163,7 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
     }
     let scene = Scene { access, ..scene };
     report.begin_work();
-    Work::converge(report, scene, reserved).await
+    Work::converge(report, scene, reserved, basis).await
 }
 
 /// What is not admitted, or belongs to another binding, is never read.

@@ -102,13 +102,6 @@ impl Lanes {
         enter
     }
 
-    /// How many objects call the servers of a connection, or wait for a place to do so.
-    pub(crate) fn busy(&self, connection: &Uid) -> usize {
-        let state = self.lock();
-        let lane = state.lanes.get(connection);
-        lane.map_or(0, |lane| lane.taken + lane.queue.len())
-    }
-
     /// The first of those that wait for a place in the lane of a connection.
     pub(crate) fn next(&self, connection: &Uid, count: usize) -> Vec<ObjectName> {
         let state = self.lock();

@@ -29,7 +29,7 @@ pub(crate) use found::{
     BitbucketInputs, Clients, Endpoint, Endpoints, FeatureInputs, Features, Health, HealthInputs,
     Key, ProbeInputs, Probed, Request, Swept, TriedTokens, Validated, VerifiedServer,
 };
-pub(crate) use listing::{Listing, Written};
+pub(crate) use listing::Listing;
 
 use super::agenda::spread;
 use doubts::Doubts;

@@ -20,7 +20,7 @@ mod tests;
 #[cfg(test)]
 mod world;
 
-pub use basis::{Basis, Enough, Listings, Progress};
+pub use basis::{Basis, Enough, FEW, Listings, Progress};
 pub use difference::may_know;
 pub use found::{
     BindingState, Bound, Branches, Moved, NewCode, Project, Repository, RepositoryState, Rights,

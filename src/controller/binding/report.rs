@@ -12,7 +12,7 @@ use crate::crd::{
     ProjectBindingStatus, RepositoryStatus,
 };
 use crate::declared;
-use crate::fleet::link::{ServerAccess, Written};
+use crate::fleet::link::ServerAccess;
 use crate::identity::ServerId;
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{self, Occurrence};
@@ -47,8 +47,6 @@ pub(super) enum Ended {
     Waits,
     /// The last listing is too old to plan by: the next one wakes the object.
     Listing,
-    /// Everything was written. The next listing is to show it, and wakes the object.
-    Written(Written, Arc<ServerAccess>),
     /// All places of the connection are taken: a free one wakes the object.
     Queued,
 }
@@ -161,14 +159,10 @@ impl Report {
             Ok(Ended::Untold) => {}
             Ok(Ended::Waits) => return Ok(Next::Waits),
             Ok(Ended::Listing) => return Ok(Next::Woken(interval)),
-            Ok(Ended::Written(written, view)) => {
-                self.wait_for_read_back(written, &view, context);
-                return Ok(Next::Woken(interval));
-            }
             Ok(Ended::Queued) => return Ok(Next::Queued),
             // The watch brings the object as it is now.
             Err(error) if error.is_conflict() => {
-                self.keep_what_was_done(None, context);
+                self.keep_what_was_done(context);
                 return Err(error);
             }
             Err(error) => {
@@ -248,13 +242,13 @@ impl Report {
 
     /// What is said of the object stays; what was done to its project before the outage is remembered, and reported.
     async fn kept(&self, context: &Context) -> Result<(), Error> {
-        self.write(self.with_what_was_done(None), context).await
+        self.write(self.with_what_was_done(), context).await
     }
 
     /// What was said of the object, and what was done for it by now.
-    pub(super) fn with_what_was_done(&self, access: Option<&ServerAccess>) -> ProjectBindingStatus {
+    pub(super) fn with_what_was_done(&self) -> ProjectBindingStatus {
         let before = self.binding.status.clone().unwrap_or_default();
-        let now = self.status(&[], access);
+        let now = self.status(&[], None);
         ProjectBindingStatus {
             target: now.target,
             sonarqube_project: now.sonarqube_project,
@@ -346,8 +340,8 @@ impl Report {
     }
 
     /// Keeps what was done for the next status, which another reconcile writes.
-    pub(super) fn keep_what_was_done(&self, access: Option<&ServerAccess>, context: &Context) {
-        let status = self.with_what_was_done(access);
+    pub(super) fn keep_what_was_done(&self, context: &Context) {
+        let status = self.with_what_was_done();
         let is_news = !self.occurrences.is_empty() || Some(&status) != self.binding.status.as_ref();
         if is_news && self.accepted().is_some() {
             let occurrences = self.occurrences.clone();

@@ -18,7 +18,6 @@ use crate::plan::fight::{Leave, Writes};
 use crate::plan::{Contender, Reason, Refusal};
 use crate::sonarqube;
 
-use super::bulk;
 use super::dereference::Reference;
 use super::report::{Ended, Report};
 use super::reserve::{self, Reserved};
@@ -60,6 +59,7 @@ impl<'a> Work<'a> {
         report: &'a mut Report,
         scene: Scene<'a>,
         reserved: Reserved,
+        basis: Basis,
     ) -> Result<Ended, Error> {
         let Scene {
             reference,
@@ -70,7 +70,7 @@ impl<'a> Work<'a> {
         report.stay_on(&access.server);
         let own = desired.uid.clone();
         let mut work = Self {
-            basis: bulk::listings(scene).basis(&desired.record),
+            basis,
             desired,
             reference,
             access,
@@ -81,7 +81,7 @@ impl<'a> Work<'a> {
             writes: Writes::after(context.agenda.writes(&own)),
             looked_at: None,
         };
-        let ended = work.run(reserved, scene).await;
+        let ended = work.run(reserved).await;
         context
             .agenda
             .wrote(&own, std::mem::take(&mut work.writes).at_the_end());
@@ -91,7 +91,7 @@ impl<'a> Work<'a> {
     }
 
     /// Looks, plans and writes until nothing is left, or nothing can be done.
-    async fn run(&mut self, mut reserved: Reserved, scene: Scene<'_>) -> Result<Ended, Error> {
+    async fn run(&mut self, mut reserved: Reserved) -> Result<Ended, Error> {
         for _ in 0..ROUNDS {
             // Before any server is asked: a binding that is not admitted learns nothing, and costs no call.
             admitted(&self.desired).map_err(Error::Refused)?;
@@ -114,9 +114,6 @@ impl<'a> Work<'a> {
                     self.report.differences = differences;
                     return Err(Error::Refused(refusal));
                 }
-                Plan::Settled if matches!(self.basis, Basis::Answer(_)) => {
-                    return Ok(Ended::Written(self.written(), Arc::clone(self.access)));
-                }
                 Plan::Differs(differences) => {
                     self.report.differences = differences;
                     return self.finish(&observed);
@@ -129,7 +126,7 @@ impl<'a> Work<'a> {
             }
             let found = observed.repository.found();
             self.write(&steps, found).await?;
-            self.basis = self.basis_after(&steps, found, scene);
+            self.basis = self.basis_after(&steps, found);
         }
         Err(Error::Unstable { rounds: ROUNDS })
     }

@@ -1,10 +1,11 @@
 //! Who waits for the next listing of a connection's servers, and when that may begin.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::fleet::ObjectName;
 use crate::identity::Uid;
+use crate::plan::binding::FEW;
 
 /// A listing that is no older replaces reading the servers.
 const AS_GOOD_AS_A_LOOK: Duration = Duration::from_secs(10);
@@ -15,27 +16,13 @@ const PAUSE: Duration = Duration::from_secs(2);
 /// The pause is at least so many times as long as the listing took: listings take a share of the servers' time only.
 const SHARE: u32 = 4;
 
-/// Who waits for the next listing. Each object that waits is woken once: by a listing that began after it had begun to
-/// wait, or by one that failed.
+/// Who waits for the next listing. Each object that waits is woken once, when a listing has ended or failed.
 #[derive(Default)]
 pub(crate) struct Listing {
-    waiters: HashMap<Uid, Waiter>,
-    written: HashMap<Uid, Written>,
+    waiters: HashMap<Uid, ObjectName>,
+    /// The new bindings that came last, the newest at the end, and when each was reconciled last.
+    newest: VecDeque<(Uid, Instant)>,
     last: Option<Last>,
-}
-
-struct Waiter {
-    name: ObjectName,
-    since: Instant,
-}
-
-/// What an object wrote, and has not found in a listing yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Written {
-    /// When its last write was answered: a listing that began later shows it.
-    pub(crate) at: Instant,
-    /// The generation of the object that was written.
-    pub(crate) generation: Option<i64>,
 }
 
 /// The last listing.
@@ -52,13 +39,11 @@ impl Last {
 }
 
 impl Listing {
-    /// An object waits for a listing that begins from now on. Whether the connection has to be asked for one: for those
-    /// who waited before, it was asked.
-    pub(crate) fn wait(&mut self, object: Uid, name: ObjectName, now: Instant) -> bool {
+    /// An object waits for the next listing. Whether the connection has to be asked for one: for those who waited before, it
+    /// was asked.
+    pub(crate) fn wait(&mut self, object: Uid, name: ObjectName) -> bool {
         let is_first = self.waiters.is_empty();
-        // Who waited before and comes again was not woken yet: it waits for the same listing.
-        let waiter = Waiter { name, since: now };
-        self.waiters.entry(object).or_insert(waiter);
+        self.waiters.insert(object, name);
         is_first
     }
 
@@ -76,11 +61,10 @@ impl Listing {
     #[must_use]
     pub(crate) fn listed(&mut self, began: Instant, now: Instant) -> Vec<ObjectName> {
         self.ended(began, now, false);
-        let waiters = self.waiters.extract_if(|_, waiter| waiter.since <= began);
-        waiters.map(|(_, waiter)| waiter.name).collect()
+        self.abandon()
     }
 
-    /// A listing failed. Returns who waits: they do not wait for the next one, but read what was written.
+    /// A listing failed. Returns who waits: they do not wait for the next one.
     #[must_use]
     pub(crate) fn failed(&mut self, began: Instant, now: Instant) -> Vec<ObjectName> {
         self.ended(began, now, true);
@@ -90,9 +74,7 @@ impl Listing {
     /// There will be no listing for now. Returns who waits for one.
     #[must_use]
     pub(crate) fn abandon(&mut self) -> Vec<ObjectName> {
-        self.written.clear();
-        let waiters = self.waiters.drain();
-        waiters.map(|(_, waiter)| waiter.name).collect()
+        self.waiters.drain().map(|(_, name)| name).collect()
     }
 
     fn ended(&mut self, began: Instant, now: Instant, has_failed: bool) {
@@ -117,34 +99,39 @@ impl Listing {
         now.saturating_duration_since(began) < AS_GOOD_AS_A_LOOK.max(until_the_next)
     }
 
-    /// An object wrote something that the next listing is to show.
-    pub(crate) fn wrote(&mut self, object: Uid, written: Written) {
-        self.written.insert(object, written);
+    /// A new binding is reconciled. Returns how many others were in the last seconds; no more are counted than are few.
+    pub(crate) fn comes(&mut self, object: &Uid, now: Instant) -> usize {
+        self.newest.retain(|(other, _)| other != object);
+        let is_recent = |at: Instant| now.saturating_duration_since(at) < AS_GOOD_AS_A_LOOK;
+        let recent = self.newest.iter().filter(|(_, at)| is_recent(*at));
+        let others = recent.count().min(FEW);
+        self.newest.push_back((object.clone(), now));
+        // One more than are few: this one may be among them.
+        if self.newest.len() > FEW + 1 {
+            self.newest.pop_front();
+        }
+        others
     }
 
-    /// What an object wrote, and has not found in a listing yet.
-    pub(crate) fn written(&self, object: &Uid) -> Option<Written> {
-        self.written.get(object).copied()
-    }
-
-    /// What an object wrote was found, or is not looked for any more.
+    /// An object waits for no listing any more.
     pub(crate) fn forget(&mut self, object: &Uid) {
-        self.written.remove(object);
         self.waiters.remove(object);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn wait(listing: &mut Listing, object: u8, now: Instant) -> bool {
+    fn wait(listing: &mut Listing, object: u8) -> bool {
         let name = (String::new(), object.to_string());
-        listing.wait(Uid::new(object.to_string()), name, now)
+        listing.wait(Uid::new(object.to_string()), name)
     }
 
     fn told(names: Vec<ObjectName>) -> Vec<String> {
@@ -153,43 +140,28 @@ mod tests {
         told
     }
 
-    /// Promise: one listing serves all who wait for it, and none that began before an object has written.
+    /// Promise: one listing serves all who wait for it, also those who came while it was read.
     #[test]
-    fn a_listing_is_asked_for_once_and_serves_those_that_waited_when_it_began() {
+    fn a_listing_is_asked_for_once_and_serves_all_that_wait() {
         let (mut listing, start) = (Listing::default(), Instant::now());
         assert_eq!(listing.due_in(start), None);
-        assert!(wait(&mut listing, 1, start));
-        assert!(!wait(&mut listing, 2, start));
+        assert!(wait(&mut listing, 1));
+        assert!(!wait(&mut listing, 2));
         assert_eq!(listing.due_in(start), Some(Duration::ZERO));
-        let began = start + SECOND;
-        assert!(
-            !wait(&mut listing, 3, began + SECOND / 2),
-            "it is in progress"
-        );
-        assert_eq!(told(listing.listed(began, began + SECOND)), ["1", "2"]);
+        assert_eq!(told(listing.listed(start, start + SECOND)), ["1", "2"]);
+        assert_eq!(listing.due_in(start + SECOND), None);
+        assert!(wait(&mut listing, 1), "asked for again");
         // A listing of one second, then four of pause.
-        assert_eq!(listing.due_in(began + SECOND), Some(SECOND * 4));
-        assert_eq!(
-            told(listing.listed(began + SECOND * 5, began + SECOND * 6)),
-            ["3"]
-        );
-        assert_eq!(listing.due_in(began + SECOND * 6), None);
-        assert!(wait(&mut listing, 1, began + SECOND * 6), "asked for again");
+        assert_eq!(listing.due_in(start + SECOND), Some(SECOND * 4));
+        assert_eq!(told(listing.listed(start, start + SECOND * 6)), ["1"]);
     }
 
     #[test]
     fn a_listing_that_failed_is_waited_for_by_nobody() {
         let (mut listing, start) = (Listing::default(), Instant::now());
         assert!(listing.serves(start));
-        wait(&mut listing, 1, start);
-        let written = Written {
-            at: start,
-            generation: Some(1),
-        };
-        listing.wrote(Uid::new("1"), written);
-        assert_eq!(listing.written(&Uid::new("1")), Some(written));
+        wait(&mut listing, 1);
         assert_eq!(told(listing.failed(start, start + SECOND)), ["1"]);
-        assert_eq!(listing.written(&Uid::new("1")), None);
         assert!(!listing.serves(start + SECOND * 5));
         assert!(listing.serves(start + SECOND * 11));
         assert!(
@@ -209,21 +181,32 @@ mod tests {
         assert!(listing.is_as_good_as_a_look(start, start + SECOND * 30));
     }
 
+    /// Promise: how many are created is counted over seconds, and no object counts twice.
+    #[test]
+    fn those_are_counted_that_came_in_the_last_seconds() {
+        let (mut listing, start) = (Listing::default(), Instant::now());
+        let object = |number: u64| Uid::new(number.to_string());
+        for number in 0..9 {
+            let now = start + SECOND * u32::try_from(number).unwrap();
+            let before = FEW.min(usize::try_from(number).unwrap());
+            assert_eq!(listing.comes(&object(number), now), before);
+            let again = listing.comes(&object(number), now);
+            assert_eq!(again, before, "itself is no other");
+        }
+        // Those of seconds 6 to 8 are recent.
+        assert_eq!(listing.comes(&object(9), start + SECOND * 15), 3);
+        assert_eq!(listing.comes(&object(6), start + SECOND * 15), 3);
+        assert_eq!(listing.comes(&object(10), start + SECOND * 60), 0);
+    }
+
     /// Promise: an object that was reconciled without the listing is not woken by it, and does not ask for one.
     #[test]
     fn an_object_that_is_forgotten_waits_for_nothing() {
         let (mut listing, start) = (Listing::default(), Instant::now());
-        let written = Written {
-            at: start,
-            generation: None,
-        };
         for object in [1, 2] {
-            wait(&mut listing, object, start);
-            listing.wrote(Uid::new(object.to_string()), written);
+            wait(&mut listing, object);
         }
         listing.forget(&Uid::new("1"));
-        assert_eq!(listing.written(&Uid::new("1")), None);
-        assert_eq!(listing.written(&Uid::new("2")), Some(written));
         assert_eq!(told(listing.listed(start, start)), ["2"]);
         listing.forget(&Uid::new("2"));
         assert_eq!(listing.due_in(start), None);
@@ -232,69 +215,48 @@ mod tests {
     #[derive(Clone, Copy, Debug)]
     enum Event {
         Wait(u8),
-        Begin,
+        Forget(u8),
         End,
         Fail,
-        /// The reconcile of the connection is cut short.
-        Cut,
     }
 
     fn events() -> impl Strategy<Value = Event> {
         prop_oneof![
             4 => (0..5_u8).prop_map(Event::Wait),
-            2 => Just(Event::Begin),
+            1 => (0..5_u8).prop_map(Event::Forget),
             2 => Just(Event::End),
             1 => Just(Event::Fail),
-            1 => Just(Event::Cut),
         ]
     }
 
     proptest! {
-        /// Promise: an object that waits is woken by the first listing that began or failed since; the connection knows
-        /// of a listing to make while any object waits.
+        /// Promise: an object that waits is woken once, by the next listing that ends or fails; the connection knows of a
+        /// listing to make while any object waits.
         #[test]
-        fn nobody_waits_for_ever_and_nobody_is_told_too_early(events in prop::collection::vec(events(), 0..60)) {
-            let (mut listing, start) = (Listing::default(), Instant::now());
-            let mut naive: HashMap<u8, Instant> = HashMap::new();
-            let mut under_way: Option<Instant> = None;
-            for (step, event) in events.into_iter().enumerate() {
-                let now = start + SECOND * u32::try_from(step).unwrap();
-                let (names, expected) = match event {
+        fn nobody_waits_for_ever_and_nobody_is_told_twice(events in prop::collection::vec(events(), 0..60)) {
+            let (mut listing, now) = (Listing::default(), Instant::now());
+            let mut naive = BTreeSet::new();
+            for event in events {
+                let names = match event {
                     Event::Wait(object) => {
                         let is_first = naive.is_empty();
-                        prop_assert_eq!(wait(&mut listing, object, now), is_first);
-                        naive.entry(object).or_insert(now);
-                        (Vec::new(), Vec::new())
+                        prop_assert_eq!(wait(&mut listing, object), is_first);
+                        naive.insert(object.to_string());
+                        continue;
                     }
-                    Event::Begin => {
-                        under_way = Some(now);
-                        (Vec::new(), Vec::new())
+                    Event::Forget(object) => {
+                        listing.forget(&Uid::new(object.to_string()));
+                        naive.remove(&object.to_string());
+                        continue;
                     }
-                    Event::End => match under_way.take() {
-                        Some(began) => {
-                            let gone = naive.extract_if(|_, since| *since <= began);
-                            let gone = gone.map(|(object, _)| object.to_string()).collect();
-                            (listing.listed(began, now), gone)
-                        }
-                        None => (Vec::new(), Vec::new()),
-                    },
-                    Event::Fail => match under_way.take() {
-                        Some(began) => {
-                            let gone = naive.drain().map(|(object, _)| object.to_string()).collect();
-                            (listing.failed(began, now), gone)
-                        }
-                        None => (Vec::new(), Vec::new()),
-                    },
-                    Event::Cut => {
-                        under_way = None;
-                        (Vec::new(), Vec::new())
-                    }
+                    Event::End => listing.listed(now, now),
+                    Event::Fail => listing.failed(now, now),
                 };
-                let mut expected: Vec<String> = expected;
-                expected.sort();
+                let expected: Vec<_> = std::mem::take(&mut naive).into_iter().collect();
                 prop_assert_eq!(told(names), expected);
-                prop_assert_eq!(listing.due_in(now).is_some(), !naive.is_empty());
+                prop_assert_eq!(listing.due_in(now), None);
             }
+            prop_assert_eq!(listing.due_in(now).is_some(), !naive.is_empty());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a binding is planned by: the servers, the last listing, or the answer of its own import.
 //!
-//! Of many new bindings each goes by a listing, which costs a share of it, in place of calls of its own.
+//! A new binding that is created alone asks the servers. Of many each uses a listing, which costs a share of it. How many
+//! are created is counted over seconds: it does not depend on how fast servers and machine are.
 
 use crate::identity::{ProjectKey, Uid};
 
@@ -8,8 +9,8 @@ use super::found::Repository;
 use super::model::{Plan, Step};
 use super::remembered::Record;
 
-/// So many bindings of a connection at once ask the servers themselves: each of them is ready sooner.
-const FEW: usize = 4;
+/// So many new bindings of a connection in ten seconds ask the servers themselves.
+pub const FEW: usize = 4;
 
 /// What a binding is planned by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,13 +23,13 @@ pub enum Basis {
     Answer(Repository),
 }
 
-/// What is known of the listings of a connection, and of those who use them.
+/// What is known of the listings of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listings {
     /// Whether the server lists bindings.
     pub lists_bindings: bool,
-    /// How many bindings are at work, or wait for a place.
-    pub busy: usize,
+    /// How many other new bindings came in the last ten seconds; no more are counted than are few.
+    pub others: usize,
     /// Whether the last listing replaces reading the servers.
     pub is_fresh: bool,
     /// Whether a listing is worth waiting for: none has failed a moment ago.
@@ -64,30 +65,19 @@ pub struct Progress<'a> {
 }
 
 impl Listings {
-    /// Whether so many bindings are at work that listings are cheaper for each.
+    /// What a binding is planned by first; `None`: it waits for the next listing. A listing is for bindings for which
+    /// nothing was ever done, and that are many.
     #[must_use]
-    pub fn is_crowded(&self) -> bool {
-        self.lists_bindings && self.busy > FEW
-    }
-
-    /// Whether a binding goes by a listing: nothing was ever done for it, and it is one of many.
-    fn is_for(&self, record: &Record) -> bool {
-        *record == Record::default() && self.is_crowded()
-    }
-
-    /// Whether a binding waits for the next listing to be planned by.
-    #[must_use]
-    pub fn are_awaited(&self, record: &Record) -> bool {
-        self.is_served && self.is_for(record) && !self.is_fresh
-    }
-
-    /// What a binding is planned by first.
-    #[must_use]
-    pub fn basis(&self, record: &Record) -> Basis {
-        if self.is_for(record) && self.is_fresh {
-            Basis::Listing
+    pub fn basis(&self, record: &Record) -> Option<Basis> {
+        let is_one_of_many = self.lists_bindings && self.others >= FEW;
+        if !is_one_of_many || *record != Record::default() {
+            Some(Basis::Servers)
+        } else if self.is_fresh {
+            Some(Basis::Listing)
+        } else if self.is_served {
+            None
         } else {
-            Basis::Servers
+            Some(Basis::Servers)
         }
     }
 }
@@ -107,21 +97,20 @@ impl Basis {
         }
     }
 
-    /// What a binding is planned by after these steps: the answer of an import that created the project, where it can
-    /// be read back with the next listing.
+    /// What a binding is planned by after these steps: the answer of an import that created the project, where a later
+    /// listing confirms it.
     #[must_use]
-    pub fn after(&self, progress: &Progress<'_>, listings: &Listings) -> Self {
+    pub fn after(&self, progress: &Progress<'_>, lists_bindings: bool) -> Self {
         let imports = |step: &Step| matches!(step, Step::Import { .. });
-        let goes_on = matches!(self, Self::Answer(_));
-        let may_begin =
-            progress.steps.iter().any(imports) && listings.is_crowded() && listings.is_served;
+        let is_answered =
+            matches!(self, Self::Answer(_)) || progress.steps.iter().any(imports) && lists_bindings;
         let accepted = progress.record.accepted.as_ref();
         let is_created = accepted.is_some_and(|accepted| {
             accepted.created_by.as_ref() == Some(progress.own) && accepted.id.is_some()
         });
         let is_known = is_created && progress.is_smooth && !progress.asks_for_more;
         match progress.found {
-            Some(found) if is_known && (goes_on || may_begin) => Self::Answer(found.clone()),
+            Some(found) if is_known && is_answered => Self::Answer(found.clone()),
             Some(_) | None => Self::Servers,
         }
     }
@@ -133,9 +122,9 @@ mod tests {
     use crate::identity::{ProjectId, RepositoryPath, ServerId};
     use crate::plan::binding::{Acceptance, Accepted, Attempt, Intent, Origin};
 
-    const CROWDED: Listings = Listings {
+    const FRESH: Listings = Listings {
         lists_bindings: true,
-        busy: FEW + 1,
+        others: FEW,
         is_fresh: true,
         is_served: true,
     };
@@ -193,43 +182,32 @@ mod tests {
     #[test]
     fn one_of_many_new_bindings_goes_by_a_fresh_listing() {
         let new = Record::default();
-        assert_eq!(CROWDED.basis(&new), Basis::Listing);
-        assert!(!CROWDED.are_awaited(&new));
-        for known in [intended(), imported(true)] {
-            assert_eq!(CROWDED.basis(&known), Basis::Servers);
-        }
         let old = Listings {
             is_fresh: false,
-            ..CROWDED
+            ..FRESH
         };
-        assert_eq!(old.basis(&new), Basis::Servers);
-        assert!(old.are_awaited(&new));
-        assert!(!old.are_awaited(&intended()));
+        assert_eq!(FRESH.basis(&new), Some(Basis::Listing));
+        assert_eq!(old.basis(&new), None, "it waits for the next one");
         let failed = Listings {
             is_served: false,
             ..old
         };
-        assert!(
-            !failed.are_awaited(&new),
-            "no binding waits for a listing that fails"
-        );
-        let few = Listings {
-            busy: FEW,
-            ..CROWDED
-        };
-        let unlisted = Listings {
-            lists_bindings: false,
-            ..CROWDED
-        };
-        for alone in [few, unlisted] {
-            assert_eq!(alone.basis(&new), Basis::Servers);
-            assert!(
-                !Listings {
-                    is_fresh: false,
-                    ..alone
-                }
-                .are_awaited(&new)
-            );
+        assert_eq!(failed.basis(&new), Some(Basis::Servers));
+        for listings in [FRESH, old] {
+            for known in [intended(), imported(true)] {
+                assert_eq!(listings.basis(&known), Some(Basis::Servers));
+            }
+            let few = Listings {
+                others: FEW - 1,
+                ..listings
+            };
+            let unlisted = Listings {
+                lists_bindings: false,
+                ..listings
+            };
+            for alone in [few, unlisted] {
+                assert_eq!(alone.basis(&new), Some(Basis::Servers), "{alone:?}");
+            }
         }
     }
 
@@ -262,10 +240,10 @@ mod tests {
         }
     }
 
-    /// Promise: only an import that created its project is read back with a listing. One that met another user's
-    /// project is read before anything of it is remembered.
+    /// Promise: only an import that created its project is taken at its word. One that met another user's project is
+    /// read before anything of it is remembered.
     #[test]
-    fn an_import_that_created_its_project_is_read_back_later() {
+    fn an_import_that_created_its_project_is_taken_at_its_word() {
         let (own, found, steps) = (Uid::new("own"), repository(), [import()]);
         let (ours, met) = (imported(true), imported(false));
         let progress = Progress {
@@ -277,8 +255,11 @@ mod tests {
             asks_for_more: false,
         };
         let answer = Basis::Answer(repository());
-        assert_eq!(Basis::Listing.after(&progress, &CROWDED), answer);
-        assert_eq!(Basis::Servers.after(&progress, &CROWDED), answer);
+        for basis in [Basis::Listing, Basis::Servers] {
+            assert_eq!(basis.after(&progress, true), answer);
+            let unlisted = basis.after(&progress, false);
+            assert_eq!(unlisted, Basis::Servers, "no listing would confirm it");
+        }
         let refused = [
             Progress {
                 record: &met,
@@ -302,25 +283,15 @@ mod tests {
             },
         ];
         for progress in refused {
-            assert_eq!(
-                Basis::Listing.after(&progress, &CROWDED),
-                Basis::Servers,
-                "{progress:?}"
-            );
+            let after = Basis::Listing.after(&progress, true);
+            assert_eq!(after, Basis::Servers, "{progress:?}");
         }
-        let failed = Listings {
-            is_served: false,
-            ..CROWDED
-        };
-        assert_eq!(Basis::Listing.after(&progress, &failed), Basis::Servers);
-        // What was begun goes on, also once few are left.
         let renamed = [Step::RenameMainBranch(key(), "main".to_owned())];
         let later = Progress {
             steps: &renamed,
             ..progress
         };
-        let few = Listings { busy: 1, ..CROWDED };
-        assert_eq!(answer.after(&later, &few), answer);
-        assert_eq!(Basis::Servers.after(&later, &CROWDED), Basis::Servers);
+        assert_eq!(answer.after(&later, true), answer);
+        assert_eq!(Basis::Servers.after(&later, true), Basis::Servers);
     }
 }

@@ -1,10 +1,10 @@
-//! Between an import and the listing that confirms it: in any case nothing is made twice, and all of it is ours.
+//! Between an import and the status that says so: in any case nothing is made twice, and all of it is ours.
 
 use std::time::Duration;
 
 use bindery::crd::{BitbucketConnection, ProjectBinding};
 use kube::ResourceExt as _;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 use simulators::bitbucket::Fault;
 
@@ -14,46 +14,45 @@ use crate::e2e::environment::waiting::{condition, says};
 use crate::support::server::{Server, simulated};
 
 simulated!(
-    a_binding_that_waits_for_the_listing_says_so_and_keeps_its_intent,
-    what_the_listing_does_not_show_is_looked_up,
-    a_killed_operator_finds_what_was_not_read_back,
-    a_listing_that_fails_leaves_what_was_imported,
-    a_binding_deleted_before_the_listing_takes_its_project_along,
-    a_binding_edited_before_the_listing_has_both,
-    a_binding_suspended_before_the_listing_remembers_its_project,
-    a_connection_deleted_before_the_listing_waits_for_what_was_imported,
+    a_binding_that_is_imported_says_so_and_keeps_its_intent,
+    what_the_next_listing_does_not_show_is_mended,
+    a_killed_operator_finds_what_was_not_stored,
+    branches_that_cannot_be_read_leave_what_was_imported,
+    a_binding_deleted_during_its_import_takes_its_project_along,
+    a_binding_edited_during_its_import_has_both,
+    a_binding_suspended_during_its_import_remembers_its_project,
+    a_connection_deleted_during_an_import_waits_for_what_was_imported,
 );
 
-/// The first call of a sweep.
-const SWEEP: &str = "GET /api/alm_settings/count_binding";
+/// What is read of a new project: the last call of its import.
+const BRANCHES: &str = "GET /api/project_branches/list";
 
 const DELETING: [&str; 3] = ["--minimum-interval", "10s", "--allow-project-deletion"];
 
-/// Many are bound while the next listing takes so long.
-async fn slow_listing(server: Server, delay: Duration) -> (Stage, Vec<String>) {
+/// Many are bound while it takes so long to read what branches a new project has.
+async fn slow_branches(server: Server, delay: Duration) -> (Stage, Vec<String>) {
     let (stage, slugs) = listed_with(server, 30, &DELETING).await;
-    let slow = Fault::at(SWEEP).delay(delay).times(1);
+    let slow = Fault::at(BRANCHES).delay(delay).times(1);
     stage.sonarqube.simulated().fault(slow);
     bind(&stage, &slugs);
     (stage, slugs)
 }
 
-/// A binding that was written, and waits for the listing.
+/// The binding that was imported, and whose branches are being read: the first that asked for them.
 async fn one_that_waits(stage: &Stage) -> ProjectBinding {
+    let path = BRANCHES.split(' ').nth(1).unwrap();
+    let asked = || {
+        let calls = stage.sonarqube.simulated().calls();
+        let call = calls.iter().find(|call| call.target.starts_with(path))?;
+        let (_, slug) = call.target.split_once("=PAY%3A")?;
+        Some(slug.to_owned())
+    };
+    stage
+        .eventually("branches are asked for", || asked().is_some())
+        .await;
+    let slug = asked().unwrap();
     let api = stage.api::<ProjectBinding>("payments");
-    for _ in 0..500 {
-        let all = api.list(&ListParams::default()).await.unwrap();
-        let waits = |binding: &&ProjectBinding| {
-            let status = binding.status.as_ref();
-            let key = format!("PAY:{}", binding.name_any());
-            status.is_some_and(|status| status.record.intent.is_some())
-                && stage.sonarqube.bound_to(&key).is_some()
-        };
-        if let Some(found) = all.iter().find(waits) {
-            return found.clone();
-        }
-    }
-    panic!("no binding waits for the listing");
+    api.get(&slug).await.unwrap()
 }
 
 async fn change(stage: &Stage, name: &str, spec: Value) {
@@ -71,10 +70,10 @@ fn is_ours(binding: &ProjectBinding) -> bool {
     })
 }
 
-/// Promise: an import costs no status of its own. Until a listing shows it the object is Reconciling, and its intent
+/// Promise: an import costs no status of its own. Until its branches are read the object is Reconciling, and its intent
 /// shows an operator that starts now what to read.
-async fn a_binding_that_waits_for_the_listing_says_so_and_keeps_its_intent(server: Server) {
-    let (stage, slugs) = slow_listing(server, Duration::from_secs(3)).await;
+async fn a_binding_that_is_imported_says_so_and_keeps_its_intent(server: Server) {
+    let (stage, slugs) = slow_branches(server, Duration::from_secs(3)).await;
     let waits = one_that_waits(&stage).await;
     assert!(says(&waits, ("Reconciling", "True")), "{waits:?}");
     let ready = condition(&waits, "Ready").unwrap();
@@ -93,20 +92,24 @@ async fn a_binding_that_waits_for_the_listing_says_so_and_keeps_its_intent(serve
     }
 }
 
-/// Promise: Ready means that a server has shown what was declared.
-async fn what_the_listing_does_not_show_is_looked_up(server: Server) {
-    let (stage, slugs) = slow_listing(server, Duration::from_secs(3)).await;
+/// Promise: an import is taken at its word, and what the next listing does not show of it is drift.
+async fn what_the_next_listing_does_not_show_is_mended(server: Server) {
+    let (stage, slugs) = slow_branches(server, Duration::from_secs(3)).await;
     let slug = one_that_waits(&stage).await.name_any();
     let (key, setting) = (format!("PAY:{slug}"), stage.setting_id());
     stage.sonarqube.re_point(&key, &setting, "PAY/ledger");
-    are_ready(&stage, &slugs).await;
+    let ready = are_ready(&stage, &slugs).await;
+    stage.look_now("after the imports").await;
+    let binding = ready.iter().find(|it| it.name_any() == slug).unwrap();
+    let is_told = || stage.reasons(binding) == ["Imported", "DriftCorrected"];
+    stage.eventually("the drift is told", is_told).await;
     let bound = stage.sonarqube.bound_to(&key);
     assert_eq!(bound, Some(format!("PAY/{slug}")));
 }
 
-/// Promise: an operator that is killed while bindings wait for the listing makes nothing twice, and all is ours.
-async fn a_killed_operator_finds_what_was_not_read_back(server: Server) {
-    let (mut stage, slugs) = slow_listing(server, Duration::from_secs(20)).await;
+/// Promise: an operator that is killed during imports makes nothing twice, and all is ours.
+async fn a_killed_operator_finds_what_was_not_stored(server: Server) {
+    let (mut stage, slugs) = slow_branches(server, Duration::from_secs(20)).await;
     one_that_waits(&stage).await;
     stage.restart_operator(&DELETING);
     for binding in are_ready(&stage, &slugs).await {
@@ -116,14 +119,12 @@ async fn a_killed_operator_finds_what_was_not_read_back(server: Server) {
     assert_eq!(stage.sonarqube.project_keys().len(), slugs.len());
 }
 
-/// Promise: who waited for a listing that failed asks the servers, and what it did is not forgotten.
-async fn a_listing_that_fails_leaves_what_was_imported(server: Server) {
+/// Promise: what was imported is not forgotten where its branches cannot be read.
+async fn branches_that_cannot_be_read_leave_what_was_imported(server: Server) {
     let (stage, slugs) = listed(server, 30).await;
     let sonarqube = stage.sonarqube.simulated();
-    let failing = Fault::at(SWEEP).answer(500, "{}").times(1);
-    sonarqube.fault(failing.delay(Duration::from_secs(1)));
+    sonarqube.fault(Fault::at(BRANCHES).answer(500, "{}").times(1));
     bind(&stage, &slugs);
-    one_that_waits(&stage).await;
     for binding in are_ready(&stage, &slugs).await {
         assert!(is_ours(&binding), "{binding:?}");
         stage.told_once(&binding, "Imported");
@@ -131,9 +132,9 @@ async fn a_listing_that_fails_leaves_what_was_imported(server: Server) {
     assert_eq!(stage.sonarqube.project_keys().len(), slugs.len());
 }
 
-/// Promise: a deletion does not wait for the listing, and undoes what was imported.
-async fn a_binding_deleted_before_the_listing_takes_its_project_along(server: Server) {
-    let (stage, _) = slow_listing(server, Duration::from_secs(20)).await;
+/// Promise: a deletion undoes what was imported a moment before.
+async fn a_binding_deleted_during_its_import_takes_its_project_along(server: Server) {
+    let (stage, _) = slow_branches(server, Duration::from_secs(3)).await;
     let waits = one_that_waits(&stage).await;
     let name = waits.name_any();
     change(&stage, &name, json!({"deletionPolicy": "DeleteProject"})).await;
@@ -142,9 +143,9 @@ async fn a_binding_deleted_before_the_listing_takes_its_project_along(server: Se
     assert_eq!(stage.reasons(&waits), ["Imported", "ProjectDeleted"]);
 }
 
-/// Promise: a change does not wait for the listing, and what was imported stays ours: only then its visibility is kept.
-async fn a_binding_edited_before_the_listing_has_both(server: Server) {
-    let (stage, _) = slow_listing(server, Duration::from_secs(20)).await;
+/// Promise: a change has its effect, and what was imported stays ours: only then its visibility is kept.
+async fn a_binding_edited_during_its_import_has_both(server: Server) {
+    let (stage, _) = slow_branches(server, Duration::from_secs(3)).await;
     let name = one_that_waits(&stage).await.name_any();
     let private = json!({"sonarqubeProject": {"visibility": "Private"}});
     change(&stage, &name, private).await;
@@ -156,8 +157,8 @@ async fn a_binding_edited_before_the_listing_has_both(server: Server) {
 }
 
 /// Promise: what was imported before an object was suspended is in its status.
-async fn a_binding_suspended_before_the_listing_remembers_its_project(server: Server) {
-    let (stage, _) = slow_listing(server, Duration::from_secs(20)).await;
+async fn a_binding_suspended_during_its_import_remembers_its_project(server: Server) {
+    let (stage, _) = slow_branches(server, Duration::from_secs(3)).await;
     let name = one_that_waits(&stage).await.name_any();
     change(&stage, &name, json!({"suspend": true})).await;
     let reason = stage.binding_reason("payments", &name, "Suspended");
@@ -172,8 +173,8 @@ async fn a_binding_suspended_before_the_listing_remembers_its_project(server: Se
 }
 
 /// Promise: a connection that is deleted stays until what was imported through it is undone.
-async fn a_connection_deleted_before_the_listing_waits_for_what_was_imported(server: Server) {
-    let (stage, slugs) = slow_listing(server, Duration::from_secs(20)).await;
+async fn a_connection_deleted_during_an_import_waits_for_what_was_imported(server: Server) {
+    let (stage, slugs) = slow_branches(server, Duration::from_secs(3)).await;
     let name = one_that_waits(&stage).await.name_any();
     let connections = stage.api::<BitbucketConnection>("platform");
     let parameters = DeleteParams::default();
