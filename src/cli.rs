@@ -1,6 +1,7 @@
 //! The command line.
 
 mod crds;
+mod lease;
 mod limits;
 mod run;
 

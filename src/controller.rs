@@ -25,39 +25,48 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Namespace;
+use kube::ResourceExt as _;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector;
-use kube::{Client, ResourceExt as _};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::crd::for_each_kind;
 use crate::kubernetes::objects::{self, Seen};
-use crate::metrics::Metrics;
+use crate::lease::{Drained, EndedEarly};
 use crate::server::Readiness;
 
 pub(crate) use context::Context;
 use context::Watched;
-pub use context::{ProjectDeletion, SecretHosts, Settings};
+pub use context::{ProjectDeletion, SecretHosts, Settings, Setup};
 use queues::Queues;
 use register::Register;
 
 /// How long reconciles in progress have to end: less than a pod has.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// When the controllers begin, and when they end.
+#[derive(Clone, Default)]
+pub struct Signals {
+    /// Cancelled once this operator leads. Until then it stands by: its watches run, and nothing is reconciled.
+    pub leading: CancellationToken,
+    /// Cancelled when the operator is to stop.
+    pub stop: CancellationToken,
+}
+
 /// Runs the controllers of all kinds until the shutdown signal, and waits for the reconciles in progress.
 ///
 /// # Errors
 /// If a part ends before the signal: the rest would look alive, and do half of the work.
 pub async fn run(
-    client: Client,
-    settings: Settings,
-    metrics: Arc<Metrics>,
+    setup: Setup,
     readiness: Readiness,
-    stop: CancellationToken,
-) -> Result<(), EndedEarly> {
+    signals: Signals,
+) -> Result<Drained, EndedEarly> {
+    let Signals { leading, stop } = signals;
+    let metrics = Arc::clone(&setup.metrics);
     let mut seen = Seen::default();
-    let (queues, ends) = Queues::new(settings.concurrency, &mut seen);
+    let (queues, ends) = Queues::new(setup.settings.concurrency, &mut seen);
     let (namespaces, namespaces_writer) = reflector::store();
     let namespaces_seen = seen.expect();
     let register = Register::new(queues.clone(), namespaces.clone());
@@ -67,18 +76,22 @@ pub async fn run(
         seen,
         register,
     };
-    let context = Context::new(client, settings, Arc::clone(&metrics), watched);
+    let context = Context::new(setup, watched);
     let counted = Arc::clone(&context);
     metrics.take_census_by(move || census::take(&counted));
 
     let mut tasks = JoinSet::new();
     let (shared, stopping) = (|| Arc::clone(&context), || stop.clone());
+    let signals = || Signals {
+        leading: leading.clone(),
+        stop: stop.clone(),
+    };
     let namespaces = (namespaces_writer, namespaces_seen);
     tasks.spawn(follow_namespaces(namespaces, shared(), stopping()));
     tasks.spawn(counts::keep(shared(), stopping()));
     macro_rules! work {
         ($($objects:ident: $kind:ident;)+) => {
-            $(tasks.spawn(runner::work(ends.$objects, shared(), stopping()));)+
+            $(tasks.spawn(runner::work(ends.$objects, shared(), signals()));)+
         };
     }
     for_each_kind!(work);
@@ -87,15 +100,10 @@ pub async fn run(
     ended
 }
 
-/// A part of the operator ended by itself: a defect, which a new process gets over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a part of the operator ended by itself, which is a defect: please report it with the log")]
-pub struct EndedEarly;
-
 /// Waits for the tasks, and after the word to stop no longer than a pod has. The first that ends without that word has
 /// all others stopped.
-async fn drain(mut tasks: JoinSet<()>, stop: &CancellationToken) -> Result<(), EndedEarly> {
-    let mut result = Ok(());
+async fn drain(mut tasks: JoinSet<()>, stop: &CancellationToken) -> Result<Drained, EndedEarly> {
+    let mut result = Ok(Drained::Whole);
     let given_up = async {
         stop.cancelled().await;
         tokio::time::sleep(DRAIN).await;
@@ -113,7 +121,10 @@ async fn drain(mut tasks: JoinSet<()>, stop: &CancellationToken) -> Result<(), E
     };
     tokio::select! {
         () = ended => {}
-        () = given_up => tracing::warn!("some reconciles did not end in time and are stopped: the next operator continues"),
+        () = given_up => {
+            tracing::warn!("some reconciles did not end in time and are stopped: the next operator continues");
+            return result.map(|_| Drained::GivenUp);
+        }
     }
     result
 }
@@ -170,6 +181,6 @@ mod tests {
         let mut tasks = JoinSet::new();
         tasks.spawn(stop.clone().cancelled_owned());
         stop.cancel();
-        assert_eq!(drain(tasks, &stop).await, Ok(()));
+        assert_eq!(drain(tasks, &stop).await, Ok(Drained::Whole));
     }
 }

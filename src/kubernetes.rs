@@ -7,7 +7,9 @@ mod client;
 pub(crate) mod clock;
 mod error;
 pub(crate) mod event;
+mod fenced;
 pub(crate) mod finalizer;
+pub mod lease;
 pub(crate) mod objects;
 mod own_writes;
 pub(crate) mod secrets;
@@ -20,7 +22,7 @@ use kube::{Client, Resource};
 use crate::identity::Uid;
 use crate::metrics::Metrics;
 
-pub use client::client;
+pub use client::{client, lease_client};
 pub(crate) use error::Error;
 pub use event::Occurred;
 pub(crate) use own_writes::OwnWrites;

@@ -5,6 +5,10 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use bindery::cli::{self, Cli, Command, RunArguments};
+use bindery::controller::{Setup, Signals};
+use bindery::fence::Fence;
+use bindery::kubernetes::lease::Leases;
+use bindery::lease::Contender;
 use bindery::metrics::Metrics;
 use bindery::server::{self, Readiness};
 use bindery::{controller, kubernetes, telemetry};
@@ -28,7 +32,8 @@ async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let mut terminated = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?;
-    let client = client(&metrics).await?;
+    let fence = Fence::closed();
+    let (client, leases) = clients(arguments, &metrics, &fence).await?;
     let listener = TcpListener::bind(arguments.listen).await.with_context(|| {
         format!(
             "failed to listen on {}: choose another --listen",
@@ -43,9 +48,20 @@ async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
         served.context("failed to serve metrics")
     };
     let working = async {
-        let (settings, metrics) = (arguments.settings(), Arc::clone(&metrics));
-        let worked = controller::run(client, settings, metrics, readiness.clone(), stop.clone());
-        let worked = worked.await;
+        let setup = Setup {
+            client,
+            fence: fence.clone(),
+            settings: arguments.settings(),
+            metrics: Arc::clone(&metrics),
+        };
+        let signals = Signals {
+            stop: stop.clone(),
+            ..Signals::default()
+        };
+        let leading = signals.leading.clone();
+        let controllers = controller::run(setup, readiness.clone(), signals);
+        let contender = Contender::new(leases, fence, &metrics);
+        let worked = contender.run(controllers, leading).await;
         stop.cancel();
         worked.context("failed to run on")
     };
@@ -62,12 +78,21 @@ async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     served.and(worked)
 }
 
-async fn client(metrics: &Arc<Metrics>) -> anyhow::Result<kube::Client> {
+/// The client of the Kubernetes API, and the lease, which has a client of its own.
+async fn clients(
+    arguments: &RunArguments,
+    metrics: &Arc<Metrics>,
+    fence: &Fence,
+) -> anyhow::Result<(kube::Client, Leases)> {
     let config = kube::Config::infer()
         .await
         .context("failed to find the Kubernetes API: run in a cluster, or set KUBECONFIG")?;
-    kubernetes::client(config, metrics)
-        .context("failed to prepare the client of the Kubernetes API")
+    let holder = arguments.holder(&config.default_namespace);
+    let leases = kubernetes::lease_client(config.clone())
+        .context("failed to prepare the client of the lease")?;
+    let client = kubernetes::client(config, metrics, fence.clone())
+        .context("failed to prepare the client of the Kubernetes API")?;
+    Ok((client, Leases::new(leases, holder)))
 }
 
 fn print_crds() -> anyhow::Result<()> {

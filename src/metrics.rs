@@ -77,6 +77,7 @@ pub struct Metrics {
     pass_time: Times,
     active: Gauges,
     most: Gauges,
+    leads: Gauges,
     objects: Gauges,
     decoration: Gauges,
     undecodable: Gauges,
@@ -134,6 +135,7 @@ impl Default for Metrics {
             pass_time: register.times(declared::PASS_TIME),
             active: register.gauges(declared::ACTIVE),
             most: register.gauges(declared::MOST),
+            leads: register.gauges(declared::LEADS),
             objects: register.gauges(declared::OBJECTS),
             decoration: register.gauges(declared::DECORATION),
             undecodable: register.gauges(declared::UNDECODABLE),
@@ -230,6 +232,12 @@ impl Metrics {
                 gauge.set(value);
             }
         }
+    }
+
+    /// Whether this operator leads.
+    pub(crate) fn leads(&self, leads: bool) {
+        let leads = f64::from(u8::from(leads));
+        self.leads.with(&["bindery"], |shown| shown.set(leads));
     }
 
     /// Maximum number of concurrent reconciles of a kind.

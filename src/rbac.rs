@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::rbac::v1::{ClusterRole, ClusterRoleBinding, PolicyRule, RoleRef, Subject};
+use k8s_openapi::api::rbac::v1::{
+    ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
+};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use crate::crd::{self, BitbucketConnection, Kind, ProjectBinding};
@@ -59,12 +61,55 @@ pub fn operator_binding() -> ClusterRoleBinding {
             kind: "ClusterRole".to_owned(),
             name: OPERATOR.to_owned(),
         },
-        subjects: Some(vec![Subject {
-            kind: "ServiceAccount".to_owned(),
-            name: OPERATOR.to_owned(),
-            namespace: Some(SYSTEM_NAMESPACE.to_owned()),
-            ..Subject::default()
-        }]),
+        subjects: Some(vec![operator()]),
+    }
+}
+
+/// Name of the Role for the lease, and of the binding to it.
+const LEASE: &str = "bindery-lease";
+
+/// What the operator needs in its own namespace: the lease that one of several operators holds.
+#[must_use]
+pub fn lease_role() -> Role {
+    let leases = owned(&["leases"]);
+    Role {
+        metadata: in_the_system_namespace(LEASE),
+        rules: Some(vec![rule(
+            "coordination.k8s.io",
+            &leases,
+            &["get", "create", "patch"],
+        )]),
+    }
+}
+
+/// Gives [`lease_role`] to the operator.
+#[must_use]
+pub fn lease_binding() -> RoleBinding {
+    RoleBinding {
+        metadata: in_the_system_namespace(LEASE),
+        role_ref: RoleRef {
+            api_group: Some("rbac.authorization.k8s.io".to_owned()),
+            kind: "Role".to_owned(),
+            name: LEASE.to_owned(),
+        },
+        subjects: Some(vec![operator()]),
+    }
+}
+
+fn in_the_system_namespace(name: &str) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(name.to_owned()),
+        namespace: Some(SYSTEM_NAMESPACE.to_owned()),
+        ..ObjectMeta::default()
+    }
+}
+
+fn operator() -> Subject {
+    Subject {
+        kind: "ServiceAccount".to_owned(),
+        name: OPERATOR.to_owned(),
+        namespace: Some(SYSTEM_NAMESPACE.to_owned()),
+        ..Subject::default()
     }
 }
 

@@ -7,7 +7,9 @@ use clap::{Args, ValueEnum};
 
 use crate::controller::{ProjectDeletion, SecretHosts, Settings};
 use crate::http::{HostListError, HostPolicy};
+use crate::kubernetes::lease::Holder;
 
+use super::lease::LeaseArguments;
 use super::limits::LimitArguments;
 
 /// How the operator runs.
@@ -52,6 +54,9 @@ pub struct RunArguments {
         value_parser = clap::value_parser!(u16).range(1..)
     )]
     concurrency: u16,
+
+    #[command(flatten)]
+    lease: LeaseArguments,
 
     #[command(flatten)]
     limits: LimitArguments,
@@ -109,6 +114,12 @@ pub enum LogFormat {
 }
 
 impl RunArguments {
+    /// Who writes the lease. `own`: the namespace that Kubernetes' configuration names.
+    #[must_use]
+    pub fn holder(&self, own: &str) -> Holder {
+        self.lease.holder(own)
+    }
+
     /// The settings of the controllers.
     #[must_use]
     pub fn settings(&self) -> Settings {
@@ -140,7 +151,7 @@ fn host_policy(list: &str) -> Result<HostPolicy, HostListError> {
 }
 
 /// Reads a duration as `spec.interval` has it, between these bounds.
-fn duration(text: &str, shortest: &str, longest: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str, shortest: &str, longest: &str) -> Result<Duration, String> {
     let parsed = parse_duration(text);
     let bounds = parse_duration(shortest).zip(parse_duration(longest));
     parsed
@@ -187,6 +198,8 @@ mod tests {
             ("--minimum-interval", "60"),
             ("--minimum-interval", ""),
             ("--reconcile-timeout", "9s"),
+            ("--lease-duration", "4s"),
+            ("--lease-duration", "10m1s"),
         ] {
             let words = refused(option, value);
             let is_named = words.contains(option) && words.contains("not a duration between");

@@ -9,6 +9,7 @@ use kube::runtime::reflector::Store;
 
 use crate::crd::{BitbucketConnection, ProjectBindingStatus};
 use crate::declared::connection::reference_to;
+use crate::fence::Fence;
 use crate::fleet::link::Links;
 use crate::fleet::{Agenda, Lanes, Outcomes, Turns};
 use crate::http::{Budgets, HostPolicy, Limits};
@@ -49,6 +50,18 @@ pub struct Settings {
     pub service_account: String,
 }
 
+/// What the controllers are started with.
+pub struct Setup {
+    /// The client of everything but the lease.
+    pub client: kube::Client,
+    /// What is open while this operator leads.
+    pub fence: Fence,
+    /// How the operator was started.
+    pub settings: Settings,
+    /// Where everything is counted.
+    pub metrics: Arc<Metrics>,
+}
+
 /// Whether the operator may delete SonarQube projects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProjectDeletion {
@@ -70,6 +83,8 @@ pub enum SecretHosts {
 /// What every reconcile may use.
 pub(crate) struct Context {
     pub(crate) client: kube::Client,
+    /// What is open while this operator leads.
+    pub(crate) fence: Fence,
     pub(crate) settings: Settings,
     pub(crate) queues: Queues,
     pub(crate) namespaces: Store<PartialObjectMeta<Namespace>>,
@@ -101,12 +116,13 @@ pub(crate) struct Watched {
 }
 
 impl Context {
-    pub(crate) fn new(
-        client: kube::Client,
-        settings: Settings,
-        metrics: Arc<Metrics>,
-        shown: Watched,
-    ) -> Arc<Self> {
+    pub(crate) fn new(setup: Setup, shown: Watched) -> Arc<Self> {
+        let Setup {
+            client,
+            fence,
+            settings,
+            metrics,
+        } = setup;
         let Watched {
             queues,
             namespaces,
@@ -132,6 +148,7 @@ impl Context {
         Arc::new(Self {
             events: Publisher::new(client.clone(), Arc::clone(&metrics)),
             client,
+            fence,
             settings,
             queues,
             namespaces,

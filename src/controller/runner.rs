@@ -10,13 +10,13 @@ use kube::core::DeserializeGuard;
 use kube::runtime::reflector::ObjectRef;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 use crate::fleet::{ObjectName, Schedule};
 use crate::http::Urgency;
 use crate::kubernetes::objects::{self, Follower, Seen};
 use crate::kubernetes::uid;
 
+use super::Signals;
 use super::context::Context;
 use super::pass::{self, Reconcile};
 use super::queues::{Ends, Queue, Queued};
@@ -25,8 +25,9 @@ use super::share::{Share, Workers};
 #[cfg(test)]
 mod tests;
 
-/// Watches one kind, and reconciles its objects until the shutdown signal; then waits for the reconciles in progress.
-pub(super) async fn work<K>(ends: Ends<K>, context: Arc<Context>, stop: CancellationToken)
+/// Watches one kind, and reconciles its objects from when this operator leads until the shutdown signal; then waits for
+/// the reconciles in progress.
+pub(super) async fn work<K>(ends: Ends<K>, context: Arc<Context>, signals: Signals)
 where
     K: Reconcile + Queued,
     Context: Follower<K>,
@@ -45,10 +46,28 @@ where
         queue,
         context: Arc::clone(&context),
     });
-    let asked = stream::select(changed, received(ends.asked));
+    let mut asked = Box::pin(stream::select(changed, received(ends.asked)));
+    if !stand_by(&mut asked, &signals).await {
+        return;
+    }
+    for object in queue.store.state() {
+        runner.ask((object.namespace().unwrap_or_default(), object.name_any()));
+    }
     let working = runner.work(asked, &queue.workers, &context.seen);
-    stop.run_until_cancelled(working).await;
+    signals.stop.run_until_cancelled(working).await;
     runner.drain().await;
+}
+
+/// Follows a kind without reconciling anything until this operator leads. `false`: the operator is to stop.
+async fn stand_by(asked: &mut (impl Stream<Item = ObjectName> + Unpin), signals: &Signals) -> bool {
+    loop {
+        tokio::select! {
+            biased;
+            () = signals.stop.cancelled() => return false,
+            () = signals.leading.cancelled() => return true,
+            Some(_) = asked.next() => {}
+        }
+    }
 }
 
 /// The objects of which a runner knows the names.

@@ -54,6 +54,17 @@ impl Operation {
     }
 }
 
+impl Operation {
+    /// Whether it may change something on the server.
+    #[must_use]
+    pub const fn is_write(self) -> bool {
+        match self.verb {
+            Verb::Get => false,
+            Verb::Post | Verb::Put => true,
+        }
+    }
+}
+
 impl fmt::Display for Operation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verb = match self.verb {

@@ -9,6 +9,7 @@ use rustls::CertificateError;
 
 use super::call::Operation;
 use super::hosts::{HostCheckError, HostRefusal};
+use crate::fence::Closed;
 
 /// A call that brought no usable answer.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +80,9 @@ pub enum Problem {
     /// The call waited for another one to show that the server is back, and this came of that: it was not made.
     #[error("{0}")]
     AsBefore(Box<Problem>),
+    /// The call is a write, and this process may not begin one: it was not made.
+    #[error("{0}")]
+    Fenced(Closed),
     /// 404 of what every server of the kind has.
     #[error("answered 404; check the URL and its context path")]
     WrongRoute,
@@ -151,6 +155,7 @@ impl Failure {
             | Problem::WrongRoute
             | Problem::InconsistentPages
             | Problem::Paused { .. }
+            | Problem::Fenced(_)
             | Problem::AsBefore(_) => true,
             // A server that starts answers so, or the proxy before it.
             Problem::UnexpectedBody { found } => match found {
@@ -184,6 +189,7 @@ impl Failure {
             | Problem::BodyTooLarge
             | Problem::UnexpectedBody { .. }
             | Problem::InconsistentPages
+            | Problem::Fenced(_)
             | Problem::AsBefore(_) => None,
         }
     }
@@ -216,6 +222,7 @@ impl Problem {
             | Self::Dns
             | Self::Connect { .. }
             | Self::Paused { .. }
+            | Self::Fenced(_)
             | Self::AsBefore(_) => true,
             Self::Tls { connecting, .. } => *connecting,
             Self::Timeout { .. }
@@ -241,6 +248,7 @@ impl Problem {
             Self::Redirected { .. } => "redirected",
             Self::Status { .. } | Self::WrongRoute => "status",
             Self::Paused { .. } => "paused",
+            Self::Fenced(_) => "fenced",
             Self::AsBefore(before) => before.label(),
             Self::BodyTooLarge => "body_too_large",
             Self::UnexpectedBody { .. } => "unexpected_body",

@@ -18,6 +18,7 @@ use super::record::{Outcome, Recorder, Unrecorded};
 use super::redact::Redactor;
 use super::retry_after::retry_after;
 use super::urgency::Urgency;
+use crate::fence::Fence;
 use crate::identity::ServerUrl;
 
 const LARGEST_BODY: usize = 8 * 1024 * 1024;
@@ -44,6 +45,8 @@ pub struct Options {
     pub limits: Limits,
     /// The budgets of the process; default: those of this transport alone.
     pub budgets: Budgets,
+    /// Must be open when a write begins; default: it always is.
+    pub fence: Fence,
     /// Receives every call.
     pub recorder: Arc<dyn Recorder>,
 }
@@ -58,6 +61,7 @@ impl Default for Options {
             timeout: Duration::from_secs(30),
             limits: Limits::default(),
             budgets: Budgets::default(),
+            fence: Fence::open(),
             recorder: Arc::new(Unrecorded),
         }
     }
@@ -213,6 +217,10 @@ impl Inner {
     }
 
     async fn perform(&self, call: &Call<'_>) -> Result<Answer, Problem> {
+        // Asked last: the call may have waited for long.
+        if call.operation.is_write() {
+            self.options.fence.check().map_err(Problem::Fenced)?;
+        }
         let deadline = call.timeout.unwrap_or(self.options.timeout);
         let explain = |error: reqwest::Error| Problem::of(&error, deadline);
         let mut response = self

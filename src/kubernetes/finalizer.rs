@@ -136,6 +136,7 @@ mod tests {
     use tokio::task::JoinSet;
 
     use crate::crd::ProjectBinding;
+    use crate::fence::Fence;
     use crate::kubernetes::OwnWrites;
     use crate::metrics::Metrics;
 
@@ -181,7 +182,7 @@ mod tests {
         let server = Router::new().fallback(answer);
         servers.spawn(async move { axum::serve(listener, server).await.unwrap() });
         let config = kube::Config::new(url.parse().unwrap());
-        let client = crate::kubernetes::client(config, &Arc::default()).unwrap();
+        let client = crate::kubernetes::client(config, &Arc::default(), Fence::open()).unwrap();
         let object: ProjectBinding = serde_json::from_value(binding(1, &[FINALIZER])).unwrap();
         let place = Place {
             client: &client,

@@ -72,6 +72,7 @@ declare! {
     PASS_TIME = Histogram("controller_runtime_reconcile_time_seconds", ["controller"], "How long reconciles take.");
     ACTIVE = Gauge("controller_runtime_active_workers", ["controller"], "Reconciles in progress.");
     MOST = Gauge("controller_runtime_max_concurrent_reconciles", ["controller"], "How many may work at once, beside those that call servers: `--concurrency`.");
+    LEADS = Gauge("leader_election_master_status", ["name"], "1 while this operator holds the lease and writes, 0 while it stands by.");
     OBJECTS = Gauge("bindery_objects", ["kind", "ready", "reason"], "Objects by their condition `Ready`, counted when asked for.");
     DECORATION = Gauge("bindery_decoration", ["ready", "reason"], "ProjectBindings by their condition `DecorationReady`, counted when asked for.");
     BACKOFF = Gauge("bindery_objects_in_backoff", [], "Objects whose last reconcile failed.");

@@ -132,6 +132,7 @@ fn service_account(cluster: &Cluster) -> PathBuf {
     let config = std::fs::read_to_string(&cluster.kubeconfig).unwrap();
     let mut config: serde_json::Value = serde_saphyr::from_str(&config).unwrap();
     config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
+    config["contexts"][0]["context"]["namespace"] = "bindery-system".into();
     let directory = cluster.kubeconfig.parent().unwrap().join("bench");
     std::fs::create_dir_all(&directory).unwrap();
     let path = directory.join("operator.kubeconfig");

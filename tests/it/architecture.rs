@@ -4,6 +4,7 @@ mod circles;
 mod kinds;
 mod kubernetes_calls;
 mod references;
+mod rules;
 mod stories;
 mod walks;
 mod without_cluster;
@@ -15,114 +16,8 @@ use std::process::Command;
 
 use crate::support::tree;
 use circles::{circles, circles_of_the_tree};
-use references::{Names, crates_of_manifest, references};
-
-/// What one module of `src/` may use.
-struct Rule {
-    module: &'static str,
-    crates: Names,
-    modules: Names,
-}
-
-const KUBERNETES: Names = Names::AllBut(&["kube", "k8s_openapi"]);
-const PURE: Names = Names::Only(&["thiserror", "url"]);
-
-const RULES: [Rule; 11] = [
-    Rule {
-        module: "identity",
-        crates: PURE,
-        modules: Names::Only(&["identity"]),
-    },
-    Rule {
-        module: "plan",
-        crates: PURE,
-        modules: Names::Only(&["plan", "identity"]),
-    },
-    Rule {
-        module: "http",
-        crates: KUBERNETES,
-        modules: Names::Only(&["http", "identity"]),
-    },
-    Rule {
-        module: "sonarqube",
-        crates: KUBERNETES,
-        modules: Names::Only(&["sonarqube", "http", "identity"]),
-    },
-    Rule {
-        module: "bitbucket",
-        crates: KUBERNETES,
-        modules: Names::Only(&["bitbucket", "http", "identity"]),
-    },
-    Rule {
-        module: "inventory",
-        crates: KUBERNETES,
-        modules: Names::Only(&["inventory", "sonarqube", "bitbucket", "identity"]),
-    },
-    Rule {
-        module: "crd",
-        crates: Names::Only(&["kube", "k8s_openapi", "schemars", "serde", "serde_json"]),
-        modules: Names::Only(&["crd"]),
-    },
-    // What a command line plans by as well: it has no cluster.
-    Rule {
-        module: "declared",
-        // Its tests read manifests.
-        crates: Names::Only(&["serde_json"]),
-        modules: Names::Only(&["declared", "crd", "plan", "identity"]),
-    },
-    Rule {
-        module: "observe",
-        crates: Names::Only(&["thiserror", "tokio"]),
-        modules: Names::Only(&[
-            "observe",
-            "plan",
-            "identity",
-            "inventory",
-            "sonarqube",
-            "bitbucket",
-        ]),
-    },
-    Rule {
-        module: "kubernetes",
-        crates: Names::AllBut(&["reqwest", "clap"]),
-        modules: Names::Only(&["kubernetes", "crd", "plan", "identity", "metrics"]),
-    },
-    // Plain data behind short locks: what it waits for, others wait for it.
-    Rule {
-        module: "fleet",
-        crates: Names::Only(&["thiserror", "tokio", "tracing"]),
-        modules: Names::Only(&[
-            "fleet",
-            "plan",
-            "identity",
-            "inventory",
-            "sonarqube",
-            "bitbucket",
-            "http",
-        ]),
-    },
-];
-
-/// Any other module: only the entry points reach the imperative shell, and what writes its words down.
-fn rule_of(module: &str) -> &'static Rule {
-    const SHELL: Rule = Rule {
-        module: "",
-        crates: Names::AllBut(&[]),
-        modules: Names::AllBut(&[]),
-    };
-    const OTHER: Rule = Rule {
-        module: "",
-        crates: Names::AllBut(&[]),
-        modules: Names::AllBut(&["controller"]),
-    };
-    match module {
-        "controller" | "cli" | "main" | "lib" => &SHELL,
-        _ => RULES
-            .iter()
-            .find(|rule| rule.module == module)
-            .unwrap_or(&OTHER),
-    }
-}
+use references::{crates_of_manifest, references};
+use rules::{PURE, rule_of};
 
 /// What `source`, a file of `module`, uses against the rules, in words.
 fn violations(module: &str, source: &str, crates: &BTreeSet<String>) -> Vec<String> {

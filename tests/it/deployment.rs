@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::rbac::v1::ClusterRole;
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 
 use crate::support::parts::kustomize;
@@ -42,18 +43,31 @@ fn the_base_holds_everything_that_the_operator_needs() {
             "CustomResourceDefinition",
             "Deployment",
             "Namespace",
+            "PodDisruptionBudget",
+            "Role",
+            "RoleBinding",
             "ServiceAccount"
         ]
     );
 }
 
+/// Promise: one pod writes and another one stands by; a drain and a new version take one at a time.
 #[test]
-fn there_is_never_a_second_operator() {
+fn two_pods_share_a_lease_in_their_namespace() {
     let base = documents("deploy");
     let deployment: Deployment = serde_json::from_value(only(&base, "Deployment").clone()).unwrap();
     let spec = deployment.spec;
-    assert_eq!(spec.replicas, Some(1));
-    assert_eq!(spec.strategy.unwrap().type_.as_deref(), Some("Recreate"));
+    assert_eq!(spec.replicas, Some(2));
+    let rolling = spec.strategy.unwrap().rolling_update.unwrap();
+    assert_eq!(rolling.max_unavailable, Some(IntOrString::Int(1)));
+    let budget = &only(&base, "PodDisruptionBudget")["spec"];
+    assert_eq!(budget["maxUnavailable"], 1);
+    let selector = serde_json::to_value(&spec.selector).unwrap();
+    assert_eq!(budget["selector"], selector);
+    for kind in ["Role", "RoleBinding"] {
+        let metadata = &only(&base, kind)["metadata"];
+        assert_eq!(metadata["namespace"], "bindery-system", "{kind}");
+    }
 }
 
 /// `runAsNonRoot` wants a number, and the pod names none: some clusters choose their own.

@@ -1,4 +1,4 @@
-{{/* Names are fixed: there must never be a second operator in a cluster, and helm refuses a second release that owns the same objects. */}}
+{{/* Names are fixed: there must never be operators of two releases in a cluster, and helm refuses a second release that owns the same objects. */}}
 
 {{- define "bindery.serviceAccount" -}}
 {{- .Values.serviceAccount.name | default "bindery" -}}

@@ -156,6 +156,7 @@ impl Route<'_> {
             system,
             limits,
             budgets: context.budgets.clone(),
+            fence: context.fence.clone(),
             ca_bundle: self.to.ca.clone(),
             hosts: HostPolicy::all(hosts.into_iter().chain(self.hosts)),
             allow_http: context.settings.allow_http,

@@ -82,6 +82,7 @@ fn of_call(failure: &Failure) -> CallFailure {
         Problem::Status { .. }
         | Problem::Connect { .. }
         | Problem::Interrupted
+        | Problem::Fenced(_)
         | Problem::AsBefore(_) => CallProblem::Unavailable,
         Problem::WrongRoute
         | Problem::UnexpectedBody { .. }

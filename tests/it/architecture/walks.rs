@@ -8,11 +8,13 @@ use super::references::tokens;
 use crate::support::tree;
 
 /// Files that walk a store, and when.
-const MAY_WALK: [&str; 2] = [
+const MAY_WALK: [&str; 3] = [
     // When a list was taken anew: what it does not bring is gone.
     "kubernetes/objects.rs",
     // When what all bindings depend on was listed.
     "controller/register.rs",
+    // When an operator begins to lead.
+    "controller/runner.rs",
 ];
 
 /// Whether a source text, its comments and tests aside, asks a store for all of its objects (`.state()`).

@@ -108,7 +108,8 @@ const IN_THE_POD: [(&str, &str, &str); 15] = [
 ];
 
 /// A value, the object that it shows in, where, and as what.
-const IN_OBJECTS: [(&str, Object, &str, &str); 20] = [
+const IN_OBJECTS: [(&str, Object, &str, &str); 21] = [
+    ("replicas=3", DEPLOYMENT, "/spec/replicas", "3"),
     (
         r#"labels.team="build""#,
         DEPLOYMENT,
@@ -323,7 +324,7 @@ fn the_operator_knows_its_own_account() {
 }
 
 /// Every option of `bindery run`, as the chart gives it for [`ALL_OPTIONS`].
-const GIVEN: [&str; 17] = [
+const GIVEN: [&str; 18] = [
     "--service-account=tools:bindery",
     "--allowed-hosts=bitbucket.example.com:7990,*.sonar.example.com",
     "--require-secret-hosts",
@@ -331,6 +332,7 @@ const GIVEN: [&str; 17] = [
     "--allow-project-deletion",
     "--minimum-interval=24h",
     "--reconcile-timeout=1h30m",
+    "--lease-duration=30s",
     "--concurrency=3",
     "--sonarqube-concurrency=4",
     "--sonarqube-rate=100000",
@@ -350,6 +352,7 @@ const ALL_OPTIONS: &str = r#"operator={
     "allowProjectDeletion": true,
     "minimumInterval": "24h",
     "reconcileTimeout": "1h30m",
+    "leaseDuration": "30s",
     "concurrency": 3,
     "sonarqubeConcurrency": 4,
     "sonarqubeRate": 100000,
@@ -369,7 +372,10 @@ fn every_option_reaches_the_operator() {
     assert_eq!(arguments[0], "run");
     assert_eq!(arguments[1..], GIVEN);
     let given = GIVEN.map(|argument| argument.split('=').next().unwrap().to_owned());
-    assert_eq!(BTreeSet::from(given), options_of_run());
+    let mut options = options_of_run();
+    // The pod's own namespace, which is the default.
+    assert!(options.remove("--lease-namespace"));
+    assert_eq!(BTreeSet::from(given), options);
     let command_line = std::iter::once("bindery".to_owned()).chain(arguments);
     Cli::command().try_get_matches_from(command_line).unwrap();
 }

@@ -5,7 +5,7 @@ use crate::support::parts::helm;
 
 /// Values, and what helm says of them.
 const REFUSED: [(&str, &str); 26] = [
-    ("replicas=2", "additional properties 'replicas'"),
+    ("replicas=0", "/replicas"),
     ("operator.alowHttp=true", "additional properties 'alowHttp'"),
     (r#"operator.allowHttp="yes""#, "/operator/allowHttp"),
     ("operator.minimumInterval=60", "/operator/minimumInterval"),

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bindery::crd::{BitbucketConnection, ProjectBinding};
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -220,6 +221,9 @@ async fn client(parts: &Parts) -> Client {
 async fn sweep(client: &Client) {
     sweep_kind::<ProjectBinding>(client).await;
     sweep_kind::<BitbucketConnection>(client).await;
+    // The operators of earlier tests have ended, most of them by SIGKILL.
+    let leases: Api<Lease> = Api::namespaced(client.clone(), "bindery-system");
+    let _ = leases.delete("bindery", &DeleteParams::default()).await;
     for namespace in NAMESPACES {
         let is_leaving = |found: &Namespace| found.metadata.deletion_timestamp.is_some();
         let stays = |found: Option<&Namespace>| found.is_none_or(|found| !is_leaving(found));

@@ -3,6 +3,7 @@
 mod admission_policy;
 mod dependencies;
 mod events;
+mod failover;
 mod helm_release;
 mod metrics;
 mod printer_columns;

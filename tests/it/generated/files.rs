@@ -55,6 +55,11 @@ pub(super) fn files() -> Vec<GeneratedFile> {
             content: marked(&document(&role)),
         });
     }
+    let lease = rbac::lease_role();
+    files.push(GeneratedFile {
+        path: format!("{CHART_FILES}/rbac/bindery-lease.yaml"),
+        content: marked(&document(&lease)),
+    });
     files.push(GeneratedFile {
         path: format!("{CHART_FILES}/alerts.yaml"),
         content: marked(ALERTS),
@@ -66,7 +71,11 @@ fn access_rights() -> String {
     let binding = document(&rbac::operator_binding());
     let roles = rbac::roles();
     let roles = roles.iter().map(document);
-    std::iter::once(binding).chain(roles).collect()
+    let lease = [
+        document(&rbac::lease_binding()),
+        document(&rbac::lease_role()),
+    ];
+    std::iter::once(binding).chain(roles).chain(lease).collect()
 }
 
 fn document(object: &impl Serialize) -> String {

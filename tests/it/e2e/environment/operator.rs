@@ -12,12 +12,23 @@ use crate::support::parts::Parts;
 /// What an operator needs to reach servers on loopback.
 pub(crate) const LOOPBACK: [&str; 3] = ["--allow-http", "--allowed-hosts", "127.0.0.0/8"];
 
+/// Changes the lease by hand.
+pub(crate) const LEASE: [&str; 6] = [
+    "patch",
+    "lease",
+    "bindery",
+    "--namespace=bindery-system",
+    "--type=merge",
+    "--output=name",
+];
+
 /// More than Kubernetes gives a pod to end.
 const LONGEST_STOP: Duration = Duration::from_secs(40);
 
 /// A running operator. Killed when dropped.
 pub(crate) struct Operator {
     child: Child,
+    parts: Parts,
     address: String,
     pub(crate) log: PathBuf,
 }
@@ -64,27 +75,51 @@ impl Operator {
             .unwrap();
         Self {
             child,
+            parts: parts.clone(),
             address,
             log,
         }
     }
 
-    /// SIGKILL: no drain, no goodbye.
+    /// SIGKILL: no drain, no goodbye. The next operator need not wait for the lease: this one is known to have ended.
     pub(crate) fn kill(&mut self) {
+        self.kill_silently();
+        let released = r#"{"spec": {"holderIdentity": null, "leaseDurationSeconds": 1}}"#;
+        // An operator that never led has made none.
+        let _ = self
+            .parts
+            .kubectl(&[&LEASE[..], &["--patch", released]].concat());
+    }
+
+    /// SIGKILL, of which nothing is written down.
+    pub(crate) fn kill_silently(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
+    /// Sends a signal, for example `STOP`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let kill = Command::new("kill")
+            .args([&format!("-{signal}"), &pid])
+            .status();
+        assert!(kill.unwrap().success());
+    }
+
+    /// Whether it holds the lease.
+    pub(crate) fn leads(&self) -> bool {
+        self.metrics()
+            .contains("leader_election_master_status{name=\"bindery\"} 1.0")
+    }
+
+    /// Its exit status, once it has ended by itself.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// SIGTERM, and the exit status. It must come.
     pub(crate) fn stop(&mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.signal("TERM");
         let asked = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -206,6 +241,7 @@ fn service_account(parts: &Parts, directory: &std::path::Path) -> PathBuf {
     let config = std::fs::read_to_string(parts.kubeconfig).unwrap();
     let mut config: serde_json::Value = serde_saphyr::from_str(&config).unwrap();
     config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
+    config["contexts"][0]["context"]["namespace"] = "bindery-system".into();
     let path = directory.join("operator.kubeconfig");
     std::fs::write(&path, config.to_string()).unwrap();
     path

@@ -34,6 +34,7 @@ async fn the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it(serve
         let prefixes = [
             "bindery_",
             "controller_runtime_",
+            "leader_election_",
             "process_",
             "rest_client_",
         ];
