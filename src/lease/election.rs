@@ -14,7 +14,7 @@ pub struct Terms {
     pub lasts: Duration,
     /// For how long a holder leads after the start of its last renewal that succeeded.
     pub leads: Duration,
-    /// Between two renewals of a holder, and between two looks of a candidate.
+    /// Between two renewals of a holder, and between two reads of a candidate.
     pub retry: Duration,
 }
 
