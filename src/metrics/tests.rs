@@ -22,6 +22,7 @@ fn told() -> Metrics {
     ] {
         metrics.pass_ended("ProjectBinding", ended, second);
     }
+    metrics.leads(true);
     metrics.may_run("ProjectBinding", 16);
     metrics.panicked("ProjectBinding");
     metrics.timed_out("ProjectBinding");
