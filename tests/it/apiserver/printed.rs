@@ -265,7 +265,6 @@ async fn every_example_in_the_documents_is_accepted() {
 async fn the_first_page_shows_what_kubectl_explains() {
     let cluster = Cluster::connect().await;
     let explain = shown("kubectl explain");
-    let arguments: Vec<_> = explain.arguments.iter().map(String::as_str).collect();
-    let told = cluster.parts.kubectl(&arguments).unwrap();
-    assert_eq!(lines(&explain.output), lines(&told));
+    let printed = cluster.parts.kubectl(&explain.arguments()).unwrap();
+    assert_eq!(lines(&explain.output), lines(&printed));
 }

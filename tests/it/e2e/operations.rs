@@ -2,6 +2,7 @@
 
 mod admission_policy;
 mod dependencies;
+mod documented_commands;
 mod events;
 mod failover;
 mod helm_release;
@@ -13,6 +14,5 @@ mod reconcile_timeout;
 mod request_budget;
 mod rollback;
 mod shutdown;
-mod start_page;
 mod steady_state;
 mod user_changes_first;

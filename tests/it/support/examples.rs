@@ -1,41 +1,66 @@
-//! Commands and their outputs on the first page of the guide, and the YAML examples of all pages.
+//! Commands and their outputs in documents, and the YAML examples of all pages. Tests run the commands and compare the
+//! outputs.
 
 use serde_json::Value;
 
 use super::tree;
 
-const PAGE: &str = "docs/guide/start.md";
+/// The first page of the guide.
+pub(crate) const START: &str = "docs/guide/start.md";
 
-/// A command, and the output that the page shows.
+/// A command in a document, and the output that the document shows.
 pub(crate) struct Shown {
-    /// The arguments after `kubectl`.
-    pub(crate) arguments: Vec<String>,
+    /// All of its lines.
+    pub(crate) command: String,
     pub(crate) output: String,
 }
 
-/// The only command on the page that begins so.
+impl Shown {
+    /// The arguments after the program.
+    pub(crate) fn arguments(&self) -> Vec<&str> {
+        self.command.split_whitespace().skip(1).collect()
+    }
+}
+
+/// The commands of a document: each line in a `console` block that begins with a prompt, with the lines that continue it.
+pub(crate) fn commands(document: &str) -> Vec<Shown> {
+    let text = std::fs::read_to_string(tree::top().join(document)).unwrap();
+    let blocks = text.split("```console\n").skip(1);
+    let blocks = blocks.filter_map(|block| block.split("```").next());
+    let mut commands: Vec<Shown> = Vec::new();
+    for line in blocks.flat_map(str::lines) {
+        let continued = commands
+            .last_mut()
+            .filter(|last| last.command.ends_with('\\'));
+        if let Some(last) = continued {
+            last.command += "\n";
+            last.command += line;
+        } else if let Some(command) = line.strip_prefix("$ ") {
+            commands.push(Shown {
+                command: command.to_owned(),
+                output: String::new(),
+            });
+        } else {
+            let last = commands.last_mut();
+            let last =
+                last.unwrap_or_else(|| panic!("{document} shows an output before a command"));
+            last.output += line;
+            last.output += "\n";
+        }
+    }
+    commands
+}
+
+/// The only command on the first page of the guide that begins so.
 pub(crate) fn shown(beginning: &str) -> Shown {
-    let page = std::fs::read_to_string(tree::top().join(PAGE)).unwrap();
-    let prompt = format!("$ {beginning}");
-    let mut found = page.split(&prompt).skip(1);
-    let (rest, second) = (found.next(), found.next());
-    let rest = rest.unwrap_or_else(|| panic!("{PAGE} shows no `{beginning}`"));
+    let found = commands(START).into_iter();
+    let mut found = found.filter(|shown| shown.command.starts_with(beginning));
+    let (first, second) = (found.next(), found.next());
     assert!(
         second.is_none(),
-        "{PAGE} shows several `{beginning}`: make one of them longer"
+        "{START} shows several `{beginning}`: make one of them longer"
     );
-    let block = rest.split("```").next().unwrap_or_default();
-    let (end, shown) = block.split_once('\n').unwrap();
-    let command = format!("{beginning}{end}");
-    let output = shown.split("$ ").next().unwrap_or_default();
-    Shown {
-        arguments: command
-            .split_whitespace()
-            .skip(1)
-            .map(str::to_owned)
-            .collect(),
-        output: output.to_owned(),
-    }
+    first.unwrap_or_else(|| panic!("{START} shows no `{beginning}`"))
 }
 
 /// The lines of an output, without spaces at their ends.

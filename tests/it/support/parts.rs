@@ -1,7 +1,7 @@
 //! The real parts that `tests/parts` started.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::Arc;
 
 use super::control_planes::{ControlPlane, Held};
@@ -105,6 +105,24 @@ impl Parts {
             (Some("no"), false) => false,
             _ => panic!("{question:?}: {output:?}"),
         }
+    }
+
+    /// Runs a command line as a user with this directory and this cluster does.
+    pub(crate) fn shell(&self, directory: &std::path::Path, command: &str) -> Output {
+        let helm = PathBuf::from(variable("BINDERY_HELM"));
+        let path = [
+            helm.parent().unwrap().as_os_str(),
+            &std::env::var_os("PATH").unwrap_or_default(),
+        ]
+        .join(std::ffi::OsStr::new(":"));
+        Command::new("bash")
+            .args(["-e", "-o", "pipefail", "-c", command])
+            .current_dir(directory)
+            .env("HOME", directory)
+            .env("KUBECONFIG", self.kubeconfig)
+            .env("PATH", path)
+            .output()
+            .unwrap()
     }
 
     /// The same of helm, at the top of the tree.

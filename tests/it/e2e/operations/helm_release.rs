@@ -155,8 +155,8 @@ async fn the_chart_lends_every_secret_when_it_is_told_to(server: Server) {
 }
 
 /// Helm's release `bindery`. Dropped, also by a panic, it is gone.
-struct Release<'a> {
-    parts: &'a Parts,
+pub(super) struct Release<'a> {
+    pub(super) parts: &'a Parts,
 }
 
 impl Release<'_> {

@@ -1,0 +1,172 @@
+//! The commands of the README and of the guide's first page, as a new user runs them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::helm_release::Release;
+use crate::e2e::environment::{self, BITBUCKET_TOKEN, Stage};
+use crate::support::examples::{START, Shown, commands, lines};
+use crate::support::parts::Parts;
+use crate::support::server::{Server, simulated};
+use crate::support::tree;
+
+simulated!(every_command_of_the_first_pages_works_as_written);
+
+/// Commands that this test does not run, by how they begin, each with the reason.
+const NOT_RUN: [(&str, &str); 5] = [
+    (
+        "make demo",
+        "it starts a control plane of its own; CI runs it",
+    ),
+    ("make test", "this test is a part of it"),
+    (
+        "docker build",
+        "a build of the image takes ten minutes and a container engine",
+    ),
+    ("docker push", "it needs a registry"),
+    (
+        ROLLOUT,
+        "the control plane has no nodes: the test starts the operator as a process",
+    ),
+];
+
+const ROLLOUT: &str = "kubectl rollout status";
+
+/// A clone of the tree, as far as the commands read it, with the URLs of the test's servers and the files with tokens.
+struct Clone {
+    top: PathBuf,
+    parts: Parts,
+}
+
+impl Clone {
+    fn of(stage: &Stage) -> Self {
+        let top = stage.directory.join("clone");
+        fs::create_dir_all(&top).unwrap();
+        let copied = Command::new("cp")
+            .arg("-r")
+            .args(["charts", "crds", "deploy"].map(|name| tree::top().join(name)))
+            .arg(&top)
+            .status();
+        assert!(copied.unwrap().success());
+        let connection = top.join("deploy/samples/connection.yaml");
+        let edited = fs::read_to_string(&connection).unwrap();
+        let bitbucket = stage.bitbucket.url();
+        let bitbucket = bitbucket.as_str().trim_end_matches('/');
+        let edited = edited.replace("https://bitbucket.example.com", bitbucket);
+        let edited = edited.replace("https://sonarqube.example.com", &stage.sonarqube.url);
+        fs::write(&connection, edited).unwrap();
+        fs::write(top.join("bitbucket.token"), BITBUCKET_TOKEN).unwrap();
+        fs::write(top.join("sonarqube.token"), &stage.sonarqube.token).unwrap();
+        let parts = stage.parts.clone();
+        Self { top, parts }
+    }
+
+    /// What a command prints. It must succeed.
+    fn run(&self, command: &str) -> String {
+        let output = self.parts.shell(&self.top, command);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "`{command}`: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// A cluster without Bindery. Dropped, also by a panic, it is as other tests need it.
+struct Fresh {
+    parts: Parts,
+}
+
+impl Fresh {
+    fn of(stage: &mut Stage) -> Self {
+        stage.operator.kill();
+        let fresh = Self {
+            parts: stage.parts.clone(),
+        };
+        fresh.clear().unwrap();
+        fresh
+    }
+
+    fn clear(&self) -> Result<String, String> {
+        let delete = ["delete", "--ignore-not-found"];
+        let kinds = [&delete[..], &["--kustomize", "deploy"]].concat();
+        self.parts.kubectl(&kinds)?;
+        let objects = [
+            "secret/bitbucket-token",
+            "secret/sonarqube-token",
+            "role/bindery-tokens",
+            "rolebinding/bindery-tokens",
+            "--namespace=platform",
+        ];
+        self.parts.kubectl(&[&delete[..], &objects].concat())
+    }
+}
+
+impl Drop for Fresh {
+    fn drop(&mut self) {
+        for outcome in [self.clear(), environment::install(&self.parts)] {
+            if let Err(complaint) = outcome {
+                eprintln!("later tests may fail: {complaint}");
+            }
+        }
+    }
+}
+
+/// D32. Promise: every command block of the README and of the guide's first page runs as written, in this order, and
+/// prints what the page shows, except ages.
+async fn every_command_of_the_first_pages_works_as_written(server: Server) {
+    let mut stage = Stage::set(server).await;
+    let clone = Clone::of(&stage);
+    let _fresh = Fresh::of(&mut stage);
+    let parts = stage.parts.clone();
+    let _release = Release { parts: &parts };
+    let mut unused: Vec<_> = NOT_RUN.map(|(beginning, _reason)| beginning).into();
+    for shown in ["README.md", START].into_iter().flat_map(commands) {
+        let command = shown.command.as_str();
+        if command.starts_with(ROLLOUT) {
+            stage.restart_operator(&[]);
+        }
+        if let Some((not_run, _)) = NOT_RUN.iter().find(|(it, _)| command.starts_with(it)) {
+            unused.retain(|it| it != not_run);
+            continue;
+        }
+        if command.starts_with("kubectl get bbconn") {
+            // "The first count appears within a second."
+            stage.counted(2).await;
+        }
+        let printed = clone.run(command);
+        assert_shown(&shown, &printed);
+    }
+    assert!(unused.is_empty(), "no page has these commands: {unused:?}");
+    assert_removed(&clone);
+}
+
+/// The page shows no output of commands that say little. Tables end in AGE.
+fn assert_shown(shown: &Shown, printed: &str) {
+    if shown.output.is_empty() {
+        return;
+    }
+    if shown.output.contains(" AGE") {
+        assert_eq!(without_ages(printed), without_ages(&shown.output));
+    } else {
+        assert_eq!(lines(printed), lines(&shown.output), "{}", shown.command);
+    }
+}
+
+/// A table without its last column, AGE.
+fn without_ages(table: &str) -> Vec<&str> {
+    let lines = lines(table).into_iter();
+    lines
+        .map(|line| {
+            line.rsplit_once(' ')
+                .map_or(line, |(rest, _age)| rest.trim_end())
+        })
+        .collect()
+}
+
+/// Nothing of the page is left in the cluster but what the chart installs, and the tokens are in no file.
+fn assert_removed(clone: &Clone) {
+    let left = clone.run("kubectl get bbconn,pbind --all-namespaces --output name");
+    assert_eq!(left, "");
+    let has = |path: &str| Path::new(&clone.top).join(path).exists();
+    assert!(!has("bitbucket.token") && !has("sonarqube.token"));
+}
