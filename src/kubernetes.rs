@@ -24,7 +24,7 @@ use crate::metrics::Metrics;
 
 pub use client::{client, lease_client};
 pub(crate) use error::Error;
-pub use event::Occurred;
+pub use event::EventReason;
 pub(crate) use own_writes::OwnWrites;
 
 /// Where the objects of one kind are written, and what takes note of it.

@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 use crate::crd::{FORCE_ORPHAN, Kind};
 use crate::fleet::Failure;
 use crate::http::Urgency;
-use crate::kubernetes::event::{Occurred, Occurrence};
+use crate::kubernetes::event::{Event, EventReason};
 use crate::kubernetes::finalizer;
 use crate::kubernetes::uid;
 use crate::metrics::{Ended, Metrics};
@@ -211,7 +211,7 @@ async fn unreadable<K: Queued>(
     match finalizer::remove(context.place::<K>(), object).await {
         Ok(()) => {
             let note = "left everything as it is: this version cannot read the object";
-            let orphaned = Occurrence::new(Occurred::Orphaned, note);
+            let orphaned = Event::new(EventReason::Orphaned, note);
             context.events.publish(object, &[orphaned]).await;
             None
         }

@@ -8,7 +8,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use k8s_openapi::api::events::v1::Event;
+use k8s_openapi::api::events::v1::Event as StoredEvent;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Resource};
@@ -23,14 +23,14 @@ use super::clock;
 
 /// Something worth telling, once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Occurrence {
-    pub(crate) kind: Occurred,
+pub(crate) struct Event {
+    pub(crate) kind: EventReason,
     pub(crate) note: String,
 }
 
 vocabulary! {
     /// What occurred: the reason of an event.
-    pub enum Occurred {
+    pub enum EventReason {
         /// A project was created from a repository. If the object became ready with that, this event says so, and
         /// `Ready` is not published.
         Imported,
@@ -69,7 +69,7 @@ vocabulary! {
     }
 }
 
-impl Occurred {
+impl EventReason {
     /// Whether a person may have to do something about it.
     #[must_use]
     pub fn is_warning(self) -> bool {
@@ -80,8 +80,8 @@ impl Occurred {
     }
 }
 
-impl Occurrence {
-    pub(crate) fn new(kind: Occurred, note: impl Into<String>) -> Self {
+impl Event {
+    pub(crate) fn new(kind: EventReason, note: impl Into<String>) -> Self {
         Self {
             kind,
             note: note.into(),
@@ -90,7 +90,7 @@ impl Occurrence {
 }
 
 /// What the change of `Ready` is worth telling; nothing while an object works towards its first readiness.
-pub(crate) fn transition(before: &[Condition], after: &[Condition]) -> Option<Occurrence> {
+pub(crate) fn transition(before: &[Condition], after: &[Condition]) -> Option<Event> {
     let ready = |conditions: &[Condition]| {
         conditions
             .iter()
@@ -107,12 +107,12 @@ pub(crate) fn transition(before: &[Condition], after: &[Condition]) -> Option<Oc
         .is_none_or(|before| before.reason != after.reason);
     if is_ready && after.reason == Reason::DriftDetected.as_str() {
         let is_news = reason_changed || !was_ready;
-        is_news.then(|| Occurrence::new(Occurred::DriftDetected, after.message))
+        is_news.then(|| Event::new(EventReason::DriftDetected, after.message))
     } else if is_ready && (!was_ready || reason_changed) {
-        Some(Occurrence::new(Occurred::Ready, after.message))
+        Some(Event::new(EventReason::Ready, after.message))
     } else if !is_ready && reason_changed {
-        Some(Occurrence::new(
-            Occurred::NotReady,
+        Some(Event::new(
+            EventReason::NotReady,
             format!("{}: {}", after.reason, after.message),
         ))
     } else {
@@ -123,14 +123,14 @@ pub(crate) fn transition(before: &[Condition], after: &[Condition]) -> Option<Oc
 /// An object that is ready as soon as its project was imported says so once: the event of the import covers both.
 /// Returns what is published about what was done, and the change of `Ready` if that has an event of its own.
 pub(crate) fn with_readiness(
-    mut done: Vec<Occurrence>,
-    transition: Option<Occurrence>,
-) -> (Vec<Occurrence>, Option<Occurrence>) {
+    mut done: Vec<Event>,
+    transition: Option<Event>,
+) -> (Vec<Event>, Option<Event>) {
     let mut imports = done
         .iter_mut()
-        .filter(|done| done.kind == Occurred::Imported);
+        .filter(|done| done.kind == EventReason::Imported);
     match (imports.next_back(), transition) {
-        (Some(import), Some(ready)) if ready.kind == Occurred::Ready => {
+        (Some(import), Some(ready)) if ready.kind == EventReason::Ready => {
             import.note = format!("{}; {}", import.note, ready.note);
             (done, None)
         }
@@ -145,12 +145,12 @@ const REPORTER: &str = "bindery.dev/operator";
 const LONGEST_NAME: usize = 253;
 
 /// What a change of `DecorationReady` is worth telling.
-pub(crate) fn decoration(before: Option<&Verdict>, after: Option<&Verdict>) -> Option<Occurrence> {
+pub(crate) fn decoration(before: Option<&Verdict>, after: Option<&Verdict>) -> Option<Event> {
     let after = after.filter(|after| is_news(before, after))?;
     let note = format!("{}: {}", after.reason.as_str(), after.message);
     Some(match after.state {
-        State::True => Occurrence::new(Occurred::Decorated, &*after.message),
-        State::False | State::Unknown => Occurrence::new(Occurred::NotDecorated, note),
+        State::True => Event::new(EventReason::Decorated, &*after.message),
+        State::False | State::Unknown => Event::new(EventReason::NotDecorated, note),
     })
 }
 
@@ -166,12 +166,12 @@ impl Publisher {
     }
 
     /// Publishes events about an object. One that cannot be published is logged, and never fails a reconcile.
-    pub(crate) async fn publish<K>(&self, object: &K, occurrences: &[Occurrence])
+    pub(crate) async fn publish<K>(&self, object: &K, events: &[Event])
     where
         K: Resource<DynamicType = ()>,
     {
-        for occurrence in occurrences {
-            let Occurrence { kind, note } = occurrence;
+        for event in events {
+            let Event { kind, note } = event;
             self.count::<K>(*kind);
             tracing::info!(
                 kind = %K::kind(&()),
@@ -180,16 +180,16 @@ impl Publisher {
                 event = kind.as_str(),
                 "{note}"
             );
-            if let Err(error) = self.send(object.object_ref(&()), occurrence).await {
+            if let Err(error) = self.send(object.object_ref(&()), event).await {
                 tracing::warn!(%error, event = kind.as_str(), "an event could not be published");
             }
         }
     }
 
-    async fn send(&self, regarding: ObjectReference, occurrence: &Occurrence) -> kube::Result<()> {
+    async fn send(&self, regarding: ObjectReference, event: &Event) -> kube::Result<()> {
         let namespace = regarding.namespace.clone().unwrap_or_default();
-        let events: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
-        let event = event(regarding, occurrence);
+        let events: Api<StoredEvent> = Api::namespaced(self.client.clone(), &namespace);
+        let event = stored_event(regarding, event);
         let name = event.metadata.name.clone().unwrap_or_default();
         match events.create(&PostParams::default(), &event).await {
             Err(kube::Error::Api(status)) if status.code == 409 => repeat(&events, &name).await,
@@ -197,32 +197,32 @@ impl Publisher {
         }
     }
 
-    fn count<K: Resource<DynamicType = ()>>(&self, kind: Occurred) {
+    fn count<K: Resource<DynamicType = ()>>(&self, kind: EventReason) {
         match kind {
-            Occurred::Adopted => self.metrics.adopted(&K::kind(&())),
-            Occurred::DriftCorrected => self.metrics.corrected(&K::kind(&())),
-            Occurred::Imported
-            | Occurred::DriftDetected
-            | Occurred::Bound
-            | Occurred::PermissionsGranted
-            | Occurred::Decorated
-            | Occurred::NotDecorated
-            | Occurred::Created
-            | Occurred::Changed
-            | Occurred::CredentialsRotated
-            | Occurred::ProjectDeleted
-            | Occurred::Unbound
-            | Occurred::ConfigurationDeleted
-            | Occurred::Orphaned
-            | Occurred::Ready
-            | Occurred::NotReady => {}
+            EventReason::Adopted => self.metrics.adopted(&K::kind(&())),
+            EventReason::DriftCorrected => self.metrics.corrected(&K::kind(&())),
+            EventReason::Imported
+            | EventReason::DriftDetected
+            | EventReason::Bound
+            | EventReason::PermissionsGranted
+            | EventReason::Decorated
+            | EventReason::NotDecorated
+            | EventReason::Created
+            | EventReason::Changed
+            | EventReason::CredentialsRotated
+            | EventReason::ProjectDeleted
+            | EventReason::Unbound
+            | EventReason::ConfigurationDeleted
+            | EventReason::Orphaned
+            | EventReason::Ready
+            | EventReason::NotReady => {}
         }
     }
 }
 
 /// Counts an existing event once more. An empty patch reads it: the operator may create and patch events,
 /// not get them.
-async fn repeat(events: &Api<Event>, name: &str) -> kube::Result<()> {
+async fn repeat(events: &Api<StoredEvent>, name: &str) -> kube::Result<()> {
     let patched = async |change| {
         let change = Patch::Merge(change);
         events.patch(name, &PatchParams::default(), &change).await
@@ -234,14 +234,14 @@ async fn repeat(events: &Api<Event>, name: &str) -> kube::Result<()> {
     Ok(())
 }
 
-fn event(regarding: ObjectReference, Occurrence { kind, note }: &Occurrence) -> Event {
+fn stored_event(regarding: ObjectReference, Event { kind, note }: &Event) -> StoredEvent {
     let type_ = if kind.is_warning() {
         "Warning"
     } else {
         "Normal"
     };
     let note = cut(note);
-    Event {
+    StoredEvent {
         metadata: ObjectMeta {
             namespace: regarding.namespace.clone(),
             name: Some(name(&regarding, *kind, &note)),
@@ -255,12 +255,12 @@ fn event(regarding: ObjectReference, Occurrence { kind, note }: &Occurrence) -> 
         reporting_controller: Some(REPORTER.to_owned()),
         reporting_instance: Some(REPORTER.to_owned()),
         type_: Some(type_.to_owned()),
-        ..Event::default()
+        ..StoredEvent::default()
     }
 }
 
 /// The name of an event: that of its object, as far as there is room, and a hash of what it says about which object.
-fn name(regarding: &ObjectReference, kind: Occurred, note: &str) -> String {
+fn name(regarding: &ObjectReference, kind: EventReason, note: &str) -> String {
     let mut hasher = DefaultHasher::new();
     (&regarding.uid, kind.as_str(), note).hash(&mut hasher);
     let suffix = format!("{:016x}", hasher.finish());
@@ -280,21 +280,21 @@ mod tests {
             uid: Some(uid.to_owned()),
             ..ObjectReference::default()
         };
-        name(&regarding, Occurred::NotReady, note)
+        name(&regarding, EventReason::NotReady, note)
     }
 
     /// Promise: a create costs one event.
     #[test]
     fn an_import_that_made_the_object_ready_tells_of_both() {
-        let of = |kind, note: &str| Occurrence::new(kind, note);
-        let import = || of(Occurred::Imported, "imported");
-        let ready = || Some(of(Occurred::Ready, "as declared"));
-        let both = of(Occurred::Imported, "imported; as declared");
+        let of = |kind, note: &str| Event::new(kind, note);
+        let import = || of(EventReason::Imported, "imported");
+        let ready = || Some(of(EventReason::Ready, "as declared"));
+        let both = of(EventReason::Imported, "imported; as declared");
         assert_eq!(with_readiness(vec![import()], ready()), (vec![both], None));
-        let refused = || Some(of(Occurred::NotReady, "Timeout"));
+        let refused = || Some(of(EventReason::NotReady, "Timeout"));
         let apart = with_readiness(vec![import()], refused());
         assert_eq!(apart, (vec![import()], refused()));
-        let bound = || vec![of(Occurred::Bound, "bound")];
+        let bound = || vec![of(EventReason::Bound, "bound")];
         assert_eq!(with_readiness(bound(), ready()), (bound(), ready()));
         assert_eq!(with_readiness(Vec::new(), ready()), (Vec::new(), ready()));
     }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::identity::Uid;
 
-use super::event::Occurrence;
+use super::event::Event;
 
 /// What is to be stored with the next status of each object.
 pub(crate) struct Unstored<S>(Mutex<HashMap<Uid, Pending<S>>>);
@@ -18,7 +18,7 @@ pub(crate) struct Unstored<S>(Mutex<HashMap<Uid, Pending<S>>>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pending<S> {
     pub(crate) status: S,
-    pub(crate) occurrences: Vec<Occurrence>,
+    pub(crate) events: Vec<Event>,
 }
 
 impl<S> Default for Unstored<S> {
@@ -41,7 +41,7 @@ impl<S: Clone> Unstored<S> {
     /// The events were published: they are published once.
     pub(crate) fn published(&self, object: &Uid) {
         if let Some(pending) = self.lock().get_mut(object) {
-            pending.occurrences.clear();
+            pending.events.clear();
         }
     }
 
@@ -58,16 +58,16 @@ impl<S: Clone> Unstored<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kubernetes::Occurred;
+    use crate::kubernetes::EventReason;
 
     /// Promise: what was done is kept until it is stored, and reported once.
     #[test]
     fn what_is_not_stored_is_kept_and_its_events_are_published_once() {
         let (unstored, own) = (Unstored::default(), Uid::new("own"));
-        let imported = Occurrence::new(Occurred::Imported, "imported");
-        let pending = |occurrences| Pending {
+        let imported = Event::new(EventReason::Imported, "imported");
+        let pending = |events| Pending {
             status: "accepted",
-            occurrences,
+            events,
         };
         unstored.keep(own.clone(), pending(vec![imported.clone()]));
         assert_eq!(unstored.of(&own), Some(pending(vec![imported])));

@@ -10,7 +10,7 @@ use crate::fleet::link::ServerAccess;
 use crate::identity::ProjectKey;
 use crate::inventory;
 use crate::kubernetes::clock;
-use crate::kubernetes::event::{Occurred, Occurrence};
+use crate::kubernetes::event::{Event, EventReason};
 use crate::kubernetes::status;
 use crate::plan::binding::record::{self, Answer, Done, Storing, Taken};
 use crate::plan::binding::{
@@ -170,7 +170,7 @@ impl Work<'_> {
         let note = format!(
             "granted SonarQube user {login} Browse and Administer on project {key}: SonarQube denied it"
         );
-        self.tell(Occurred::PermissionsGranted, note);
+        self.tell(EventReason::PermissionsGranted, note);
         self.rights = Rights::Assumed;
         Ok(())
     }
@@ -290,7 +290,7 @@ impl Work<'_> {
                         "SonarQube project {key} came into being meanwhile and was bound to repository {repository}"
                     )
                 };
-                self.tell(Occurred::Imported, note);
+                self.tell(EventReason::Imported, note);
             }
             Step::Bind {
                 key, repository, ..
@@ -300,9 +300,9 @@ impl Work<'_> {
                     accepted.key.same(key) && accepted.repository.is_some()
                 });
                 let kind = if was_bound {
-                    Occurred::DriftCorrected
+                    EventReason::DriftCorrected
                 } else {
-                    Occurred::Bound
+                    EventReason::Bound
                 };
                 self.tell(
                     kind,
@@ -312,7 +312,7 @@ impl Work<'_> {
             // While it is being imported nothing has drifted.
             Step::SetVisibility(key, visibility) if before.intent.is_none() => {
                 let note = format!("made SonarQube project {key} {}", visibility.as_str());
-                self.tell(Occurred::DriftCorrected, note);
+                self.tell(EventReason::DriftCorrected, note);
             }
             Step::SetVisibility(..)
             | Step::RecordIntent(_)
@@ -325,7 +325,7 @@ impl Work<'_> {
         }
     }
 
-    fn accepted(&self, acceptance: &Acceptance) -> Occurrence {
+    fn accepted(&self, acceptance: &Acceptance) -> Event {
         let Acceptance {
             key,
             id: _,
@@ -333,8 +333,8 @@ impl Work<'_> {
             origin,
         } = acceptance;
         let kind = match origin {
-            Origin::Imported => Occurred::Imported,
-            Origin::Found => Occurred::Adopted,
+            Origin::Imported => EventReason::Imported,
+            Origin::Found => EventReason::Adopted,
         };
         let note = match repository {
             Some(repository) => {
@@ -345,13 +345,13 @@ impl Work<'_> {
                 self.desired.repository
             ),
         };
-        Occurrence::new(kind, note)
+        Event::new(kind, note)
     }
 
     /// Something was written: what was accepted before is reported first.
-    fn tell(&mut self, kind: Occurred, note: String) {
-        self.report.occurrences.extend(self.acceptance.take());
-        self.report.occurrences.push(Occurrence::new(kind, note));
+    fn tell(&mut self, kind: EventReason, note: String) {
+        self.report.events.extend(self.acceptance.take());
+        self.report.events.push(Event::new(kind, note));
     }
 }
 

@@ -17,7 +17,7 @@ use crate::crd::{
 use crate::declared;
 use crate::fleet::link::ServerAccess;
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
-use crate::kubernetes::event::{Occurred, Occurrence};
+use crate::kubernetes::event::{Event, EventReason};
 use crate::kubernetes::finalizer;
 use crate::kubernetes::objects;
 use crate::kubernetes::uid;
@@ -57,8 +57,8 @@ pub(super) async fn release(
     let undone =
         Limits::of::<ProjectBinding>(context).keep(Box::pin(undo(binding, read, context, share)));
     let undone = undone.await.map_err(|error| error.during(Doing::Undoing));
-    let occurrence = match undone {
-        Ok(Undone::Ended(occurrence)) => occurrence,
+    let event = match undone {
+        Ok(Undone::Ended(event)) => event,
         // The connection's first reconcile in this process triggers this binding again.
         Ok(Undone::NotYet) => return Ok(Next::Settled(interval)),
         Ok(Undone::Waits) => return Ok(Next::Waits),
@@ -83,7 +83,7 @@ pub(super) async fn release(
             return Ok(Next::Failed { error, interval });
         }
     };
-    context.events.publish(binding, occurrence.as_slice()).await;
+    context.events.publish(binding, event.as_slice()).await;
     if let Err(refused) = finalizer::remove(context.place::<ProjectBinding>(), binding).await {
         let error = Error::from(refused);
         let why = Refusal::new(Reason::DeletionBlocked, error.refusal().message);
@@ -131,7 +131,7 @@ fn undoes_nothing(
 /// What came of undoing.
 enum Undone {
     /// The object may go, and this is to be published.
-    Ended(Option<Occurrence>),
+    Ended(Option<Event>),
     /// Nothing is known of the servers yet.
     NotYet,
     /// Another binding is at work on the project: its end wakes the object.
@@ -252,7 +252,7 @@ impl<'a> Leaving<'a> {
         access: &ServerAccess,
         rival: impl Fn() -> Option<Contender>,
     ) -> Result<Undone, Error> {
-        let ended = |occurrence| Ok(Undone::Ended(occurrence));
+        let ended = |event| Ok(Undone::Ended(event));
         self.record = declared::remembered(self.binding, &access.server);
         if self.record == Record::default() {
             // All of it was on another server.
@@ -274,12 +274,12 @@ impl<'a> Leaving<'a> {
     }
 }
 
-async fn delete(key: &ProjectKey, access: &ServerAccess) -> Result<Occurrence, Error> {
+async fn delete(key: &ProjectKey, access: &ServerAccess) -> Result<Event, Error> {
     let answer = access.sonarqube.delete_project(key).await;
     answer.map_err(|source| access.failed(source))?;
     access.inventory().learn_project(key, None);
-    Ok(Occurrence::new(
-        Occurred::ProjectDeleted,
+    Ok(Event::new(
+        EventReason::ProjectDeleted,
         format!("deleted SonarQube project {key}"),
     ))
 }
@@ -299,21 +299,19 @@ async fn unbind(
     key: &ProjectKey,
     policy: ReleasePolicy,
     access: &ServerAccess,
-) -> Result<Occurrence, Error> {
+) -> Result<Event, Error> {
     let answer = access.sonarqube.delete_binding(key).await;
     answer.map_err(|source| access.failed(source))?;
     access.inventory().learn_project(key, None);
     let removed = format!("removed the binding of SonarQube project {key}");
     Ok(match policy {
-        ReleasePolicy::DeleteProject => Occurrence::new(
-            Occurred::Orphaned,
+        ReleasePolicy::DeleteProject => Event::new(
+            EventReason::Orphaned,
             format!(
                 "{removed}, and left the project: this operator runs without --allow-project-deletion"
             ),
         ),
-        ReleasePolicy::Unbind | ReleasePolicy::Orphan => {
-            Occurrence::new(Occurred::Unbound, removed)
-        }
+        ReleasePolicy::Unbind | ReleasePolicy::Orphan => Event::new(EventReason::Unbound, removed),
     })
 }
 
@@ -354,14 +352,14 @@ fn not_looked_at() -> Error {
     ))
 }
 
-fn orphaned(why: &str) -> Occurrence {
-    Occurrence::new(
-        Occurred::Orphaned,
+fn orphaned(why: &str) -> Event {
+    Event::new(
+        EventReason::Orphaned,
         format!("left the SonarQube project and its binding as they are: {why}"),
     )
 }
 
-fn told(leave: Leave) -> Option<Occurrence> {
+fn told(leave: Leave) -> Option<Event> {
     let why = match leave {
         Leave::AsAsked => return None,
         Leave::NotOurs => "Bindery did not make them for this object",
@@ -388,8 +386,8 @@ fn told(leave: Leave) -> Option<Occurrence> {
             "this SonarQube cannot remove a single binding; Developer Edition and later, or the community branch plugin, can"
         }
         Leave::Unanswered(key) => {
-            return Some(Occurrence::new(
-                Occurred::Orphaned,
+            return Some(Event::new(
+                EventReason::Orphaned,
                 format!(
                     "the import of SonarQube project {key} was in progress, and its answer never came: if that project exists, it is left as it is"
                 ),

@@ -15,7 +15,7 @@ use crate::declared;
 use crate::fleet::link::ServerAccess;
 use crate::identity::ServerId;
 use crate::kubernetes::clock;
-use crate::kubernetes::event::{self, Occurrence};
+use crate::kubernetes::event::{self, Event};
 use crate::kubernetes::status::{self, Precondition};
 use crate::kubernetes::uid;
 use crate::kubernetes::unstored::Pending;
@@ -71,7 +71,7 @@ pub(super) struct Report {
     pub(super) repository: Option<RepositoryStatus>,
     /// What is not as declared, and is not corrected.
     pub(super) differences: Vec<Difference>,
-    pub(super) occurrences: Vec<Occurrence>,
+    pub(super) events: Vec<Event>,
     /// What is in progress.
     pub(super) doing: Doing,
     /// Whether the operator may delete projects.
@@ -83,10 +83,10 @@ impl Report {
     pub(super) fn of(mut binding: ProjectBinding, context: &Context) -> Self {
         let pending = context.unstored.of(&uid(&binding));
         let is_unstored = pending.is_some();
-        let mut occurrences = Vec::new();
+        let mut events = Vec::new();
         if let Some(pending) = pending {
             binding.status = Some(pending.status);
-            occurrences = pending.occurrences;
+            events = pending.events;
         }
         let status = binding.status.as_ref();
         Self {
@@ -99,7 +99,7 @@ impl Report {
             intent: status.and_then(|status| status.record.intent.clone()),
             repository: status.and_then(|status| status.repository.clone()),
             differences: Vec::new(),
-            occurrences,
+            events,
             doing: Doing::default(),
             deletion: context.settings.project_deletion,
             binding,
@@ -328,7 +328,7 @@ impl Report {
         let decoration =
             event::decoration(said(before).as_ref(), said(&status.conditions).as_ref());
         let transition = event::transition(before, &status.conditions);
-        let (done, transition) = event::with_readiness(self.occurrences.clone(), transition);
+        let (done, transition) = event::with_readiness(self.events.clone(), transition);
         // Done is done, whether or not it can be written down.
         self.publish(&done, context).await;
         if self.is_unstored || Some(&status) != self.binding.status.as_ref() {
@@ -342,24 +342,21 @@ impl Report {
     /// Keeps what was done for the next status, which another reconcile writes.
     pub(super) fn keep_what_was_done(&self, context: &Context) {
         let status = self.with_what_was_done();
-        let is_news = !self.occurrences.is_empty() || Some(&status) != self.binding.status.as_ref();
+        let is_news = !self.events.is_empty() || Some(&status) != self.binding.status.as_ref();
         if is_news && self.accepted().is_some() {
-            let occurrences = self.occurrences.clone();
-            let pending = Pending {
-                status,
-                occurrences,
-            };
+            let events = self.events.clone();
+            let pending = Pending { status, events };
             context.unstored.keep(uid(&self.binding), pending);
         }
     }
 
     /// Publishes what an earlier reconcile did.
     pub(super) async fn tell_what_was_done(&mut self, context: &Context) {
-        let done = std::mem::take(&mut self.occurrences);
+        let done = std::mem::take(&mut self.events);
         self.publish(&done, context).await;
     }
 
-    async fn publish(&self, done: &[Occurrence], context: &Context) {
+    async fn publish(&self, done: &[Event], context: &Context) {
         context.events.publish(&self.binding, done).await;
         context.unstored.published(&uid(&self.binding));
     }

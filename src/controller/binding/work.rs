@@ -8,7 +8,7 @@ use crate::crd::RepositoryStatus;
 use crate::fleet::link::ServerAccess;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 use crate::kubernetes::clock;
-use crate::kubernetes::event::Occurrence;
+use crate::kubernetes::event::Event;
 use crate::observe::{self, Circumstances};
 use crate::plan::binding::{
     Basis, Desired, Observed, Plan, Repository, Rights, Step, admitted, may_know, plan, record,
@@ -44,7 +44,7 @@ pub(super) struct Work<'a> {
     pub(super) report: &'a mut Report,
     pub(super) rights: Rights,
     /// What to publish of an acceptance once it is complete: a retry would publish it again.
-    pub(super) acceptance: Option<Occurrence>,
+    pub(super) acceptance: Option<Event>,
     /// What was written, by the reconciles before too.
     pub(super) writes: Writes<Step>,
     /// The repository as the last look found it.
@@ -218,7 +218,7 @@ impl<'a> Work<'a> {
     /// What was written to SonarQube is remembered, however the reconcile ends: a mere acceptance is not.
     pub(super) fn commit(&mut self) {
         self.report.remember(&self.desired.record);
-        self.report.occurrences.extend(self.acceptance.take());
+        self.report.events.extend(self.acceptance.take());
     }
 
     fn rival(&self) -> Option<Contender> {

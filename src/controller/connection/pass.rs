@@ -19,7 +19,7 @@ use crate::fleet::link::{
 };
 use crate::http::Urgency;
 use crate::identity::{SettingId, SettingKey};
-use crate::kubernetes::event::Occurrence;
+use crate::kubernetes::event::Event;
 use crate::kubernetes::uid;
 use crate::plan::connection::{Affected, Setting, SonarQubeState};
 use crate::plan::decoration::Token;
@@ -45,7 +45,7 @@ pub(super) struct Pass<'a> {
     pub(super) doing: Doing,
     pub(super) health: Option<Health>,
     pub(super) kept: Kept,
-    pub(super) occurrences: Vec<Occurrence>,
+    pub(super) events: Vec<Event>,
     /// The Secrets that hold more than their token.
     pub(super) untidy: BTreeSet<String>,
     /// The version of the Secret that holds the token to decorate with, once it was read.
@@ -80,7 +80,7 @@ impl<'a> Pass<'a> {
             doing: Doing::Checking,
             health: None,
             kept,
-            occurrences: Vec::new(),
+            events: Vec::new(),
             untidy: BTreeSet::new(),
             decorating: None,
             on_trust: None,
@@ -215,7 +215,7 @@ impl<'a> Pass<'a> {
             // Kept even if it fails or is cut off half-way: what was written was written.
             record: &mut self.kept,
             is_on_trust: self.on_trust.is_some(),
-            occurrences: &mut self.occurrences,
+            events: &mut self.events,
             created: None,
             writes: Writes::default(),
         };

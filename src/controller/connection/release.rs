@@ -15,7 +15,7 @@ use crate::crd::{
 use crate::declared::connection::{self as declared, reference_to};
 use crate::fleet::ledger::Server;
 use crate::kubernetes::clock;
-use crate::kubernetes::event::{Occurred, Occurrence};
+use crate::kubernetes::event::{Event, EventReason};
 use crate::kubernetes::finalizer;
 use crate::kubernetes::status;
 use crate::kubernetes::uid;
@@ -53,8 +53,8 @@ pub(super) async fn release(
         Some(next) if !forced => return Ok(next),
         Some(_) | None => {}
     }
-    let occurrence = match undo(connection, forced, context).await {
-        Ok(occurrence) => occurrence,
+    let event = match undo(connection, forced, context).await {
+        Ok(event) => event,
         Err(Error::Reserved) => return Ok(Next::Waits),
         Err(error) => {
             let why = Refusal::new(
@@ -67,10 +67,7 @@ pub(super) async fn release(
             return stays(connection, context, (error, why)).await;
         }
     };
-    context
-        .events
-        .publish(connection, occurrence.as_slice())
-        .await;
+    context.events.publish(connection, event.as_slice()).await;
     if let Err(refused) =
         finalizer::remove(context.place::<BitbucketConnection>(), connection).await
     {
@@ -111,10 +108,10 @@ async fn undo(
     connection: &BitbucketConnection,
     forced: bool,
     context: &Context,
-) -> Result<Option<Occurrence>, Error> {
+) -> Result<Option<Event>, Error> {
     let left = |why: &str| {
         let note = format!("left SonarQube's configuration: {why}");
-        Ok(Some(Occurrence::new(Occurred::Orphaned, note)))
+        Ok(Some(Event::new(EventReason::Orphaned, note)))
     };
     if forced {
         return left("as the annotation asked for");
@@ -129,7 +126,7 @@ async fn undo(
     let limits = Limits::of::<BitbucketConnection>(context);
     let deleted = limits.keep(Box::pin(delete(connection, context))).await;
     match deleted.map_err(|error| error.during(Doing::Undoing)) {
-        Ok(occurrence) => Ok(Some(occurrence)),
+        Ok(event) => Ok(Some(event)),
         // What is gone cannot be used any more; what merely failed may be back.
         Err(error) if matches!(credentials::are_gone(connection, context).await, Ok(true)) => {
             left(&error.refusal().message)
@@ -148,7 +145,7 @@ fn forget(connection: &BitbucketConnection, context: &Context) {
     );
 }
 
-async fn delete(connection: &BitbucketConnection, context: &Context) -> Result<Occurrence, Error> {
+async fn delete(connection: &BitbucketConnection, context: &Context) -> Result<Event, Error> {
     let url = declared::sonarqube_url(connection).map_err(Error::Refused)?;
     let credentials = credentials::of_sonarqube(connection, context).await?;
     let sonarqube = &remotes::sonarqube_alone(&url, &credentials, context)?;
@@ -185,8 +182,8 @@ async fn delete(connection: &BitbucketConnection, context: &Context) -> Result<O
     match decide(&facts) {
         ConnectionRelease::Delete(key) => {
             sonarqube.delete_setting(&key).await.map_err(fail)?;
-            Ok(Occurrence::new(
-                Occurred::ConfigurationDeleted,
+            Ok(Event::new(
+                EventReason::ConfigurationDeleted,
                 format!("deleted configuration {key} of SonarQube"),
             ))
         }
@@ -194,7 +191,7 @@ async fn delete(connection: &BitbucketConnection, context: &Context) -> Result<O
     }
 }
 
-fn left(why: Kept) -> Occurrence {
+fn left(why: Kept) -> Event {
     let why = match why {
         Kept::NotOurs => "Bindery did not create it for this object, or it is gone".to_owned(),
         Kept::Taken => "another BitbucketConnection manages it by now".to_owned(),
@@ -202,8 +199,8 @@ fn left(why: Kept) -> Occurrence {
             format!("{count} project(s) are bound through it, and deleting it would unbind them")
         }
     };
-    Occurrence::new(
-        Occurred::Orphaned,
+    Event::new(
+        EventReason::Orphaned,
         format!("left SonarQube's configuration: {why}"),
     )
 }

@@ -64,7 +64,7 @@ impl Pass<'_> {
         // Done is done, whether or not it can be written down.
         self.context
             .events
-            .publish(&self.connection, &self.occurrences)
+            .publish(&self.connection, &self.events)
             .await;
         write(&self.connection, self.status(&verdicts), self.context).await?;
         Ok(next)

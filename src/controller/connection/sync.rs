@@ -13,7 +13,7 @@ use crate::fleet::ledger::Server;
 use crate::fleet::link::{Clients, SharedLink, VerifiedServer};
 use crate::http::Token;
 use crate::identity::{SettingId, SettingKey};
-use crate::kubernetes::event::Occurrence;
+use crate::kubernetes::event::Event;
 use crate::plan::connection::{
     Applied, BaseUrl, BaseUrlHolder, Credential, Desired, Losses, Observed, Place, Plan, Platform,
     Recorded, Remembered, Setting, Step, TokenState, Validation, Which, plan,
@@ -41,7 +41,7 @@ pub(super) struct Sync<'a> {
     pub(super) record: &'a mut Kept,
     /// Whether Bitbucket was not asked in this reconcile.
     pub(super) is_on_trust: bool,
-    pub(super) occurrences: &'a mut Vec<Occurrence>,
+    pub(super) events: &'a mut Vec<Event>,
     /// The name of a configuration that was just created, with the token as the Secret has it.
     pub(super) created: Option<SettingKey>,
     /// What this reconcile and those before it wrote that another client may undo.
@@ -117,13 +117,13 @@ impl Sync<'_> {
     }
 
     async fn take(&mut self, step: Step, observed: &Observed) -> Result<(), Error> {
-        let told = self.occurrences.len();
+        let told = self.events.len();
         self.apply(step.clone(), observed).await?;
         if step.mends(observed) {
             self.writes.took(&step);
             if self.writes.fight().is_some() {
                 // The condition reports a fight, once.
-                self.occurrences.truncate(told);
+                self.events.truncate(told);
             }
         }
         Ok(())

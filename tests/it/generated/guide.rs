@@ -7,7 +7,7 @@ use std::fs;
 
 use bindery::cli::Cli;
 use bindery::crd;
-use bindery::kubernetes::Occurred;
+use bindery::kubernetes::EventReason;
 use bindery::metrics;
 use bindery::plan::Reason;
 use bindery::plan::capability::{Edition, Outlook, Promise, expected};
@@ -236,7 +236,7 @@ fn reasons() -> String {
 }
 
 fn events() -> String {
-    let rows = Occurred::ALL.iter().map(|occurred| {
+    let rows = EventReason::ALL.iter().map(|occurred| {
         let type_ = if occurred.is_warning() {
             "Warning"
         } else {

@@ -10,7 +10,7 @@ use crate::fleet::link::Validated;
 use crate::http::Token;
 use crate::identity::{ServerUrl, SettingId, SettingKey, Uid};
 use crate::kubernetes::clock;
-use crate::kubernetes::event::{Occurred, Occurrence};
+use crate::kubernetes::event::{Event, EventReason};
 use crate::kubernetes::status::{self, Precondition};
 use crate::plan::capability::Support;
 use crate::plan::connection::{Observed, Recorded, Step, TokenInUpdate, TokenState, Validation};
@@ -113,7 +113,7 @@ impl Sync<'_> {
             return Err(failed(sonarqube, source));
         }
         self.tell(
-            Occurred::Created,
+            EventReason::Created,
             format!("created configuration {name} in SonarQube"),
         );
         self.remembering(|mut remembered| remembered.created());
@@ -134,7 +134,7 @@ impl Sync<'_> {
         let name = self.desired.name.clone();
         self.claim(id, &name, None);
         self.tell(
-            Occurred::Adopted,
+            EventReason::Adopted,
             format!("adopted configuration {name} of SonarQube"),
         );
     }
@@ -192,7 +192,7 @@ impl Sync<'_> {
             let is_new = observed.token == TokenState::ToPush;
             if rotated && is_new && !url_differed {
                 self.tell(
-                    Occurred::CredentialsRotated,
+                    EventReason::CredentialsRotated,
                     format!("gave configuration {key} of SonarQube its new token"),
                 );
             }
@@ -201,13 +201,13 @@ impl Sync<'_> {
     }
 
     /// What became equal again had drifted, unless the spec is what changed.
-    fn mended(&self) -> Occurred {
+    fn mended(&self) -> EventReason {
         let status = self.connection.status.as_ref();
         let seen = status.and_then(|status| status.observed_generation);
         if seen == self.connection.metadata.generation {
-            Occurred::DriftCorrected
+            EventReason::DriftCorrected
         } else {
-            Occurred::Changed
+            EventReason::Changed
         }
     }
 
@@ -270,8 +270,8 @@ impl Sync<'_> {
             .map(|(recorded, _)| recorded.id.clone())
     }
 
-    fn tell(&mut self, kind: Occurred, note: String) {
-        self.occurrences.push(Occurrence::new(kind, note));
+    fn tell(&mut self, kind: EventReason, note: String) {
+        self.events.push(Event::new(kind, note));
     }
 }
 
