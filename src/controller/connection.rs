@@ -22,7 +22,7 @@ use crate::kubernetes::event;
 use crate::kubernetes::finalizer;
 use crate::kubernetes::status::{self, Precondition, requested};
 use crate::kubernetes::uid;
-use crate::plan::verdict::{Aspect, Outcome, summary};
+use crate::plan::verdict::{ConditionType, Outcome, summary};
 use crate::plan::{Reason, Refusal};
 
 use super::context::Context;
@@ -36,11 +36,11 @@ use pass::Pass;
 use sync::Synced;
 
 /// The own conditions of the kind, in the order in which a reconcile finds out about them.
-const ASPECTS: &[Aspect] = &[
-    Aspect::SonarQubeReachable,
-    Aspect::BitbucketReachable,
-    Aspect::CredentialsValid,
-    Aspect::ConfigurationSynced,
+const OWN_CONDITIONS: &[ConditionType] = &[
+    ConditionType::SonarQubeReachable,
+    ConditionType::BitbucketReachable,
+    ConditionType::CredentialsValid,
+    ConditionType::ConfigurationSynced,
 ];
 
 impl Reconcile for BitbucketConnection {

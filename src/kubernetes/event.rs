@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::metrics::Metrics;
 use crate::plan::decoration::is_news;
-use crate::plan::verdict::{Aspect, State, Verdict, cut};
+use crate::plan::verdict::{ConditionType, State, Verdict, cut};
 use crate::plan::{Reason, vocabulary};
 
 use super::clock;
@@ -94,7 +94,7 @@ pub(crate) fn transition(before: &[Condition], after: &[Condition]) -> Option<Ev
     let ready = |conditions: &[Condition]| {
         conditions
             .iter()
-            .find(|condition| condition.type_ == Aspect::Ready.as_str())
+            .find(|condition| condition.type_ == ConditionType::Ready.as_str())
             .cloned()
     };
     let (before, after) = (ready(before), ready(after)?);

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::crd::{Kind, RECONCILE_REQUESTED_AT};
 use crate::plan::Reason;
-use crate::plan::verdict::{Aspect, State, Verdict};
+use crate::plan::verdict::{ConditionType, State, Verdict};
 
 use super::Place;
 use super::clock;
@@ -22,11 +22,11 @@ pub(crate) fn clip(text: &str, longest: usize) -> String {
 pub(crate) const MANAGER: &str = "bindery";
 
 /// Whether a condition holds for the generation that the object has now.
-pub(crate) fn holds(object: &impl Kind, aspect: Aspect) -> bool {
+pub(crate) fn holds(object: &impl Kind, condition_type: ConditionType) -> bool {
     let generation = object.meta().generation;
     object.observed_generation() == generation
         && object.conditions().iter().any(|condition| {
-            condition.type_ == aspect.as_str()
+            condition.type_ == condition_type.as_str()
                 && condition.status == State::True.as_str()
                 && condition.observed_generation == generation
         })
@@ -34,12 +34,12 @@ pub(crate) fn holds(object: &impl Kind, aspect: Aspect) -> bool {
 
 /// Whether an object was brought to its generation and left alone since.
 pub(crate) fn is_settled(object: &impl Kind) -> bool {
-    holds(object, Aspect::Ready)
+    holds(object, ConditionType::Ready)
 }
 
 /// Whether an object waits for a person.
 pub(crate) fn is_stalled(object: &impl Kind) -> bool {
-    holds(object, Aspect::Stalled)
+    holds(object, ConditionType::Stalled)
 }
 
 /// The run-now request that an object carries.
@@ -55,7 +55,7 @@ pub(crate) fn waits_for(object: &impl Kind, reason: Reason) -> bool {
 }
 
 /// What the status says in a condition.
-pub(crate) fn said(conditions: &[Condition], kind: Aspect) -> Option<Verdict> {
+pub(crate) fn said(conditions: &[Condition], kind: ConditionType) -> Option<Verdict> {
     let mut conditions = conditions.iter();
     let found = conditions.find(|condition| condition.type_ == kind.as_str())?;
     let mut states = [State::True, State::False, State::Unknown].into_iter();
@@ -78,10 +78,10 @@ pub(crate) fn conditions(
             let status = verdict.state.as_str();
             let last_transition_time = before
                 .iter()
-                .find(|old| old.type_ == verdict.aspect.as_str() && old.status == status)
+                .find(|old| old.type_ == verdict.condition_type.as_str() && old.status == status)
                 .map_or_else(|| now.clone(), |old| old.last_transition_time.clone());
             Condition {
-                type_: verdict.aspect.as_str().to_owned(),
+                type_: verdict.condition_type.as_str().to_owned(),
                 status: status.to_owned(),
                 reason: verdict.reason.as_str().to_owned(),
                 message: verdict.message.clone(),
@@ -160,7 +160,7 @@ pub(crate) async fn write_field<K: Kind>(
 /// Since when an object is not ready; from its creation, if nothing was reported yet.
 fn unready_since(object: &impl Kind) -> Option<&Time> {
     let mut conditions = object.conditions().iter();
-    match conditions.find(|condition| condition.type_ == Aspect::Ready.as_str()) {
+    match conditions.find(|condition| condition.type_ == ConditionType::Ready.as_str()) {
         Some(ready) if ready.status == State::True.as_str() => None,
         Some(ready) => Some(&ready.last_transition_time),
         None => object.meta().creation_timestamp.as_ref(),
@@ -187,7 +187,12 @@ mod tests {
         .unwrap();
         assert_eq!(unready_since(&binding), Some(&at(5)));
         for (state, since) in [(State::False, Some(at(10))), (State::True, None)] {
-            let ready = [Verdict::new(Aspect::Ready, state, Reason::Timeout, "")];
+            let ready = [Verdict::new(
+                ConditionType::Ready,
+                state,
+                Reason::Timeout,
+                "",
+            )];
             let status = binding.status.get_or_insert_default();
             status.conditions = conditions(&[], &ready, Some(1), &at(10));
             assert_eq!(unready_since(&binding), since.as_ref());
@@ -203,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_transition_time_changes_only_with_the_status() {
-        let verdict = |state, reason| vec![Verdict::new(Aspect::Ready, state, reason, "")];
+        let verdict = |state, reason| vec![Verdict::new(ConditionType::Ready, state, reason, "")];
         let first = conditions(
             &[],
             &verdict(State::False, Reason::Timeout),

@@ -3,7 +3,7 @@
 use crate::identity::ProjectKey;
 
 use super::Reason;
-use super::verdict::{Aspect, State, Verdict};
+use super::verdict::{ConditionType, State, Verdict};
 
 /// What follows the proof where the token may only read. It goes as soon as the token may write.
 const RISK: &str = ". Risk: the token of the connection's spec.bitbucket.tokenSecretRef has no Write on this repository. Bitbucket accepts reports with Read; if later pull requests get none, give its user Write on the repository or its project, and the token the permission Repository write";
@@ -265,11 +265,21 @@ pub fn is_news(before: Option<&Verdict>, after: &Verdict) -> bool {
 }
 
 fn no(reason: Reason, message: impl Into<String>) -> Verdict {
-    Verdict::new(Aspect::DecorationReady, State::False, reason, message)
+    Verdict::new(
+        ConditionType::DecorationReady,
+        State::False,
+        reason,
+        message,
+    )
 }
 
 fn unknown(reason: Reason, message: impl Into<String>) -> Verdict {
-    Verdict::new(Aspect::DecorationReady, State::Unknown, reason, message)
+    Verdict::new(
+        ConditionType::DecorationReady,
+        State::Unknown,
+        reason,
+        message,
+    )
 }
 
 /// What the pull requests show.
@@ -333,7 +343,7 @@ fn missing(ids: &[String]) -> String {
 fn decorated(message: &str, readonly: bool) -> Verdict {
     let risk = if readonly { RISK } else { "" };
     let message = format!("{message}{risk}");
-    let (kind, state) = (Aspect::DecorationReady, State::True);
+    let (kind, state) = (ConditionType::DecorationReady, State::True);
     Verdict::new(kind, state, Reason::Succeeded, message)
 }
 

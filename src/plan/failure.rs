@@ -5,7 +5,7 @@ mod tests;
 
 use super::Reason;
 use super::retry::Class;
-use super::verdict::Aspect;
+use super::verdict::ConditionType;
 
 /// What ended a reconcile before everything was as declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,7 +147,7 @@ pub struct Sorted {
     /// What is the trouble.
     pub blame: Blame,
     /// The condition of a connection that it speaks of; none: the one that was being found out.
-    pub condition: Option<Aspect>,
+    pub condition: Option<ConditionType>,
 }
 
 /// What is the trouble.
@@ -207,7 +207,7 @@ pub fn sort(facts: Facts) -> Sorted {
         Facts::MayPass(reason) => of(Class::Transient, reason, Blame::Object),
         Facts::TokenRefused { by, reason } => of(Class::Denied, reason, Blame::Token(by)),
         Facts::NotUp => Sorted {
-            condition: Some(Aspect::SonarQubeReachable),
+            condition: Some(ConditionType::SonarQubeReachable),
             ..of(Class::Transient, Reason::ServerNotUp, Blame::SonarQube)
         },
         Facts::SonarQube(problem) => of_sonarqube(problem),
@@ -230,7 +230,7 @@ fn of_sonarqube(problem: SonarQubeProblem) -> Sorted {
         blame,
         condition,
     };
-    let (transient, credentials) = (Class::Transient, Some(Aspect::CredentialsValid));
+    let (transient, credentials) = (Class::Transient, Some(ConditionType::CredentialsValid));
     match problem {
         // A server that restarts answers so for a while; the connection finds out which it is.
         Unauthorized => of(
@@ -258,7 +258,7 @@ fn of_sonarqube(problem: SonarQubeProblem) -> Sorted {
             of(class, reason, Blame::Object, None)
         }
         Call(failure) => {
-            let reachable = Some(Aspect::SonarQubeReachable);
+            let reachable = Some(ConditionType::SonarQubeReachable);
             of(
                 class_of(failure),
                 reason_of(failure.problem),
@@ -285,13 +285,16 @@ fn of_bitbucket(problem: BitbucketProblem) -> Sorted {
         Call, Captcha, InvalidToken, NotFound, PermissionDenied, RateLimited, Rejected, Unlicensed,
         WrongRoute,
     };
-    let of = |class, reason, blame, aspect| Sorted {
+    let of = |class, reason, blame, condition_type| Sorted {
         class,
         reason,
         blame,
-        condition: Some(aspect),
+        condition: Some(condition_type),
     };
-    let (credentials, reachable) = (Aspect::CredentialsValid, Aspect::BitbucketReachable);
+    let (credentials, reachable) = (
+        ConditionType::CredentialsValid,
+        ConditionType::BitbucketReachable,
+    );
     match problem {
         InvalidToken | Captcha | Unlicensed => of(
             Class::Denied,

@@ -5,7 +5,7 @@ use super::{Reason, Refusal, vocabulary};
 
 vocabulary! {
     /// The type of a condition, in the order in which conditions stand in a status.
-    pub enum Aspect {
+    pub enum ConditionType {
         /// Everything is as declared, for the generation that the condition names. Under `managementPolicy: Observe`:
         /// everything was compared; the reason is `DriftDetected` where something differs.
         Ready,
@@ -57,7 +57,7 @@ impl State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// Its type.
-    pub aspect: Aspect,
+    pub condition_type: ConditionType,
     /// Its status.
     pub state: State,
     /// Its reason.
@@ -78,9 +78,14 @@ pub fn cut(message: impl Into<String>) -> String {
 
 impl Verdict {
     /// A condition; a longer message is cut.
-    pub fn new(aspect: Aspect, state: State, reason: Reason, message: impl Into<String>) -> Self {
+    pub fn new(
+        condition_type: ConditionType,
+        state: State,
+        reason: Reason,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
-            aspect,
+            condition_type,
             state,
             reason,
             message: cut(message),
@@ -110,7 +115,7 @@ pub enum Outcome {
 /// `Ready`, and `Reconciling` or `Stalled` where they are true.
 #[must_use]
 pub fn summary(outcome: &Outcome) -> Vec<Verdict> {
-    use Aspect::{Ready, Reconciling, Stalled};
+    use ConditionType::{Ready, Reconciling, Stalled};
     let ready = |state, reason, message: &str| Verdict::new(Ready, state, reason, message);
     match outcome {
         Outcome::Settled => vec![ready(
@@ -153,21 +158,24 @@ pub fn summary(outcome: &Outcome) -> Vec<Verdict> {
 /// The own conditions of a kind after a reconcile: those that were `reached` are true, the one that `failed` is
 /// false, the rest could not be checked.
 #[must_use]
-pub fn aspects(
-    all: &[Aspect],
-    reached: &[Aspect],
-    failed: Option<(Aspect, &Refusal)>,
+pub fn own_conditions(
+    all: &[ConditionType],
+    reached: &[ConditionType],
+    failed: Option<(ConditionType, &Refusal)>,
 ) -> Vec<Verdict> {
     all.iter()
-        .map(|&aspect| match failed {
-            Some((at, refusal)) if at == aspect => {
-                Verdict::new(aspect, State::False, refusal.reason, &*refusal.message)
-            }
-            _ if reached.contains(&aspect) => {
-                Verdict::new(aspect, State::True, Reason::Succeeded, "")
+        .map(|&condition_type| match failed {
+            Some((at, refusal)) if at == condition_type => Verdict::new(
+                condition_type,
+                State::False,
+                refusal.reason,
+                &*refusal.message,
+            ),
+            _ if reached.contains(&condition_type) => {
+                Verdict::new(condition_type, State::True, Reason::Succeeded, "")
             }
             _ => Verdict::new(
-                aspect,
+                condition_type,
                 State::Unknown,
                 Reason::NotChecked,
                 "not checked in this reconcile",
@@ -180,16 +188,16 @@ pub fn aspects(
 mod tests {
     use super::*;
 
-    fn states(outcome: &Outcome) -> Vec<(Aspect, State, Reason)> {
+    fn states(outcome: &Outcome) -> Vec<(ConditionType, State, Reason)> {
         summary(outcome)
             .into_iter()
-            .map(|verdict| (verdict.aspect, verdict.state, verdict.reason))
+            .map(|verdict| (verdict.condition_type, verdict.state, verdict.reason))
             .collect()
     }
 
     #[test]
     fn the_table_of_outcomes() {
-        use Aspect::{Ready, Reconciling, Stalled};
+        use ConditionType::{Ready, Reconciling, Stalled};
         let refusal = || Refusal::new(Reason::RepositoryNotFound, "no such repository");
         assert_eq!(
             states(&Outcome::Settled),
@@ -228,9 +236,9 @@ mod tests {
 
     #[test]
     fn what_came_before_the_failure_is_true_and_what_comes_after_is_unknown() {
-        use Aspect::{BitbucketReachable, CredentialsValid, SonarQubeReachable};
+        use ConditionType::{BitbucketReachable, CredentialsValid, SonarQubeReachable};
         let refusal = Refusal::new(Reason::Timeout, "no answer");
-        let verdicts = aspects(
+        let verdicts = own_conditions(
             &[SonarQubeReachable, BitbucketReachable, CredentialsValid],
             &[SonarQubeReachable],
             Some((BitbucketReachable, &refusal)),
@@ -248,7 +256,7 @@ mod tests {
     #[test]
     fn a_long_message_is_cut_between_characters() {
         let verdict = Verdict::new(
-            Aspect::Ready,
+            ConditionType::Ready,
             State::False,
             Reason::Timeout,
             format!("-{}", "ä".repeat(2000)),

@@ -16,7 +16,7 @@ use crate::plan::binding::record::{self, Answer, Done, Storing, Taken};
 use crate::plan::binding::{
     Acceptance, NewCode, Origin, Record, Rights, SeenRepository, Step, Visibility,
 };
-use crate::plan::verdict::Aspect;
+use crate::plan::verdict::ConditionType;
 use crate::sonarqube::{self, Permission};
 
 use super::reserve;
@@ -251,7 +251,7 @@ impl Work<'_> {
         let accepted = record.accepted.as_ref();
         status.sonarqube_project =
             accepted.map(|accepted| remembered(accepted, None, status.sonarqube_project.as_ref()));
-        if status::said(&status.conditions, Aspect::Ready).is_none() {
+        if status::said(&status.conditions, ConditionType::Ready).is_none() {
             status.observed_generation = binding.metadata.generation;
             status.conditions = self.report.importing(&intent.project_key);
         }

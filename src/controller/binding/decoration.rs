@@ -11,7 +11,7 @@ use crate::identity::{ProjectKey, RepositoryPath, Uid};
 use crate::kubernetes::status;
 use crate::kubernetes::uid;
 use crate::plan::decoration::{self, Facts, Finding, Latest, PullRequest, Repository, Server};
-use crate::plan::verdict::{Aspect, Verdict};
+use crate::plan::verdict::{ConditionType, Verdict};
 use crate::sonarqube::{AnalysedPullRequest, SERVER_BASE_URL};
 
 use super::report::Report;
@@ -39,7 +39,8 @@ pub(super) fn verdict(report: &Report, access: &ServerAccess, context: &Context)
     // What was said of another repository is of no use.
     let of_before = || binding.status.as_ref()?.repository.as_ref();
     let is_same = of_before().is_some_and(|of| shown.is_some_and(|shown| shown.id == of.id));
-    let before = is_same.then(|| status::said(binding.conditions(), Aspect::DecorationReady));
+    let before =
+        is_same.then(|| status::said(binding.conditions(), ConditionType::DecorationReady));
     decoration::verdict(&Facts {
         server: access.decoration,
         repository,

@@ -22,14 +22,14 @@ use crate::kubernetes::unstored::Pending;
 use crate::plan::binding::{Accepted, Record};
 use crate::plan::binding::{AfterFailure, Standing, after_failure};
 use crate::plan::decoration::{not_settled, token_refused};
-use crate::plan::verdict::{Aspect, Outcome, Verdict, aspects, summary};
+use crate::plan::verdict::{ConditionType, Outcome, Verdict, own_conditions, summary};
 use crate::plan::{Difference, Management, Reason, Refusal};
 
 use super::shown::{self, difference, remembered};
 use super::{WITHOUT_CONNECTION, decoration};
 
 /// The own conditions of the kind, but for `DecorationReady`.
-const ASPECTS: &[Aspect] = &[Aspect::Accepted, Aspect::Synced];
+const OWN_CONDITIONS: &[ConditionType] = &[ConditionType::Accepted, ConditionType::Synced];
 
 /// The outcome of a reconcile that did not fail.
 pub(super) enum Ended {
@@ -186,8 +186,12 @@ impl Report {
             ),
         );
         let mut verdicts = summary(&Outcome::Retrying(why.clone()));
-        let synced = Some((Aspect::Synced, &why));
-        verdicts.extend(aspects(ASPECTS, &[Aspect::Accepted], synced));
+        let synced = Some((ConditionType::Synced, &why));
+        verdicts.extend(own_conditions(
+            OWN_CONDITIONS,
+            &[ConditionType::Accepted],
+            synced,
+        ));
         verdicts.push(not_settled());
         let Metadata {
             generation,
@@ -209,10 +213,10 @@ impl Report {
                 Management::Full => Outcome::Differing(message),
                 Management::Observe => Outcome::Observed(message),
             };
-            (outcome, Some((Aspect::Synced, &drift)))
+            (outcome, Some((ConditionType::Synced, &drift)))
         };
         let mut verdicts = summary(&outcome);
-        verdicts.extend(aspects(ASPECTS, ASPECTS, failed));
+        verdicts.extend(own_conditions(OWN_CONDITIONS, OWN_CONDITIONS, failed));
         verdicts.push(decoration::verdict(self, access, context));
         self.accepted_by.clone_from(&self.through);
         let status = self.status(&verdicts, Some(access));
@@ -234,7 +238,11 @@ impl Report {
         };
         let refusal = error.refusal();
         let mut verdicts = summary(&pass::outcome(error));
-        verdicts.extend(aspects(ASPECTS, reached, Some((at, &refusal))));
+        verdicts.extend(own_conditions(
+            OWN_CONDITIONS,
+            reached,
+            Some((at, &refusal)),
+        ));
         verdicts.push(not_settled());
         let status = self.status(&verdicts, None);
         self.write(status, context).await
@@ -260,7 +268,7 @@ impl Report {
 
     /// Stays as it was, except for what it says of decoration.
     async fn token_refused(&self, context: &Context) -> Result<(), Error> {
-        let kind = Aspect::DecorationReady;
+        let kind = ConditionType::DecorationReady;
         let (namespace, name) = declared::connection_of(&self.binding);
         let before = status::said(self.binding.conditions(), kind);
         let refused = token_refused(&format!("{namespace}/{name}"), before.as_ref());
@@ -282,7 +290,7 @@ impl Report {
             return Ok(());
         }
         let mut verdicts = summary(&Outcome::Suspended);
-        verdicts.extend(aspects(ASPECTS, &[], None));
+        verdicts.extend(own_conditions(OWN_CONDITIONS, &[], None));
         verdicts.push(not_settled());
         let status = self.status(&verdicts, None);
         self.write(status, context).await
@@ -324,7 +332,7 @@ impl Report {
         let none = Vec::new();
         let before = self.binding.status.as_ref();
         let before = before.map_or(&none, |status| &status.conditions);
-        let said = |conditions: &[_]| status::said(conditions, Aspect::DecorationReady);
+        let said = |conditions: &[_]| status::said(conditions, ConditionType::DecorationReady);
         let decoration =
             event::decoration(said(before).as_ref(), said(&status.conditions).as_ref());
         let transition = event::transition(before, &status.conditions);

@@ -14,7 +14,7 @@ use crate::identity::{ProjectId, ServerUrl, SettingId, Uid};
 use crate::kubernetes::{status, uid};
 use crate::plan::Difference;
 use crate::plan::binding::{Accepted, Desired, Observed, RepositoryState};
-use crate::plan::verdict::{Aspect, State, Verdict};
+use crate::plan::verdict::{ConditionType, State, Verdict};
 
 /// The repository as it was observed, with the page of this Bitbucket that shows it; `None` where it was not found.
 pub(super) fn shown(
@@ -133,7 +133,8 @@ pub(super) fn with_advice(
     deletion: ProjectDeletion,
 ) -> Vec<Verdict> {
     let mut verdicts = verdicts.to_vec();
-    let is_true = |it: &&mut Verdict| it.aspect == Aspect::Accepted && it.state == State::True;
+    let is_true =
+        |it: &&mut Verdict| it.condition_type == ConditionType::Accepted && it.state == State::True;
     let accepted = verdicts.iter_mut().find(is_true);
     let asks = binding.spec.deletion_policy == BindingDeletionPolicy::DeleteProject;
     if let (Some(accepted), true, ProjectDeletion::Refused) = (accepted, asks, deletion) {

@@ -8,7 +8,7 @@ use crate::bitbucket;
 use crate::controller::error::Error;
 use crate::fleet::link::{Clients, TriedTokens};
 use crate::plan::failure::System;
-use crate::plan::verdict::Aspect;
+use crate::plan::verdict::ConditionType;
 use crate::plan::{Reason, Refusal};
 
 pub(super) use probe::{Seldom, names};
@@ -20,10 +20,10 @@ pub(super) async fn check_bitbucket(
     tokens: &TriedTokens,
     stage: Stage<'_>,
 ) -> Result<String, Error> {
-    *stage.at = Aspect::BitbucketReachable;
+    *stage.at = ConditionType::BitbucketReachable;
     let version = supported(&clients.writer).await?;
     stage.reached.push(*stage.at);
-    *stage.at = Aspect::CredentialsValid;
+    *stage.at = ConditionType::CredentialsValid;
     try_tokens(clients, tokens, None).await?;
     Ok(version)
 }

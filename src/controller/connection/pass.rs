@@ -25,7 +25,7 @@ use crate::plan::connection::{Affected, Setting, SonarQubeState};
 use crate::plan::decoration::Token;
 use crate::plan::failure::{Blame, System};
 use crate::plan::fight::Writes;
-use crate::plan::verdict::Aspect;
+use crate::plan::verdict::ConditionType;
 use crate::plan::{Reason, Refusal};
 
 use super::sweep::Sweep;
@@ -37,8 +37,8 @@ pub(super) struct Pass<'a> {
     pub(super) connection: BitbucketConnection,
     pub(super) context: &'a Context,
     /// The current stage of the reconcile: where it stops is what failed.
-    pub(super) at: Aspect,
-    pub(super) reached: Vec<Aspect>,
+    pub(super) at: ConditionType,
+    pub(super) reached: Vec<ConditionType>,
     /// Whether there is a configuration for the bindings to work with.
     pub(super) serves: bool,
     /// What is in progress.
@@ -74,7 +74,7 @@ impl<'a> Pass<'a> {
         Self {
             connection,
             context,
-            at: Aspect::CredentialsValid,
+            at: ConditionType::CredentialsValid,
             reached: Vec::new(),
             serves: true,
             doing: Doing::Checking,
@@ -190,7 +190,7 @@ impl<'a> Pass<'a> {
         prepared: Prepared,
         verified: &mut VerifiedServer,
     ) -> Result<(Option<Setting>, Synced), Error> {
-        self.at = Aspect::ConfigurationSynced;
+        self.at = ConditionType::ConfigurationSynced;
         let Prepared {
             desired,
             credentials,
@@ -221,7 +221,7 @@ impl<'a> Pass<'a> {
         };
         let (setting, synced) = sync.run().await?;
         if matches!(synced, Synced::Equal) {
-            self.reached.push(Aspect::ConfigurationSynced);
+            self.reached.push(ConditionType::ConfigurationSynced);
         }
         Ok((setting, synced))
     }

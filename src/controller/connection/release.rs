@@ -255,9 +255,9 @@ pub(super) async fn say(
             .conditions
             .iter()
             .filter(|old| {
-                super::ASPECTS
+                super::OWN_CONDITIONS
                     .iter()
-                    .any(|aspect| aspect.as_str() == old.type_)
+                    .any(|condition_type| condition_type.as_str() == old.type_)
             })
             .cloned(),
     );

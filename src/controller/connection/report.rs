@@ -11,12 +11,12 @@ use crate::fleet::link::VerifiedServer;
 use crate::identity::Uid;
 use crate::kubernetes::clock;
 use crate::kubernetes::status;
-use crate::plan::verdict::{Aspect, Outcome, State, Verdict, aspects, summary};
+use crate::plan::verdict::{ConditionType, Outcome, State, Verdict, own_conditions, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
 use super::pass::Pass;
 use super::sync::Synced;
-use super::{ASPECTS, requested, write};
+use super::{OWN_CONDITIONS, requested, write};
 
 impl Pass<'_> {
     /// Writes what the reconcile found, always, also after a failure.
@@ -26,13 +26,13 @@ impl Pass<'_> {
             Ok(Synced::Equal) => (Outcome::Settled, None, Next::Settled(interval)),
             // Its bindings work on: at the moment everything is as declared.
             Ok(Synced::Fought(fight)) => {
-                let failed = Some((Aspect::ConfigurationSynced, fight.clone()));
+                let failed = Some((ConditionType::ConfigurationSynced, fight.clone()));
                 (Outcome::Stalled(fight), failed, Next::Settled(interval))
             }
             Ok(Synced::Differs(differences)) => {
                 let message = Difference::in_one_line(&differences);
                 let drift = Refusal::new(Reason::DriftDetected, message.clone());
-                let failed = Some((Aspect::ConfigurationSynced, drift));
+                let failed = Some((ConditionType::ConfigurationSynced, drift));
                 let outcome = if self.serves {
                     Outcome::Observed(message)
                 } else {
@@ -52,11 +52,14 @@ impl Pass<'_> {
                 )
             }
         };
-        let failed = failed.as_ref().map(|(aspect, why)| (*aspect, why));
+        let failed = failed
+            .as_ref()
+            .map(|(condition_type, why)| (*condition_type, why));
         let mut verdicts = summary(&outcome);
-        verdicts.extend(aspects(ASPECTS, &self.reached, failed));
+        verdicts.extend(own_conditions(OWN_CONDITIONS, &self.reached, failed));
         let valid = |verdict: &&mut Verdict| {
-            verdict.aspect == Aspect::CredentialsValid && verdict.state == State::True
+            verdict.condition_type == ConditionType::CredentialsValid
+                && verdict.state == State::True
         };
         if let Some(verdict) = verdicts.iter_mut().find(valid) {
             verdict.message = self.advice();

@@ -4,22 +4,22 @@ use kube::core::DeserializeGuard;
 
 use crate::crd::{BitbucketConnection, Kind};
 use crate::fleet::{Counted, Said, Told};
-use crate::plan::verdict::Aspect;
+use crate::plan::verdict::ConditionType;
 
 /// What is counted of an object, the day apart on which its token expires.
 pub(super) fn of<K: Kind>(guarded: &DeserializeGuard<K>) -> Counted {
     let told = guarded.0.as_ref().map_or(Told::Unreadable, |object| {
-        let said = |aspect: Aspect| {
+        let said = |condition_type: ConditionType| {
             let mut conditions = object.conditions().iter();
-            let found = conditions.find(|condition| condition.type_ == aspect.as_str())?;
+            let found = conditions.find(|condition| condition.type_ == condition_type.as_str())?;
             Some(Said {
                 state: found.status.clone(),
                 reason: found.reason.clone(),
             })
         };
         Told::Status {
-            ready: said(Aspect::Ready),
-            decoration: said(Aspect::DecorationReady),
+            ready: said(ConditionType::Ready),
+            decoration: said(ConditionType::DecorationReady),
             token_expiry: None,
         }
     });

@@ -2,7 +2,7 @@
 
 use crate::plan::Reason;
 use crate::plan::failure::Sorted;
-use crate::plan::verdict::Aspect;
+use crate::plan::verdict::ConditionType;
 
 /// What is known of a binding when its reconcile fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,9 +23,9 @@ pub enum AfterFailure {
     /// The failure.
     Failed {
         /// The condition that is false.
-        at: Aspect,
+        at: ConditionType,
         /// Those that are true.
-        reached: &'static [Aspect],
+        reached: &'static [ConditionType],
     },
 }
 
@@ -44,12 +44,12 @@ pub fn after_failure(standing: Standing, failure: Sorted) -> AfterFailure {
     );
     if standing.accepted && standing.by_this_connection && !takes_it_away {
         AfterFailure::Failed {
-            at: Aspect::Synced,
-            reached: &[Aspect::Accepted],
+            at: ConditionType::Synced,
+            reached: &[ConditionType::Accepted],
         }
     } else {
         AfterFailure::Failed {
-            at: Aspect::Accepted,
+            at: ConditionType::Accepted,
             reached: &[],
         }
     }
@@ -66,11 +66,11 @@ mod tests {
         by_this_connection: true,
     };
     const SYNCED: AfterFailure = AfterFailure::Failed {
-        at: Aspect::Synced,
-        reached: &[Aspect::Accepted],
+        at: ConditionType::Synced,
+        reached: &[ConditionType::Accepted],
     };
     const NOT_ACCEPTED: AfterFailure = AfterFailure::Failed {
-        at: Aspect::Accepted,
+        at: ConditionType::Accepted,
         reached: &[],
     };
 

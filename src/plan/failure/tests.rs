@@ -5,7 +5,7 @@ use BitbucketProblem as B;
 use Rejection as R;
 use SonarQubeProblem as S;
 
-fn row(facts: Facts) -> (Class, Reason, Blame, Option<Aspect>) {
+fn row(facts: Facts) -> (Class, Reason, Blame, Option<ConditionType>) {
     let Sorted {
         class,
         reason,
@@ -19,7 +19,7 @@ fn row(facts: Facts) -> (Class, Reason, Blame, Option<Aspect>) {
 fn what_sonarqube_answers() {
     use Blame::{Object, SonarQube};
     use Class::{Denied, Invalid, Transient};
-    let credentials = Some(Aspect::CredentialsValid);
+    let credentials = Some(ConditionType::CredentialsValid);
     for (problem, expected) in [
         (
             S::Unauthorized,
@@ -75,7 +75,10 @@ fn what_sonarqube_answers() {
 fn what_bitbucket_answers() {
     use Blame::{Bitbucket, Object};
     use Class::{Denied, Invalid, Transient};
-    let (credentials, reachable) = (Aspect::CredentialsValid, Aspect::BitbucketReachable);
+    let (credentials, reachable) = (
+        ConditionType::CredentialsValid,
+        ConditionType::BitbucketReachable,
+    );
     for refused in [B::InvalidToken, B::Captcha, B::Unlicensed] {
         let expected = (
             Denied,
@@ -134,7 +137,7 @@ fn what_does_not_answer() {
             class,
             reason,
             blame(Blame::SonarQube),
-            Some(Aspect::SonarQubeReachable),
+            Some(ConditionType::SonarQubeReachable),
         );
         assert_eq!(
             row(Facts::SonarQube(S::Call(failure))),
@@ -145,7 +148,7 @@ fn what_does_not_answer() {
             class,
             reason,
             blame(Blame::Bitbucket),
-            Some(Aspect::BitbucketReachable),
+            Some(ConditionType::BitbucketReachable),
         );
         assert_eq!(
             row(Facts::Bitbucket(B::Call(failure))),
@@ -184,7 +187,7 @@ fn what_is_found_out_otherwise() {
             Transient,
             Reason::ServerNotUp,
             Blame::SonarQube,
-            Some(Aspect::SonarQubeReachable),
+            Some(ConditionType::SonarQubeReachable),
         ),
         (
             Facts::Deadline,

@@ -11,7 +11,7 @@ use bindery::kubernetes::EventReason;
 use bindery::metrics;
 use bindery::plan::Reason;
 use bindery::plan::capability::{Edition, Outlook, Promise, expected};
-use bindery::plan::verdict::Aspect;
+use bindery::plan::verdict::ConditionType;
 use clap::CommandFactory as _;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
@@ -222,9 +222,12 @@ fn type_of(schema: &JSONSchemaProps) -> String {
 }
 
 fn conditions() -> String {
-    let rows = Aspect::ALL
-        .iter()
-        .map(|aspect| [code(aspect.as_str()), aspect.meaning().to_owned()]);
+    let rows = ConditionType::ALL.iter().map(|condition_type| {
+        [
+            code(condition_type.as_str()),
+            condition_type.meaning().to_owned(),
+        ]
+    });
     table(["Type", "Meaning"], rows)
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bindery::plan::verdict::{Aspect, Outcome, Verdict, summary};
+use bindery::plan::verdict::{ConditionType, Outcome, Verdict, summary};
 use bindery::plan::{Reason, Refusal};
 use serde_json::{Value, json};
 
@@ -83,9 +83,14 @@ fn states() -> Vec<State> {
 /// What objects say in each state, and what kstatus makes of it.
 pub(super) fn table() -> String {
     let rows = states().into_iter().map(|state| {
-        let said = [Aspect::Ready, Aspect::Reconciling, Aspect::Stalled].map(|aspect| {
+        let said = [
+            ConditionType::Ready,
+            ConditionType::Reconciling,
+            ConditionType::Stalled,
+        ]
+        .map(|condition_type| {
             let mut verdicts = state.conditions.iter();
-            let found = verdicts.find(|verdict| verdict.aspect == aspect);
+            let found = verdicts.find(|verdict| verdict.condition_type == condition_type);
             found.map_or_else(String::new, |verdict| {
                 let (state, reason) = (verdict.state.as_str(), verdict.reason);
                 if reason == Reason::Succeeded {
@@ -110,7 +115,7 @@ impl State {
     fn object(&self) -> Value {
         let conditions = self.conditions.iter().map(|verdict| {
             json!({
-                "type": verdict.aspect.as_str(), "status": verdict.state.as_str(), "reason": verdict.reason.as_str(),
+                "type": verdict.condition_type.as_str(), "status": verdict.state.as_str(), "reason": verdict.reason.as_str(),
                 "message": verdict.message, "observedGeneration": self.observed,
             })
         });

@@ -4,7 +4,7 @@
 use crate::controller::error::Error;
 use crate::fleet::link::{SharedLink, VerifiedServer};
 use crate::plan::failure::System;
-use crate::plan::verdict::Aspect;
+use crate::plan::verdict::ConditionType;
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, Client, Phase, SERVER_BASE_URL, Version};
 
@@ -12,8 +12,8 @@ use super::probe::{Seldom, probe};
 
 /// How far a reconcile has come, for the report of what fails.
 pub(crate) struct Stage<'a> {
-    pub(crate) at: &'a mut Aspect,
-    pub(crate) reached: &'a mut Vec<Aspect>,
+    pub(crate) at: &'a mut ConditionType,
+    pub(crate) reached: &'a mut Vec<ConditionType>,
 }
 
 /// Asks SonarQube everything.
@@ -25,12 +25,12 @@ pub(crate) async fn check(
 ) -> Result<VerifiedServer, Error> {
     let Stage { at, reached } = stage;
     let fail = |source| failed(sonarqube, source);
-    *at = Aspect::SonarQubeReachable;
+    *at = ConditionType::SonarQubeReachable;
     let status = up(sonarqube).await?;
     reached.push(*at);
-    *at = Aspect::CredentialsValid;
+    *at = ConditionType::CredentialsValid;
     let user = user(sonarqube).await?;
-    *at = Aspect::SonarQubeReachable;
+    *at = ConditionType::SonarQubeReachable;
     let known = probe(sonarqube, &status, seldom, link)
         .await
         .map_err(fail)?;

@@ -14,7 +14,7 @@ use crate::fleet::link::{
     VerifiedServer,
 };
 use crate::plan::connection::Desired;
-use crate::plan::verdict::Aspect;
+use crate::plan::verdict::ConditionType;
 use crate::sonarqube;
 
 use super::Pass;
@@ -64,16 +64,16 @@ impl Pass<'_> {
             Some(health) => (health.sonarqube.clone(), None),
             None => self.verify(&own).await?,
         };
-        self.reached = vec![Aspect::SonarQubeReachable];
+        self.reached = vec![ConditionType::SonarQubeReachable];
         self.found = Some(FoundSonarQube {
             server: verified.server.clone(),
             client,
         });
-        self.at = Aspect::CredentialsValid;
+        self.at = ConditionType::CredentialsValid;
         let prepared = self.prepare(own).await?;
         let (clients, tokens) = (&prepared.clients, prepared.credentials.tokens());
         let health = if let Some(health) = health {
-            self.reached.push(Aspect::BitbucketReachable);
+            self.reached.push(ConditionType::BitbucketReachable);
             health::try_tokens(clients, &tokens, Some(&health.tried)).await?;
             Health {
                 tried: tokens,
@@ -87,7 +87,7 @@ impl Pass<'_> {
                 tried: tokens,
             }
         };
-        self.reached.push(Aspect::CredentialsValid);
+        self.reached.push(ConditionType::CredentialsValid);
         self.health = Some(health.clone());
         let checked = Checked {
             health,
@@ -109,9 +109,9 @@ impl Pass<'_> {
         &mut self,
         own: &SonarQubeCredentials,
     ) -> Result<(VerifiedServer, Option<sonarqube::Client>), Error> {
-        self.at = Aspect::ConfigurationSynced;
+        self.at = ConditionType::ConfigurationSynced;
         let url = declared::sonarqube_url(&self.connection).map_err(Error::Refused)?;
-        self.at = Aspect::CredentialsValid;
+        self.at = ConditionType::CredentialsValid;
         let link = self.link.clone();
         let sonarqube =
             remotes::sonarqube(&url, own, &link, self.context)?.at(self.connection.urgency());
@@ -157,7 +157,7 @@ impl Pass<'_> {
             known.filter(|_| is_shown && link.sweep.is_younger(interval * 2, now))
         };
         if let Some(version) = known {
-            self.reached.push(Aspect::BitbucketReachable);
+            self.reached.push(ConditionType::BitbucketReachable);
             self.on_trust = Some((clients.clone(), tokens.clone()));
             return Ok(version);
         }
@@ -175,7 +175,7 @@ impl Pass<'_> {
             return error;
         };
         let (at, reached) = (self.at, self.reached.clone());
-        self.reached = vec![Aspect::SonarQubeReachable];
+        self.reached = vec![ConditionType::SonarQubeReachable];
         match health::check_bitbucket(&clients, &tokens, self.stage()).await {
             Ok(_) => {
                 (self.at, self.reached) = (at, reached);
@@ -191,10 +191,10 @@ impl Pass<'_> {
         let credentials = credentials::with_bitbucket(own, connection, context).await?;
         self.untidy = credentials.untidy();
         self.decorating = Some(credentials.write.version.clone());
-        self.at = Aspect::ConfigurationSynced;
+        self.at = ConditionType::ConfigurationSynced;
         let urls = declared::urls(connection).map_err(Error::Refused)?;
         let desired = declared::desired(connection, &urls).map_err(Error::Refused)?;
-        self.at = Aspect::CredentialsValid;
+        self.at = ConditionType::CredentialsValid;
         let endpoints = remotes::endpoints(&urls, &credentials);
         let clients =
             remotes::clients(endpoints, &self.link, context)?.at(self.connection.urgency());
