@@ -18,7 +18,7 @@ mod urgency;
 
 pub use answer::Answer;
 pub use auth::{Authorization, Token, TokenError};
-pub use budget::{Budgets, Condition, Limits, View};
+pub use budget::{BudgetState, Budgets, Limits, View};
 pub use ca::{CaBundle, CaBundleError};
 pub use call::{Call, Operation, Verb};
 pub use failure::{BodyKind, Failure, Problem};

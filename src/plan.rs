@@ -7,13 +7,13 @@ mod access;
 pub mod binding;
 pub mod capability;
 mod claim;
+pub mod condition;
 pub mod connection;
 pub mod decoration;
 pub mod failure;
 pub mod fight;
 mod reason;
 mod retry;
-pub mod verdict;
 mod vocabulary;
 
 pub use access::{Access, AccessRule, patterns};

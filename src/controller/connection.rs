@@ -22,7 +22,7 @@ use crate::kubernetes::event;
 use crate::kubernetes::finalizer;
 use crate::kubernetes::status::{self, Precondition, requested};
 use crate::kubernetes::uid;
-use crate::plan::verdict::{ConditionType, Outcome, summary};
+use crate::plan::condition::{ConditionType, Outcome, summary};
 use crate::plan::{Reason, Refusal};
 
 use super::context::Context;
@@ -163,9 +163,9 @@ async fn suspend(connection: &BitbucketConnection, context: &Context) -> Result<
     if !status::is_settled(connection) {
         let before = connection.status.clone().unwrap_or_default();
         let generation = connection.metadata.generation;
-        let verdicts = summary(&Outcome::Suspended);
+        let conditions = summary(&Outcome::Suspended);
         let conditions =
-            status::conditions(&before.conditions, &verdicts, generation, &clock::now());
+            status::conditions(&before.conditions, &conditions, generation, &clock::now());
         let after = BitbucketConnectionStatus {
             observed_generation: generation,
             conditions,

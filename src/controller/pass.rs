@@ -20,7 +20,7 @@ use crate::kubernetes::finalizer;
 use crate::kubernetes::uid;
 use crate::metrics::{Ended, Metrics};
 use crate::plan::Class;
-use crate::plan::verdict::Outcome;
+use crate::plan::condition::Outcome;
 
 use super::context::Context;
 use super::error::{Doing, Error};

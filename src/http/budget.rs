@@ -59,7 +59,7 @@ impl Limits {
 
 /// What holds calls back beside the limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
+pub enum BudgetState {
     /// Nothing.
     Open,
     /// The server answers again: each answer allows more calls at once.
@@ -80,7 +80,7 @@ pub struct View {
     /// Calls that wait to start.
     pub waiting: usize,
     /// What holds them back.
-    pub condition: Condition,
+    pub condition: BudgetState,
 }
 
 /// The budgets of a process. One that is not used any more is forgotten, and its token with it.

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::api::events::v1::Event as StoredEvent;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as Stored, ObjectMeta};
 use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Resource};
 use serde_json::json;
 
 use crate::metrics::Metrics;
+use crate::plan::condition::{Condition, ConditionType, State, cut};
 use crate::plan::decoration::is_news;
-use crate::plan::verdict::{ConditionType, State, Verdict, cut};
 use crate::plan::{Reason, vocabulary};
 
 use super::clock;
@@ -90,8 +90,8 @@ impl Event {
 }
 
 /// What the change of `Ready` is worth telling; nothing while an object works towards its first readiness.
-pub(crate) fn transition(before: &[Condition], after: &[Condition]) -> Option<Event> {
-    let ready = |conditions: &[Condition]| {
+pub(crate) fn transition(before: &[Stored], after: &[Stored]) -> Option<Event> {
+    let ready = |conditions: &[Stored]| {
         conditions
             .iter()
             .find(|condition| condition.type_ == ConditionType::Ready.as_str())
@@ -145,7 +145,7 @@ const REPORTER: &str = "bindery.dev/operator";
 const LONGEST_NAME: usize = 253;
 
 /// What a change of `DecorationReady` is worth telling.
-pub(crate) fn decoration(before: Option<&Verdict>, after: Option<&Verdict>) -> Option<Event> {
+pub(crate) fn decoration(before: Option<&Condition>, after: Option<&Condition>) -> Option<Event> {
     let after = after.filter(|after| is_news(before, after))?;
     let note = format!("{}: {}", after.reason.as_str(), after.message);
     Some(match after.state {

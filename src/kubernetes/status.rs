@@ -1,13 +1,13 @@
 //! Writes statuses: only when something changed, and only what is ours.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as Stored, Time};
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt as _};
 use serde::Serialize;
 
 use crate::crd::{Kind, RECONCILE_REQUESTED_AT};
 use crate::plan::Reason;
-use crate::plan::verdict::{ConditionType, State, Verdict};
+use crate::plan::condition::{Condition, ConditionType, State};
 
 use super::Place;
 use super::clock;
@@ -55,36 +55,36 @@ pub(crate) fn waits_for(object: &impl Kind, reason: Reason) -> bool {
 }
 
 /// What the status says in a condition.
-pub(crate) fn said(conditions: &[Condition], kind: ConditionType) -> Option<Verdict> {
+pub(crate) fn said(conditions: &[Stored], kind: ConditionType) -> Option<Condition> {
     let mut conditions = conditions.iter();
     let found = conditions.find(|condition| condition.type_ == kind.as_str())?;
     let mut states = [State::True, State::False, State::Unknown].into_iter();
     let state = states.find(|state| state.as_str() == found.status)?;
     let mut reasons = Reason::ALL.iter();
     let reason = reasons.find(|reason| reason.as_str() == found.reason)?;
-    Some(Verdict::new(kind, state, *reason, found.message.clone()))
+    Some(Condition::new(kind, state, *reason, found.message.clone()))
 }
 
 /// The conditions to write: a transition time changes only with the status of its condition.
 pub(crate) fn conditions(
-    before: &[Condition],
-    verdicts: &[Verdict],
+    before: &[Stored],
+    conditions: &[Condition],
     generation: Option<i64>,
     now: &Time,
-) -> Vec<Condition> {
-    verdicts
+) -> Vec<Stored> {
+    conditions
         .iter()
-        .map(|verdict| {
-            let status = verdict.state.as_str();
+        .map(|condition| {
+            let status = condition.state.as_str();
             let last_transition_time = before
                 .iter()
-                .find(|old| old.type_ == verdict.condition_type.as_str() && old.status == status)
+                .find(|old| old.type_ == condition.condition_type.as_str() && old.status == status)
                 .map_or_else(|| now.clone(), |old| old.last_transition_time.clone());
-            Condition {
-                type_: verdict.condition_type.as_str().to_owned(),
+            Stored {
+                type_: condition.condition_type.as_str().to_owned(),
                 status: status.to_owned(),
-                reason: verdict.reason.as_str().to_owned(),
-                message: verdict.message.clone(),
+                reason: condition.reason.as_str().to_owned(),
+                message: condition.message.clone(),
                 observed_generation: generation,
                 last_transition_time,
             }
@@ -187,7 +187,7 @@ mod tests {
         .unwrap();
         assert_eq!(unready_since(&binding), Some(&at(5)));
         for (state, since) in [(State::False, Some(at(10))), (State::True, None)] {
-            let ready = [Verdict::new(
+            let ready = [Condition::new(
                 ConditionType::Ready,
                 state,
                 Reason::Timeout,
@@ -208,16 +208,17 @@ mod tests {
 
     #[test]
     fn a_transition_time_changes_only_with_the_status() {
-        let verdict = |state, reason| vec![Verdict::new(ConditionType::Ready, state, reason, "")];
+        let condition =
+            |state, reason| vec![Condition::new(ConditionType::Ready, state, reason, "")];
         let first = conditions(
             &[],
-            &verdict(State::False, Reason::Timeout),
+            &condition(State::False, Reason::Timeout),
             Some(1),
             &at(10),
         );
         let second = conditions(
             &first,
-            &verdict(State::False, Reason::DNSFailed),
+            &condition(State::False, Reason::DNSFailed),
             Some(2),
             &at(20),
         );
@@ -225,7 +226,7 @@ mod tests {
         assert_eq!(second[0].reason, "DNSFailed");
         let third = conditions(
             &second,
-            &verdict(State::True, Reason::Succeeded),
+            &condition(State::True, Reason::Succeeded),
             Some(2),
             &at(30),
         );

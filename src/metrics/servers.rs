@@ -5,16 +5,16 @@ use std::time::Duration;
 use prometheus_client::metrics::counter::Counter;
 
 use super::Metrics;
-use crate::http::{Condition, Operation, Outcome, Recorder, View};
+use crate::http::{BudgetState, Operation, Outcome, Recorder, View};
 
 pub(super) type BudgetsViewer = Box<dyn Fn() -> Vec<View> + Send + Sync>;
 
 /// The states of budgets, as they are exported.
-const STATES: [(Condition, &str); 4] = [
-    (Condition::Open, "open"),
-    (Condition::Recovering, "recovering"),
-    (Condition::Troubled, "troubled"),
-    (Condition::Paused, "paused"),
+const STATES: [(BudgetState, &str); 4] = [
+    (BudgetState::Open, "open"),
+    (BudgetState::Recovering, "recovering"),
+    (BudgetState::Troubled, "troubled"),
+    (BudgetState::Paused, "paused"),
 ];
 
 impl Metrics {

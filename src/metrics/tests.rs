@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::{ALL, Census, Ended, Kind, Metrics, Number};
-use crate::http::{Condition, Operation, Outcome, Recorder as _, View};
+use crate::http::{BudgetState, Operation, Outcome, Recorder as _, View};
 
 /// So many bindings that are ready.
 fn ready(number: u64) -> Number<3> {
@@ -48,8 +48,8 @@ fn told() -> Metrics {
             condition,
         };
         vec![
-            view(2, 7, Condition::Recovering),
-            view(1, 0, Condition::Open),
+            view(2, 7, BudgetState::Recovering),
+            view(1, 0, BudgetState::Open),
         ]
     });
     metrics.asked_kubernetes("GET", Some(200));
@@ -164,8 +164,8 @@ fn budgets_are_counted_as_they_are_at_the_moment() {
     let asked = std::sync::atomic::AtomicUsize::new(0);
     metrics.take_budgets_by(move || {
         let condition = match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
-            0 => Condition::Paused,
-            _ => Condition::Open,
+            0 => BudgetState::Paused,
+            _ => BudgetState::Open,
         };
         let (system, under_way, waiting) = ("sonarqube", 0, 0);
         vec![View {

@@ -3,7 +3,7 @@
 use crate::identity::ProjectKey;
 
 use super::Reason;
-use super::verdict::{ConditionType, State, Verdict};
+use super::condition::{Condition, ConditionType, State};
 
 /// What follows the proof where the token may only read. It goes as soon as the token may write.
 const RISK: &str = ". Risk: the token of the connection's spec.bitbucket.tokenSecretRef has no Write on this repository. Bitbucket accepts reports with Read; if later pull requests get none, give its user Write on the repository or its project, and the token the permission Repository write";
@@ -205,14 +205,14 @@ pub struct Facts<'a> {
     /// What the latest pull requests showed; `None` if this process has not looked yet.
     pub outcome: Option<&'a Outcome>,
     /// What the condition said last of this repository, by whichever process.
-    pub before: Option<&'a Verdict>,
+    pub before: Option<&'a Condition>,
     /// Pull requests are read once in so many intervals of the connection.
     pub intervals: u64,
 }
 
 /// The condition `DecorationReady`. It never holds `Ready` back.
 #[must_use]
-pub fn verdict(facts: &Facts<'_>) -> Verdict {
+pub fn condition(facts: &Facts<'_>) -> Condition {
     let archived = facts
         .repository
         .is_some_and(|repository| repository.archived);
@@ -232,7 +232,7 @@ pub fn verdict(facts: &Facts<'_>) -> Verdict {
 /// The condition while Bitbucket refuses the very token that SonarQube decorates with. `None` where it stays as it is:
 /// a server that cannot analyse pull requests does not miss the token.
 #[must_use]
-pub fn token_refused(connection: &str, before: Option<&Verdict>) -> Option<Verdict> {
+pub fn token_refused(connection: &str, before: Option<&Condition>) -> Option<Condition> {
     if before.is_some_and(|before| before.reason == Reason::UnsupportedEdition) {
         return None;
     }
@@ -244,7 +244,7 @@ pub fn token_refused(connection: &str, before: Option<&Verdict>) -> Option<Verdi
 
 /// The condition of a binding that is not brought to its desired state.
 #[must_use]
-pub fn not_settled() -> Verdict {
+pub fn not_settled() -> Condition {
     let message = "not checked while the binding is not Ready: the condition Ready says why. The check follows as soon as it is Ready";
     unknown(Reason::NotChecked, message)
 }
@@ -252,7 +252,7 @@ pub fn not_settled() -> Verdict {
 /// Whether a change of the condition is worth an event of the binding. What holds for the whole server is not: it would
 /// be one for each binding.
 #[must_use]
-pub fn is_news(before: Option<&Verdict>, after: &Verdict) -> bool {
+pub fn is_news(before: Option<&Condition>, after: &Condition) -> bool {
     let is_own = matches!(
         after.reason,
         Reason::Succeeded
@@ -260,12 +260,12 @@ pub fn is_news(before: Option<&Verdict>, after: &Verdict) -> bool {
             | Reason::PermissionMissing
             | Reason::RepositoryArchived
     );
-    let same = |before: &Verdict| (before.state, before.reason) == (after.state, after.reason);
+    let same = |before: &Condition| (before.state, before.reason) == (after.state, after.reason);
     is_own && after.state != State::Unknown && !before.is_some_and(same)
 }
 
-fn no(reason: Reason, message: impl Into<String>) -> Verdict {
-    Verdict::new(
+fn no(reason: Reason, message: impl Into<String>) -> Condition {
+    Condition::new(
         ConditionType::DecorationReady,
         State::False,
         reason,
@@ -273,8 +273,8 @@ fn no(reason: Reason, message: impl Into<String>) -> Verdict {
     )
 }
 
-fn unknown(reason: Reason, message: impl Into<String>) -> Verdict {
-    Verdict::new(
+fn unknown(reason: Reason, message: impl Into<String>) -> Condition {
+    Condition::new(
         ConditionType::DecorationReady,
         State::Unknown,
         reason,
@@ -283,7 +283,7 @@ fn unknown(reason: Reason, message: impl Into<String>) -> Verdict {
 }
 
 /// What the pull requests show.
-fn shown(outcome: &Outcome, readonly: bool, intervals: u64) -> Verdict {
+fn shown(outcome: &Outcome, readonly: bool, intervals: u64) -> Condition {
     let missing = missing(&outcome.missing);
     match &outcome.finding {
         Finding::NoneAnalysed => unproven(
@@ -340,15 +340,15 @@ fn missing(ids: &[String]) -> String {
     )
 }
 
-fn decorated(message: &str, readonly: bool) -> Verdict {
+fn decorated(message: &str, readonly: bool) -> Condition {
     let risk = if readonly { RISK } else { "" };
     let message = format!("{message}{risk}");
     let (kind, state) = (ConditionType::DecorationReady, State::True);
-    Verdict::new(kind, state, Reason::Succeeded, message)
+    Condition::new(kind, state, Reason::Succeeded, message)
 }
 
 /// No pull request proves anything: what is known, and when the next check comes.
-fn unproven(message: &str, readonly: bool, intervals: u64) -> Verdict {
+fn unproven(message: &str, readonly: bool, intervals: u64) -> Condition {
     let (reason, risk) = if readonly {
         (Reason::PermissionMissing, RISK)
     } else {
@@ -363,7 +363,7 @@ fn unproven(message: &str, readonly: bool, intervals: u64) -> Verdict {
 }
 
 /// Whether what an earlier process found in pull requests still says something.
-fn still_holds(before: &Verdict, readonly: bool) -> bool {
+fn still_holds(before: &Condition, readonly: bool) -> bool {
     match (before.state, before.reason) {
         (State::True, Reason::Succeeded) | (State::False, Reason::NotDecorated) => true,
         (State::False, Reason::PermissionMissing) => readonly,
@@ -371,7 +371,7 @@ fn still_holds(before: &Verdict, readonly: bool) -> bool {
     }
 }
 
-fn repeated(before: &Verdict, readonly: bool) -> Verdict {
+fn repeated(before: &Condition, readonly: bool) -> Condition {
     if before.state == State::True {
         let message = before.message.strip_suffix(RISK);
         return decorated(message.unwrap_or(&before.message), readonly);

@@ -4,8 +4,8 @@
 mod tests;
 
 use super::Reason;
+use super::condition::ConditionType;
 use super::retry::Class;
-use super::verdict::ConditionType;
 
 /// What ended a reconcile before everything was as declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

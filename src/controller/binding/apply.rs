@@ -16,7 +16,7 @@ use crate::plan::binding::record::{self, Answer, Done, Storing, Taken};
 use crate::plan::binding::{
     Acceptance, NewCode, Origin, Record, Rights, SeenRepository, Step, Visibility,
 };
-use crate::plan::verdict::ConditionType;
+use crate::plan::condition::ConditionType;
 use crate::sonarqube::{self, Permission};
 
 use super::reserve;

@@ -10,8 +10,8 @@ use crate::fleet::{Found, Outcomes};
 use crate::identity::{ProjectKey, RepositoryPath, Uid};
 use crate::kubernetes::status;
 use crate::kubernetes::uid;
+use crate::plan::condition::{Condition, ConditionType};
 use crate::plan::decoration::{self, Facts, Finding, Latest, PullRequest, Repository, Server};
-use crate::plan::verdict::{ConditionType, Verdict};
 use crate::sonarqube::{AnalysedPullRequest, SERVER_BASE_URL};
 
 use super::report::Report;
@@ -20,7 +20,7 @@ use super::report::Report;
 const LATEST: usize = 3;
 
 /// Whether pull requests of the repository are decorated, as far as the inventory and the latest look show.
-pub(super) fn verdict(report: &Report, access: &ServerAccess, context: &Context) -> Verdict {
+pub(super) fn condition(report: &Report, access: &ServerAccess, context: &Context) -> Condition {
     let shown = report.repository.as_ref();
     let path = shown.and_then(|shown| RepositoryPath::parse(&shown.project, &shown.slug).ok());
     let repository = {
@@ -41,7 +41,7 @@ pub(super) fn verdict(report: &Report, access: &ServerAccess, context: &Context)
     let is_same = of_before().is_some_and(|of| shown.is_some_and(|shown| shown.id == of.id));
     let before =
         is_same.then(|| status::said(binding.conditions(), ConditionType::DecorationReady));
-    decoration::verdict(&Facts {
+    decoration::condition(&Facts {
         server: access.decoration,
         repository,
         outcome: outcome.as_ref(),

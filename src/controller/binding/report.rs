@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta as Metadata};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as Stored, ObjectMeta as Metadata};
 
 use crate::controller::context::{Context, ProjectDeletion};
 use crate::controller::error::{Doing, Error};
@@ -21,8 +21,8 @@ use crate::kubernetes::uid;
 use crate::kubernetes::unstored::Pending;
 use crate::plan::binding::{Accepted, Record};
 use crate::plan::binding::{AfterFailure, Standing, after_failure};
+use crate::plan::condition::{Condition, ConditionType, Outcome, own_conditions, summary};
 use crate::plan::decoration::{not_settled, token_refused};
-use crate::plan::verdict::{ConditionType, Outcome, Verdict, own_conditions, summary};
 use crate::plan::{Difference, Management, Reason, Refusal};
 
 use super::shown::{self, difference, remembered};
@@ -178,29 +178,29 @@ impl Report {
     }
 
     /// The conditions of a new object while its project is being imported. It was not ready since it was created.
-    pub(super) fn importing(&self, key: &str) -> Vec<Condition> {
+    pub(super) fn importing(&self, key: &str) -> Vec<Stored> {
         let why = Refusal::new(
             Reason::ProgressingWithRetry,
             format!(
                 "SonarQube project {key} is being imported; Ready follows once SonarQube shows it"
             ),
         );
-        let mut verdicts = summary(&Outcome::Retrying(why.clone()));
+        let mut conditions = summary(&Outcome::Retrying(why.clone()));
         let synced = Some((ConditionType::Synced, &why));
-        verdicts.extend(own_conditions(
+        conditions.extend(own_conditions(
             OWN_CONDITIONS,
             &[ConditionType::Accepted],
             synced,
         ));
-        verdicts.push(not_settled());
+        conditions.push(not_settled());
         let Metadata {
             generation,
             creation_timestamp,
             ..
         } = self.binding.metadata.clone();
         let since = creation_timestamp.unwrap_or_else(clock::now);
-        let verdicts = shown::with_advice(&verdicts, &self.binding, self.deletion);
-        status::conditions(&[], &verdicts, generation, &since)
+        let conditions = shown::with_advice(&conditions, &self.binding, self.deletion);
+        status::conditions(&[], &conditions, generation, &since)
     }
 
     async fn settled(&mut self, access: &ServerAccess, context: &Context) -> Result<(), Error> {
@@ -215,11 +215,11 @@ impl Report {
             };
             (outcome, Some((ConditionType::Synced, &drift)))
         };
-        let mut verdicts = summary(&outcome);
-        verdicts.extend(own_conditions(OWN_CONDITIONS, OWN_CONDITIONS, failed));
-        verdicts.push(decoration::verdict(self, access, context));
+        let mut conditions = summary(&outcome);
+        conditions.extend(own_conditions(OWN_CONDITIONS, OWN_CONDITIONS, failed));
+        conditions.push(decoration::condition(self, access, context));
         self.accepted_by.clone_from(&self.through);
-        let status = self.status(&verdicts, Some(access));
+        let status = self.status(&conditions, Some(access));
         self.write(status, context).await
     }
 
@@ -237,14 +237,14 @@ impl Report {
             AfterFailure::Failed { at, reached } => (at, reached),
         };
         let refusal = error.refusal();
-        let mut verdicts = summary(&pass::outcome(error));
-        verdicts.extend(own_conditions(
+        let mut conditions = summary(&pass::outcome(error));
+        conditions.extend(own_conditions(
             OWN_CONDITIONS,
             reached,
             Some((at, &refusal)),
         ));
-        verdicts.push(not_settled());
-        let status = self.status(&verdicts, None);
+        conditions.push(not_settled());
+        let status = self.status(&conditions, None);
         self.write(status, context).await
     }
 
@@ -289,10 +289,10 @@ impl Report {
         if status::is_settled(&self.binding) {
             return Ok(());
         }
-        let mut verdicts = summary(&Outcome::Suspended);
-        verdicts.extend(own_conditions(OWN_CONDITIONS, &[], None));
-        verdicts.push(not_settled());
-        let status = self.status(&verdicts, None);
+        let mut conditions = summary(&Outcome::Suspended);
+        conditions.extend(own_conditions(OWN_CONDITIONS, &[], None));
+        conditions.push(not_settled());
+        let status = self.status(&conditions, None);
         self.write(status, context).await
     }
 
@@ -302,19 +302,23 @@ impl Report {
         self.write(status, context).await
     }
 
-    fn status(&self, verdicts: &[Verdict], access: Option<&ServerAccess>) -> ProjectBindingStatus {
+    fn status(
+        &self,
+        conditions: &[Condition],
+        access: Option<&ServerAccess>,
+    ) -> ProjectBindingStatus {
         let before = self.binding.status.clone().unwrap_or_default();
         let generation = self.binding.metadata.generation;
         let project = before.sonarqube_project.as_ref();
         let kept = |accepted: &Accepted| remembered(accepted, access, project);
-        let verdicts = shown::with_advice(verdicts, &self.binding, self.deletion);
+        let conditions = shown::with_advice(conditions, &self.binding, self.deletion);
         let connection = self.accepted_by.clone().or(before.record.connection);
         let intent = self.intent.clone().filter(|_| self.record.intent.is_some());
         ProjectBindingStatus {
             observed_generation: generation,
             conditions: status::conditions(
                 &before.conditions,
-                &verdicts,
+                &conditions,
                 generation,
                 &clock::now(),
             ),

@@ -14,7 +14,7 @@ use crate::identity::{ProjectId, ServerUrl, SettingId, Uid};
 use crate::kubernetes::{status, uid};
 use crate::plan::Difference;
 use crate::plan::binding::{Accepted, Desired, Observed, RepositoryState};
-use crate::plan::verdict::{ConditionType, State, Verdict};
+use crate::plan::condition::{Condition, ConditionType, State};
 
 /// The repository as it was observed, with the page of this Bitbucket that shows it; `None` where it was not found.
 pub(super) fn shown(
@@ -128,18 +128,19 @@ pub(super) fn target(
 
 /// Adds to `Accepted` what the operator refuses, from the first reconcile on: at the deletion it is too late to learn it.
 pub(super) fn with_advice(
-    verdicts: &[Verdict],
+    conditions: &[Condition],
     binding: &ProjectBinding,
     deletion: ProjectDeletion,
-) -> Vec<Verdict> {
-    let mut verdicts = verdicts.to_vec();
-    let is_true =
-        |it: &&mut Verdict| it.condition_type == ConditionType::Accepted && it.state == State::True;
-    let accepted = verdicts.iter_mut().find(is_true);
+) -> Vec<Condition> {
+    let mut conditions = conditions.to_vec();
+    let is_true = |it: &&mut Condition| {
+        it.condition_type == ConditionType::Accepted && it.state == State::True
+    };
+    let accepted = conditions.iter_mut().find(is_true);
     let asks = binding.spec.deletion_policy == BindingDeletionPolicy::DeleteProject;
     if let (Some(accepted), true, ProjectDeletion::Refused) = (accepted, asks, deletion) {
         "deletionPolicy: DeleteProject acts as Unbind, because the operator runs without --allow-project-deletion. SonarQube keeps the project when this object is deleted"
             .clone_into(&mut accepted.message);
     }
-    verdicts
+    conditions
 }

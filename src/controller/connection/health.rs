@@ -7,8 +7,8 @@ mod sonarqube;
 use crate::bitbucket;
 use crate::controller::error::Error;
 use crate::fleet::link::{Clients, TriedTokens};
+use crate::plan::condition::ConditionType;
 use crate::plan::failure::System;
-use crate::plan::verdict::ConditionType;
 use crate::plan::{Reason, Refusal};
 
 pub(super) use probe::{Seldom, names};

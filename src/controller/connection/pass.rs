@@ -21,11 +21,11 @@ use crate::http::Urgency;
 use crate::identity::{SettingId, SettingKey};
 use crate::kubernetes::event::Event;
 use crate::kubernetes::uid;
+use crate::plan::condition::ConditionType;
 use crate::plan::connection::{Affected, Setting, SonarQubeState};
 use crate::plan::decoration::Token;
 use crate::plan::failure::{Blame, System};
 use crate::plan::fight::Writes;
-use crate::plan::verdict::ConditionType;
 use crate::plan::{Reason, Refusal};
 
 use super::sweep::Sweep;

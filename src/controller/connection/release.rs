@@ -19,8 +19,8 @@ use crate::kubernetes::event::{Event, EventReason};
 use crate::kubernetes::finalizer;
 use crate::kubernetes::status;
 use crate::kubernetes::uid;
+use crate::plan::condition::{Outcome, summary};
 use crate::plan::connection::{ConnectionRelease, ConnectionReleaseFacts, Kept, release as decide};
-use crate::plan::verdict::{Outcome, summary};
 use crate::plan::{Reason, Refusal};
 
 use super::health::failed;
@@ -247,9 +247,9 @@ pub(super) async fn say(
 ) -> Result<(), Error> {
     let before = connection.status.clone().unwrap_or_default();
     let generation = connection.metadata.generation;
-    let verdicts = summary(outcome);
+    let conditions = summary(outcome);
     let mut conditions =
-        status::conditions(&before.conditions, &verdicts, generation, &clock::now());
+        status::conditions(&before.conditions, &conditions, generation, &clock::now());
     conditions.extend(
         before
             .conditions

@@ -11,7 +11,7 @@ use crate::fleet::link::VerifiedServer;
 use crate::identity::Uid;
 use crate::kubernetes::clock;
 use crate::kubernetes::status;
-use crate::plan::verdict::{ConditionType, Outcome, State, Verdict, own_conditions, summary};
+use crate::plan::condition::{Condition, ConditionType, Outcome, State, own_conditions, summary};
 use crate::plan::{Difference, Reason, Refusal};
 
 use super::pass::Pass;
@@ -55,21 +55,21 @@ impl Pass<'_> {
         let failed = failed
             .as_ref()
             .map(|(condition_type, why)| (*condition_type, why));
-        let mut verdicts = summary(&outcome);
-        verdicts.extend(own_conditions(OWN_CONDITIONS, &self.reached, failed));
-        let valid = |verdict: &&mut Verdict| {
-            verdict.condition_type == ConditionType::CredentialsValid
-                && verdict.state == State::True
+        let mut conditions = summary(&outcome);
+        conditions.extend(own_conditions(OWN_CONDITIONS, &self.reached, failed));
+        let valid = |condition: &&mut Condition| {
+            condition.condition_type == ConditionType::CredentialsValid
+                && condition.state == State::True
         };
-        if let Some(verdict) = verdicts.iter_mut().find(valid) {
-            verdict.message = self.advice();
+        if let Some(condition) = conditions.iter_mut().find(valid) {
+            condition.message = self.advice();
         }
         // Done is done, whether or not it can be written down.
         self.context
             .events
             .publish(&self.connection, &self.events)
             .await;
-        write(&self.connection, self.status(&verdicts), self.context).await?;
+        write(&self.connection, self.status(&conditions), self.context).await?;
         Ok(next)
     }
 
@@ -85,7 +85,7 @@ impl Pass<'_> {
         )
     }
 
-    fn status(&self, verdicts: &[Verdict]) -> BitbucketConnectionStatus {
+    fn status(&self, conditions: &[Condition]) -> BitbucketConnectionStatus {
         let before = self.connection.status.clone().unwrap_or_default();
         let generation = self.connection.metadata.generation;
         let health = self.health.as_ref();
@@ -106,7 +106,12 @@ impl Pass<'_> {
             });
         BitbucketConnectionStatus {
             observed_generation: generation,
-            conditions: status::conditions(&before.conditions, verdicts, generation, &clock::now()),
+            conditions: status::conditions(
+                &before.conditions,
+                conditions,
+                generation,
+                &clock::now(),
+            ),
             configuration,
             // If it could not be read, what was last seen stays.
             sonarqube: health

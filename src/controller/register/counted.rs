@@ -4,7 +4,7 @@ use kube::core::DeserializeGuard;
 
 use crate::crd::{BitbucketConnection, Kind};
 use crate::fleet::{Counted, Said, Told};
-use crate::plan::verdict::ConditionType;
+use crate::plan::condition::ConditionType;
 
 /// What is counted of an object, the day apart on which its token expires.
 pub(super) fn of<K: Kind>(guarded: &DeserializeGuard<K>) -> Counted {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::bucket::Bucket;
-use super::{Condition, Limits};
+use super::{BudgetState, Limits};
 use crate::http::Problem;
 use crate::http::urgency::Urgency;
 
@@ -202,15 +202,15 @@ impl<W> State<W> {
         self.waiting.iter().map(BTreeMap::len).sum()
     }
 
-    pub(super) fn condition(&self, now: Instant) -> Condition {
+    pub(super) fn condition(&self, now: Instant) -> BudgetState {
         if self.paused_until.is_some_and(|until| now < until) {
-            Condition::Paused
+            BudgetState::Paused
         } else if self.ramp.is_troubled {
-            Condition::Troubled
+            BudgetState::Troubled
         } else if self.ramp.width < self.limits.concurrency {
-            Condition::Recovering
+            BudgetState::Recovering
         } else {
-            Condition::Open
+            BudgetState::Open
         }
     }
 

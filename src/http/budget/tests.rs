@@ -3,7 +3,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::state::{Begun, PATIENCE, Sign, State, Turn};
-use super::{Budgets, Condition, Limits};
+use super::{BudgetState, Budgets, Limits};
 use crate::http::{Problem, Token, Urgency};
 use crate::identity::ServerUrl;
 
@@ -203,7 +203,7 @@ fn a_server_that_asks_for_it_is_left_alone_by_all() {
     let mut bench = Bench::new(LIMITS);
     bench.arrive_all(&["a", "b"], Urgency::Leaving);
     bench.end("a", busy(5 * SECOND));
-    assert_eq!(bench.state.condition(bench.now), Condition::Paused);
+    assert_eq!(bench.state.condition(bench.now), BudgetState::Paused);
     bench.arrive("person", Urgency::Asked);
     bench.arrive_all(&["c", "d"], Urgency::New);
     // What was in progress says nothing new.
@@ -213,7 +213,7 @@ fn a_server_that_asks_for_it_is_left_alone_by_all() {
     assert_eq!((at - bench.now, *first), (5 * SECOND, "person"));
     bench.pass(5 * SECOND);
     assert_eq!(bench.names(), ["person"]);
-    assert_eq!(bench.state.condition(bench.now), Condition::Recovering);
+    assert_eq!(bench.state.condition(bench.now), BudgetState::Recovering);
     bench.end("person", Sign::Answers);
     assert_eq!(bench.names(), ["c", "d"]);
 }
@@ -252,7 +252,7 @@ fn after_an_outage_calls_become_more_with_every_round_of_answers() {
     });
     bench.arrive("unlucky", Urgency::New);
     bench.end("unlucky", away());
-    assert_eq!(bench.state.condition(bench.now), Condition::Troubled);
+    assert_eq!(bench.state.condition(bench.now), BudgetState::Troubled);
     bench.arrive_all(&["call"; 100], Urgency::New);
     let mut rounds = Vec::new();
     for _ in 0..6 {
@@ -262,7 +262,7 @@ fn after_an_outage_calls_become_more_with_every_round_of_answers() {
         }
     }
     assert_eq!(rounds, [1, 2, 4, 8, 16, 18]);
-    assert_eq!(bench.state.condition(bench.now), Condition::Open);
+    assert_eq!(bench.state.condition(bench.now), BudgetState::Open);
 }
 
 /// Promise: who waits for a server that is tried learns the outcome of the try, without a call of its own.
@@ -301,7 +301,7 @@ fn old_news_change_nothing() {
     bench.end("b", away());
     assert_eq!(bench.names(), ["c", "e", "f"]);
     bench.end("c", Sign::Answers);
-    assert_eq!(bench.state.condition(bench.now), Condition::Recovering);
+    assert_eq!(bench.state.condition(bench.now), BudgetState::Recovering);
     assert!(bench.given_up.is_empty());
 }
 

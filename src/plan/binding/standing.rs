@@ -1,8 +1,8 @@
 //! What a failed reconcile changes about what is said of a binding.
 
 use crate::plan::Reason;
+use crate::plan::condition::ConditionType;
 use crate::plan::failure::Sorted;
-use crate::plan::verdict::ConditionType;
 
 /// What is known of a binding when its reconcile fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -51,9 +51,13 @@ fn has_report() -> Outcome {
     found(Finding::Decorated("1".to_owned()))
 }
 
-/// The verdict on an open repository of a server that can decorate.
-fn says(writable: Option<bool>, outcome: Option<&Outcome>, before: Option<&Verdict>) -> Verdict {
-    verdict(&Facts {
+/// The condition on an open repository of a server that can decorate.
+fn says(
+    writable: Option<bool>,
+    outcome: Option<&Outcome>,
+    before: Option<&Condition>,
+) -> Condition {
+    condition(&Facts {
         server: Server::Able,
         repository: Some(Repository {
             archived: false,
@@ -86,12 +90,14 @@ fn the_table_of_situations() {
         (Some(false), Some(undecorated(&[])), no, PermissionMissing),
     ];
     for (writable, outcome, state, reason) in table {
-        let verdict = says(writable, outcome.as_ref(), None);
-        let shown = (verdict.state, verdict.reason);
+        let condition = says(writable, outcome.as_ref(), None);
+        let shown = (condition.state, condition.reason);
         assert_eq!(shown, (state, reason), "{writable:?} {outcome:?}");
-        let names_the_next = verdict.message.contains("Next check: within 12 intervals");
-        assert_eq!(names_the_next, state == maybe, "{}", verdict.message);
-        assert!(verdict.message.len() < 900, "{}", verdict.message);
+        let names_the_next = condition
+            .message
+            .contains("Next check: within 12 intervals");
+        assert_eq!(names_the_next, state == maybe, "{}", condition.message);
+        assert!(condition.message.len() < 900, "{}", condition.message);
     }
 }
 
@@ -109,7 +115,7 @@ fn what_stands_in_the_way_of_every_pull_request_comes_first() {
             before: None,
             intervals: 12,
         };
-        verdict(&facts).reason
+        condition(&facts).reason
     };
     for (server, expected) in [
         (Server::Unsupported, Reason::UnsupportedEdition),
@@ -127,9 +133,13 @@ fn what_stands_in_the_way_of_every_pull_request_comes_first() {
 /// D34: Code Insights takes reports with Read alone, so the report outweighs the listing of rights.
 #[test]
 fn a_report_outweighs_a_missing_right_which_is_told_as_a_risk() {
-    let verdict = says(Some(false), Some(&has_report()), None);
+    let condition = says(Some(false), Some(&has_report()), None);
     let begins = "pull request 1 is decorated. Risk: ";
-    assert!(verdict.message.starts_with(begins), "{}", verdict.message);
+    assert!(
+        condition.message.starts_with(begins),
+        "{}",
+        condition.message
+    );
     let mended = says(Some(true), Some(&has_report()), None);
     assert_eq!(mended.message, "pull request 1 is decorated");
 }
@@ -138,14 +148,14 @@ fn a_report_outweighs_a_missing_right_which_is_told_as_a_risk() {
 #[test]
 fn warnings_stand_beside_the_advice() {
     let warned = undecorated(&["Java 17 scanner support ends soon"]);
-    let verdict = says(Some(true), Some(&warned), None);
+    let condition = says(Some(true), Some(&warned), None);
     for part in [
         COMMIT,
         "the analysis was of another commit (Jenkins",
         "ce.log",
         "Also: its background task warns: Java 17 scanner support ends soon",
     ] {
-        assert!(verdict.message.contains(part), "{}", verdict.message);
+        assert!(condition.message.contains(part), "{}", condition.message);
     }
 }
 

@@ -11,7 +11,7 @@ use bindery::kubernetes::EventReason;
 use bindery::metrics;
 use bindery::plan::Reason;
 use bindery::plan::capability::{Edition, Outlook, Promise, expected};
-use bindery::plan::verdict::ConditionType;
+use bindery::plan::condition::ConditionType;
 use clap::CommandFactory as _;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bindery::plan::verdict::{ConditionType, Outcome, Verdict, summary};
+use bindery::plan::condition::{Condition, ConditionType, Outcome, summary};
 use bindery::plan::{Reason, Refusal};
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ const GENERATION: i64 = 2;
 struct State {
     title: &'static str,
     /// What its conditions say; none before the first reconcile.
-    conditions: Vec<Verdict>,
+    conditions: Vec<Condition>,
     observed: i64,
     is_deleted: bool,
     /// What kstatus computes, as the test below holds it.
@@ -89,10 +89,10 @@ pub(super) fn table() -> String {
             ConditionType::Stalled,
         ]
         .map(|condition_type| {
-            let mut verdicts = state.conditions.iter();
-            let found = verdicts.find(|verdict| verdict.condition_type == condition_type);
-            found.map_or_else(String::new, |verdict| {
-                let (state, reason) = (verdict.state.as_str(), verdict.reason);
+            let mut conditions = state.conditions.iter();
+            let found = conditions.find(|condition| condition.condition_type == condition_type);
+            found.map_or_else(String::new, |condition| {
+                let (state, reason) = (condition.state.as_str(), condition.reason);
                 if reason == Reason::Succeeded {
                     state.to_owned()
                 } else {
@@ -113,10 +113,10 @@ pub(super) fn table() -> String {
 impl State {
     /// An object in this state.
     fn object(&self) -> Value {
-        let conditions = self.conditions.iter().map(|verdict| {
+        let conditions = self.conditions.iter().map(|condition| {
             json!({
-                "type": verdict.condition_type.as_str(), "status": verdict.state.as_str(), "reason": verdict.reason.as_str(),
-                "message": verdict.message, "observedGeneration": self.observed,
+                "type": condition.condition_type.as_str(), "status": condition.state.as_str(), "reason": condition.reason.as_str(),
+                "message": condition.message, "observedGeneration": self.observed,
             })
         });
         let conditions: Vec<_> = conditions.collect();

@@ -3,8 +3,8 @@
 
 use crate::controller::error::Error;
 use crate::fleet::link::{SharedLink, VerifiedServer};
+use crate::plan::condition::ConditionType;
 use crate::plan::failure::System;
-use crate::plan::verdict::ConditionType;
 use crate::plan::{Reason, Refusal};
 use crate::sonarqube::{self, Client, Phase, SERVER_BASE_URL, Version};
 

@@ -13,8 +13,8 @@ use crate::fleet::link::{
     BitbucketInputs, Clients, FoundSonarQube, Health, HealthInputs, Reading, Request, TriedTokens,
     VerifiedServer,
 };
+use crate::plan::condition::ConditionType;
 use crate::plan::connection::Desired;
-use crate::plan::verdict::ConditionType;
 use crate::sonarqube;
 
 use super::Pass;

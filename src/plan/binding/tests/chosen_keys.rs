@@ -1,6 +1,6 @@
 //! A server that imports under keys of its own choice: SonarQube 8.9 to 10.4.
 
-use super::table::verdict;
+use super::table::decision;
 use super::*;
 
 /// Nothing under our key, and the repository bound to these; an import of ours was announced.
@@ -50,20 +50,20 @@ fn an_import_whose_answer_was_lost_is_known_by_its_key_and_its_repository() {
 fn what_is_not_our_import_keeps_its_key() {
     let (desired, observed) = importing(&["legacy"], None);
     assert_eq!(
-        verdict(&plan(&desired, &observed)),
+        decision(&plan(&desired, &observed)),
         "consider legacy",
         "a key that SonarQube does not choose"
     );
     let (desired, mut observed) = importing(&["PAY_checkout"], None);
     observed.bound_to_repository[0].held_for = Some(path("PAY/checkout"));
     assert_eq!(
-        verdict(&plan(&desired, &observed)),
+        decision(&plan(&desired, &observed)),
         "consider PAY_checkout",
         "another object holds it, and its claim is asked next"
     );
     let (_, observed) = importing(&["PAY_checkout"], None);
     assert_eq!(
-        verdict(&plan(&super::desired(), &observed)),
+        decision(&plan(&super::desired(), &observed)),
         "consider PAY_checkout",
         "nothing was announced"
     );
@@ -92,16 +92,16 @@ fn what_stands_beside_our_import_was_made_by_somebody_else() {
 fn an_import_without_an_answer_is_not_repeated_while_sonarqube_may_be_at_work() {
     let (desired, mut observed) = importing(&[], None);
     observed.import_at_work = true;
-    assert_eq!(verdict(&plan(&desired, &observed)), "wait");
+    assert_eq!(decision(&plan(&desired, &observed)), "wait");
     observed.import_at_work = false;
-    assert_eq!(verdict(&plan(&desired, &observed)), "import");
+    assert_eq!(decision(&plan(&desired, &observed)), "import");
     // Where the key is ours, a repeated call is the same call.
     observed.import_at_work = true;
     observed.capabilities = server(BindingMethod::PutBoundProject);
-    assert_eq!(verdict(&plan(&desired, &observed)), "import");
+    assert_eq!(decision(&plan(&desired, &observed)), "import");
     // The first import of all waits for nothing.
     observed.capabilities = server(BindingMethod::ImportRepository);
-    assert_eq!(verdict(&plan(&super::desired(), &observed)), "import");
+    assert_eq!(decision(&plan(&super::desired(), &observed)), "import");
 }
 
 /// SonarQube keeps the last 200 characters of a key and an end of its own.
@@ -119,7 +119,7 @@ fn of_a_long_name_sonarqube_leaves_out_the_beginning() {
         if is_ours {
             assert_eq!(steps(planned), given_our_key("AYx"), "{slug}");
         } else {
-            assert_eq!(verdict(&planned), "consider AYx", "{slug}");
+            assert_eq!(decision(&planned), "consider AYx", "{slug}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A server that creates bound projects and binds none that exist: SonarQube 10.5 to 25.11.
 
-use super::table::{row, verdict};
+use super::table::{decision, row};
 use super::*;
 
 fn creating_only(observed: Observed) -> Observed {
@@ -163,13 +163,13 @@ fn observe_tells_the_difference_alone() {
 #[test]
 fn a_project_deleted_by_hand_is_imported_again_and_taken_for_our_own_if_the_answer_is_lost() {
     let gone = creating_only(observed(None, &[]));
-    assert_eq!(verdict(&plan(&keeping(), &gone)), "import");
+    assert_eq!(decision(&plan(&keeping(), &gone)), "import");
     let mut awaiting = keeping();
     awaiting.record.intent = Some(intent("PAY:checkout"));
     let accepted = awaiting.record.accepted.as_mut().unwrap();
     (accepted.id, accepted.created_by, accepted.bound_by) = (None, None, None);
     assert_eq!(
-        verdict(&plan(&awaiting, &creating_only(equal()))),
+        decision(&plan(&awaiting, &creating_only(equal()))),
         "accept PAY:checkout Imported"
     );
 }

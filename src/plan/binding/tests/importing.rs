@@ -1,6 +1,6 @@
 //! When a project counts as our own import whose answer was lost.
 
-use super::table::verdict;
+use super::table::decision;
 use super::*;
 
 /// Who created the project, who wrote its binding, and what it was bound to when it was accepted.
@@ -69,7 +69,7 @@ fn an_import_announced_under_another_key_is_not_given_the_key_of_today() {
     desired.key = key("PAY:another");
     desired.key_given = true;
     assert_eq!(
-        verdict(&plan(&desired, &observed)),
+        decision(&plan(&desired, &observed)),
         "RepositoryAlreadyBound"
     );
 }
@@ -79,7 +79,7 @@ fn a_server_that_no_longer_chooses_keys_has_its_project_adopted_under_the_key_it
     let (desired, mut observed) = imported();
     observed.capabilities = server(BindingMethod::PutBoundProject);
     assert_eq!(
-        verdict(&plan(&desired, &observed)),
+        decision(&plan(&desired, &observed)),
         "consider PAY_checkout_x"
     );
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 /// What is planned, in a word.
-pub(super) fn verdict(plan: &Plan) -> String {
+pub(super) fn decision(plan: &Plan) -> String {
     match plan {
         Plan::Refused { refusal, .. } => refusal.reason.as_str().to_owned(),
         Plan::Settled => "settled".to_owned(),
@@ -23,10 +23,10 @@ pub(super) fn verdict(plan: &Plan) -> String {
     }
 }
 
-/// The verdicts on one row: each mode, with the key omitted and with the key given.
+/// The decisions on one row: each mode, with the key omitted and with the key given.
 pub(super) fn row(observed: &Observed) -> [String; 6] {
-    let verdict = |mode, key_given| {
-        verdict(&plan(
+    let decision = |mode, key_given| {
+        decision(&plan(
             &Desired {
                 key_given,
                 mode,
@@ -36,12 +36,12 @@ pub(super) fn row(observed: &Observed) -> [String; 6] {
         ))
     };
     [
-        verdict(Mode::ImportOrBind, false),
-        verdict(Mode::ImportOrBind, true),
-        verdict(Mode::Import, false),
-        verdict(Mode::Import, true),
-        verdict(Mode::Bind, false),
-        verdict(Mode::Bind, true),
+        decision(Mode::ImportOrBind, false),
+        decision(Mode::ImportOrBind, true),
+        decision(Mode::Import, false),
+        decision(Mode::Import, true),
+        decision(Mode::Bind, false),
+        decision(Mode::Bind, true),
     ]
 }
 
@@ -143,13 +143,13 @@ fn an_import_whose_answer_was_lost_is_taken_for_our_own() {
     let mut awaiting = desired();
     awaiting.record.intent = Some(intent("pay:checkout"));
     assert_eq!(
-        verdict(&plan(&awaiting, &equal())),
+        decision(&plan(&awaiting, &equal())),
         "accept PAY:checkout Imported"
     );
-    assert_eq!(verdict(&plan(&awaiting, &observed(None, &[]))), "import");
+    assert_eq!(decision(&plan(&awaiting, &observed(None, &[]))), "import");
     awaiting.record.intent = Some(intent("another"));
     assert_eq!(
-        verdict(&plan(&awaiting, &equal())),
+        decision(&plan(&awaiting, &equal())),
         "accept PAY:checkout Found"
     );
 }
@@ -161,7 +161,7 @@ fn an_intent_whose_answer_came_is_no_proof_for_a_later_project() {
     let mut recreated = equal();
     recreated.project.as_mut().unwrap().id = Some(ProjectId::new("uuid-2"));
     assert_eq!(
-        verdict(&plan(&answered, &recreated)),
+        decision(&plan(&answered, &recreated)),
         "accept PAY:checkout Found"
     );
 }
@@ -178,7 +178,7 @@ fn hidden_bindings_stop_an_import_and_nothing_else() {
     let mut there = equal();
     there.hidden_bindings = 3;
     assert_eq!(
-        verdict(&plan(&desired(), &there)),
+        decision(&plan(&desired(), &there)),
         "accept PAY:checkout Found"
     );
 }
@@ -293,7 +293,7 @@ fn an_adopted_key_must_be_admitted_like_any_other() {
         ..desired()
     };
     assert_eq!(
-        verdict(&plan(&rules(&["PAY:*"]), &found)),
+        decision(&plan(&rules(&["PAY:*"]), &found)),
         "consider PAY:other"
     );
     refused(
@@ -307,11 +307,11 @@ fn a_key_adopted_from_the_listing_passes_the_table_once_its_project_is_seen() {
     let mut adopting = keeping_a_foreign_one();
     adopting.record.accepted.as_mut().unwrap().id = None;
     assert_eq!(
-        verdict(&plan(&adopting, &equal())),
+        decision(&plan(&adopting, &equal())),
         "accept PAY:checkout Found"
     );
     assert_eq!(
-        verdict(&plan(&adopting, &observed(bound("OPS/deploy"), &[]))),
+        decision(&plan(&adopting, &observed(bound("OPS/deploy"), &[]))),
         "ProjectAlreadyBound"
     );
 }

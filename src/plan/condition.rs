@@ -55,7 +55,7 @@ impl State {
 
 /// One condition, without the times that the shell adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub struct Condition {
     /// Its type.
     pub condition_type: ConditionType,
     /// Its status.
@@ -76,7 +76,7 @@ pub fn cut(message: impl Into<String>) -> String {
     message
 }
 
-impl Verdict {
+impl Condition {
     /// A condition; a longer message is cut.
     pub fn new(
         condition_type: ConditionType,
@@ -114,9 +114,9 @@ pub enum Outcome {
 
 /// `Ready`, and `Reconciling` or `Stalled` where they are true.
 #[must_use]
-pub fn summary(outcome: &Outcome) -> Vec<Verdict> {
+pub fn summary(outcome: &Outcome) -> Vec<Condition> {
     use ConditionType::{Ready, Reconciling, Stalled};
-    let ready = |state, reason, message: &str| Verdict::new(Ready, state, reason, message);
+    let ready = |state, reason, message: &str| Condition::new(Ready, state, reason, message);
     match outcome {
         Outcome::Settled => vec![ready(
             State::True,
@@ -125,7 +125,7 @@ pub fn summary(outcome: &Outcome) -> Vec<Verdict> {
         )],
         Outcome::Retrying(Refusal { reason, message }) => vec![
             ready(State::False, *reason, message),
-            Verdict::new(
+            Condition::new(
                 Reconciling,
                 State::True,
                 Reason::ProgressingWithRetry,
@@ -134,23 +134,23 @@ pub fn summary(outcome: &Outcome) -> Vec<Verdict> {
         ],
         Outcome::Stalled(Refusal { reason, message }) => vec![
             ready(State::False, *reason, message),
-            Verdict::new(Stalled, State::True, *reason, message),
+            Condition::new(Stalled, State::True, *reason, message),
         ],
         Outcome::Suspended => {
             let message = "suspended before it was brought to this generation: nothing is done";
             vec![
                 ready(State::False, Reason::Suspended, message),
-                Verdict::new(Stalled, State::True, Reason::Suspended, message),
+                Condition::new(Stalled, State::True, Reason::Suspended, message),
             ]
         }
         Outcome::Observed(message) => vec![ready(State::True, Reason::DriftDetected, message)],
         Outcome::Differing(message) => vec![
             ready(State::False, Reason::DriftDetected, message),
-            Verdict::new(Stalled, State::True, Reason::DriftDetected, message),
+            Condition::new(Stalled, State::True, Reason::DriftDetected, message),
         ],
         Outcome::DeletionBlocked(Refusal { reason, message }) => vec![
             ready(State::False, Reason::Deleting, message),
-            Verdict::new(Stalled, State::True, *reason, message),
+            Condition::new(Stalled, State::True, *reason, message),
         ],
     }
 }
@@ -162,19 +162,19 @@ pub fn own_conditions(
     all: &[ConditionType],
     reached: &[ConditionType],
     failed: Option<(ConditionType, &Refusal)>,
-) -> Vec<Verdict> {
+) -> Vec<Condition> {
     all.iter()
         .map(|&condition_type| match failed {
-            Some((at, refusal)) if at == condition_type => Verdict::new(
+            Some((at, refusal)) if at == condition_type => Condition::new(
                 condition_type,
                 State::False,
                 refusal.reason,
                 &*refusal.message,
             ),
             _ if reached.contains(&condition_type) => {
-                Verdict::new(condition_type, State::True, Reason::Succeeded, "")
+                Condition::new(condition_type, State::True, Reason::Succeeded, "")
             }
-            _ => Verdict::new(
+            _ => Condition::new(
                 condition_type,
                 State::Unknown,
                 Reason::NotChecked,
@@ -191,7 +191,7 @@ mod tests {
     fn states(outcome: &Outcome) -> Vec<(ConditionType, State, Reason)> {
         summary(outcome)
             .into_iter()
-            .map(|verdict| (verdict.condition_type, verdict.state, verdict.reason))
+            .map(|condition| (condition.condition_type, condition.state, condition.reason))
             .collect()
     }
 
@@ -238,12 +238,12 @@ mod tests {
     fn what_came_before_the_failure_is_true_and_what_comes_after_is_unknown() {
         use ConditionType::{BitbucketReachable, CredentialsValid, SonarQubeReachable};
         let refusal = Refusal::new(Reason::Timeout, "no answer");
-        let verdicts = own_conditions(
+        let conditions = own_conditions(
             &[SonarQubeReachable, BitbucketReachable, CredentialsValid],
             &[SonarQubeReachable],
             Some((BitbucketReachable, &refusal)),
         );
-        let states: Vec<_> = verdicts.iter().map(|verdict| verdict.state).collect();
+        let states: Vec<_> = conditions.iter().map(|condition| condition.state).collect();
         assert_eq!(states, [State::True, State::False, State::Unknown]);
     }
 
@@ -255,14 +255,14 @@ mod tests {
 
     #[test]
     fn a_long_message_is_cut_between_characters() {
-        let verdict = Verdict::new(
+        let condition = Condition::new(
             ConditionType::Ready,
             State::False,
             Reason::Timeout,
             format!("-{}", "ä".repeat(2000)),
         );
-        assert_eq!(verdict.message.len(), LONGEST_MESSAGE - 1);
-        assert!(verdict.message.ends_with('ä'));
+        assert_eq!(condition.message.len(), LONGEST_MESSAGE - 1);
+        assert!(condition.message.ends_with('ä'));
         assert_eq!(cut("short"), "short");
     }
 }
