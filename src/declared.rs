@@ -13,7 +13,7 @@ use crate::plan::binding::{
     Accepted, Attempt, Desired, Intent, Mode, NewCode, OnMove, Record, SeenRepository, Visibility,
     VisibilityPolicy,
 };
-use crate::plan::{Access, Management, Reason, Refusal};
+use crate::plan::{Access, Blocked, Management, Reason};
 
 /// Namespace and name of the connection that a binding refers to.
 #[must_use]
@@ -43,7 +43,7 @@ pub fn desired(
     binding: &ProjectBinding,
     (connection, access): (&BitbucketConnection, &Access),
     server: &ServerId,
-) -> Result<Desired, Refusal> {
+) -> Result<Desired, Blocked> {
     let spec = &binding.spec;
     let repository = repository(spec)?;
     let mut record = remembered(binding, server);
@@ -212,7 +212,7 @@ fn given_key(spec: &ProjectBindingSpec) -> Option<&str> {
 ///
 /// # Errors
 /// When it can be the name of no repository.
-pub fn repository(spec: &ProjectBindingSpec) -> Result<RepositoryPath, Refusal> {
+pub fn repository(spec: &ProjectBindingSpec) -> Result<RepositoryPath, Blocked> {
     RepositoryPath::parse(&spec.repository.project, &spec.repository.slug)
         .map_err(|error| invalid(&error))
 }
@@ -224,7 +224,7 @@ fn visibility_of(visibility: SpecVisibility) -> Visibility {
     }
 }
 
-fn new_code(definition: &NewCodeDefinition) -> Result<NewCode, Refusal> {
+fn new_code(definition: &NewCodeDefinition) -> Result<NewCode, Blocked> {
     let NewCodeDefinition {
         type_,
         days,
@@ -237,7 +237,7 @@ fn new_code(definition: &NewCodeDefinition) -> Result<NewCode, Refusal> {
             Ok(NewCode::ReferenceBranch(branch.clone()))
         }
         (NewCodeDefinitionType::NumberOfDays | NewCodeDefinitionType::ReferenceBranch, _, _) => {
-            Err(Refusal::new(
+            Err(Blocked::new(
                 Reason::InvalidSpec,
                 "newCodeDefinition: days goes with type NumberOfDays, branch with type ReferenceBranch",
             ))
@@ -245,8 +245,8 @@ fn new_code(definition: &NewCodeDefinition) -> Result<NewCode, Refusal> {
     }
 }
 
-fn invalid(error: &NameError) -> Refusal {
-    Refusal::new(Reason::InvalidSpec, error.to_string())
+fn invalid(error: &NameError) -> Blocked {
+    Blocked::new(Reason::InvalidSpec, error.to_string())
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::plan::binding::{
     repository_to_bind,
 };
 use crate::plan::capability::Capabilities;
-use crate::plan::{Contender, Reason, Refusal};
+use crate::plan::{Blocked, Contender, Reason};
 use crate::{bitbucket, sonarqube};
 
 use project::described;
@@ -49,7 +49,7 @@ pub enum Error {
     Bitbucket(#[from] bitbucket::Error),
     /// The servers do not return what must be known.
     #[error("{}", .0.message)]
-    Refused(Refusal),
+    Refused(Blocked),
 }
 
 impl<'a> Servers<'a> {
@@ -279,7 +279,7 @@ async fn residents(
         .project_of(servers.setting_key, path, names)
         .await?;
     let Some(bound) = found else {
-        return Err(Error::Refused(Refusal::new(
+        return Err(Error::Refused(Blocked::new(
             Reason::HiddenBindings,
             format!(
                 "SonarQube's search does not show repository {path} by its name, so Bindery cannot find out whether it is bound already: this version shows 25 repositories of one name; 10.5 or later lists all bindings"

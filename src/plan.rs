@@ -33,15 +33,15 @@ pub enum Management {
 
 /// Why nothing is done until a user does something: a reason for machines, and a message that says what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Blocked {
     /// The reason.
     pub reason: Reason,
     /// What blocks the object, and what to write or do instead.
     pub message: String,
 }
 
-impl Refusal {
-    /// A refusal.
+impl Blocked {
+    /// An object that is blocked.
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
         Self {
             reason,

@@ -26,7 +26,7 @@ use crate::kubernetes::{finalizer, status};
 use crate::observe;
 use crate::plan::binding::{Desired, Plan, admitted, plan, uncontested};
 use crate::plan::decoration::Token;
-use crate::plan::{Reason, Refusal};
+use crate::plan::{Blocked, Reason};
 use crate::sonarqube;
 
 use super::context::Context;
@@ -167,7 +167,7 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
 }
 
 /// What is not admitted, or belongs to another binding, is never read.
-fn may_go_on(desired: &Desired, scene: Scene<'_>) -> Result<(), Refusal> {
+fn may_go_on(desired: &Desired, scene: Scene<'_>) -> Result<(), Blocked> {
     admitted(desired)?;
     let things = reserve::contended(desired, &scene.reference.connection, scene.access);
     let ledger = &scene.context.register.ledger;
@@ -200,7 +200,7 @@ async fn confirmed(
     if let Some(connection) = &report.connection {
         context.doubt(connection, &error);
     }
-    Error::Retry(Refusal::new(
+    Error::Retry(Blocked::new(
         Reason::UnsupportedVersion,
         format!(
             "SonarQube at {url} is up and does not know {operation}: was an edition or a plugin removed? The connection finds out what this server offers now"
@@ -322,7 +322,7 @@ fn access(
     }
 }
 
-fn waiting(connection: &BitbucketConnection, why: &Refusal) -> Error {
+fn waiting(connection: &BitbucketConnection, why: &Blocked) -> Error {
     let name = format!(
         "{}/{}",
         connection.namespace().unwrap_or_default(),
@@ -341,7 +341,7 @@ fn waiting(connection: &BitbucketConnection, why: &Refusal) -> Error {
     } else {
         Reason::ConnectionNotReady
     };
-    Error::Waiting(Refusal::new(
+    Error::Waiting(Blocked::new(
         reason,
         format!(
             "BitbucketConnection {name} is not ready ({}): see its conditions",

@@ -23,7 +23,7 @@ use crate::kubernetes::finalizer;
 use crate::kubernetes::status::{self, Precondition, requested};
 use crate::kubernetes::uid;
 use crate::plan::condition::{ConditionType, Outcome, summary};
-use crate::plan::{Reason, Refusal};
+use crate::plan::{Blocked, Reason};
 
 use super::context::Context;
 use super::error::Error;
@@ -155,7 +155,7 @@ async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result
 /// Says that a connection is suspended, unless it is up to date: then it stays as it was. Its bindings stand still with
 /// it.
 async fn suspend(connection: &BitbucketConnection, context: &Context) -> Result<Next, Error> {
-    let why = Refusal::new(Reason::Suspended, "the connection is suspended");
+    let why = Blocked::new(Reason::Suspended, "the connection is suspended");
     let link = context.links.open(&uid(connection));
     let affected = link.lock().close(why);
     wake::affected(affected, &reference_to(connection), context);

@@ -13,7 +13,7 @@ use crate::identity::ServerUrl;
 use crate::inventory::SweepError;
 use crate::kubernetes;
 use crate::plan::failure::{Sorted, System, sort};
-use crate::plan::{Class, Reason, Refusal};
+use crate::plan::{Blocked, Class, Reason};
 use crate::sonarqube;
 
 /// What ended a reconcile before everything was as declared.
@@ -24,22 +24,22 @@ pub(crate) enum Error {
     Kubernetes(#[from] kubernetes::Error),
     /// A person must do something first.
     #[error("{}", .0.message)]
-    Refused(Refusal),
+    Refused(Blocked),
     /// Another object, or a server that starts, must be ready first.
     #[error("{}", .0.message)]
-    Waiting(Refusal),
+    Waiting(Blocked),
     /// Another object is being reconciled for the same thing: its end wakes this one, which says nothing meanwhile.
     #[error("another object is being reconciled for the same thing")]
     Reserved,
     /// A temporary failure that was found by other means than a failed call.
     #[error("{}", .0.message)]
-    Retry(Refusal),
+    Retry(Blocked),
     /// A token that its own server refuses, confirmed.
     #[error("{}", .refusal.message)]
     Denied {
         /// The server that the token is for.
         by: System,
-        refusal: Refusal,
+        refusal: Blocked,
     },
     /// SonarQube did not do what it was asked.
     #[error("SonarQube at {url} failed")]
@@ -109,7 +109,7 @@ impl fmt::Display for Doing {
 
 impl Error {
     pub(crate) fn refused(reason: Reason, message: impl Into<String>) -> Self {
-        Self::Refused(Refusal::new(reason, message))
+        Self::Refused(Blocked::new(reason, message))
     }
 
     /// The same, if it met its deadline, with what was in progress.
@@ -162,7 +162,7 @@ impl Error {
     }
 
     /// What a condition says of it: the whole chain, joined once.
-    pub(crate) fn refusal(&self) -> Refusal {
+    pub(crate) fn refusal(&self) -> Blocked {
         if let Self::Refused(refusal)
         | Self::Waiting(refusal)
         | Self::Denied { refusal, .. }
@@ -171,7 +171,7 @@ impl Error {
             return refusal.clone();
         }
         if let Self::Kubernetes(error) = self {
-            return Refusal::new(self.reason(), error.message());
+            return Blocked::new(self.reason(), error.message());
         }
         let mut message = self.to_string();
         let mut source = self.source();
@@ -179,7 +179,7 @@ impl Error {
             message = format!("{message}: {cause}");
             source = cause.source();
         }
-        Refusal::new(self.reason(), message)
+        Blocked::new(self.reason(), message)
     }
 
     fn reason(&self) -> Reason {

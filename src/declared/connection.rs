@@ -6,7 +6,7 @@ use crate::crd::{
 };
 use crate::identity::{ServerId, ServerUrl, SettingId, SettingKey, Uid};
 use crate::plan::connection::{Adoption, Applied, Desired, Intent, Recorded};
-use crate::plan::{Management, Reason, Refusal};
+use crate::plan::{Blocked, Management, Reason};
 
 /// The URL of both servers.
 pub(crate) struct Urls {
@@ -22,7 +22,7 @@ pub(crate) fn reference_to(connection: &BitbucketConnection) -> (String, String)
 }
 
 /// Parses the servers' URLs: CEL takes some that are none.
-pub(crate) fn urls(connection: &BitbucketConnection) -> Result<Urls, Refusal> {
+pub(crate) fn urls(connection: &BitbucketConnection) -> Result<Urls, Blocked> {
     Ok(Urls {
         sonarqube: sonarqube_url(connection)?,
         bitbucket: parsed("bitbucket.url", &connection.spec.bitbucket.url)?,
@@ -30,12 +30,12 @@ pub(crate) fn urls(connection: &BitbucketConnection) -> Result<Urls, Refusal> {
 }
 
 /// Parses the URL of SonarQube.
-pub(crate) fn sonarqube_url(connection: &BitbucketConnection) -> Result<ServerUrl, Refusal> {
+pub(crate) fn sonarqube_url(connection: &BitbucketConnection) -> Result<ServerUrl, Blocked> {
     parsed("sonarqube.url", &connection.spec.sonarqube.url)
 }
 
 /// What the connection declares.
-pub(crate) fn desired(connection: &BitbucketConnection, urls: &Urls) -> Result<Desired, Refusal> {
+pub(crate) fn desired(connection: &BitbucketConnection, urls: &Urls) -> Result<Desired, Blocked> {
     let spec = &connection.spec;
     let base_url = spec.sonarqube.server_base_url.as_deref();
     Ok(Desired {
@@ -111,21 +111,21 @@ pub(crate) fn applied_secrets(applied: &Applied<SecretVersion>) -> AppliedSecret
     }
 }
 
-fn configuration_name(connection: &BitbucketConnection) -> Result<SettingKey, Refusal> {
+fn configuration_name(connection: &BitbucketConnection) -> Result<SettingKey, Blocked> {
     let name = connection
         .spec
         .configuration_name
         .clone()
         .unwrap_or_else(|| reference_to(connection).1);
     SettingKey::parse(&name).map_err(|error| {
-        Refusal::new(
+        Blocked::new(
             Reason::InvalidSpec,
             format!("spec.configurationName: {error}"),
         )
     })
 }
 
-fn parsed(field: &str, text: &str) -> Result<ServerUrl, Refusal> {
+fn parsed(field: &str, text: &str) -> Result<ServerUrl, Blocked> {
     ServerUrl::parse(text)
-        .map_err(|error| Refusal::new(Reason::InvalidSpec, format!("spec.{field}: {error}")))
+        .map_err(|error| Blocked::new(Reason::InvalidSpec, format!("spec.{field}: {error}")))
 }

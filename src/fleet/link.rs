@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::http::Token;
 use crate::identity::{SettingId, Uid};
-use crate::plan::Refusal;
+use crate::plan::Blocked;
 use crate::plan::connection::{
     Affected, Availability, Pushed, SonarQubeState, Step, Trouble, transition,
 };
@@ -66,7 +66,7 @@ pub(crate) struct Link {
 
 /// What a reconcile of a connection that failed has found out.
 pub(crate) struct Failing {
-    pub(crate) why: Refusal,
+    pub(crate) why: Blocked,
     /// SonarQube, if it was found well in this reconcile.
     pub(crate) found: Option<FoundSonarQube>,
     pub(crate) sonarqube: SonarQubeState,
@@ -170,13 +170,13 @@ impl Link {
     }
 
     /// The bindings have to wait, for a reason that is not one of the servers.
-    pub(crate) fn close(&mut self, why: Refusal) -> Affected {
+    pub(crate) fn close(&mut self, why: Blocked) -> Affected {
         self.change(Availability::Down(why), None)
     }
 
     /// The connection is being deleted, and no binding needs it. Whether it served bindings until now, as far as is
     /// known.
-    pub(crate) fn close_to_new_ones(&mut self, why: Refusal) -> bool {
+    pub(crate) fn close_to_new_ones(&mut self, why: Blocked) -> bool {
         let availability = self.standing.availability.clone().closed_to_new_ones(why);
         self.change(availability, self.standing.access.clone()) == Affected::All
     }

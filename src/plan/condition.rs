@@ -1,7 +1,7 @@
 //! What the conditions say. `Ready`, `Reconciling` and `Stalled` are computed here from the outcome of a
 //! reconcile, by one table, for both kinds; no other code sets them.
 
-use super::{Reason, Refusal, vocabulary};
+use super::{Blocked, Reason, vocabulary};
 
 vocabulary! {
     /// The type of a condition, in the order in which conditions stand in a status.
@@ -99,9 +99,9 @@ pub enum Outcome {
     /// Everything is as declared.
     Settled,
     /// A temporary failure, or the object waits for another one.
-    Retrying(Refusal),
+    Retrying(Blocked),
     /// A person is needed.
-    Stalled(Refusal),
+    Stalled(Blocked),
     /// Suspended before it was up to date with its generation.
     Suspended,
     /// Something differs from what is declared, and `Observe` only reports it.
@@ -109,7 +109,7 @@ pub enum Outcome {
     /// Something differs from what is declared, and Bindery does not correct it: a person has to.
     Differing(String),
     /// Its deletion is blocked. A deletion that is not blocked is never seen.
-    DeletionBlocked(Refusal),
+    DeletionBlocked(Blocked),
 }
 
 /// `Ready`, and `Reconciling` or `Stalled` where they are true.
@@ -123,7 +123,7 @@ pub fn summary(outcome: &Outcome) -> Vec<Condition> {
             Reason::Succeeded,
             "everything is as declared",
         )],
-        Outcome::Retrying(Refusal { reason, message }) => vec![
+        Outcome::Retrying(Blocked { reason, message }) => vec![
             ready(State::False, *reason, message),
             Condition::new(
                 Reconciling,
@@ -132,7 +132,7 @@ pub fn summary(outcome: &Outcome) -> Vec<Condition> {
                 message,
             ),
         ],
-        Outcome::Stalled(Refusal { reason, message }) => vec![
+        Outcome::Stalled(Blocked { reason, message }) => vec![
             ready(State::False, *reason, message),
             Condition::new(Stalled, State::True, *reason, message),
         ],
@@ -148,7 +148,7 @@ pub fn summary(outcome: &Outcome) -> Vec<Condition> {
             ready(State::False, Reason::DriftDetected, message),
             Condition::new(Stalled, State::True, Reason::DriftDetected, message),
         ],
-        Outcome::DeletionBlocked(Refusal { reason, message }) => vec![
+        Outcome::DeletionBlocked(Blocked { reason, message }) => vec![
             ready(State::False, Reason::Deleting, message),
             Condition::new(Stalled, State::True, *reason, message),
         ],
@@ -161,7 +161,7 @@ pub fn summary(outcome: &Outcome) -> Vec<Condition> {
 pub fn own_conditions(
     all: &[ConditionType],
     reached: &[ConditionType],
-    failed: Option<(ConditionType, &Refusal)>,
+    failed: Option<(ConditionType, &Blocked)>,
 ) -> Vec<Condition> {
     all.iter()
         .map(|&condition_type| match failed {
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn the_table_of_outcomes() {
         use ConditionType::{Ready, Reconciling, Stalled};
-        let refusal = || Refusal::new(Reason::RepositoryNotFound, "no such repository");
+        let refusal = || Blocked::new(Reason::RepositoryNotFound, "no such repository");
         assert_eq!(
             states(&Outcome::Settled),
             [(Ready, State::True, Reason::Succeeded)]
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn what_came_before_the_failure_is_true_and_what_comes_after_is_unknown() {
         use ConditionType::{BitbucketReachable, CredentialsValid, SonarQubeReachable};
-        let refusal = Refusal::new(Reason::Timeout, "no answer");
+        let refusal = Blocked::new(Reason::Timeout, "no answer");
         let conditions = own_conditions(
             &[SonarQubeReachable, BitbucketReachable, CredentialsValid],
             &[SonarQubeReachable],

@@ -1,6 +1,6 @@
 //! Another writer: what Bindery writes is undone again and again.
 
-use super::{Reason, Refusal};
+use super::{Blocked, Reason};
 
 /// So many writes of one thing in a row that were undone are no accident.
 const TOO_OFTEN: u32 = 3;
@@ -34,7 +34,7 @@ pub struct Writes<S> {
     /// How often in a row the inventory showed nothing to write.
     rests: u32,
     /// Why this reconcile does not end well, if it does not.
-    fight: Option<Refusal>,
+    fight: Option<Blocked>,
 }
 
 /// Whether steps may be taken.
@@ -43,7 +43,7 @@ pub enum Leave {
     /// They may.
     Go,
     /// Not again in this reconcile.
-    Stop(Refusal),
+    Stop(Blocked),
 }
 
 impl<S> Default for Writes<S> {
@@ -100,7 +100,7 @@ impl<S: Undoable> Writes<S> {
 
     /// The other writer, if the reconcile wrote what is undone again and again: it must not count as up to date.
     #[must_use]
-    pub fn fight(&self) -> Option<&Refusal> {
+    pub fn fight(&self) -> Option<&Blocked> {
         self.fight.as_ref()
     }
 
@@ -127,8 +127,8 @@ impl<S: Undoable> Writes<S> {
     }
 }
 
-fn fight(Written { what, instead }: &Written) -> Refusal {
-    Refusal::new(
+fn fight(Written { what, instead }: &Written) -> Blocked {
+    Blocked::new(
         Reason::FightDetected,
         format!(
             "something else keeps undoing what Bindery writes: {what} was written {TOO_OFTEN} times in a row and changed back. Find the other writer (a user, a script, another operator) and stop it, or {instead}. Until then Bindery writes it once an interval"

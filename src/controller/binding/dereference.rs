@@ -14,7 +14,7 @@ use crate::declared;
 use crate::fleet::link::ServerAccess;
 use crate::identity::ProjectKey;
 use crate::kubernetes::status;
-use crate::plan::{Access, Reason, Refusal};
+use crate::plan::{Access, Blocked, Reason};
 
 /// The connection of a binding, if it admits the binding's namespace.
 pub(super) struct Reference {
@@ -48,7 +48,7 @@ pub(super) fn reference(
         Some(Reference { connection, access })
     });
     admitted.map(Some).ok_or_else(|| {
-        Error::Waiting(Refusal::new(
+        Error::Waiting(Blocked::new(
             Reason::ConnectionNotFound,
             format!(
                 "there is no BitbucketConnection {namespace}/{name} that admits namespace {}: create it, or ask its owner for an entry in its spec.access",
@@ -68,7 +68,7 @@ fn is_known(connection: &InvalidObject, binding: &ProjectBinding) -> bool {
 
 /// A connection of which no more than the metadata can be read: its words may be none of the reader's business.
 pub(super) fn unreadable(namespace: &str, name: &str) -> Error {
-    Error::Waiting(Refusal::new(
+    Error::Waiting(Blocked::new(
         Reason::ConnectionNotReady,
         format!(
             "BitbucketConnection {namespace}/{name} cannot be read by this version of the operator, as after a rollback: a newer one can"
@@ -107,7 +107,7 @@ pub(super) fn keeps_its_place(
     if !is_moved || is_same {
         return Ok(());
     }
-    Err(Error::Refused(Refusal::new(
+    Err(Error::Refused(Blocked::new(
         Reason::ConnectionMismatch,
         format!(
             "BitbucketConnection {namespace}/{name} is of another SonarQube server or configuration than {}/{}, through which SonarQube project {key} was accepted. Set connectionRef back, or delete this object and create it again for the new connection",

@@ -26,7 +26,7 @@ use crate::plan::binding::{
     Leave, Record, Release, ReleaseFacts, ReleasePolicy, Seen, release as decide,
 };
 use crate::plan::capability::BindingMethod;
-use crate::plan::{Contender, Reason, Refusal};
+use crate::plan::{Blocked, Contender, Reason};
 
 use super::report::Report;
 use super::visit::Visit;
@@ -71,7 +71,7 @@ pub(super) async fn release(
             {
                 context.doubt(connection, &error);
             }
-            let why = Refusal::new(
+            let why = Blocked::new(
                 Reason::DeletionBlocked,
                 format!(
                     "deletionPolicy {:?} could not be carried out: {}. Annotate the object with {FORCE_ORPHAN}=true to let it go and leave the SonarQube project and its binding as they are",
@@ -86,7 +86,7 @@ pub(super) async fn release(
     context.events.publish(binding, event.as_slice()).await;
     if let Err(refused) = finalizer::remove(context.place::<ProjectBinding>(), binding).await {
         let error = Error::from(refused);
-        let why = Refusal::new(Reason::DeletionBlocked, error.refusal().message);
+        let why = Blocked::new(Reason::DeletionBlocked, error.refusal().message);
         report.blocked(why, context).await?;
         return Ok(Next::Failed { error, interval });
     }
@@ -346,7 +346,7 @@ fn access(
 }
 
 fn not_looked_at() -> Error {
-    Error::Retry(Refusal::new(
+    Error::Retry(Blocked::new(
         Reason::ConnectionNotReady,
         "the connection was not reconciled yet since the operator started",
     ))

@@ -23,7 +23,7 @@ use crate::plan::binding::{Accepted, Record};
 use crate::plan::binding::{AfterFailure, Standing, after_failure};
 use crate::plan::condition::{Condition, ConditionType, Outcome, own_conditions, summary};
 use crate::plan::decoration::{not_settled, token_refused};
-use crate::plan::{Difference, Management, Reason, Refusal};
+use crate::plan::{Blocked, Difference, Management, Reason};
 
 use super::shown::{self, difference, remembered};
 use super::{WITHOUT_CONNECTION, decoration};
@@ -179,7 +179,7 @@ impl Report {
 
     /// The conditions of a new object while its project is being imported. It was not ready since it was created.
     pub(super) fn importing(&self, key: &str) -> Vec<Stored> {
-        let why = Refusal::new(
+        let why = Blocked::new(
             Reason::ProgressingWithRetry,
             format!(
                 "SonarQube project {key} is being imported; Ready follows once SonarQube shows it"
@@ -205,7 +205,7 @@ impl Report {
 
     async fn settled(&mut self, access: &ServerAccess, context: &Context) -> Result<(), Error> {
         let message = Difference::in_one_line(&self.differences);
-        let drift = Refusal::new(Reason::DriftDetected, message.clone());
+        let drift = Blocked::new(Reason::DriftDetected, message.clone());
         let (outcome, failed) = if self.differences.is_empty() {
             (Outcome::Settled, None)
         } else {
@@ -297,7 +297,7 @@ impl Report {
     }
 
     /// Says why the object cannot go yet.
-    pub(super) async fn blocked(&self, why: Refusal, context: &Context) -> Result<(), Error> {
+    pub(super) async fn blocked(&self, why: Blocked, context: &Context) -> Result<(), Error> {
         let status = self.status(&summary(&Outcome::DeletionBlocked(why)), None);
         self.write(status, context).await
     }

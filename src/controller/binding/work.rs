@@ -15,7 +15,7 @@ use crate::plan::binding::{
     uncontested,
 };
 use crate::plan::fight::{Leave, Writes};
-use crate::plan::{Contender, Reason, Refusal};
+use crate::plan::{Blocked, Contender, Reason};
 use crate::sonarqube;
 
 use super::dereference::Reference;
@@ -104,7 +104,7 @@ impl<'a> Work<'a> {
             let (observed, plan) = self.plan().await?;
             let steps = match plan {
                 Plan::Wait(why) => {
-                    let why = Refusal::new(Reason::ProgressingWithRetry, why);
+                    let why = Blocked::new(Reason::ProgressingWithRetry, why);
                     return Err(Error::Retry(why));
                 }
                 Plan::Refused {

@@ -9,7 +9,7 @@ use crate::controller::error::Error;
 use crate::fleet::link::{Clients, TriedTokens};
 use crate::plan::condition::ConditionType;
 use crate::plan::failure::System;
-use crate::plan::{Reason, Refusal};
+use crate::plan::{Blocked, Reason};
 
 pub(super) use probe::{Seldom, names};
 pub(super) use sonarqube::{Stage, authenticated, check as check_sonarqube, failed, up};
@@ -52,7 +52,7 @@ async fn check_token(client: &bitbucket::Client, (by, field): (System, &str)) ->
         Ok(_) => Ok(()),
         Err(bitbucket::Error::InvalidToken { .. }) => Err(Error::Denied {
             by,
-            refusal: Refusal::new(
+            refusal: Blocked::new(
                 Reason::AuthenticationFailed,
                 format!(
                     "Bitbucket at {} does not accept the token of spec.bitbucket.{field} (wrong, expired or revoked): put a valid one into the Secret. SonarQube keeps the one it has",

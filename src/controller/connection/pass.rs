@@ -26,7 +26,7 @@ use crate::plan::connection::{Affected, Setting, SonarQubeState};
 use crate::plan::decoration::Token;
 use crate::plan::failure::{Blame, System};
 use crate::plan::fight::Writes;
-use crate::plan::{Reason, Refusal};
+use crate::plan::{Blocked, Reason};
 
 use super::sweep::Sweep;
 use super::sync::{Kept, Sync, Synced};
@@ -293,7 +293,7 @@ impl<'a> Pass<'a> {
     /// Has the bindings wait for a configuration, which `Observe` does not create.
     fn shut(&mut self) {
         self.serves = false;
-        let why = Refusal::new(
+        let why = Blocked::new(
             Reason::DriftDetected,
             "SonarQube has no such configuration, and managementPolicy: Observe creates none",
         );

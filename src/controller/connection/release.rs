@@ -21,7 +21,7 @@ use crate::kubernetes::status;
 use crate::kubernetes::uid;
 use crate::plan::condition::{Outcome, summary};
 use crate::plan::connection::{ConnectionRelease, ConnectionReleaseFacts, Kept, release as decide};
-use crate::plan::{Reason, Refusal};
+use crate::plan::{Blocked, Reason};
 
 use super::health::failed;
 use super::{remotes, settings};
@@ -47,7 +47,7 @@ pub(super) async fn release(
     }
     // A binding that is at work, or was a moment ago, may need it from now on.
     let own = uid(connection);
-    let why = Refusal::new(Reason::Deleting, "the connection is being deleted");
+    let why = Blocked::new(Reason::Deleting, "the connection is being deleted");
     let was_open = context.links.open(&own).lock().close_to_new_ones(why);
     match awaited(connection, was_open, context) {
         Some(next) if !forced => return Ok(next),
@@ -57,7 +57,7 @@ pub(super) async fn release(
         Ok(event) => event,
         Err(Error::Reserved) => return Ok(Next::Waits),
         Err(error) => {
-            let why = Refusal::new(
+            let why = Blocked::new(
                 Reason::DeletionBlocked,
                 format!(
                     "SonarQube's configuration could not be deleted: {}. Annotate the object with {FORCE_ORPHAN}=true to let it go as it is",
@@ -72,7 +72,7 @@ pub(super) async fn release(
         finalizer::remove(context.place::<BitbucketConnection>(), connection).await
     {
         let error = Error::from(refused);
-        let why = Refusal::new(Reason::DeletionBlocked, error.refusal().message);
+        let why = Blocked::new(Reason::DeletionBlocked, error.refusal().message);
         return stays(connection, context, (error, why)).await;
     }
     forget(connection, context);
@@ -84,7 +84,7 @@ pub(super) async fn release(
 async fn stays(
     connection: &BitbucketConnection,
     context: &Context,
-    (error, why): (Error, Refusal),
+    (error, why): (Error, Blocked),
 ) -> Result<Next, Error> {
     blocked(connection, context, why).await?;
     let interval = context.interval(connection);
@@ -205,7 +205,7 @@ fn left(why: Kept) -> Event {
     )
 }
 
-fn in_use(bindings: &[String], unserved: Option<&Error>) -> Refusal {
+fn in_use(bindings: &[String], unserved: Option<&Error>) -> Blocked {
     let shown: Vec<_> = bindings.iter().take(5).map(String::as_str).collect();
     let more = bindings.len().saturating_sub(shown.len());
     let others = if more > 0 {
@@ -219,7 +219,7 @@ fn in_use(bindings: &[String], unserved: Option<&Error>) -> Refusal {
             error.refusal().message
         )
     });
-    Refusal::new(
+    Blocked::new(
         Reason::InUse,
         format!(
             "{} ProjectBinding(s) need this connection for their own deletion: {}{others}; delete them, or annotate this object with {FORCE_ORPHAN}=true{trouble}",
@@ -233,7 +233,7 @@ fn in_use(bindings: &[String], unserved: Option<&Error>) -> Refusal {
 async fn blocked(
     connection: &BitbucketConnection,
     context: &Context,
-    why: Refusal,
+    why: Blocked,
 ) -> Result<Next, Error> {
     say(connection, &Outcome::DeletionBlocked(why), context).await?;
     Ok(Next::Settled(context.interval(connection)))

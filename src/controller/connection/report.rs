@@ -12,7 +12,7 @@ use crate::identity::Uid;
 use crate::kubernetes::clock;
 use crate::kubernetes::status;
 use crate::plan::condition::{Condition, ConditionType, Outcome, State, own_conditions, summary};
-use crate::plan::{Difference, Reason, Refusal};
+use crate::plan::{Blocked, Difference, Reason};
 
 use super::pass::Pass;
 use super::sync::Synced;
@@ -31,7 +31,7 @@ impl Pass<'_> {
             }
             Ok(Synced::Differs(differences)) => {
                 let message = Difference::in_one_line(&differences);
-                let drift = Refusal::new(Reason::DriftDetected, message.clone());
+                let drift = Blocked::new(Reason::DriftDetected, message.clone());
                 let failed = Some((ConditionType::ConfigurationSynced, drift));
                 let outcome = if self.serves {
                     Outcome::Observed(message)

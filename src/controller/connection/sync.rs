@@ -19,7 +19,7 @@ use crate::plan::connection::{
     Recorded, Remembered, Setting, Step, TokenState, Validation, Which, plan,
 };
 use crate::plan::fight::{Leave, Writes};
-use crate::plan::{Difference, Reason, Refusal};
+use crate::plan::{Blocked, Difference, Reason};
 
 use super::health::failed;
 use super::settings;
@@ -55,7 +55,7 @@ pub(super) enum Synced {
     /// It is not, and `Observe` does not correct it.
     Differs(Vec<Difference>),
     /// It is as declared now, and another client undoes that again and again.
-    Fought(Refusal),
+    Fought(Blocked),
 }
 
 /// What a connection remembers of SonarQube's side.
@@ -130,7 +130,7 @@ impl Sync<'_> {
     }
 
     /// The connection waits where another one has the only configuration.
-    fn refused(&self, refusal: Refusal) -> Error {
+    fn refused(&self, refusal: Blocked) -> Error {
         if refusal.reason == Reason::ConfigurationLimit {
             let only = self.server().only_configuration();
             let ledger = &self.context.register.ledger;

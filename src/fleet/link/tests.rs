@@ -51,7 +51,7 @@ fn capabilities() -> Capabilities {
 /// A failure, and the server that was found before.
 fn failing(sonarqube: SonarQubeState, server: Option<&str>) -> Failing {
     Failing {
-        why: Refusal::new(Reason::Timeout, "no answer"),
+        why: Blocked::new(Reason::Timeout, "no answer"),
         found: server.map(|server| FoundSonarQube {
             server: ServerId::new(server),
             client: Some(sonarqube::Client::new(transport(), token())),
@@ -149,7 +149,7 @@ fn a_token_whose_secret_is_gone_is_forgotten() {
 fn a_deleted_connection_tells_whether_it_served_bindings() {
     let mut link = Link::default();
     link.serve(access());
-    let why = || Refusal::new(Reason::Deleting, "");
+    let why = || Blocked::new(Reason::Deleting, "");
     assert!(link.close_to_new_ones(why()));
     assert!(!link.close_to_new_ones(why()));
     assert!(link.standing().undoing().is_some());

@@ -2,7 +2,7 @@
 
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, Uid};
 use crate::plan::capability::Capabilities;
-use crate::plan::{Access, Contender, Difference, Management, Refusal};
+use crate::plan::{Access, Blocked, Contender, Difference, Management};
 
 use super::found::{Bound, Branches, NewCode, Project, RepositoryState, Rights, Visibility};
 use super::remembered::Record;
@@ -199,7 +199,7 @@ pub enum Plan {
     /// Nothing, until a person does something.
     Refused {
         /// Why, and what to do.
-        refusal: Refusal,
+        refusal: Blocked,
         /// What this server cannot correct.
         differences: Vec<Difference>,
     },

@@ -2,7 +2,7 @@
 
 use crate::identity::RepositoryPath;
 use crate::plan::capability::{BindingMethod, Outlook, Promise};
-use crate::plan::{Reason, Refusal};
+use crate::plan::{Blocked, Reason};
 
 use super::difference::may_know;
 use super::found::{BindingState, Project};
@@ -13,7 +13,7 @@ pub(super) fn offered(
     steps: &[Step],
     desired: &Desired,
     observed: &Observed,
-) -> Result<(), Refusal> {
+) -> Result<(), Blocked> {
     let capabilities = &observed.capabilities;
     let writes_binding = |step: &&Step| match step {
         Step::Import { .. } | Step::Create { .. } | Step::Bind { .. } => true,
@@ -42,7 +42,7 @@ pub(super) fn offered(
     }
 }
 
-fn no_monorepo(reason: Reason, method: BindingMethod) -> Refusal {
+fn no_monorepo(reason: Reason, method: BindingMethod) -> Blocked {
     let who = match method {
         BindingMethod::SetBinding => {
             "this edition of SonarQube does not let projects share a repository; Enterprise Edition or later, or the community branch plugin, does"
@@ -53,13 +53,13 @@ fn no_monorepo(reason: Reason, method: BindingMethod) -> Refusal {
             "this version of SonarQube cannot import with the monorepo flag; 10.5 or later can, in every edition"
         }
     };
-    Refusal::new(
+    Blocked::new(
         reason,
         format!("spec.monorepo: {who}. Or remove it, and use one SonarQube project per repository"),
     )
 }
 
-fn cannot_bind(desired: &Desired, project: &Project, repository: &RepositoryPath) -> Refusal {
+fn cannot_bind(desired: &Desired, project: &Project, repository: &RepositoryPath) -> Blocked {
     let key = &project.key;
     let mode = match desired.mode {
         Mode::Bind => "choose mode ImportOrBind and ",
@@ -96,7 +96,7 @@ fn cannot_bind(desired: &Desired, project: &Project, repository: &RepositoryPath
         | BindingState::Elsewhere(_)
         | BindingState::Hidden => format!("is not bound to repository {repository}"),
     };
-    Refusal::new(
+    Blocked::new(
         Reason::UnsupportedVersion,
         format!(
             "SonarQube project {key} {what}, and this SonarQube cannot bind a project that exists; 25.12 or later can, in every edition, and Developer Edition or later or the community branch plugin on every version. Either {}",

@@ -1,6 +1,6 @@
 //! Which repository a binding is about: renamed, moved, created again, gone.
 
-use crate::plan::{Reason, Refusal};
+use crate::plan::{Blocked, Reason};
 
 use super::difference::may_know;
 use super::found::{Moved, Repository, RepositoryState};
@@ -13,13 +13,13 @@ use super::model::Desired;
 pub fn repository_to_bind<'a>(
     desired: &Desired,
     state: &'a RepositoryState,
-) -> Result<&'a Repository, Refusal> {
+) -> Result<&'a Repository, Blocked> {
     match state {
         RepositoryState::Found(repository) if is_another(desired, repository) => {
             Err(recreated(desired))
         }
         RepositoryState::Found(repository) => Ok(repository),
-        RepositoryState::Missing => Err(Refusal::new(
+        RepositoryState::Missing => Err(Blocked::new(
             Reason::RepositoryNotFound,
             format!(
                 "Bitbucket has no repository {}, or the import token may not read it: check spec.repository and the token's permission. A SonarQube project that is bound to it stays as it is",
@@ -36,8 +36,8 @@ fn is_another(desired: &Desired, repository: &Repository) -> bool {
     seen.is_some_and(|seen| seen.asked.same(&desired.repository) && seen.id != repository.id)
 }
 
-fn recreated(desired: &Desired) -> Refusal {
-    Refusal::new(
+fn recreated(desired: &Desired) -> Blocked {
+    Blocked::new(
         Reason::RepositoryRecreated,
         format!(
             "repository {} is not the one that was bound: it was deleted or renamed, and another one has its name now. If that one is meant, delete this ProjectBinding with deletionPolicy: Orphan and create it again",
@@ -47,7 +47,7 @@ fn recreated(desired: &Desired) -> Refusal {
 }
 
 /// A repository that was renamed or moved: gone along with where that was asked for, and it is the same one.
-fn follow<'a>(desired: &Desired, moved: &'a Moved) -> Result<&'a Repository, Refusal> {
+fn follow<'a>(desired: &Desired, moved: &'a Moved) -> Result<&'a Repository, Blocked> {
     let Moved { place, repository } = moved;
     let shown = if may_know(desired, place) {
         place
@@ -55,7 +55,7 @@ fn follow<'a>(desired: &Desired, moved: &'a Moved) -> Result<&'a Repository, Ref
         "a place outside your access"
     };
     let write = |more: &str| {
-        Refusal::new(
+        Blocked::new(
             Reason::RepositoryMoved,
             format!(
                 "Bitbucket redirects repository {} to {shown}: write the new place into spec.repository{more}",

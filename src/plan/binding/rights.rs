@@ -1,7 +1,7 @@
 //! What to do where SonarQube denies the operator's user a project.
 
 use crate::identity::ProjectKey;
-use crate::plan::{Management, Reason, Refusal};
+use crate::plan::{Blocked, Management, Reason};
 
 use super::found::Project;
 use super::model::{Desired, Step};
@@ -11,15 +11,15 @@ pub(super) fn grant(
     desired: &Desired,
     project: &Project,
     ours: bool,
-) -> Result<Vec<Step>, Refusal> {
+) -> Result<Vec<Step>, Blocked> {
     if ours && desired.management == Management::Full {
         return Ok(vec![Step::GrantSelf(project.key.clone())]);
     }
     Err(permission_missing(&project.key))
 }
 
-pub(super) fn permission_missing(key: &ProjectKey) -> Refusal {
-    Refusal::new(
+pub(super) fn permission_missing(key: &ProjectKey) -> Blocked {
+    Blocked::new(
         Reason::PermissionMissing,
         format!(
             "SonarQube denies the operator's user SonarQube project {key}: give it the permissions Browse and Administer on that project"

@@ -1,6 +1,6 @@
 //! Which steps are missing for what a binding declares.
 
-use crate::plan::{Access, Contender, Management, Reason, Refusal};
+use crate::plan::{Access, Blocked, Contender, Management, Reason};
 
 use super::difference::{differences, is_as_declared};
 use super::found::{BindingState, Branches, Project, Repository, Rights, Visibility};
@@ -47,7 +47,7 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
 }
 
 /// The steps that are missing under any management policy.
-fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
+fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Blocked> {
     admitted(desired)?;
     uncontested(desired, observed.claimed_by.as_ref())?;
     let repository = repository_to_bind(desired, &observed.repository)?;
@@ -65,7 +65,7 @@ fn keep(
     observed: &Observed,
     repository: &Repository,
     project: &Project,
-) -> Result<Vec<Step>, Refusal> {
+) -> Result<Vec<Step>, Blocked> {
     let creating =
         observed.capabilities.method.creates_unbound() && desired.record.is_importing(&project.key);
     // What was just created is not what was accepted before, even if they look the same: that one was deleted.
@@ -127,11 +127,11 @@ fn rival_name(desired: &Desired, name: &str) -> String {
 ///
 /// # Errors
 /// With what to do where it does.
-pub fn uncontested(desired: &Desired, claimed_by: Option<&Contender>) -> Result<(), Refusal> {
+pub fn uncontested(desired: &Desired, claimed_by: Option<&Contender>) -> Result<(), Blocked> {
     let Some(other) = claimed_by else {
         return Ok(());
     };
-    Err(Refusal::new(
+    Err(Blocked::new(
         Reason::AlreadyManaged,
         format!(
             "SonarQube project {} is managed by another ProjectBinding{}; delete one of the two, or write another sonarqubeProject.key",
@@ -145,11 +145,11 @@ pub fn uncontested(desired: &Desired, claimed_by: Option<&Contender>) -> Result<
 ///
 /// # Errors
 /// With whom to ask where it does not.
-pub fn admitted(desired: &Desired) -> Result<(), Refusal> {
+pub fn admitted(desired: &Desired) -> Result<(), Blocked> {
     if desired.access.admits(&desired.repository, &desired.key) {
         return Ok(());
     }
-    Err(Refusal::new(
+    Err(Blocked::new(
         Reason::AccessDenied,
         format!(
             "the connection admits this namespace, but no entry of its spec.access admits repository {} with SonarQube project key {}: ask the owner of the connection to add both to one entry",

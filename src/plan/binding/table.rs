@@ -1,7 +1,7 @@
 //! What happens to an existing project: the first acceptance.
 
 use crate::identity::ProjectKey;
-use crate::plan::{Reason, Refusal};
+use crate::plan::{Blocked, Reason};
 
 use super::difference::is_as_declared;
 use super::found::{BindingState, Bound, Project, Repository, Rights};
@@ -14,7 +14,7 @@ pub(super) fn absent(
     desired: &Desired,
     observed: &Observed,
     repository: &Repository,
-) -> Result<Vec<Step>, Refusal> {
+) -> Result<Vec<Step>, Blocked> {
     if let Some(from) = own_import(desired, observed, repository) {
         return Ok(vec![
             Step::GrantSelf(from.clone()),
@@ -34,7 +34,7 @@ pub(super) fn absent(
         [only] if !desired.key_given && desired.record.accepted.is_none() => {
             if !desired.access.admits(&desired.repository, only) {
                 // Names nothing: the tenant may not know of that project.
-                return Err(Refusal::new(
+                return Err(Blocked::new(
                     Reason::AccessDenied,
                     format!(
                         "repository {} is bound in SonarQube to a project that no entry of the connection's spec.access admits: ask the owner of the connection",
@@ -44,7 +44,7 @@ pub(super) fn absent(
             }
             Ok(vec![Step::Consider(only.clone())])
         }
-        [only] => Err(Refusal::new(
+        [only] => Err(Blocked::new(
             Reason::RepositoryAlreadyBound,
             format!(
                 "repository {} is bound to {}: write that key into sonarqubeProject.key to adopt it, set monorepo: true to have a second project on this repository, or unbind it in SonarQube",
@@ -52,7 +52,7 @@ pub(super) fn absent(
                 named(desired, std::slice::from_ref(only))
             ),
         )),
-        several => Err(Refusal::new(
+        several => Err(Blocked::new(
             Reason::AmbiguousProject,
             format!(
                 "repository {} is bound to {}: write the one to keep into sonarqubeProject.key",
@@ -108,7 +108,7 @@ pub(super) fn present(
     observed: &Observed,
     repository: &Repository,
     project: &Project,
-) -> Result<Vec<Step>, Refusal> {
+) -> Result<Vec<Step>, Blocked> {
     // If our import still has the key that SonarQube chose, another client made this one.
     let stands_elsewhere = observed.imported.as_ref();
     let stands_elsewhere = stands_elsewhere.is_some_and(|imported| !imported.same(&project.key));
@@ -176,13 +176,13 @@ fn repository_is_free(
     observed: &Observed,
     repository: &Repository,
     key: &ProjectKey,
-) -> Result<(), Refusal> {
+) -> Result<(), Blocked> {
     let mut others = residents(observed, repository);
     others.retain(|other| !other.same(key));
     if others.is_empty() || desired.monorepo {
         return Ok(());
     }
-    Err(Refusal::new(
+    Err(Blocked::new(
         Reason::RepositoryAlreadyBound,
         format!(
             "repository {} is bound to {} already: unbind it there before it is bound to {key}, or set monorepo: true",
@@ -209,7 +209,7 @@ pub(super) fn bind(
     observed: &Observed,
     repository: &Repository,
     project: &Project,
-) -> Result<Vec<Step>, Refusal> {
+) -> Result<Vec<Step>, Blocked> {
     // No claim is asked for if the binding would be blocked all the same.
     if observed.capabilities.method.binds_existing() {
         repository_is_free(desired, observed, repository, &project.key)?;
@@ -225,12 +225,12 @@ fn import(
     desired: &Desired,
     observed: &Observed,
     repository: &Repository,
-) -> Result<Vec<Step>, Refusal> {
+) -> Result<Vec<Step>, Blocked> {
     if desired.mode == Mode::Bind {
         return Err(not_there(desired, observed));
     }
     if observed.hidden_bindings > 0 {
-        return Err(Refusal::new(
+        return Err(Blocked::new(
             Reason::HiddenBindings,
             format!(
                 "SonarQube hides {} binding(s) of this configuration from the operator's user, and one of them may be of repository {}: give that user Browse on all projects",
@@ -262,13 +262,13 @@ fn import(
     Ok(vec![announcement, creation])
 }
 
-fn not_there(desired: &Desired, observed: &Observed) -> Refusal {
+fn not_there(desired: &Desired, observed: &Observed) -> Blocked {
     let create = if observed.capabilities.method.binds_existing() {
         "create it, or "
     } else {
         ""
     };
-    Refusal::new(
+    Blocked::new(
         Reason::ProjectNotFound,
         format!(
             "SonarQube has no project {}: {create}choose mode ImportOrBind to have it imported",
@@ -277,7 +277,7 @@ fn not_there(desired: &Desired, observed: &Observed) -> Refusal {
     )
 }
 
-fn not_asked_for(desired: &Desired, observed: &Observed, project: &Project) -> Refusal {
+fn not_asked_for(desired: &Desired, observed: &Observed, project: &Project) -> Blocked {
     let (key, repository) = (&project.key, &desired.repository);
     let way_out = if observed.capabilities.method.binds_existing() {
         format!(
@@ -288,15 +288,15 @@ fn not_asked_for(desired: &Desired, observed: &Observed, project: &Project) -> R
             "write another sonarqubeProject.key to have repository {repository} imported; this SonarQube cannot bind a project that exists: 25.12 or later can, and Developer Edition or later or the community branch plugin on every version"
         )
     };
-    Refusal::new(
+    Blocked::new(
         Reason::ProjectExists,
         format!("SonarQube project {key} exists and is bound to nothing: {way_out}"),
     )
 }
 
 /// `false` does not ask to end the sharing: it may be there because it is the default.
-fn part_of_a_monorepo(desired: &Desired, project: &Project) -> Refusal {
-    Refusal::new(
+fn part_of_a_monorepo(desired: &Desired, project: &Project) -> Blocked {
+    Blocked::new(
         Reason::ProjectAlreadyBound,
         format!(
             "SonarQube project {} is bound to repository {} as part of a monorepo: write monorepo: true and sonarqubeProject.key to adopt it as it is",
@@ -305,14 +305,14 @@ fn part_of_a_monorepo(desired: &Desired, project: &Project) -> Refusal {
     )
 }
 
-fn already_bound(observed: &Observed, project: &Project, place: &str) -> Refusal {
+fn already_bound(observed: &Observed, project: &Project, place: &str) -> Blocked {
     // Where what exists cannot be bound, an unbound project is of no use either.
     let way_out = if observed.capabilities.method.binds_existing() {
         "choose another sonarqubeProject.key, or remove that binding in SonarQube"
     } else {
         "choose another sonarqubeProject.key"
     };
-    Refusal::new(
+    Blocked::new(
         Reason::ProjectAlreadyBound,
         format!(
             "SonarQube project {} is bound to {place} and is not taken over: {way_out}",

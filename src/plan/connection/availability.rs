@@ -1,7 +1,7 @@
 //! What the bindings of a connection may do, and whom to reconcile when that changes.
 
 use crate::identity::{ServerId, SettingId};
-use crate::plan::Refusal;
+use crate::plan::Blocked;
 use crate::plan::capability::Capabilities;
 use crate::plan::decoration::{self, Token};
 
@@ -16,15 +16,15 @@ pub enum Availability {
     /// SonarQube is well and something else is not: bindings may undo what they did, which needs SonarQube alone.
     UndoOnly {
         /// What is not right.
-        why: Refusal,
+        why: Blocked,
         /// What bindings that are up to date report of decoration meanwhile depends on it.
         token: Token,
     },
     /// Nothing: something of the connection is not right.
-    Down(Refusal),
+    Down(Blocked),
     /// Nothing, and never again: SonarQube's token is confirmed gone. Bindings that are deleted leave SonarQube as it
     /// is.
-    Gone(Refusal),
+    Gone(Blocked),
 }
 
 /// What a binding does and says depends on these: an upgrade of SonarQube changes them, and so does its base URL.
@@ -44,7 +44,7 @@ pub struct Offer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     /// What is not right.
-    pub why: Refusal,
+    pub why: Blocked,
     /// What it means for SonarQube.
     pub sonarqube: SonarQubeState,
     /// Whether clients of the very server that answers are still there.
@@ -111,7 +111,7 @@ impl Availability {
 
     /// Once no binding needs a connection that is being deleted: no binding may become one that does.
     #[must_use]
-    pub fn closed_to_new_ones(self, why: Refusal) -> Self {
+    pub fn closed_to_new_ones(self, why: Blocked) -> Self {
         match self {
             Self::Serving(_) => Self::UndoOnly {
                 why,
@@ -125,7 +125,7 @@ impl Availability {
 
     /// Why bindings have to wait, if they have to.
     #[must_use]
-    pub fn why(&self) -> Option<&Refusal> {
+    pub fn why(&self) -> Option<&Blocked> {
         match self {
             Self::Unknown | Self::Serving(_) => None,
             Self::UndoOnly { why, .. } | Self::Down(why) | Self::Gone(why) => Some(why),

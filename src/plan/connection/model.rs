@@ -2,7 +2,7 @@
 
 use crate::identity::{ServerId, ServerUrl, SettingId, SettingKey, Uid};
 use crate::plan::capability::Support;
-use crate::plan::{Contender, Difference, Management, Refusal};
+use crate::plan::{Blocked, Contender, Difference, Management};
 
 /// What a connection declares, and what it remembers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,5 +193,5 @@ pub enum Plan {
     /// What `Observe` does not correct.
     Differs(Vec<Difference>),
     /// Nothing, until a person does something.
-    Refused(Refusal),
+    Refused(Blocked),
 }

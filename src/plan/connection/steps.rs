@@ -1,7 +1,7 @@
 //! Which steps are missing for what a connection declares.
 
 use crate::plan::capability::Support;
-use crate::plan::{Difference, Management, Reason, Refusal};
+use crate::plan::{Blocked, Difference, Management, Reason};
 
 use super::model::{
     Adoption, BaseUrl, Desired, Observed, Plan, Platform, Setting, Step, TokenInUpdate, TokenState,
@@ -29,9 +29,9 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
     }
 }
 
-fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
+fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Blocked> {
     if let Some(other) = &observed.claimed_by {
-        return Err(Refusal::new(
+        return Err(Blocked::new(
             Reason::AlreadyManaged,
             format!(
                 "SonarQube's configuration {} is managed by another BitbucketConnection, {}; delete one of the two, or choose another spec.configurationName",
@@ -53,7 +53,7 @@ fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
 }
 
 /// Makes the configuration that is ours equal.
-fn keep(desired: &Desired, observed: &Observed, setting: &Setting) -> Result<Vec<Step>, Refusal> {
+fn keep(desired: &Desired, observed: &Observed, setting: &Setting) -> Result<Vec<Step>, Blocked> {
     let mut steps: Vec<Step> = update(desired, observed, setting)?.into_iter().collect();
     // A token travels to the setting's URL as soon as SonarQube uses it: nothing else happens while that
     // URL is not the declared one.
@@ -89,7 +89,7 @@ fn kept<'a>(desired: &Desired, observed: &'a Observed) -> Option<&'a Setting> {
 }
 
 /// Nothing is ours yet, or any more: adopt or create.
-fn acquire(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal> {
+fn acquire(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Blocked> {
     if let Some(namesake) = observed
         .settings
         .iter()
@@ -107,7 +107,7 @@ fn acquire(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Refusal>
         Some(other)
             if observed.several == Support::Missing && desired.management == Management::Full =>
         {
-            Err(Refusal::new(
+            Err(Blocked::new(
                 Reason::ConfigurationLimit,
                 format!(
                     "this SonarQube allows one Bitbucket configuration, and {} ({}) is there: set spec.configurationName: {} to adopt it{}, delete it in SonarQube, or use Enterprise Edition or later, which takes several",
@@ -139,8 +139,8 @@ fn is_intended(desired: &Desired, observed: &Observed) -> bool {
         .is_some_and(|intent| intent.server == observed.server && intent.name == desired.name)
 }
 
-fn adopt(desired: &Desired, observed: &Observed, namesake: &Setting) -> Result<Vec<Step>, Refusal> {
-    let refuse = |message: String| Err(Refusal::new(Reason::AdoptionRefused, message));
+fn adopt(desired: &Desired, observed: &Observed, namesake: &Setting) -> Result<Vec<Step>, Blocked> {
+    let refuse = |message: String| Err(Blocked::new(Reason::AdoptionRefused, message));
     if namesake.platform != Platform::Bitbucket {
         return refuse(format!(
             "SonarQube has a configuration {} for another platform: choose another spec.configurationName",
@@ -181,7 +181,7 @@ fn update(
     desired: &Desired,
     observed: &Observed,
     setting: &Setting,
-) -> Result<Option<Step>, Refusal> {
+) -> Result<Option<Step>, Blocked> {
     let rename = (setting.key != desired.name).then(|| desired.name.clone());
     if rename.is_some()
         && observed
@@ -189,7 +189,7 @@ fn update(
             .iter()
             .any(|other| other.key == desired.name)
     {
-        return Err(Refusal::new(
+        return Err(Blocked::new(
             Reason::AdoptionRefused,
             format!(
                 "SonarQube's configuration {} cannot be renamed to {}: that name is taken by another configuration",
@@ -214,7 +214,7 @@ fn update(
 }
 
 /// A server has one base URL, whichever connection declares it.
-fn base_url(desired: &Desired, observed: &Observed) -> Result<Option<Step>, Refusal> {
+fn base_url(desired: &Desired, observed: &Observed) -> Result<Option<Step>, Blocked> {
     let Some(wanted) = &desired.server_base_url else {
         return Ok(None);
     };
@@ -222,7 +222,7 @@ fn base_url(desired: &Desired, observed: &Observed) -> Result<Option<Step>, Refu
     if let Some(other) = holder.filter(|other| !wanted.same(&other.url))
         && desired.management == Management::Full
     {
-        return Err(Refusal::new(
+        return Err(Blocked::new(
             Reason::AlreadyManaged,
             format!(
                 "SonarQube's server base URL is managed by another BitbucketConnection, {}, as {}: leave out spec.sonarqube.serverBaseURL here, or declare the same",

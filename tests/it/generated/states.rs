@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bindery::plan::condition::{Condition, ConditionType, Outcome, summary};
-use bindery::plan::{Reason, Refusal};
+use bindery::plan::{Blocked, Reason};
 use serde_json::{Value, json};
 
 use super::guide;
@@ -35,7 +35,7 @@ fn state(title: &'static str, outcome: &Outcome, kstatus: &'static str) -> State
 
 /// Every row.
 fn states() -> Vec<State> {
-    let refused = |reason| Refusal::new(reason, "");
+    let refused = |reason| Blocked::new(reason, "");
     let retrying = Outcome::Retrying(refused(Reason::ConnectionUnavailable));
     let stalled = Outcome::Stalled(refused(Reason::RepositoryNotFound));
     let blocked = Outcome::DeletionBlocked(refused(Reason::DeletionBlocked));

@@ -8,7 +8,7 @@ use crate::observe;
 use crate::plan::binding::record::{Answer, Done};
 use crate::plan::capability::BindingMethod;
 use crate::plan::capability::Support;
-use crate::plan::{Reason, Refusal};
+use crate::plan::{Blocked, Reason};
 use crate::sonarqube::{self, BitbucketAnswer, NewBinding, NewProject};
 
 use super::Failed;
@@ -190,7 +190,7 @@ impl Work<'_> {
             // It was removed, or our user is another one now: the connection stores it again.
             let connection = &self.reference.connection;
             self.context.import_token_lost(connection);
-            return Error::Retry(Refusal::new(
+            return Error::Retry(Blocked::new(
                 Reason::ConnectionNotReady,
                 "SonarQube has no import token for the operator's user: the connection stores it again",
             ));
@@ -224,7 +224,7 @@ impl Work<'_> {
 
     fn setting_changed(&self) -> Error {
         self.context.ask(&self.reference.connection);
-        Error::Retry(Refusal::new(
+        Error::Retry(Blocked::new(
             Reason::ConnectionNotReady,
             "another client changed SonarQube's configuration: nothing is bound until the connection has corrected it",
         ))

@@ -5,7 +5,7 @@ use crate::controller::error::Error;
 use crate::fleet::link::{SharedLink, VerifiedServer};
 use crate::plan::condition::ConditionType;
 use crate::plan::failure::System;
-use crate::plan::{Reason, Refusal};
+use crate::plan::{Blocked, Reason};
 use crate::sonarqube::{self, Client, Phase, SERVER_BASE_URL, Version};
 
 use super::probe::{Seldom, probe};
@@ -122,7 +122,7 @@ async fn confirmed(sonarqube: &Client) -> Error {
         },
         Ok(_) => Error::Denied {
             by: System::SonarQube,
-            refusal: Refusal::new(
+            refusal: Blocked::new(
                 Reason::AuthenticationFailed,
                 format!(
                     "SonarQube at {} does not accept the token of spec.sonarqube.tokenSecretRef (wrong, expired or revoked): put a valid user token into the Secret",

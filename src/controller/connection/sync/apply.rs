@@ -15,7 +15,7 @@ use crate::kubernetes::status::{self, Precondition};
 use crate::plan::capability::Support;
 use crate::plan::connection::{Observed, Recorded, Step, TokenInUpdate, TokenState, Validation};
 use crate::plan::failure::System;
-use crate::plan::{Reason, Refusal};
+use crate::plan::{Blocked, Reason};
 use crate::sonarqube::{self, BitbucketAnswer, SERVER_BASE_URL};
 
 use super::Sync;
@@ -282,7 +282,7 @@ fn invalid(name: &SettingKey, source: sonarqube::Error, sonarqube: &sonarqube::C
         let message = format!(
             "SonarQube could not find out whether configuration {name} works: check that it gets on with Bitbucket, and its log ({source})"
         );
-        return Error::Retry(Refusal::new(Reason::ValidationFailed, message));
+        return Error::Retry(Blocked::new(Reason::ValidationFailed, message));
     }
     let Some(answer) = source.bitbucket_answer() else {
         return failed(sonarqube, source);
@@ -294,7 +294,7 @@ fn invalid(name: &SettingKey, source: sonarqube::Error, sonarqube: &sonarqube::C
             );
             return Error::Denied {
                 by: System::Bitbucket,
-                refusal: Refusal::new(Reason::ValidationFailed, message),
+                refusal: Blocked::new(Reason::ValidationFailed, message),
             };
         }
         BitbucketAnswer::Unreachable
@@ -308,5 +308,5 @@ fn invalid(name: &SettingKey, source: sonarqube::Error, sonarqube: &sonarqube::C
             format!("SonarQube says that configuration {name} does not work: {source}")
         }
     };
-    Error::Retry(Refusal::new(Reason::ValidationFailed, message))
+    Error::Retry(Blocked::new(Reason::ValidationFailed, message))
 }

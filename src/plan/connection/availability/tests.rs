@@ -27,8 +27,8 @@ fn serving() -> Availability {
     Serving(offer(BindingMethod::PutBoundProject, "one"))
 }
 
-fn why() -> Refusal {
-    Refusal::new(Reason::Timeout, "no answer")
+fn why() -> Blocked {
+    Blocked::new(Reason::Timeout, "no answer")
 }
 
 fn undo_only(token: Token) -> Availability {
@@ -121,7 +121,7 @@ fn a_connection_that_is_deleted_serves_as_long_as_it_can() {
         let after = before.while_deleting(trouble(sonarqube, has_access));
         assert_eq!(after, expected, "{told}");
     }
-    let deleting = Refusal::new(Reason::Deleting, "");
+    let deleting = Blocked::new(Reason::Deleting, "");
     let closed = serving().closed_to_new_ones(deleting.clone());
     assert_eq!(closed.why(), Some(&deleting));
     assert!(matches!(closed, UndoOnly { .. }));
