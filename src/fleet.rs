@@ -15,7 +15,7 @@ mod roster;
 mod schedule;
 
 pub(crate) use agenda::{Agenda, Failure, SPREAD, Turns};
-pub(crate) use census::{Census, Counted, Said, Told};
+pub(crate) use census::{Census, Counted, Reported, Said};
 pub(crate) use lane::{Enter, Lanes, Place, Visitor};
 pub(crate) use object::{Object, ObjectName};
 pub(crate) use outcomes::{Found, Outcomes};

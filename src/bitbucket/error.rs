@@ -87,7 +87,7 @@ struct ErrorLine {
 }
 
 /// What is said to be wrong: `errors[]`, of which the first with a name decides.
-struct Told {
+struct Explanation {
     exception: Option<String>,
     message: String,
 }
@@ -96,17 +96,19 @@ impl Error {
     /// Sorts an answer that is no success.
     pub(super) fn of(answer: &Answer) -> Self {
         let operation = answer.operation();
-        let told = told(answer);
-        match (answer.status(), told) {
-            (401, told) => Self::unauthorized(answer, told),
+        let explanation = explanation(answer);
+        match (answer.status(), explanation) {
+            (401, explanation) => Self::unauthorized(answer, explanation),
             (403, _) if is_captcha(answer) => Self::Captcha { operation },
-            (403, told) => Self::PermissionDenied {
+            (403, explanation) => Self::PermissionDenied {
                 operation,
-                message: told.map(|told| told.message).unwrap_or_default(),
+                message: explanation
+                    .map(|explanation| explanation.message)
+                    .unwrap_or_default(),
             },
             (
                 404,
-                Some(Told {
+                Some(Explanation {
                     exception: Some(exception),
                     message,
                 }),
@@ -120,20 +122,23 @@ impl Error {
                 operation,
                 retry_after: answer.unwanted().retry_after(),
             },
-            (status @ 400..=499, Some(told)) if !matches!(status, 408 | 425) => Self::Rejected {
-                operation,
-                status,
-                message: told.message,
-            },
+            (status @ 400..=499, Some(explanation)) if !matches!(status, 408 | 425) => {
+                Self::Rejected {
+                    operation,
+                    status,
+                    message: explanation.message,
+                }
+            }
             _ => Self::Transport(answer.unwanted()),
         }
     }
 
     /// Bitbucket says 401 for a missing right as well; the exception, or a known user, distinguishes them.
-    fn unauthorized(answer: &Answer, told: Option<Told>) -> Self {
+    fn unauthorized(answer: &Answer, explanation: Option<Explanation>) -> Self {
         let operation = answer.operation();
-        let (exception, message) =
-            told.map_or((None, String::new()), |told| (told.exception, told.message));
+        let (exception, message) = explanation.map_or((None, String::new()), |explanation| {
+            (explanation.exception, explanation.message)
+        });
         match exception.as_deref() {
             Some("NoAccessAuthenticationException") => Self::Unlicensed { operation },
             Some("AuthorisationException" | "AuthorizationException") => {
@@ -170,12 +175,12 @@ fn is_captcha(answer: &Answer) -> bool {
     answer
         .header("X-Authentication-Denied-Reason")
         .is_some_and(|reason| reason.starts_with("CAPTCHA"))
-        || told(answer).is_some_and(|told| {
-            told.exception.as_deref() == Some("CaptchaRequiredAuthenticationException")
+        || explanation(answer).is_some_and(|explanation| {
+            explanation.exception.as_deref() == Some("CaptchaRequiredAuthenticationException")
         })
 }
 
-fn told(answer: &Answer) -> Option<Told> {
+fn explanation(answer: &Answer) -> Option<Explanation> {
     let body: ErrorBody = answer.json().ok()?;
     let exception = body.errors.iter().find_map(|line| {
         let name = line.exception_name.as_deref()?;
@@ -186,7 +191,7 @@ fn told(answer: &Answer) -> Option<Told> {
         .into_iter()
         .filter_map(|line| line.message)
         .collect();
-    Some(Told {
+    Some(Explanation {
         exception: exception.map(|name| answer.excerpt(&name)),
         message: answer.excerpt(&messages.join("; ")),
     })

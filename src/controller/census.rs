@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::crd::{self, Kind, for_each_kind};
-use crate::fleet::{Said, Told};
+use crate::fleet::{Reported, Said};
 use crate::metrics::{Census, Number};
 
 use super::context::Context;
@@ -15,11 +15,11 @@ pub(crate) fn take(context: &Context) -> Census {
     let numbers = context.register.census.numbers();
     for (counted, number) in &numbers {
         let (kind, number) = (counted.kind.to_owned(), *number);
-        let Told::Status {
+        let Reported::Status {
             ready,
             decoration,
             token_expiry,
-        } = &counted.told
+        } = &counted.reported
         else {
             census.undecodable.push(Number::of([kind], number));
             continue;

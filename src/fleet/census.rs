@@ -20,12 +20,12 @@ struct State {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Counted {
     pub(crate) kind: &'static str,
-    pub(crate) told: Told,
+    pub(crate) reported: Reported,
 }
 
 /// What an object says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Told {
+pub(crate) enum Reported {
     /// Nothing: it cannot be read.
     Unreadable,
     Status {
@@ -101,9 +101,9 @@ mod tests {
             state: "True".to_owned(),
             reason: reason.to_owned(),
         };
-        let told = match sort {
-            0 => Told::Unreadable,
-            sort => Told::Status {
+        let reported = match sort {
+            0 => Reported::Unreadable,
+            sort => Reported::Status {
                 ready: (sort > 1).then(|| said(&sort.to_string())),
                 decoration: (sort > 2).then(|| said("Decorated")),
                 token_expiry: None,
@@ -111,7 +111,7 @@ mod tests {
         };
         Counted {
             kind: "ProjectBinding",
-            told,
+            reported,
         }
     }
 

@@ -303,7 +303,7 @@ mod tests {
         ) {
             let (roster, names) = (Roster::default(), ["a", "b"]);
             let mut rows: HashMap<u8, Row> = HashMap::new();
-            let mut told = [(0, 0); 2];
+            let mut reported = [(0, 0); 2];
             for (step, (object, connection, change)) in changes.into_iter().enumerate() {
                 let own = row(&object.to_string(), names[connection]);
                 if let Some((is_admitted, is_ready)) = change {
@@ -327,9 +327,9 @@ mod tests {
                 if step % 3 == 0 {
                     let recounted = roster.take_recounted();
                     for (index, name) in names.into_iter().enumerate() {
-                        let is_told = recounted.contains(&row("", name).connection);
-                        prop_assert!(is_told || told[index] == naive[index], "{name} is not reported");
-                        told[index] = naive[index];
+                        let is_reported = recounted.contains(&row("", name).connection);
+                        prop_assert!(is_reported || reported[index] == naive[index], "{name} is not reported");
+                        reported[index] = naive[index];
                     }
                 }
             }

@@ -319,18 +319,18 @@ mod tests {
     #[test]
     fn what_is_not_asked_for_is_no_news_and_another_object_of_the_name_is() {
         let mut filling = filling();
-        let mut told = |event| filling.take(&event).len();
-        assert_eq!(told(Event::Apply(binding("checkout", 1))), 1);
-        assert_eq!(told(Event::Apply(binding("checkout", 1))), 0);
-        assert_eq!(told(Event::Apply(binding("checkout", 2))), 1);
+        let mut reported = |event| filling.take(&event).len();
+        assert_eq!(reported(Event::Apply(binding("checkout", 1))), 1);
+        assert_eq!(reported(Event::Apply(binding("checkout", 1))), 0);
+        assert_eq!(reported(Event::Apply(binding("checkout", 2))), 1);
         let events = [Event::Init, Event::InitApply(binding("checkout", 2))];
-        assert_eq!(events.map(&mut told), [0, 0]);
-        assert_eq!(told(Event::InitDone), 0);
+        assert_eq!(events.map(&mut reported), [0, 0]);
+        assert_eq!(reported(Event::InitDone), 0);
         let mut other = binding("checkout", 2);
         other.meta_mut().uid = Some("other".to_owned());
-        assert_eq!(told(Event::Apply(other.clone())), 1);
-        assert_eq!(told(Event::Delete(other.clone())), 0);
-        assert_eq!(told(Event::Apply(other)), 1);
+        assert_eq!(reported(Event::Apply(other.clone())), 1);
+        assert_eq!(reported(Event::Delete(other.clone())), 0);
+        assert_eq!(reported(Event::Apply(other)), 1);
     }
 
     #[test]
@@ -356,7 +356,7 @@ mod tests {
     fn what_a_new_list_does_not_bring_is_gone() {
         let (store, mut writer) = reflector::store::<Guarded>();
         let mut missing = Missing::of(store);
-        let told = std::cell::RefCell::new(Vec::new());
+        let reported = std::cell::RefCell::new(Vec::new());
         let events = [
             Event::Apply(binding("checkout", 1)),
             Event::Apply(binding("ledger", 1)),
@@ -371,9 +371,11 @@ mod tests {
             }
         }
         let there = missing.listed(|object| {
-            told.borrow_mut().push(object.meta().name.clone().unwrap());
+            reported
+                .borrow_mut()
+                .push(object.meta().name.clone().unwrap());
         });
         assert_eq!(there.len(), 1);
-        assert_eq!(told.into_inner(), ["checkout"]);
+        assert_eq!(reported.into_inner(), ["checkout"]);
     }
 }

@@ -241,15 +241,15 @@ impl Follower {
 
     /// Has those connections reconciled that know another version. Returns whether there are any.
     fn tell(&self, Change(now): &Change, namespace: &str) -> bool {
-        let mut told = false;
+        let mut reported = false;
         for (connection, seen) in &mut *lock(&self.shared) {
             if seen != now {
                 seen.clone_from(now);
                 (self.wake)(namespace, connection);
-                told = true;
+                reported = true;
             }
         }
-        told
+        reported
     }
 }
 

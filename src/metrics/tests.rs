@@ -10,7 +10,7 @@ fn ready(number: u64) -> Number<3> {
 }
 
 /// Metrics of which each has a value.
-fn told() -> Metrics {
+fn reported() -> Metrics {
     let metrics = Metrics::default();
     let second = Duration::from_secs(1);
     for ended in [
@@ -74,18 +74,18 @@ fn series(sample: &str) -> &str {
 
 #[test]
 fn every_declared_metric_is_told_with_its_labels_and_no_other_is() {
-    let text = told().text();
+    let text = reported().text();
     let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     for declared in ALL {
         let name = declared.scraped();
         let kind = format!("# TYPE {} {}", declared.name, declared.kind.as_str());
         assert!(text.contains(&kind), "no {kind:?} in\n{text}");
         // A histogram is exported as several series.
-        let told = match declared.kind {
+        let reported = match declared.kind {
             Kind::Counter | Kind::Gauge => name.clone(),
             Kind::Histogram => format!("{name}_bucket"),
         };
-        let sample = samples.iter().find(|sample| series(sample) == told);
+        let sample = samples.iter().find(|sample| series(sample) == reported);
         let sample = sample.unwrap_or_else(|| panic!("no {name} in\n{text}"));
         for label in declared.labels {
             assert!(
@@ -108,7 +108,7 @@ fn every_declared_metric_is_told_with_its_labels_and_no_other_is() {
 
 #[test]
 fn what_happened_is_counted_once_each() {
-    let text = told().text();
+    let text = reported().text();
     for line in [
         // Four of the five: what cannot be read takes no time.
         r#"controller_runtime_reconcile_time_seconds_count{controller="projectbinding"} 4"#,
@@ -130,7 +130,7 @@ fn what_happened_is_counted_once_each() {
         "bindery_token_expiry_timestamp_seconds{system=\"sonarqube\"} 1798675200.0",
     ] {
         assert!(
-            text.lines().any(|told| told == line),
+            text.lines().any(|reported| reported == line),
             "no {line} in\n{text}"
         );
     }
@@ -198,7 +198,7 @@ fn what_never_happened_is_told_as_zero() {
         "bindery_drift_corrected_total{kind=\"ProjectBinding\"} 0",
     ] {
         assert!(
-            text.lines().any(|told| told == line),
+            text.lines().any(|reported| reported == line),
             "no {line} in\n{text}"
         );
     }

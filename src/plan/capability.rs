@@ -29,7 +29,7 @@ pub enum Support {
     /// It does not.
     Missing,
     /// It cannot be asked (8.9): whether it does shows when it is tried.
-    Untold,
+    Unlisted,
 }
 
 /// Something that Bindery is asked for, and that not every server can do.
@@ -84,7 +84,7 @@ pub enum Outlook {
     /// It ends in a condition of this reason, which names who has it.
     Refused(Reason),
     /// The object is released, and an event says what is left.
-    Told,
+    Reported,
 }
 
 impl Capabilities {
@@ -98,7 +98,7 @@ impl Capabilities {
             Promise::Monorepo => self.monorepo_outlook(),
             Promise::SeveralConfigurations => self.several.outlook(Reason::ConfigurationLimit),
             Promise::Unbind if self.method.unbinds() => Outlook::Kept,
-            Promise::Unbind => Outlook::Told,
+            Promise::Unbind => Outlook::Reported,
             Promise::Decoration if self.pull_requests => Outlook::Kept,
             Promise::Decoration => Outlook::Refused(Reason::UnsupportedEdition),
         }
@@ -120,7 +120,7 @@ impl Support {
     fn outlook(self, missing: Reason) -> Outlook {
         match self {
             Self::Offered => Outlook::Kept,
-            Self::Untold => Outlook::Tried,
+            Self::Unlisted => Outlook::Tried,
             Self::Missing => Outlook::Refused(missing),
         }
     }
@@ -166,13 +166,13 @@ impl Edition {
 #[must_use]
 pub fn expected(version: (u32, u32), edition: Edition) -> Capabilities {
     let lists_features = version >= (9, 6);
-    let told = |offered: bool| match (edition, offered) {
+    let reported = |offered: bool| match (edition, offered) {
         (Edition::Community, _) => Support::Missing,
-        _ if !lists_features => Support::Untold,
+        _ if !lists_features => Support::Unlisted,
         (_, true) => Support::Offered,
         (_, false) => Support::Missing,
     };
-    let more = told(matches!(
+    let more = reported(matches!(
         edition,
         Edition::BranchPlugin | Edition::Enterprise
     ));
@@ -202,10 +202,10 @@ mod tests {
     fn what_each_version_and_edition_offers() {
         use BindingMethod::{ImportRepository, PostBoundProject, PutBoundProject, SetBinding};
         use Edition::{BranchPlugin, Community, Developer, Enterprise};
-        use Support::{Missing, Offered, Untold};
+        use Support::{Missing, Offered, Unlisted};
         for (version, edition, method, lists, several) in [
             ((8, 9), Community, ImportRepository, false, Missing),
-            ((8, 9), Developer, SetBinding, false, Untold),
+            ((8, 9), Developer, SetBinding, false, Unlisted),
             ((9, 6), Developer, SetBinding, false, Missing),
             ((9, 6), Enterprise, SetBinding, false, Offered),
             ((10, 4), Community, ImportRepository, false, Missing),
@@ -215,8 +215,12 @@ mod tests {
             ((26, 4), BranchPlugin, SetBinding, true, Offered),
         ] {
             let found = expected(version, edition);
-            let told = (found.method, found.lists_bindings, found.several);
-            assert_eq!(told, (method, lists, several), "{version:?} {edition:?}");
+            let reported = (found.method, found.lists_bindings, found.several);
+            assert_eq!(
+                reported,
+                (method, lists, several),
+                "{version:?} {edition:?}"
+            );
             assert_eq!(found.monorepo, several);
             assert_eq!(found.pull_requests, edition != Community);
         }
@@ -224,7 +228,7 @@ mod tests {
 
     #[test]
     fn what_becomes_of_each_promise() {
-        use Outlook::{Kept, Refused, Told};
+        use Outlook::{Kept, Refused, Reported};
         let outlook = |version, edition, promise| expected(version, edition).outlook(promise);
         let old = |promise| outlook((10, 4), Edition::Community, promise);
         let new = |promise| outlook((26, 4), Edition::Enterprise, promise);
@@ -236,7 +240,7 @@ mod tests {
                 Promise::SeveralConfigurations,
                 Refused(Reason::ConfigurationLimit),
             ),
-            (Promise::Unbind, Told),
+            (Promise::Unbind, Reported),
             (Promise::Decoration, Refused(Reason::UnsupportedEdition)),
         ] {
             assert_eq!((old(promise), new(promise)), (of_old, Kept), "{promise:?}");

@@ -217,9 +217,9 @@ mod tests {
             writes.may_take(&[Step("the door"), Step("the sign")]),
             Leave::Go
         );
-        let told = &writes.fight().unwrap().message;
+        let reported = &writes.fight().unwrap().message;
         for part in ["the sign was written 3 times", "stop it, or let it win."] {
-            assert!(told.contains(part), "{told}");
+            assert!(reported.contains(part), "{reported}");
         }
     }
 

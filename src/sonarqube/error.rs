@@ -100,9 +100,9 @@ impl Error {
     /// Sorts an answer that is no success.
     pub(super) fn of(answer: &Answer) -> Self {
         let operation = answer.operation();
-        let told = told(answer);
-        let message = answer.excerpt(told.as_deref().unwrap_or_default());
-        match (answer.status(), told) {
+        let message_of = message_of(answer);
+        let message = answer.excerpt(message_of.as_deref().unwrap_or_default());
+        match (answer.status(), message_of) {
             (401, _) => Self::Unauthorized { operation },
             (403, _) => Self::Forbidden { operation, message },
             (404, Some(text)) if !is_unknown_url(&text) => Self::NotFound { operation, message },
@@ -236,7 +236,7 @@ impl Error {
 }
 
 /// The text of v1's `errors[].msg` or v2's `message`.
-fn told(answer: &Answer) -> Option<String> {
+fn message_of(answer: &Answer) -> Option<String> {
     let body: ErrorBody = answer.json().ok()?;
     let lines: Vec<_> = body.errors.into_iter().map(|line| line.msg).collect();
     if lines.is_empty() {

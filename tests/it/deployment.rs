@@ -187,7 +187,7 @@ fn alerts_are_about_metrics_that_exist() {
         serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     let rules = rules["groups"][0]["rules"].as_array().unwrap().clone();
     assert!(rules.len() > 5);
-    let told: Vec<_> = bindery::metrics::ALL
+    let reported: Vec<_> = bindery::metrics::ALL
         .iter()
         .map(|declared| (declared.scraped(), declared.labels))
         .collect();
@@ -196,7 +196,7 @@ fn alerts_are_about_metrics_that_exist() {
         let metrics = metrics_in(expression);
         assert!(!metrics.is_empty(), "{expression}");
         for metric in metrics {
-            let found = told.iter().find(|(name, _)| name == metric);
+            let found = reported.iter().find(|(name, _)| name == metric);
             let (_, labels) = found.unwrap_or_else(|| panic!("{metric} in {expression}"));
             for label in wanted_labels(expression, metric) {
                 assert!(labels.contains(&label), "{metric}{{{label}}}");

@@ -156,7 +156,7 @@ async fn undo(
     let policy = policy(binding, known);
     let unbinds = known.is_none_or(may_unbind);
     let key = match decide(policy, &leaving.facts(Seen::NotYet, false, unbinds)) {
-        Release::Leave(leave) => return Ok(Undone::Ended(told(leave))),
+        Release::Leave(leave) => return Ok(Undone::Ended(reported(leave))),
         Release::Look(key) | Release::DeleteProject(key) | Release::Unbind(key, _) => key,
     };
     let Some(connection) = connection? else {
@@ -256,7 +256,7 @@ impl<'a> Leaving<'a> {
         self.record = declared::remembered(self.binding, &access.server);
         if self.record == Record::default() {
             // All of it was on another server.
-            return ended(told(Leave::OnAnotherServer));
+            return ended(reported(Leave::OnAnotherServer));
         }
         let written = self.record.accepted.as_ref();
         let written = written.and_then(|accepted| accepted.repository.as_ref());
@@ -268,7 +268,7 @@ impl<'a> Leaving<'a> {
         match decide(policy, &self.facts(seen, claimed_by_other, unbinds)) {
             Release::DeleteProject(key) => ended(Some(delete(&key, access).await?)),
             Release::Unbind(key, policy) => ended(Some(unbind(&key, policy, access).await?)),
-            Release::Leave(leave) => ended(told(leave)),
+            Release::Leave(leave) => ended(reported(leave)),
             Release::Look(_) => ended(None),
         }
     }
@@ -359,7 +359,7 @@ fn orphaned(why: &str) -> Event {
     )
 }
 
-fn told(leave: Leave) -> Option<Event> {
+fn reported(leave: Leave) -> Option<Event> {
     let why = match leave {
         Leave::AsAsked => return None,
         Leave::NotOurs => "Bindery did not make them for this object",

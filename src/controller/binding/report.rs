@@ -42,7 +42,7 @@ pub(super) enum Ended {
     /// Nothing can be done, and what the status says stays, but for decoration: Bitbucket refuses SonarQube's token.
     TokenRefused,
     /// Nothing is known, and nothing is said: something else triggers the next reconcile.
-    Untold,
+    Unlisted,
     /// Another object is being reconciled for the same project or repository: its end wakes this one.
     Waits,
     /// The last listing is too old to plan by: the next one wakes the object.
@@ -156,7 +156,7 @@ impl Report {
             }
             Ok(Ended::Suspended) => self.suspended(context).await?,
             Ok(Ended::TokenRefused) => self.token_refused(context).await?,
-            Ok(Ended::Untold) => {}
+            Ok(Ended::Unlisted) => {}
             Ok(Ended::Waits) => return Ok(Next::Waits),
             Ok(Ended::Listing) => return Ok(Next::Woken(interval)),
             Ok(Ended::Queued) => return Ok(Next::Queued),

@@ -117,13 +117,13 @@ impl Sync<'_> {
     }
 
     async fn take(&mut self, step: Step, observed: &Observed) -> Result<(), Error> {
-        let told = self.events.len();
+        let reported = self.events.len();
         self.apply(step.clone(), observed).await?;
         if step.mends(observed) {
             self.writes.took(&step);
             if self.writes.fight().is_some() {
                 // The condition reports a fight, once.
-                self.events.truncate(told);
+                self.events.truncate(reported);
             }
         }
         Ok(())

@@ -3,12 +3,12 @@
 use kube::core::DeserializeGuard;
 
 use crate::crd::{BitbucketConnection, Kind};
-use crate::fleet::{Counted, Said, Told};
+use crate::fleet::{Counted, Reported, Said};
 use crate::plan::condition::ConditionType;
 
 /// What is counted of an object, the day apart on which its token expires.
 pub(super) fn of<K: Kind>(guarded: &DeserializeGuard<K>) -> Counted {
-    let told = guarded.0.as_ref().map_or(Told::Unreadable, |object| {
+    let reported = guarded.0.as_ref().map_or(Reported::Unreadable, |object| {
         let said = |condition_type: ConditionType| {
             let mut conditions = object.conditions().iter();
             let found = conditions.find(|condition| condition.type_ == condition_type.as_str())?;
@@ -17,7 +17,7 @@ pub(super) fn of<K: Kind>(guarded: &DeserializeGuard<K>) -> Counted {
                 reason: found.reason.clone(),
             })
         };
-        Told::Status {
+        Reported::Status {
             ready: said(ConditionType::Ready),
             decoration: said(ConditionType::DecorationReady),
             token_expiry: None,
@@ -25,14 +25,14 @@ pub(super) fn of<K: Kind>(guarded: &DeserializeGuard<K>) -> Counted {
     });
     Counted {
         kind: K::NAME,
-        told,
+        reported,
     }
 }
 
 /// The same with the day on which SonarQube's token expires, if that is known.
 pub(super) fn of_connection(guarded: &DeserializeGuard<BitbucketConnection>) -> Counted {
     let mut counted = of(guarded);
-    if let Told::Status { token_expiry, .. } = &mut counted.told {
+    if let Reported::Status { token_expiry, .. } = &mut counted.reported {
         let status = guarded.0.as_ref().ok();
         let status = status.and_then(|connection| connection.status.as_ref());
         let days = status.and_then(|status| status.token_expiry.as_ref());

@@ -56,8 +56,8 @@ impl State {
             let (first, next) = (wins(winner.as_ref()), wins(standing.contenders.first()));
             let has_other_terms = first.as_ref() == Some(uid) && terms(&was) != terms(&is);
             if first != next || has_other_terms {
-                let is_told = |_: &&Uid| !leaves || is_connection;
-                let losers = standing.losers.iter().filter(is_told).cloned();
+                let is_reported = |_: &&Uid| !leaves || is_connection;
+                let losers = standing.losers.iter().filter(is_reported).cloned();
                 // Who was the winner has to learn that it is so no more.
                 let concerned = losers.chain(first.filter(|_| next.is_some()));
                 let concerned: Vec<_> = concerned.filter(|other| other != uid).collect();

@@ -134,10 +134,10 @@ mod tests {
         listing.wait(Uid::new(object.to_string()), name)
     }
 
-    fn told(names: Vec<ObjectName>) -> Vec<String> {
-        let mut told: Vec<_> = names.into_iter().map(|(_, name)| name).collect();
-        told.sort();
-        told
+    fn reported(names: Vec<ObjectName>) -> Vec<String> {
+        let mut reported: Vec<_> = names.into_iter().map(|(_, name)| name).collect();
+        reported.sort();
+        reported
     }
 
     /// Promise: one listing serves all who wait for it, also those who came while it was read.
@@ -148,12 +148,12 @@ mod tests {
         assert!(wait(&mut listing, 1));
         assert!(!wait(&mut listing, 2));
         assert_eq!(listing.due_in(start), Some(Duration::ZERO));
-        assert_eq!(told(listing.listed(start, start + SECOND)), ["1", "2"]);
+        assert_eq!(reported(listing.listed(start, start + SECOND)), ["1", "2"]);
         assert_eq!(listing.due_in(start + SECOND), None);
         assert!(wait(&mut listing, 1), "asked for again");
         // A listing of one second, then four of pause.
         assert_eq!(listing.due_in(start + SECOND), Some(SECOND * 4));
-        assert_eq!(told(listing.listed(start, start + SECOND * 6)), ["1"]);
+        assert_eq!(reported(listing.listed(start, start + SECOND * 6)), ["1"]);
     }
 
     #[test]
@@ -161,7 +161,7 @@ mod tests {
         let (mut listing, start) = (Listing::default(), Instant::now());
         assert!(listing.serves(start));
         wait(&mut listing, 1);
-        assert_eq!(told(listing.failed(start, start + SECOND)), ["1"]);
+        assert_eq!(reported(listing.failed(start, start + SECOND)), ["1"]);
         assert!(!listing.serves(start + SECOND * 5));
         assert!(listing.serves(start + SECOND * 11));
         assert!(
@@ -207,7 +207,7 @@ mod tests {
             wait(&mut listing, object);
         }
         listing.forget(&Uid::new("1"));
-        assert_eq!(told(listing.listed(start, start)), ["2"]);
+        assert_eq!(reported(listing.listed(start, start)), ["2"]);
         listing.forget(&Uid::new("2"));
         assert_eq!(listing.due_in(start), None);
     }
@@ -253,7 +253,7 @@ mod tests {
                     Event::Fail => listing.failed(now, now),
                 };
                 let expected: Vec<_> = std::mem::take(&mut naive).into_iter().collect();
-                prop_assert_eq!(told(names), expected);
+                prop_assert_eq!(reported(names), expected);
                 prop_assert_eq!(listing.due_in(now), None);
             }
             prop_assert_eq!(listing.due_in(now).is_some(), !naive.is_empty());

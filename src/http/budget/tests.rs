@@ -225,11 +225,11 @@ fn a_long_pause_is_an_answer() {
     bench.arrive_all(&["a", "b", "waits"], Urgency::New);
     bench.end("a", busy(PATIENCE + SECOND));
     bench.arrive("comes", Urgency::Asked);
-    let told: Vec<_> = bench.given_up.iter().map(|(name, _)| *name).collect();
-    assert_eq!(told, ["waits", "comes"]);
+    let reported: Vec<_> = bench.given_up.iter().map(|(name, _)| *name).collect();
+    assert_eq!(reported, ["waits", "comes"]);
     for (_, problem) in &bench.given_up {
         let after = PATIENCE + SECOND;
-        assert!(matches!(problem, Problem::Paused { after: told } if *told == after));
+        assert!(matches!(problem, Problem::Paused { after: reported } if *reported == after));
         assert!(problem.was_never_sent());
     }
     bench.pass(SECOND);
@@ -277,8 +277,8 @@ fn nobody_waits_for_a_server_that_is_still_away() {
     bench.end("binding", away());
     assert_eq!((bench.names(), bench.given_up.len()), (vec!["try"], 0));
     bench.end("try", away());
-    let told: Vec<_> = bench.given_up.iter().map(|(name, _)| *name).collect();
-    assert_eq!(told, ["other check", "a", "b"]);
+    let reported: Vec<_> = bench.given_up.iter().map(|(name, _)| *name).collect();
+    assert_eq!(reported, ["other check", "a", "b"]);
     let (_, problem) = &bench.given_up[0];
     assert_eq!(problem.to_string(), Problem::Interrupted.to_string());
     assert!(problem.was_never_sent() && !Problem::Interrupted.was_never_sent());

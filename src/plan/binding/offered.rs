@@ -38,7 +38,7 @@ pub(super) fn offered(
         Outlook::Refused(reason) if desired.monorepo => {
             Err(no_monorepo(reason, capabilities.method))
         }
-        Outlook::Refused(_) | Outlook::Kept | Outlook::Tried | Outlook::Told => Ok(()),
+        Outlook::Refused(_) | Outlook::Kept | Outlook::Tried | Outlook::Reported => Ok(()),
     }
 }
 

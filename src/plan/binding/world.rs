@@ -172,12 +172,12 @@ impl World {
     /// What SonarQube returns of a project. Its uuid is in the search from 25.12 on, else in the list of bindings if
     /// there is one, else on a page that administrators of the system may see.
     pub(super) fn shown(&self, project: &Remote) -> Project {
-        let told = !self.capabilities.lists_bindings
+        let reported = !self.capabilities.lists_bindings
             || self.search_tells_ids
             || matches!(project.binding, BindingState::Bound { .. });
         Project {
             key: project.key.clone(),
-            id: told.then(|| project.id.clone()),
+            id: reported.then(|| project.id.clone()),
             name: project.name.clone(),
             visibility: Some(project.visibility),
             binding: project.binding.clone(),

@@ -112,8 +112,8 @@ async fn a_new_project_is_bound_and_found_by_its_repository(server: Server) {
     assert_eq!(others.unwrap(), []);
     assert_eq!(client.count_binding(&site.setting).await.unwrap(), 1);
     let found = client.project(&project).await.unwrap().unwrap();
-    let told = server.tells_project_ids().then_some(made.project);
-    assert_eq!(found.id, told);
+    let reported = server.tells_project_ids().then_some(made.project);
+    assert_eq!(found.id, reported);
     let bound = client.binding(&project).await.unwrap();
     assert_eq!(bound, Some(expected_binding(&site, &checkout, false)));
     assert_eq!(

@@ -78,8 +78,8 @@ async fn what_bitbucket_answered_sonarqube_is_known_by_its_words(server: Server)
         let validated = client.validate(&site.setting).await;
         let imported = client.import_repository(&site.setting, &checkout).await;
         for failed in [validated.unwrap_err(), imported.unwrap_err()] {
-            let told = failed.bitbucket_answer();
-            assert_eq!(told, Some(expected), "{status} {body}: {failed:?}");
+            let reported = failed.bitbucket_answer();
+            assert_eq!(reported, Some(expected), "{status} {body}: {failed:?}");
             assert!(failed.message().is_some() && !failed.is_setting_unknown());
         }
         site.bitbucket.clear_faults();
@@ -116,8 +116,8 @@ async fn a_token_that_is_missing_is_told_as_such(server: Server) {
     let names = ("PAY", "checkout");
     let found = client.project_of(&site.setting, &checkout, names).await;
     for failed in [imported.unwrap_err(), found.unwrap_err()] {
-        let told = failed.bitbucket_answer();
-        assert_eq!(told, Some(BitbucketAnswer::TokenMissing), "{failed:?}");
+        let reported = failed.bitbucket_answer();
+        assert_eq!(reported, Some(BitbucketAnswer::TokenMissing), "{failed:?}");
     }
     let unknown = SettingKey::parse("contract-no-such").unwrap();
     let failed = client.set_pat(&unknown, &token()).await.unwrap_err();

@@ -66,12 +66,15 @@ async fn whoever_is_not_trusted_is_told_why_in_words_that_stay_the_same() {
     ] {
         site.front.show(site.authority.shows(leaf));
         let failure = site.called(bundle.map(String::as_str)).await.unwrap_err();
-        let told = failure.to_string();
+        let reported = failure.to_string();
         let start =
             format!("GET api/read failed: no trusted TLS connection: its certificate {why}");
-        assert!(told.starts_with(&start), "{leaf:?}: {told}");
+        assert!(reported.starts_with(&start), "{leaf:?}: {reported}");
         // A condition that names the second of the check would be written again by every reconcile.
-        assert!(!told.contains(|c: char| c.is_ascii_digit()), "{told}");
+        assert!(
+            !reported.contains(|c: char| c.is_ascii_digit()),
+            "{reported}"
+        );
         assert!(!failure.is_transient());
     }
 }

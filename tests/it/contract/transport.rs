@@ -362,11 +362,14 @@ async fn a_wish_to_be_left_alone_is_kept_by_all_transports_and_capped() {
             continue;
         };
         let failure = next.unwrap_err();
-        let told = failure.retry_after().unwrap();
-        assert!(told <= Duration::from_secs(longest), "{header}: {told:?}");
+        let reported = failure.retry_after().unwrap();
         assert!(
-            told > Duration::from_secs(longest - 30),
-            "{header}: {told:?}"
+            reported <= Duration::from_secs(longest),
+            "{header}: {reported:?}"
+        );
+        assert!(
+            reported > Duration::from_secs(longest - 30),
+            "{header}: {reported:?}"
         );
         assert!(failure.is_transient() && failure.problem.was_never_sent());
         assert_eq!(server.requests().len(), 1, "{header}");

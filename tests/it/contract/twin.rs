@@ -169,12 +169,12 @@ async fn compare(
         differences.join("\n")
     );
     // Straight to the terminal: the test runner shows only failures what they print.
-    let told = format!(
+    let reported = format!(
         "twins of {}: {} answers alike in {name}\n",
         real.version,
         real_answers.len()
     );
-    std::io::stderr().write_all(told.as_bytes()).unwrap();
+    std::io::stderr().write_all(reported.as_bytes()).unwrap();
 }
 
 async fn held(server: Server, conversation: &impl AsyncFn(&mut Conversation)) -> Vec<String> {

@@ -80,8 +80,8 @@ async fn all(server: Server) {
     };
     scene.connection(json!({}));
     let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let told = connection.status.unwrap().sonarqube.unwrap().capabilities;
-    assert_eq!(told[0], way, "{told:?}");
+    let reported = connection.status.unwrap().sonarqube.unwrap().capabilities;
+    assert_eq!(reported[0], way, "{reported:?}");
     for (scenario, outcome) in [
         ("import", scene.import().await),
         ("bind an existing project", scene.bind().await),

@@ -97,7 +97,7 @@ fn capabilities() -> String {
             Outlook::Kept => "yes".to_owned(),
             Outlook::Tried => "if the server takes it".to_owned(),
             Outlook::Refused(reason) => code(reason.as_str()),
-            Outlook::Told => "no, with an event".to_owned(),
+            Outlook::Reported => "no, with an event".to_owned(),
         });
         let [import, bind, monorepo, several, unbind, decoration] = kept;
         let method = code(capabilities.method.name());

@@ -37,15 +37,15 @@ impl SonarQubePart {
                 "no SonarQube {version} was started: run `make test` (`make contract-all` for what is only tested there), or `tests/parts up` with --sonarqube, and source its env"
             )
         };
-        let told = |name: &str| {
+        let reported = |name: &str| {
             let mut all = numbered(&format!("BINDERY_SONARQUBE_{name}"));
             all.nth(nth).unwrap()
         };
         Self {
-            url: told("URL"),
-            token: told("TOKEN"),
-            admin_token: told("ADMIN_TOKEN"),
-            access_log: told("ACCESS_LOG").into(),
+            url: reported("URL"),
+            token: reported("TOKEN"),
+            admin_token: reported("ADMIN_TOKEN"),
+            access_log: reported("ACCESS_LOG").into(),
         }
     }
 }

@@ -138,7 +138,7 @@ impl SonarQube {
     fn projects(&self, parameters: &[(&str, &str)]) -> Vec<Value> {
         let answer = self.get("api/projects/search", parameters);
         let found = answer["components"].as_array().cloned();
-        found.unwrap_or_else(|| panic!("projects are not told: {answer}"))
+        found.unwrap_or_else(|| panic!("projects are not reported: {answer}"))
     }
 
     /// `PROJECT/slug` that a project is bound to; none where SonarQube says in words that it is bound to nothing, or
@@ -150,9 +150,9 @@ impl SonarQube {
         {
             return Some(format!("{project}/{slug}"));
         }
-        let told = answer["errors"][0]["msg"].as_str().unwrap_or_default();
-        let is_unbound = told.contains("not bound") || told.contains("not found");
-        assert!(is_unbound, "the binding of {key} is not told: {answer}");
+        let reported = answer["errors"][0]["msg"].as_str().unwrap_or_default();
+        let is_unbound = reported.contains("not bound") || reported.contains("not found");
+        assert!(is_unbound, "the binding of {key} is not reported: {answer}");
         None
     }
 

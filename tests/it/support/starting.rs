@@ -116,11 +116,11 @@ async fn ask(client: &Client, url: &str, (who, token): &AskedBy) -> Vec<String> 
             Ok(answer) => (answer.status().as_u16(), answer.text().await.ok()),
             Err(_) => (0, None),
         };
-        let told = match answer {
+        let reported = match answer {
             (status, Some(body)) => format!("{status} {}", shown(path, status, &body)),
             (_, None) => "nothing".to_owned(),
         };
-        answers.push(format!("{who}: {method} {path} -> {told}"));
+        answers.push(format!("{who}: {method} {path} -> {reported}"));
     }
     answers
 }

@@ -23,7 +23,7 @@ pub(crate) fn answer<M: Machine>(machine: &mut M, request: &Request, path: &str)
         ("GET", "calls") => return Reply::ok(json!(traffic.calls.all())),
         ("DELETE", "calls") => traffic.calls.clear(),
         ("POST", "faults") => {
-            return told(request, |fault: Fault| {
+            return reported(request, |fault: Fault| {
                 traffic.faults.add(fault);
                 Ok::<(), String>(())
             });
@@ -38,7 +38,7 @@ pub(crate) fn answer<M: Machine>(machine: &mut M, request: &Request, path: &str)
 }
 
 /// Does what a body says: 400 where it says nothing that is understood, 409 where that cannot be done, both in words.
-pub(crate) fn told<T: DeserializeOwned, E: Display>(
+pub(crate) fn reported<T: DeserializeOwned, E: Display>(
     request: &Request,
     act: impl FnOnce(T) -> Result<(), E>,
 ) -> Reply {

@@ -135,13 +135,13 @@ impl Request {
 
     /// The headers that distinguish programs.
     pub(crate) fn telling_headers(&self) -> BTreeMap<&'static str, String> {
-        let told = |name: &'static str| {
+        let reported = |name: &'static str| {
             // Who wants anything need not say so, and some clients always do.
             let value = self.headers.get(name).filter(|value| *value != "*/*")?;
             Some((name, String::from_utf8_lossy(value.as_bytes()).into_owned()))
         };
         let names = ["accept", "user-agent", "x-atlassian-token"];
-        names.into_iter().filter_map(told).collect()
+        names.into_iter().filter_map(reported).collect()
     }
 
     /// Whether a parameter has this value: one of the query, of a form, or of a JSON object.

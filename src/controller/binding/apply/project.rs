@@ -129,7 +129,7 @@ impl Work<'_> {
             // 8.9 cannot be asked beforehand.
             if let sonarqube::Error::Rejected { message, .. } = &source
                 && monorepo
-                && self.access.capabilities.monorepo == Support::Untold
+                && self.access.capabilities.monorepo == Support::Unlisted
             {
                 return no_monorepo(message);
             }

@@ -87,20 +87,20 @@ async fn probe_anew(
     features: Option<&[String]>,
 ) -> Result<Probed, sonarqube::Error> {
     let method = method(sonarqube).await?;
-    let told = |feature: &str| match features {
+    let reported = |feature: &str| match features {
         Some(features) if features.iter().any(|held| held == feature) => Support::Offered,
         // 8.9 has no list of features. A server that accepts a binding has more than plain Community.
-        None if method == Some(BindingMethod::SetBinding) => Support::Untold,
+        None if method == Some(BindingMethod::SetBinding) => Support::Unlisted,
         Some(_) | None => Support::Missing,
     };
     let capabilities = match method {
         Some(method) => Some(Capabilities {
             method,
             lists_bindings: sonarqube.has_bindings_listing().await?,
-            several: told("multiple-alm"),
-            monorepo: told("monorepo"),
+            several: reported("multiple-alm"),
+            monorepo: reported("monorepo"),
             // Every edition that lets a binding be set analyses pull requests.
-            pull_requests: told("branch-support") != Support::Missing,
+            pull_requests: reported("branch-support") != Support::Missing,
         }),
         None => None,
     };

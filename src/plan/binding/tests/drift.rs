@@ -356,8 +356,8 @@ fn observe_reports_what_full_would_write_and_writes_nothing() {
         new_code: Some(NewCode::NumberOfDays(30)),
         ..keeping()
     };
-    let told = differences(plan(&days, &equal()));
-    assert_eq!(told[0].desired, "30 days", "in a person's words");
+    let reported = differences(plan(&days, &equal()));
+    assert_eq!(reported[0].desired, "30 days", "in a person's words");
     let quiet = Desired {
         management: Management::Observe,
         ..keeping()
@@ -370,7 +370,7 @@ fn observe_reports_what_full_would_write_and_writes_nothing() {
 
 #[test]
 fn a_difference_tells_a_tenant_no_names_outside_its_access() {
-    let told = |desired: Desired, binding| {
+    let reported = |desired: Desired, binding| {
         let watching = Desired {
             management: Management::Observe,
             ..desired
@@ -379,11 +379,11 @@ fn a_difference_tells_a_tenant_no_names_outside_its_access() {
             .observed
             .clone()
     };
-    assert_eq!(told(keeping(), bound("OPS/secret")), "OPS/secret");
+    assert_eq!(reported(keeping(), bound("OPS/secret")), "OPS/secret");
     assert_eq!(
-        told(tenant(keeping()), bound("OPS/secret")),
+        reported(tenant(keeping()), bound("OPS/secret")),
         "another repository"
     );
-    assert_eq!(told(tenant(keeping()), bound("PAY/kasse")), "PAY/kasse");
-    assert_eq!(told(keeping(), BindingState::Unbound), "unbound");
+    assert_eq!(reported(tenant(keeping()), bound("PAY/kasse")), "PAY/kasse");
+    assert_eq!(reported(keeping(), BindingState::Unbound), "unbound");
 }

@@ -191,7 +191,7 @@ fn a_server_that_cannot_share_repositories_says_who_can() {
     );
     assert!(old.contains("10.5 or later"), "{old}");
     for (method, monorepo) in [
-        (BindingMethod::SetBinding, Support::Untold),
+        (BindingMethod::SetBinding, Support::Unlisted),
         (BindingMethod::PutBoundProject, Support::Missing),
         (BindingMethod::PostBoundProject, Support::Missing),
     ] {

@@ -117,9 +117,9 @@ fn a_connection_that_is_deleted_serves_as_long_as_it_can() {
         (Down(why()), NotWell, true, Down(why())),
         (Unknown, TokenGone, false, Gone(why())),
     ] {
-        let told = format!("{before:?}, {sonarqube:?}");
+        let reported = format!("{before:?}, {sonarqube:?}");
         let after = before.while_deleting(trouble(sonarqube, has_access));
-        assert_eq!(after, expected, "{told}");
+        assert_eq!(after, expected, "{reported}");
     }
     let deleting = Blocked::new(Reason::Deleting, "");
     let closed = serving().closed_to_new_ones(deleting.clone());

@@ -123,11 +123,13 @@ impl Conversation {
         if answer.get("errors").is_some() {
             return;
         }
-        let told: BTreeMap<_, _> = fields.iter().map(|name| (*name, &answer[*name])).collect();
+        let reported: BTreeMap<_, _> = fields.iter().map(|name| (*name, &answer[*name])).collect();
         let line = self.lines.pop().unwrap_or_default();
         let head = line.split(" {").next().unwrap_or_default();
-        self.lines
-            .push(format!("{head} {}", serde_json::to_string(&told).unwrap()));
+        self.lines.push(format!(
+            "{head} {}",
+            serde_json::to_string(&reported).unwrap()
+        ));
     }
 
     /// A page for people, of which only the kind is compared.

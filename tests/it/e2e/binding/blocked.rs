@@ -165,8 +165,8 @@ async fn a_list_that_changes_faster_than_it_can_be_read_stops_nobody(server: Ser
     simulated.fault(Fault::at("GET /api/projects/search").answer(200, page));
     stage.look_now("while projects are imported").await;
     let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let told = stage.reasons(&connection);
-    assert!(!told.contains(&"NotReady".to_owned()), "{told:?}");
+    let reported = stage.reasons(&connection);
+    assert!(!reported.contains(&"NotReady".to_owned()), "{reported:?}");
     let calls = simulated.calls();
     let listed = calls
         .iter()

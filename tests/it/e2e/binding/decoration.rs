@@ -31,12 +31,12 @@ async fn a_binding_tells_whether_its_pull_requests_are_decorated(server: Server)
     stage
         .binding_is("platform", "checkout", ("Ready", "True"))
         .await;
-    let message = told(&stage, "nothing was analysed", "NotChecked").await;
+    let message = reported(&stage, "nothing was analysed", "NotChecked").await;
     assert!(message.contains("no analysed pull request"), "{message}");
     assert!(message.contains("Next check: within 12"), "{message}");
 
     assert!(matches!(analyse(&stage, 'a').await, Decoration::Done));
-    let message = told(&stage, "one is decorated", "Succeeded").await;
+    let message = reported(&stage, "one is decorated", "Succeeded").await;
     assert_eq!(message, "pull request 1 is decorated");
 
     // Bitbucket takes reports with Read alone: the proof outweighs what the listing of rights says.
@@ -44,7 +44,7 @@ async fn a_binding_tells_whether_its_pull_requests_are_decorated(server: Server)
     stage
         .bitbucket
         .world(|world| world.token(BITBUCKET_TOKEN, "bindery", &token).clone());
-    let message = told(&stage, "the token may only read", "Succeeded").await;
+    let message = reported(&stage, "the token may only read", "Succeeded").await;
     let risk = "pull request 1 is decorated. Risk: the token";
     assert!(message.starts_with(risk), "{message}");
     let token = [Permission::ProjectRead, Permission::RepoWrite];
@@ -56,7 +56,7 @@ async fn a_binding_tells_whether_its_pull_requests_are_decorated(server: Server)
     stage
         .bitbucket
         .world(|world| world.repository("PAY", "checkout").reports.clear());
-    let message = told(&stage, "the report is missing", "NotDecorated").await;
+    let message = reported(&stage, "the report is missing", "NotDecorated").await;
     assert!(message.contains("has no report of it"), "{message}");
     assert!(
         message.contains("the analysis was of another commit"),
@@ -68,14 +68,14 @@ async fn a_binding_tells_whether_its_pull_requests_are_decorated(server: Server)
         let pull_requests = &mut world.repository("PAY", "checkout").pull_requests;
         pull_requests[0].updated = LONG_AFTER_THE_ANALYSIS;
     });
-    told(&stage, "somebody comments", "NotDecorated").await;
+    reported(&stage, "somebody comments", "NotDecorated").await;
 
     // SonarQube's token loses the right to write.
     stage.bitbucket.world(|world| {
         world.token(BITBUCKET_TOKEN, "bindery", &[Permission::RepoRead]);
         world.repository("PAY", "checkout").grants.clear();
     });
-    told(&stage, "the right is gone", "PermissionMissing").await;
+    reported(&stage, "the right is gone", "PermissionMissing").await;
     stage
         .binding_is("platform", "checkout", ("Ready", "True"))
         .await;
@@ -93,7 +93,7 @@ async fn a_binding_that_was_pointed_at_another_repository_tells_nothing_of_the_f
         .binding_is("platform", "checkout", ("Ready", "True"))
         .await;
     assert!(matches!(analyse(&stage, 'a').await, Decoration::Done));
-    told(&stage, "one is decorated", "Succeeded").await;
+    reported(&stage, "one is decorated", "Succeeded").await;
     stage.binding("platform", "checkout", "PAY/ledger", json!({}));
     let binding = stage
         .binding_is("platform", "checkout", ("Ready", "True"))
@@ -198,8 +198,8 @@ async fn a_right_that_came_or_went_is_told_to_who_asks(server: Server) {
         stage
             .bitbucket
             .world(|world| world.token(BITBUCKET_TOKEN, "bindery", &token).clone());
-        let (told, message) = asked(&stage, &format!("{right:?}")).await;
-        assert_eq!(told, reason, "{message}");
+        let (reported, message) = asked(&stage, &format!("{right:?}")).await;
+        assert_eq!(reported, reason, "{message}");
         assert!(message.contains("no analysed pull request"), "{message}");
     }
 }
@@ -231,9 +231,9 @@ async fn a_revoked_token_is_told_of_decoration_alone(server: Server) {
     let binding = stage
         .binding_is("platform", "checkout", ("DecorationReady", "True"))
         .await;
-    let told = || stage.told(&binding).into_iter();
-    let is_told = || told().any(|told| told.reason == "Decorated");
-    stage.eventually("an event tells it", is_told).await;
+    let reported = || stage.reported(&binding).into_iter();
+    let is_reported = || reported().any(|reported| reported.reason == "Decorated");
+    stage.eventually("an event tells it", is_reported).await;
 
     stage
         .bitbucket
@@ -280,7 +280,7 @@ async fn a_binding_that_somebody_changed_is_left_with_words_that_are_true(server
     let set = "api/alm_settings/set_bitbucket_binding";
     stage.sonarqube.post(set, &elsewhere);
     stage.delete_binding("platform", "checkout").await;
-    let note = stage.told_once(&binding, "Orphaned");
+    let note = stage.reported_once(&binding, "Orphaned");
     assert!(
         note.contains("Bindery bound project PAY:checkout for this object"),
         "{note}"
@@ -310,7 +310,7 @@ async fn analyse(stage: &Stage, digit: char) -> Decoration {
 }
 
 /// Has the binding reconciled, waits until it says this of decoration, and returns its message.
-async fn told(stage: &Stage, request: &str, reason: &str) -> String {
+async fn reported(stage: &Stage, request: &str, reason: &str) -> String {
     stage.look_now(request).await;
     stage.look_at("platform", "checkout", request).await;
     says(stage, "checkout", reason).await

@@ -186,7 +186,7 @@ async fn a_changed_url_is_healed_before_any_token_travels(server: Server) {
         Value::Null,
         "its token came along"
     );
-    assert_eq!(elsewhere.calls(), [], "nobody was told anything");
+    assert_eq!(elsewhere.calls(), [], "no call was made elsewhere");
 }
 
 /// Promise: the base URL is kept where it is declared, and is nobody's business where it is not.

@@ -86,7 +86,7 @@ async fn a_binding_that_is_imported_says_so_and_keeps_its_intent(server: Server)
     assert_eq!(waits.status.unwrap().sonarqube_project, None);
     for binding in are_ready(&stage, &slugs).await {
         assert!(is_ours(&binding), "{binding:?}");
-        let note = stage.told_once(&binding, "Imported");
+        let note = stage.reported_once(&binding, "Imported");
         assert!(note.ends_with("; everything is as declared"), "{note}");
         assert_eq!(stage.reasons(&binding), ["Imported"]);
     }
@@ -101,8 +101,8 @@ async fn what_the_next_listing_does_not_show_is_mended(server: Server) {
     let ready = are_ready(&stage, &slugs).await;
     stage.look_now("after the imports").await;
     let binding = ready.iter().find(|it| it.name_any() == slug).unwrap();
-    let is_told = || stage.reasons(binding) == ["Imported", "DriftCorrected"];
-    stage.eventually("the drift is told", is_told).await;
+    let is_reported = || stage.reasons(binding) == ["Imported", "DriftCorrected"];
+    stage.eventually("the drift is reported", is_reported).await;
     let bound = stage.sonarqube.bound_to(&key);
     assert_eq!(bound, Some(format!("PAY/{slug}")));
 }
@@ -127,7 +127,7 @@ async fn branches_that_cannot_be_read_leave_what_was_imported(server: Server) {
     bind(&stage, &slugs);
     for binding in are_ready(&stage, &slugs).await {
         assert!(is_ours(&binding), "{binding:?}");
-        stage.told_once(&binding, "Imported");
+        stage.reported_once(&binding, "Imported");
     }
     assert_eq!(stage.sonarqube.project_keys().len(), slugs.len());
 }
@@ -153,7 +153,7 @@ async fn a_binding_edited_during_its_import_has_both(server: Server) {
     assert!(is_ours(&ready), "{ready:?}");
     let project = stage.sonarqube.project(&format!("PAY:{name}")).unwrap();
     assert_eq!(project["visibility"], "private");
-    stage.told_once(&ready, "Imported");
+    stage.reported_once(&ready, "Imported");
 }
 
 /// Promise: what was imported before an object was suspended is in its status.

@@ -19,7 +19,7 @@ async fn what_the_operator_imports_and_may_not_browse_it_grants_itself(server: S
     let binding = stage
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;
-    let note = stage.told_once(&binding, "PermissionsGranted");
+    let note = stage.reported_once(&binding, "PermissionsGranted");
     assert!(note.contains("Browse and Administer"), "{note}");
     let own = binding.metadata.uid;
     let record = binding.status.unwrap().record;

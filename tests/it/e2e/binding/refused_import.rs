@@ -98,5 +98,5 @@ async fn a_refused_import_leaves_no_intent_behind_however_often_it_is_tried(serv
         .await;
     let record = adopted.status.unwrap().record;
     assert_eq!((record.created_by, record.bound_by), (None, None));
-    stage.told_once(&refused, "Adopted");
+    stage.reported_once(&refused, "Adopted");
 }

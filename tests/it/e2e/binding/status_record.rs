@@ -121,7 +121,7 @@ async fn a_binding_that_could_not_be_pointed_elsewhere_remembers_where_it_is(ser
     let shown = stopped.status.as_ref().unwrap().repository.as_ref();
     assert_eq!(shown.unwrap().path, "PAY/checkout");
     stage.delete_binding("platform", "checkout").await;
-    stage.told_once(&stopped, "Unbound");
+    stage.reported_once(&stopped, "Unbound");
     assert_eq!(stage.sonarqube.bound_to("PAY:checkout"), None);
 }
 
@@ -140,9 +140,9 @@ async fn a_call_that_sonarqube_does_not_know_any_more_is_no_outage(server: Serve
     let unknown = format!(r#"{{"errors": [{{"msg": "Unknown url : {call}"}}]}}"#);
     let unknown = Fault::at(&format!("POST {call}")).answer(404, &unknown);
     sonarqube.simulated().fault(unknown);
-    let told = stage.binding_reason("platform", "checkout", "UnsupportedVersion");
+    let reported = stage.binding_reason("platform", "checkout", "UnsupportedVersion");
     let asked = stage.look_at("platform", "checkout", "after the edit");
-    let (message, _) = futures::join!(told, asked);
+    let (message, _) = futures::join!(reported, asked);
     assert!(message.contains("is up and does not know"), "{message}");
     stage
         .binding_is("platform", "checkout", ("Ready", "True"))

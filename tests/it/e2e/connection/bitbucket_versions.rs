@@ -24,9 +24,9 @@ async fn lives(server: Server, version: Profile) {
     let able = json!({"sonarqube": {"serverBaseURL": "https://sonarqube.example.com"}});
     stage.connection(able);
     let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let told = connection.status.unwrap().bitbucket.unwrap().version;
+    let reported = connection.status.unwrap().bitbucket.unwrap().version;
     let (major, minor, patch) = version.version();
-    assert_eq!(told, format!("{major}.{minor}.{patch}"));
+    assert_eq!(reported, format!("{major}.{minor}.{patch}"));
 
     stage.bitbucket.world(|world| {
         world.repository("~jdoe", "notes");
@@ -40,17 +40,17 @@ async fn lives(server: Server, version: Profile) {
     assert_eq!(
         bound("PAY:checkout").as_deref(),
         Some("PAY/checkout"),
-        "{told}"
+        "{reported}"
     );
     assert_eq!(
         bound("_jdoe:notes").as_deref(),
         Some("~jdoe/notes"),
-        "{told}"
+        "{reported}"
     );
     assert_eq!(
         stage.sonarqube.main_branch("PAY:checkout"),
         "main",
-        "{told}"
+        "{reported}"
     );
 
     stage.bitbucket.world(|world| {
@@ -61,11 +61,14 @@ async fn lives(server: Server, version: Profile) {
     let message = stage
         .binding_reason("platform", "checkout", "RepositoryMoved")
         .await;
-    assert!(message.contains("PAY/till"), "{told}: {message}");
+    assert!(message.contains("PAY/till"), "{reported}: {message}");
     stage
         .binding_reason("platform", "notes", "RepositoryNotFound")
         .await;
-    assert!(stage.sonarqube.project("_jdoe:notes").is_some(), "{told}");
+    assert!(
+        stage.sonarqube.project("_jdoe:notes").is_some(),
+        "{reported}"
+    );
 
     // Before 8.0 nothing can be archived.
     if version.is_at_least((8, 0)) {

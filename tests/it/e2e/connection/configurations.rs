@@ -70,10 +70,13 @@ async fn a_name_is_free_as_soon_as_its_owner_has_another_one(server: Server) {
     };
     assert_eq!((name(&first), name(&second)), ("y".into(), "x".into()));
     assert_eq!(stage.sonarqube.settings().len(), 2);
-    let note = stage.told_once(&first, "Changed");
+    let note = stage.reported_once(&first, "Changed");
     assert!(note.contains("renamed"), "{note}");
-    let told = stage.reasons(&first);
-    assert!(!told.contains(&"DriftCorrected".to_owned()), "{told:?}");
+    let reported = stage.reasons(&first);
+    assert!(
+        !reported.contains(&"DriftCorrected".to_owned()),
+        "{reported:?}"
+    );
 }
 
 /// Promise: what another connection has accepted is not deleted with the one that created it.
@@ -104,7 +107,7 @@ async fn a_deleted_connection_leaves_what_its_successor_has_accepted(server: Ser
         .gone::<BitbucketConnection>("platform", "bitbucket")
         .await;
     assert_eq!(stage.sonarqube.settings(), before);
-    let note = stage.told_once(&first, "Orphaned");
+    let note = stage.reported_once(&first, "Orphaned");
     assert!(note.contains("another BitbucketConnection"), "{note}");
 }
 
@@ -177,7 +180,7 @@ async fn another_edition_is_noticed_without_a_restart(server: Server) {
         stage.look_now("bought Enterprise").await;
     }
     let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let told: Value = serde_json::to_value(connection.status).unwrap();
-    assert_eq!(told["sonarqube"]["capabilities"][0], "SetBinding");
+    let reported: Value = serde_json::to_value(connection.status).unwrap();
+    assert_eq!(reported["sonarqube"]["capabilities"][0], "SetBinding");
     assert_eq!(stage.sonarqube.settings().len(), 2);
 }

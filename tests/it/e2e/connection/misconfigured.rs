@@ -54,9 +54,9 @@ async fn whatever_is_wrong_with_a_connection_is_named_and_can_be_put_right(serve
     for (number, (wrong, who, reason, words)) in rows.into_iter().flatten().enumerate() {
         make(&stage, wrong);
         stage.look_now(&format!("wrong {number}")).await;
-        let told = told(&stage, "bitbucket", who, reason).await;
+        let reported = reported(&stage, "bitbucket", who, reason).await;
         for word in words {
-            assert!(told.contains(word), "no {word:?} in {told:?}");
+            assert!(reported.contains(word), "no {word:?} in {reported:?}");
         }
         put_right(&stage);
         stage.look_now(&format!("right {number}")).await;
@@ -72,8 +72,11 @@ async fn whatever_is_wrong_with_a_connection_is_named_and_can_be_put_right(serve
         !stage.bitbucket.calls().iter().any(stolen),
         "a redirect was followed"
     );
-    let told = told(&stage, "deaf", TIME, "Timeout").await;
-    assert!(told.contains("no complete answer within 30 s"), "{told}");
+    let reported = reported(&stage, "deaf", TIME, "Timeout").await;
+    assert!(
+        reported.contains("no complete answer within 30 s"),
+        "{reported}"
+    );
 }
 
 /// A path that is only redirected to.
@@ -159,12 +162,12 @@ fn put_right(stage: &Stage) {
 }
 
 /// Waits until a connection gives this reason and says who has to do something, and returns its message.
-async fn told(stage: &Stage, name: &str, who: &str, reason: &str) -> String {
-    let is_told = |connection: &BitbucketConnection| {
+async fn reported(stage: &Stage, name: &str, who: &str, reason: &str) -> String {
+    let is_reported = |connection: &BitbucketConnection| {
         says(connection, (who, "True"))
             && condition(connection, "Ready").is_some_and(|ready| ready["reason"] == reason)
     };
-    let connection = stage.until("platform", name, is_told).await;
+    let connection = stage.until("platform", name, is_reported).await;
     let ready = condition(&connection, "Ready").unwrap();
     ready["message"].as_str().unwrap().to_owned()
 }
@@ -178,10 +181,10 @@ async fn assert_adopts_when_allowed(stage: &Stage) {
         .create_setting("bitbucket", url, "made-by-hand");
     let before = stage.sonarqube.everything();
     stage.connection(json!({"adoptionPolicy": "Never"}));
-    let told = told(stage, "bitbucket", PERSON, "AdoptionRefused").await;
+    let reported = reported(stage, "bitbucket", PERSON, "AdoptionRefused").await;
     assert!(
-        told.contains("set spec.adoptionPolicy: IfMatching"),
-        "{told}"
+        reported.contains("set spec.adoptionPolicy: IfMatching"),
+        "{reported}"
     );
     assert_eq!(stage.sonarqube.everything(), before);
     stage.connection(json!({}));
@@ -196,7 +199,7 @@ async fn assert_calls_as_rarely_as_asked(stage: &Stage) {
         ..Scripted::new(429, "")
     })));
     stage.look_now("busy").await;
-    told(stage, "bitbucket", TIME, "RateLimited").await;
+    reported(stage, "bitbucket", TIME, "RateLimited").await;
     stage.bitbucket.clear_calls();
     // Unasked, it would be tried again after 0.75, 1.5 and 3 s.
     tokio::time::sleep(Duration::from_secs(4)).await;

@@ -120,7 +120,7 @@ async fn a_project_that_bindery_made_goes_only_when_both_words_say_so(server: Se
 
     stage.delete_binding("payments", "doomed").await;
     assert_eq!(stage.sonarqube.project("PAY:doomed"), None);
-    stage.told_once(&bindings["doomed"], "ProjectDeleted");
+    stage.reported_once(&bindings["doomed"], "ProjectDeleted");
 
     stage.delete_binding("payments", "kept").await;
     assert!(stage.sonarqube.project("PAY:kept").is_some());
@@ -138,12 +138,12 @@ async fn a_project_that_bindery_made_goes_only_when_both_words_say_so(server: Se
         Some("PAY/recreated"),
         "another project of the same key is not the one that Bindery made"
     );
-    stage.told_once(&bindings["recreated"], "Orphaned");
+    stage.reported_once(&bindings["recreated"], "Orphaned");
 
     stage.restart_operator(&["--minimum-interval", "10s"]);
     stage.delete_binding("payments", "unflagged").await;
     assert!(stage.sonarqube.project("PAY:unflagged").is_some());
-    let note = stage.told_once(&bindings["unflagged"], "Orphaned");
+    let note = stage.reported_once(&bindings["unflagged"], "Orphaned");
     assert!(note.contains("--allow-project-deletion"), "{note}");
 
     stage.restart_operator(DELETING);

@@ -83,10 +83,13 @@ async fn an_outage_holds_up_only_who_has_something_to_delete(server: Server) {
     proxy.shut();
     stage.delete_binding("payments", "checkout").await;
     stage.delete_binding("payments", "ledger").await;
-    let told = stage.told(&unbind);
-    let warnings: Vec<_> = told.iter().filter(|told| told.kind == "Warning").collect();
-    assert_eq!(warnings.len(), 1, "{told:?}");
-    assert!(warnings[0].note.contains("cannot remove"), "{told:?}");
+    let reported = stage.reported(&unbind);
+    let warnings: Vec<_> = reported
+        .iter()
+        .filter(|reported| reported.kind == "Warning")
+        .collect();
+    assert_eq!(warnings.len(), 1, "{reported:?}");
+    assert!(warnings[0].note.contains("cannot remove"), "{reported:?}");
     for name in ["payments-api", "forced"] {
         stage.begin_to_delete(name).await;
         stage.blocked(name).await;
@@ -101,7 +104,7 @@ async fn an_outage_holds_up_only_who_has_something_to_delete(server: Server) {
         &asked,
     ]);
     stage.gone::<ProjectBinding>("payments", "forced").await;
-    stage.told_once(&forced, "Orphaned");
+    stage.reported_once(&forced, "Orphaned");
 
     proxy.open();
     stage
@@ -193,14 +196,14 @@ async fn a_configuration_goes_only_if_it_is_ours_and_unused(server: Server) {
     };
     let unused = goes().await;
     assert_eq!(stage.sonarqube.settings(), [] as [serde_json::Value; 0]);
-    stage.told_once(&unused, "ConfigurationDeleted");
+    stage.reported_once(&unused, "ConfigurationDeleted");
 
     stage.connection(deleting.clone());
     stage.ready_binding("checkout", "Orphan").await;
     stage.ready_binding("ledger", "Orphan").await;
     let used = goes().await;
     assert_eq!(stage.sonarqube.settings().len(), 1);
-    let note = stage.told_once(&used, "Orphaned");
+    let note = stage.reported_once(&used, "Orphaned");
     assert!(note.contains("2 project(s)"), "{note}");
 
     for name in ["checkout", "ledger"] {
@@ -213,7 +216,7 @@ async fn a_configuration_goes_only_if_it_is_ours_and_unused(server: Server) {
     }
     let adopted = goes().await;
     assert_eq!(stage.sonarqube.settings().len(), 1);
-    stage.told_once(&adopted, "Orphaned");
+    stage.reported_once(&adopted, "Orphaned");
 }
 
 /// Promise: who is suspended, observes, or cannot be brought to its new spec any more can still go.
@@ -261,7 +264,7 @@ async fn what_stands_still_can_go_and_leaves_everything(server: Server) {
     let orphaned = api.get("orphaned").await.unwrap();
     stage.delete_binding("payments", "orphaned").await;
     assert!(stage.sonarqube.project("PAY:orphaned").is_some());
-    let note = stage.told_once(&orphaned, "Orphaned");
+    let note = stage.reported_once(&orphaned, "Orphaned");
     assert!(note.contains("Secret"), "{note}");
 }
 
@@ -276,8 +279,8 @@ async fn a_refused_deletion_policy_is_told_from_the_first_reconcile(server: Serv
         .await;
     let conditions = binding.status.unwrap().conditions;
     let accepted = conditions.iter().find(|it| it.type_ == "Accepted").unwrap();
-    let told = "deletionPolicy: DeleteProject acts as Unbind";
-    assert!(accepted.message.starts_with(told), "{accepted:?}");
+    let reported = "deletionPolicy: DeleteProject acts as Unbind";
+    assert!(accepted.message.starts_with(reported), "{accepted:?}");
 }
 
 /// Promise: a namespace terminates, in any order in which Kubernetes empties it: with its Secrets and the grant to read

@@ -184,6 +184,6 @@ async fn a_connection_that_is_let_go_by_force_says_so(server: Server) {
     stage
         .gone::<BitbucketConnection>("platform", "bitbucket")
         .await;
-    stage.told_once(&connection, "Orphaned");
+    stage.reported_once(&connection, "Orphaned");
     assert_eq!(stage.sonarqube.settings().len(), 1);
 }

@@ -7,7 +7,7 @@ use super::Stage;
 
 /// One event as a person sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct Reported {
     pub(crate) kind: String,
     pub(crate) reason: String,
     pub(crate) note: String,
@@ -22,7 +22,7 @@ impl Stage {
     }
 
     /// All events about this very object, also when it is gone; the oldest first.
-    pub(crate) fn told(&self, object: &impl Resource) -> Vec<Told> {
+    pub(crate) fn reported(&self, object: &impl Resource) -> Vec<Reported> {
         let namespace = object.meta().namespace.as_deref().unwrap();
         let uid = object.meta().uid.as_deref().unwrap();
         let only = format!("involvedObject.uid={uid}");
@@ -43,7 +43,7 @@ impl Stage {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let events = list["items"].as_array().unwrap().iter();
         events
-            .map(|event| Told {
+            .map(|event| Reported {
                 kind: text(&event["type"]),
                 reason: text(&event["reason"]),
                 note: text(&event["message"]),
@@ -54,18 +54,22 @@ impl Stage {
 
     /// The reasons of these events, as often as they were published.
     pub(crate) fn reasons(&self, object: &impl Resource) -> Vec<String> {
-        let told = self.told(object).into_iter();
-        told.flat_map(|told| vec![told.reason; usize::try_from(told.times).unwrap()])
+        let reported = self.reported(object).into_iter();
+        reported
+            .flat_map(|reported| vec![reported.reason; usize::try_from(reported.times).unwrap()])
             .collect()
     }
 
     /// The note of the only event of this reason.
-    pub(crate) fn told_once(&self, object: &impl Resource, reason: &str) -> String {
-        let told = self.told(object);
-        let fitting: Vec<_> = told.iter().filter(|told| told.reason == reason).collect();
+    pub(crate) fn reported_once(&self, object: &impl Resource, reason: &str) -> String {
+        let reported = self.reported(object);
+        let fitting: Vec<_> = reported
+            .iter()
+            .filter(|reported| reported.reason == reason)
+            .collect();
         match fitting.as_slice() {
             [only] if only.times == 1 => only.note.clone(),
-            _ => panic!("expected one {reason}, was told {told:?}"),
+            _ => panic!("expected one {reason}, was reported {reported:?}"),
         }
     }
 }

@@ -30,14 +30,14 @@ impl Scene<'_> {
                 };
                 assert!(is_as_told, "{promise:?}: {outcome:?}");
             }
-            Outlook::Refused(told) => {
+            Outlook::Refused(reported) => {
                 assert_eq!(
                     *outcome,
-                    Outcome::Condition(told.as_str().to_owned()),
+                    Outcome::Condition(reported.as_str().to_owned()),
                     "{promise:?}"
                 );
             }
-            Outlook::Told => assert_eq!(*outcome, Outcome::Works("left, with an event")),
+            Outlook::Reported => assert_eq!(*outcome, Outcome::Works("left, with an event")),
         }
     }
 
@@ -266,12 +266,12 @@ impl Scene<'_> {
     }
 
     pub(super) async fn decoration(&self) -> Outcome {
-        let told = |binding: &ProjectBinding| reason(binding, "DecorationReady", "False");
+        let reported = |binding: &ProjectBinding| reason(binding, "DecorationReady", "False");
         let binding = self
             .stage
-            .until("payments", "imported", |one| told(one).is_some())
+            .until("payments", "imported", |one| reported(one).is_some())
             .await;
-        let found = told(&binding).unwrap();
+        let found = reported(&binding).unwrap();
         if found != "ServerBaseURLUnset" {
             let outcome = Outcome::Condition(found);
             self.assert_as_told(Promise::Decoration, &outcome);
@@ -372,7 +372,7 @@ impl Scene<'_> {
         let outcome = if bound.is_none() {
             Outcome::Works(self.way)
         } else {
-            let note = self.stage.told_once(&binding, "Orphaned");
+            let note = self.stage.reported_once(&binding, "Orphaned");
             assert!(note.contains("cannot remove a single binding"), "{note}");
             Outcome::Works("left, with an event")
         };
@@ -381,7 +381,7 @@ impl Scene<'_> {
         } else {
             assert_eq!(
                 self.server.capabilities().outlook(Promise::Unbind),
-                Outlook::Told
+                Outlook::Reported
             );
         }
         outcome

@@ -35,7 +35,7 @@ async fn behind_a_door(server: Server) -> (Stage, Proxy) {
 
 /// That a binding went without what it asked to be undone, and why.
 fn assert_orphaned(stage: &Stage, binding: &ProjectBinding, why: &str) {
-    let note = stage.told_once(binding, "Orphaned");
+    let note = stage.reported_once(binding, "Orphaned");
     assert!(note.contains(why), "{note}");
 }
 

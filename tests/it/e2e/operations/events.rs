@@ -11,18 +11,18 @@ simulated!(an_event_shows_the_text_of_its_own_moment);
 async fn an_event_shows_the_text_of_its_own_moment(server: Server) {
     let stage = Stage::set(server).await;
     stage.binding("payments", "checkout", "PAY/nowhere", json!({}));
-    let told = async |reason: &str| {
+    let reported = async |reason: &str| {
         stage.binding_reason("payments", "checkout", reason).await;
     };
-    told("ConnectionNotFound").await;
+    reported("ConnectionNotFound").await;
     stage.connection(json!({}));
-    told("RepositoryNotFound").await;
+    reported("RepositoryNotFound").await;
     // Not admitting looks the same as not being there.
     let outsiders = json!({"matchLabels": {"kubernetes.io/metadata.name": "outsiders"}});
     let others =
         json!([{"name": "others", "namespaceSelector": outsiders, "repositories": ["PAY/*"]}]);
     stage.connection(json!({"access": others}));
-    told("ConnectionNotFound").await;
+    reported("ConnectionNotFound").await;
 
     let binding = stage
         .api::<bindery::crd::ProjectBinding>("payments")
@@ -30,7 +30,7 @@ async fn an_event_shows_the_text_of_its_own_moment(server: Server) {
         .await
         .unwrap();
     let not_ready = || {
-        let events = stage.told(&binding).into_iter();
+        let events = stage.reported(&binding).into_iter();
         events
             .filter(|event| event.reason == "NotReady")
             .map(|event| {
@@ -43,12 +43,12 @@ async fn an_event_shows_the_text_of_its_own_moment(server: Server) {
         ("ConnectionNotFound".to_owned(), 2),
         ("RepositoryNotFound".to_owned(), 1),
     ];
-    let is_told = || {
+    let is_reported = || {
         let mut found = not_ready();
         found.sort();
         found == expected
     };
     stage
-        .eventually(&format!("{expected:?}, not {:?}", not_ready()), is_told)
+        .eventually(&format!("{expected:?}, not {:?}", not_ready()), is_reported)
         .await;
 }

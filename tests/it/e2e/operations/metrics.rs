@@ -75,8 +75,8 @@ async fn what_happens_is_counted_and_nobody_is_named(server: Server) {
 /// Whether a scrape has the form that Prometheus reads, and names no object.
 fn assert_well_told(text: &str, names: &[&str]) {
     for name in names {
-        let told = text.lines().find(|line| line.contains(name));
-        assert_eq!(told, None, "{name} is told");
+        let reported = text.lines().find(|line| line.contains(name));
+        assert_eq!(reported, None, "{name} is reported");
     }
     let is_sample = |line: &str| {
         let Some((series, value)) = line.rsplit_once(' ') else {

@@ -105,7 +105,7 @@ async fn a_right_that_is_missing_stops_no_more_than_it_must(server: Server) {
     let mut keys = stage.sonarqube.project_keys();
     keys.sort();
     assert_eq!(keys, ["PAY:checkout", "PAY:ledger"]);
-    stage.told_once(&ledger, "Imported");
+    stage.reported_once(&ledger, "Imported");
 }
 
 /// Takes the rules about a resource out of the operator's role, until `deploy/` is applied again.

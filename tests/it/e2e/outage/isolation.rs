@@ -103,7 +103,7 @@ async fn what_was_done_before_an_outage_is_remembered_and_told(server: Server) {
     let rebound = stage.until("platform", "ledger", rebound).await;
     assert!(says(&rebound, ("Ready", "True")));
     stage
-        .eventually("it is told", || {
+        .eventually("it is reported", || {
             stage
                 .reasons(&rebound)
                 .contains(&"DriftCorrected".to_owned())
@@ -191,11 +191,11 @@ async fn an_outage_of_sonarqube_leaves_what_is_settled_and_costs_one_probe_per_b
     for binding in &settled {
         assert_eq!(stage.reasons(binding), ["Imported"]);
     }
-    let mut told = stage.reasons(&connection);
-    told.retain(|reason| reason == "Ready" || reason == "NotReady");
+    let mut reported = stage.reasons(&connection);
+    reported.retain(|reason| reason == "Ready" || reason == "NotReady");
     // Equal events are one event with a count: their order is lost.
-    told.sort();
-    assert_eq!(told, ["NotReady", "Ready", "Ready"], "once each way");
+    reported.sort();
+    assert_eq!(reported, ["NotReady", "Ready", "Ready"], "once each way");
 }
 
 /// Promise: the same holds for Bitbucket.

@@ -56,7 +56,7 @@ async fn assert_survives_the_loss(stage: &Stage, path: &str, slug: &str) {
     assert_eq!(status.record.created_by, binding.uid());
     assert_eq!(status.record.bound_by, binding.uid());
     assert_eq!(sonarqube.bound_to(&project.key), Some(repository));
-    stage.told_once(&binding, "Imported");
+    stage.reported_once(&binding, "Imported");
 }
 
 /// Promise: a project is deleted only where Bindery created it. Here its import was announced, and never asked for: the

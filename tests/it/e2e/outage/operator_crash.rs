@@ -93,7 +93,7 @@ async fn an_import_whose_answer_is_lost_is_adopted_as_our_own(server: Server) {
         assert_eq!(project.key, format!("PAY:{slug}"));
         assert_eq!(status.record.created_by, binding.uid(), "{slug}");
         assert!(!intends(&binding), "{slug}");
-        stage.told_once(&binding, "Imported");
+        stage.reported_once(&binding, "Imported");
     }
     assert_eq!(proxy.lost(), 1, "no answer was lost");
     let mut keys = stage.sonarqube.project_keys();
@@ -129,9 +129,10 @@ async fn an_import_under_way_goes_with_the_object_that_wanted_it(server: Server)
         stage.reasons(&interrupted).last().unwrap(),
         "ProjectDeleted"
     );
-    let told = stage.told(&interrupted);
-    let alarmed = told.iter().any(|told| {
-        told.note.contains("DeletionBlocked") || told.note.contains("could not be carried out")
+    let reported = stage.reported(&interrupted);
+    let alarmed = reported.iter().any(|reported| {
+        reported.note.contains("DeletionBlocked")
+            || reported.note.contains("could not be carried out")
     });
-    assert!(!alarmed, "{told:?}");
+    assert!(!alarmed, "{reported:?}");
 }

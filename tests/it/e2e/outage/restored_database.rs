@@ -45,7 +45,7 @@ async fn what_a_restored_database_holds_is_adopted_and_never_deleted(server: Ser
         let record = &binding.status.as_ref().unwrap().record;
         let ours = (&record.created_by, &record.bound_by);
         assert_eq!(ours, (&None, &None), "{name}");
-        stage.told_once(&binding, "Adopted");
+        stage.reported_once(&binding, "Adopted");
         stage.delete_binding("payments", name).await;
     }
     stage.kubectl(&["delete", "bbconn", "bitbucket", "--namespace", "platform"]);
@@ -115,7 +115,7 @@ async fn objects_restored_without_status_adopt_what_exists_and_delete_nothing(se
         assert_eq!(project.key, format!("PAY:{name}"));
         let made = (&status.record.created_by, &status.record.bound_by);
         assert_eq!(made, (&None, &None), "{name}");
-        stage.told_once(&binding, "Adopted");
+        stage.reported_once(&binding, "Adopted");
     }
     let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
     let record = connection.status.unwrap().record;

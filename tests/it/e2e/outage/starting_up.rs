@@ -78,8 +78,12 @@ async fn nothing_is_believed_while_sonarqube_starts(server: Server) {
         ];
         assert!(expected.contains(&reason.as_str()), "{reasons:?}");
     }
-    let told = told_of(&stage, &settled).await;
-    assert_eq!(told.len(), settled.len(), "one import each: {told:?}");
+    let reported = told_of(&stage, &settled).await;
+    assert_eq!(
+        reported.len(),
+        settled.len(),
+        "one import each: {reported:?}"
+    );
     stage.delete_binding("platform", "deploy").await;
     stage
         .sonarqube

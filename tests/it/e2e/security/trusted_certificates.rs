@@ -21,8 +21,11 @@ async fn a_certificate_that_is_not_trusted_is_told_once_and_forgotten_when_it_is
     stage.connection(json!({"sonarqube": {
         "url": front.url, "caBundleRef": {"name": "corporate-ca"},
     }}));
-    let told = stage.connection_reason("bitbucket", "TLSFailed").await;
-    assert!(told.contains("an authority that is not trusted"), "{told}");
+    let reported = stage.connection_reason("bitbucket", "TLSFailed").await;
+    assert!(
+        reported.contains("an authority that is not trusted"),
+        "{reported}"
+    );
 
     trust(&stage, &authority);
     stage.connection_is("bitbucket", ("Ready", "True")).await;
@@ -32,8 +35,8 @@ async fn a_certificate_that_is_not_trusted_is_told_once_and_forgotten_when_it_is
         .await;
 
     front.show(authority.shows(Leaf::Expired));
-    let told = stage.connection_reason("bitbucket", "TLSFailed").await;
-    assert!(told.contains("has expired"), "{told}");
+    let reported = stage.connection_reason("bitbucket", "TLSFailed").await;
+    assert!(reported.contains("has expired"), "{reported}");
     // The counts have a writer of their own, which may come later.
     stage.counted(1).await;
     let passes = || stage.operator.passes("bitbucketconnection");

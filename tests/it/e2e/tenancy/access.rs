@@ -24,7 +24,7 @@ async fn a_connection_that_admits_nobody_else_looks_like_one_that_is_not_there(s
     stage.binding("outsiders", "shut-out", "PAY/checkout", json!({}));
     let nowhere = json!({"connectionRef": {"name": "nowhere"}});
     stage.binding("outsiders", "lost", "PAY/checkout", nowhere);
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for name in ["shut-out", "lost"] {
         stage
             .binding_reason("outsiders", name, "ConnectionNotFound")
@@ -36,12 +36,16 @@ async fn a_connection_that_admits_nobody_else_looks_like_one_that_is_not_there(s
         for condition in status["conditions"].as_array_mut().unwrap() {
             condition["lastTransitionTime"] = json!(null);
         }
-        told.push(status.to_string());
+        reported.push(status.to_string());
     }
-    assert!(told[0].contains("platform/bitbucket"), "{}", told[0]);
+    assert!(
+        reported[0].contains("platform/bitbucket"),
+        "{}",
+        reported[0]
+    );
     assert_eq!(
-        told[0].replace("platform/bitbucket", "platform/nowhere"),
-        told[1]
+        reported[0].replace("platform/bitbucket", "platform/nowhere"),
+        reported[1]
     );
     assert_eq!(stage.sonarqube.project_keys(), [""; 0]);
 }
@@ -111,8 +115,8 @@ async fn a_repository_that_moved_out_of_the_access_is_not_told_where_it_went(ser
     let binding = stage
         .binding_is("payments", "checkout", ("Stalled", "True"))
         .await;
-    let told = serde_json::to_string(&binding.status).unwrap();
-    assert!(!told.contains("HR"), "{told}");
+    let reported = serde_json::to_string(&binding.status).unwrap();
+    assert!(!reported.contains("HR"), "{reported}");
 }
 
 /// Promise: access withdrawn stops a binding, and leaves SonarQube as it is, not even drift is corrected.

@@ -155,8 +155,11 @@ async fn a_connection_that_waits_for_another_one_says_nothing_of_it(server: Serv
         .await;
     let second = stage.connection_is("second", ("Ready", "True")).await;
     // Either may have come first.
-    let told = [stage.told(&first), stage.told(&second)].concat();
+    let reported = [stage.reported(&first), stage.reported(&second)].concat();
     let waits = ["DeletionBlocked", "ProgressingWithRetry"];
     let waits = |note: &str| waits.iter().any(|reason| note.contains(reason));
-    assert!(!told.iter().any(|told| waits(&told.note)), "{told:?}");
+    assert!(
+        !reported.iter().any(|reported| waits(&reported.note)),
+        "{reported:?}"
+    );
 }

@@ -195,7 +195,7 @@ impl Machine for Simulation {
     fn control(&mut self, request: &Request, path: &str) -> Option<Reply> {
         let changes = request.method == Method::POST && path == "changes";
         changes.then(|| {
-            control::told(request, |changes| {
+            control::reported(request, |changes| {
                 let changes = match changes {
                     OneOrMany::Many(changes) => changes,
                     OneOrMany::One(change) => vec![*change],

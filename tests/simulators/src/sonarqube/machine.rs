@@ -85,11 +85,11 @@ impl Machine for Simulation {
     /// changed as on the real server: by its API.
     fn control(&mut self, request: &Request, path: &str) -> Option<Reply> {
         match (request.method.as_str(), path) {
-            ("POST", "phase") => Some(control::told(request, |phase| {
+            ("POST", "phase") => Some(control::reported(request, |phase| {
                 self.world.hold(phase);
                 Ok::<(), String>(())
             })),
-            ("POST", "today") => Some(control::told(request, |day: String| {
+            ("POST", "today") => Some(control::reported(request, |day: String| {
                 if !is_date(&day) {
                     return Err("a day looks like 2027-01-15");
                 }

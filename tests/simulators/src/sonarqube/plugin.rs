@@ -86,13 +86,13 @@ impl Plugin {
         if status.is_success() {
             Ok(value)
         } else {
-            Err(Failure::Refused(told(status.as_u16(), &value)))
+            Err(Failure::Refused(reported(status.as_u16(), &value)))
         }
     }
 }
 
 /// What the plugin makes of an error: all messages, if there are any.
-fn told(status: u16, body: &Value) -> String {
+fn reported(status: u16, body: &Value) -> String {
     let Some(errors) = body["errors"].as_array() else {
         return format!("Bitbucket responded with an error status ({status})");
     };

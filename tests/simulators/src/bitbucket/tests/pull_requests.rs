@@ -22,7 +22,7 @@ async fn a_pull_request_shows_both_its_ends_and_its_latest_commit() {
     let id = bitbucket.world(|world| world.open_pull_request("PAY", "checkout", "topic", FIRST));
     let path = format!("{PULL_REQUESTS}/{}", id.unwrap());
     let found = read(&bitbucket, READ, &path).await.json();
-    let told = json!([
+    let reported = json!([
         found["id"],
         found["title"],
         found["state"],
@@ -51,7 +51,7 @@ async fn a_pull_request_shows_both_its_ends_and_its_latest_commit() {
         "checkout",
         "main",
     ]);
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     let own = format!(
         "{}projects/PAY/repos/checkout/pull-requests/1",
         bitbucket.url()
@@ -151,13 +151,13 @@ async fn reports_on_a_commit_are_listed_in_pages_and_read_by_key() {
     let page = read(&bitbucket, READ, &format!("{}?limit=2", reports(FIRST)))
         .await
         .json();
-    let told = json!([
+    let reported = json!([
         page["size"],
         page["isLastPage"],
         page["nextPageStart"],
         page["values"][1]["key"]
     ]);
-    assert_eq!(told, json!([2, false, 2, "b"]));
+    assert_eq!(reported, json!([2, false, 2, "b"]));
     let one = read(&bitbucket, READ, &format!("{}/c", reports(FIRST))).await;
     assert_eq!((one.status, &one.json()["title"]), (200, &json!("Quality")));
     let other = read(&bitbucket, READ, &reports(SECOND)).await.json();
@@ -183,8 +183,12 @@ async fn repositories_that_may_be_written_to_are_listed_in_pages_archived_ones_o
         assert_eq!(page["isLastPage"], true, "{profile:?}");
 
         let knows_archives = profile >= Profile::V8_9;
-        let told = page["values"][0].get("archived");
-        assert_eq!(told, knows_archives.then_some(&json!(true)), "{profile:?}");
+        let reported = page["values"][0].get("archived");
+        assert_eq!(
+            reported,
+            knows_archives.then_some(&json!(true)),
+            "{profile:?}"
+        );
         let active = read(&bitbucket, WRITE, &writable("")).await.json();
         assert_eq!(
             active["size"],

@@ -73,8 +73,8 @@ async fn bindings_are_set_removed_and_validated_in_every_edition_but_community()
             } else {
                 (400, "The 'project' parameter is missing".to_owned())
             };
-            let told = (answer.status, message(&answer.json()).to_owned());
-            assert_eq!(told, expected, "{edition:?}");
+            let reported = (answer.status, message(&answer.json()).to_owned());
+            assert_eq!(reported, expected, "{edition:?}");
         }
     }
 }
@@ -91,10 +91,10 @@ async fn an_edition_is_told_by_its_name_its_features_and_its_plugins() {
         let sonarqube = start(Profile::new(Version::V9_9, edition)).await;
         let global = send(&sonarqube, "GET /api/navigation/global", "").await;
         assert_eq!(global.json()["edition"], name);
-        let told = send(&sonarqube, "GET /api/features/list", "").await;
-        let mut told: Vec<String> = serde_json::from_str(&told.body).unwrap();
-        told.sort();
-        assert_eq!(told, features, "{edition:?}");
+        let reported = send(&sonarqube, "GET /api/features/list", "").await;
+        let mut reported: Vec<String> = serde_json::from_str(&reported.body).unwrap();
+        reported.sort();
+        assert_eq!(reported, features, "{edition:?}");
         let plugins = send(&sonarqube, "GET /api/plugins/installed", "").await;
         let lists_plugin = plugins.body.contains("communityBranchPlugin");
         assert_eq!(lists_plugin, has_plugin, "{edition:?}");
@@ -116,9 +116,9 @@ async fn several_settings_are_taken_by_the_plugin_and_enterprise_and_must_then_b
         assert_eq!(send(&sonarqube, CREATE, first).await.status, 204);
         let other = send(&sonarqube, CREATE, second).await;
         if !several.contains(&edition) {
-            let told = (other.status, message(&other.json()).to_owned());
+            let reported = (other.status, message(&other.json()).to_owned());
             let expected = (400, "A BITBUCKET setting is already defined".to_owned());
-            assert_eq!(told, expected, "{edition:?}");
+            assert_eq!(reported, expected, "{edition:?}");
             continue;
         }
         assert_eq!(other.status, 204, "{edition:?}");

@@ -50,12 +50,12 @@ async fn the_third_request_is_hit_when_two_faults_without_effect_come_before() {
     let sonarqube = start(Profile::V26_9).await;
     sonarqube.fault(Fault::at(CREATE).times(2));
     sonarqube.fault(Fault::at(CREATE).commit_then_answer(500, "{}").times(1));
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for key in ["a", "b", "c", "d"] {
-        told.push(create(&sonarqube, key).await.status);
+        reported.push(create(&sonarqube, key).await.status);
         assert!(is_there(&sonarqube, key));
     }
-    assert_eq!(told, [200, 200, 500, 200]);
+    assert_eq!(reported, [200, 200, 500, 200]);
 }
 
 #[tokio::test]

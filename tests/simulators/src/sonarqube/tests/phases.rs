@@ -20,7 +20,7 @@ async fn status(sonarqube: &SonarQube) -> String {
 }
 
 /// Status and body of an answer.
-async fn told(sonarqube: &SonarQube, token: &str, line: &str) -> String {
+async fn reported(sonarqube: &SonarQube, token: &str, line: &str) -> String {
     let answer = send_as(token, sonarqube, line, "").await;
     format!("{} {}", answer.status, answer.body)
 }
@@ -49,14 +49,14 @@ async fn a_server_that_starts_or_migrates_has_no_calls() {
                 ),
                 (V2, r#"404 {"message":"Resource not found."}"#),
             ] {
-                let told = told(&sonarqube, token, line).await;
-                assert_eq!(told, answer, "{phase:?} {token}");
+                let reported = reported(&sonarqube, token, line).await;
+                assert_eq!(reported, answer, "{phase:?} {token}");
             }
         }
     }
     sonarqube.world(|world| world.hold(Phase::Away));
     assert_eq!(status(&sonarqube).await, "nobody");
-    assert_eq!(told(&sonarqube, TOKEN, V1).await, "0 ");
+    assert_eq!(reported(&sonarqube, TOKEN, V1).await, "0 ");
 }
 
 /// The second API comes before the first one, and both before any user is known.
@@ -72,24 +72,24 @@ async fn a_server_that_has_nearly_started_knows_nobody() {
         for phase in [Phase::StartingSecondApi, Phase::StartingUnauthenticated] {
             sonarqube.world(|world| world.hold(phase));
             assert_eq!(status(&sonarqube).await, "STARTING");
-            let v2 = told(&sonarqube, token, V2).await;
+            let v2 = reported(&sonarqube, token, V2).await;
             assert_eq!(v2, r#"401 {"message":"User is not authenticated"}"#);
         }
         for line in [V1, LIST, &binding("p"), "POST /api/user_tokens/generate"] {
-            assert_eq!(told(&sonarqube, token, line).await, nobody, "{line}");
+            assert_eq!(reported(&sonarqube, token, line).await, nobody, "{line}");
         }
-        assert_eq!(told(&sonarqube, token, PING).await, "200 pong");
-        let missing = told(&sonarqube, token, &binding("nope")).await;
+        assert_eq!(reported(&sonarqube, token, PING).await, "200 pong");
+        let missing = reported(&sonarqube, token, &binding("nope")).await;
         assert!(missing.contains("Project 'nope' not found"), "{missing}");
         sonarqube.world(|world| world.hold(Phase::StartingSecondApi));
-        let v1 = told(&sonarqube, token, V1).await;
+        let v1 = reported(&sonarqube, token, V1).await;
         assert!(v1.starts_with("404 "), "{v1}");
     }
     sonarqube.world(|world| world.hold(Phase::Up));
     assert_eq!(status(&sonarqube).await, "UP");
-    assert!(told(&sonarqube, TOKEN, V1).await.starts_with("200 "));
+    assert!(reported(&sonarqube, TOKEN, V1).await.starts_with("200 "));
     for line in [V1, V2, PING] {
-        assert_eq!(told(&sonarqube, "squ_nobody", line).await, "401 ");
+        assert_eq!(reported(&sonarqube, "squ_nobody", line).await, "401 ");
     }
 }
 
@@ -98,24 +98,28 @@ async fn a_restart_goes_away_and_comes_back_by_itself() {
     let sonarqube = start(Profile::V26_9).await;
     sonarqube.world(|world| world.restart_step = Duration::from_millis(300));
     let restart = "POST /api/system/restart";
-    assert!(told(&sonarqube, TOKEN, restart).await.starts_with("200 "));
+    assert!(
+        reported(&sonarqube, TOKEN, restart)
+            .await
+            .starts_with("200 ")
+    );
     sonarqube.world(|world| world.hold(Phase::Up));
-    assert_eq!(told(&sonarqube, "squ_nobody", restart).await, "401 ");
+    assert_eq!(reported(&sonarqube, "squ_nobody", restart).await, "401 ");
     assert_eq!(status(&sonarqube).await, "UP", "only who may restarts");
 
-    assert_eq!(told(&sonarqube, ADMIN, restart).await, "200 ");
+    assert_eq!(reported(&sonarqube, ADMIN, restart).await, "200 ");
     let begun = Instant::now();
-    let mut told = Vec::new();
-    while told.last().is_none_or(|last| last != "UP") {
+    let mut reported = Vec::new();
+    while reported.last().is_none_or(|last| last != "UP") {
         let next = status(&sonarqube).await;
-        if told.last() != Some(&next) {
-            told.push(next);
+        if reported.last() != Some(&next) {
+            reported.push(next);
         }
-        assert!(begun.elapsed() < Duration::from_secs(30), "{told:?}");
+        assert!(begun.elapsed() < Duration::from_secs(30), "{reported:?}");
     }
     // The moment before it goes is short, and may be missed.
-    told.retain(|phase| phase != "RESTARTING");
-    assert_eq!(told, ["nobody", "STARTING", "UP"]);
+    reported.retain(|phase| phase != "RESTARTING");
+    assert_eq!(reported, ["nobody", "STARTING", "UP"]);
 }
 
 #[tokio::test]
@@ -132,14 +136,17 @@ async fn outside_of_its_context_path_there_is_no_sonarqube() {
         "/sonarqube-api/users/current",
         "/",
     ] {
-        let told = told(&sonarqube, TOKEN, &format!("GET {path}")).await;
-        assert!(told.starts_with("404 <!doctype html>"), "{path}: {told}");
+        let reported = reported(&sonarqube, TOKEN, &format!("GET {path}")).await;
+        assert!(
+            reported.starts_with("404 <!doctype html>"),
+            "{path}: {reported}"
+        );
     }
     let line = "GET /sonarqube/api/users/current";
-    assert!(told(&sonarqube, TOKEN, line).await.starts_with("200 "));
+    assert!(reported(&sonarqube, TOKEN, line).await.starts_with("200 "));
     let unknown = r#"404 {"errors":[{"msg":"Unknown url : /api/no/such"}]}"#;
     let line = "GET /sonarqube/api/no/such";
-    assert_eq!(told(&sonarqube, TOKEN, line).await, unknown);
+    assert_eq!(reported(&sonarqube, TOKEN, line).await, unknown);
     let operations = sonarqube.calls();
     let known: Vec<_> = operations
         .iter()

@@ -119,14 +119,14 @@ async fn the_latest_analysis_of_each_pull_request_is_listed_and_every_task() {
         ["Change 7"]
     );
     let task = &activity["tasks"][1];
-    let told = json!([
+    let reported = json!([
         task["type"],
         task["componentKey"],
         task["status"],
         task["executedAt"]
     ]);
     let expected = json!(["REPORT", "p", "SUCCESS", "2027-01-16T08:00:00+0000"]);
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
 
     sonarqube.world(|world| world.projects.clear());
     let all = send(&sonarqube, "GET /api/ce/activity?type=REPORT", "").await;
@@ -235,12 +235,12 @@ async fn warnings_are_counted_always_and_told_unasked_since_ten_one() {
         let sonarqube = with_project(profile, &bitbucket).await;
         let analysed = sonarqube.analyse_pull_request("p", with_warning()).await;
         assert_eq!(analysed, Ok(Decoration::Unbound));
-        for (more, told) in [("", unasked), ("&additionalFields=warnings", 1)] {
+        for (more, reported) in [("", unasked), ("&additionalFields=warnings", 1)] {
             let answer = send(&sonarqube, &format!("{ACTIVITY}{more}"), "").await;
             let task = answer.json()["tasks"][0].clone();
             assert_eq!(task["warningCount"], 1);
             let found = task["warnings"].as_array().unwrap().len();
-            assert_eq!(found, told, "{version:?}{more}");
+            assert_eq!(found, reported, "{version:?}{more}");
         }
     }
 }
@@ -268,7 +268,7 @@ async fn tasks_of_a_project_are_shown_to_its_administrators_and_all_tasks_to_the
     ] {
         let line = format!("GET /api/ce/activity?{query}");
         let answer = send(&sonarqube, &line, "").await;
-        let told = answer.json()["errors"][0]["msg"].clone();
-        assert_eq!((answer.status, told), (status, json!(expected)));
+        let reported = answer.json()["errors"][0]["msg"].clone();
+        assert_eq!((answer.status, reported), (status, json!(expected)));
     }
 }
