@@ -38,7 +38,7 @@ pub struct Inventory {
     learned: Learned,
     /// Repositories, by their folded paths, that may have been bound: the answer was lost. A listing that begins later
     /// shows it.
-    doubted: HashMap<String, Instant>,
+    invalidated: HashMap<String, Instant>,
 }
 
 /// Whether a token may write to a repository, by its id.
@@ -89,9 +89,12 @@ impl Inventory {
     /// Takes over what no listing has from an earlier sweep.
     #[must_use]
     pub fn after(mut self, before: &Self) -> Self {
-        let doubted = before.doubted.iter().map(|(path, at)| (path.clone(), *at));
+        let invalidated = before
+            .invalidated
+            .iter()
+            .map(|(path, at)| (path.clone(), *at));
         let is_open = |at: Instant| self.began.is_none_or(|began| began <= at);
-        self.doubted = doubted.filter(|(_, at)| is_open(*at)).collect();
+        self.invalidated = invalidated.filter(|(_, at)| is_open(*at)).collect();
         self.keep_what_is_newer(before);
         self.projects.for_each(|key, row| {
             let Some(known) = before.projects.at(key) else {
@@ -131,14 +134,14 @@ impl Inventory {
 
     /// The answer to a call that binds this repository was lost: only a listing that begins from now on shows whether
     /// it is bound.
-    pub fn doubt(&mut self, path: &RepositoryPath) {
-        self.doubted.insert(path.folded(), Instant::now());
+    pub fn invalidate(&mut self, path: &RepositoryPath) {
+        self.invalidated.insert(path.folded(), Instant::now());
     }
 
     /// Whether this repository may be bound, independent of what the inventory shows.
     #[must_use]
-    pub fn is_doubted(&self, path: &RepositoryPath) -> bool {
-        self.doubted.contains_key(&path.folded())
+    pub fn is_invalidated(&self, path: &RepositoryPath) -> bool {
+        self.invalidated.contains_key(&path.folded())
     }
 
     /// The project of this key.

@@ -101,7 +101,7 @@ pub fn listed_unclaimed(
         return None;
     }
     let repository = found(inventory.repository(&desired.repository)?);
-    if inventory.is_doubted(&repository.path) {
+    if inventory.is_invalidated(&repository.path) {
         return None;
     }
     let is_free = inventory.bound_to(&repository.path).next().is_none();

@@ -68,7 +68,7 @@ impl Reconcile for ProjectBinding {
             && error.sorted().blame.is_outage()
         {
             // One server, one trouble: the connection finds out for all of its bindings.
-            context.doubt(connection, error);
+            context.invalidate(connection, error);
         }
         report.tell(ended, &context).await
     }
@@ -198,7 +198,7 @@ async fn confirmed(
         return Error::NotUp { url, phase };
     }
     if let Some(connection) = &report.connection {
-        context.doubt(connection, &error);
+        context.invalidate(connection, &error);
     }
     Error::Retry(Blocked::new(
         Reason::UnsupportedVersion,

@@ -181,9 +181,9 @@ impl Context {
 
     /// One of the bindings of a connection met what looks like an outage: the connection finds out for all of them,
     /// unless it has just found everything well.
-    pub(crate) fn doubt(&self, connection: &BitbucketConnection, error: &Error) {
+    pub(crate) fn invalidate(&self, connection: &BitbucketConnection, error: &Error) {
         let link = self.links.of(&uid(connection));
-        if link.lock().doubt(error.doubt(), Instant::now()) {
+        if link.lock().invalidate(error.invalidation(), Instant::now()) {
             self.ask(connection);
         }
     }

@@ -6,8 +6,8 @@
 
 mod access;
 mod cached;
-mod doubts;
 mod found;
+mod invalidations;
 mod listing;
 
 use std::collections::HashMap;
@@ -32,7 +32,7 @@ pub(crate) use found::{
 pub(crate) use listing::Listing;
 
 use super::agenda::spread;
-use doubts::Doubts;
+use invalidations::Invalidations;
 
 /// The links of all connections, by uid.
 #[derive(Default)]
@@ -47,7 +47,7 @@ pub(crate) struct SharedLink(Arc<Mutex<Link>>);
 pub(crate) struct Link {
     /// What its bindings may do.
     standing: Arc<Standing>,
-    doubts: Doubts,
+    invalidations: Invalidations,
     pub(crate) clients: Cached<Clients, Endpoints>,
     pub(crate) health: Cached<Health, HealthInputs>,
     pub(crate) features: Cached<Features, FeatureInputs>,
@@ -75,7 +75,7 @@ pub(crate) struct Failing {
 
 /// A call of a binding failed with an error that says something about a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Doubt {
+pub(crate) struct Invalidation {
     pub(crate) about: About,
     /// When the server wants to be asked again (`Retry-After`).
     pub(crate) at_least: Option<Duration>,
@@ -139,12 +139,12 @@ impl Link {
 
     /// A reconcile of the connection begins.
     pub(crate) fn begin(&mut self) {
-        self.doubts.begin();
+        self.invalidations.begin();
     }
 
     /// A reconcile of the connection found everything well.
     pub(crate) fn is_well(&mut self, connection: &Uid, now: Instant) {
-        self.doubts.found_well(spread(connection), now);
+        self.invalidations.found_well(spread(connection), now);
     }
 
     /// The bindings may work.
@@ -183,13 +183,13 @@ impl Link {
 
     /// A call of a binding failed as it does when a server is down. Whether the connection has to be reconciled for it:
     /// it then checks both servers.
-    pub(crate) fn doubt(&mut self, doubt: Doubt, now: Instant) -> bool {
+    pub(crate) fn invalidate(&mut self, invalidation: Invalidation, now: Instant) -> bool {
         // A connection that does not serve has failed, and checks the servers at its own pace.
         let is_worth_a_check = matches!(self.standing.availability, Availability::Serving(_))
-            && self.doubts.doubt(doubt.at_least, now);
+            && self.invalidations.invalidate(invalidation.at_least, now);
         if is_worth_a_check {
             self.invalidate_health();
-            if doubt.about == About::Offer {
+            if invalidation.about == About::Offer {
                 self.probe.invalidate();
             }
         }
@@ -206,7 +206,7 @@ impl Link {
     /// The access that bindings may go on with after a failure, and what the core judges by.
     fn judge(&mut self, failing: Failing) -> (Option<Arc<ServerAccess>>, Trouble) {
         self.invalidate_health();
-        self.doubts.found_trouble();
+        self.invalidations.found_trouble();
         let Failing {
             why,
             found,

@@ -153,10 +153,10 @@ fn a_listing_that_began_before_an_answer_was_lost_tells_nothing_of_that_reposito
     let start = Instant::now();
     let mut inventory = nothing_since(start);
     let (path, other) = (repository("new", 9).path, repository("other", 8).path);
-    inventory.doubt(&path);
-    assert!(inventory.is_doubted(&path) && !inventory.is_doubted(&other));
+    inventory.invalidate(&path);
+    assert!(inventory.is_invalidated(&path) && !inventory.is_invalidated(&other));
     let under_way = nothing_since(start).after(&inventory);
-    assert!(under_way.is_doubted(&path));
+    assert!(under_way.is_invalidated(&path));
     let later = Instant::now() + std::time::Duration::from_millis(1);
-    assert!(!nothing_since(later).after(&under_way).is_doubted(&path));
+    assert!(!nothing_since(later).after(&under_way).is_invalidated(&path));
 }

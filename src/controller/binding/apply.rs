@@ -107,7 +107,7 @@ impl Work<'_> {
                 inventory.learn_project(key, Some(row));
             }
             (Step::Import { repository, .. } | Step::Bind { repository, .. }, Answer::Unknown) => {
-                inventory.doubt(repository);
+                inventory.invalidate(repository);
             }
             _ => {}
         }

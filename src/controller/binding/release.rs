@@ -69,7 +69,7 @@ pub(super) async fn release(
                 && error.sorted().blame.is_outage()
                 && !context.agenda.is_failing(&uid(connection))
             {
-                context.doubt(connection, &error);
+                context.invalidate(connection, &error);
             }
             let why = Blocked::new(
                 Reason::DeletionBlocked,

@@ -1,6 +1,6 @@
 //! Calls of bindings that failed: the server that they went to, and what they say about it.
 
-use crate::fleet::link::{About, Doubt, ServerAccess};
+use crate::fleet::link::{About, Invalidation, ServerAccess};
 use crate::observe::{self, Servers};
 use crate::{bitbucket, sonarqube};
 
@@ -47,7 +47,7 @@ impl ServerAccess {
 
 impl Error {
     /// What a failure that looks like an outage says about the server.
-    pub(crate) fn doubt(&self) -> Doubt {
+    pub(crate) fn invalidation(&self) -> Invalidation {
         let is_unknown_call = matches!(
             self,
             Self::SonarQube {
@@ -60,7 +60,7 @@ impl Error {
         } else {
             About::Servers
         };
-        Doubt {
+        Invalidation {
             about,
             at_least: self.retry_after(),
         }

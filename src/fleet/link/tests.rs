@@ -61,9 +61,9 @@ fn failing(sonarqube: SonarQubeState, server: Option<&str>) -> Failing {
     }
 }
 
-fn doubt(about: About) -> Doubt {
+fn invalidation(about: About) -> Invalidation {
     let at_least = None;
-    Doubt { about, at_least }
+    Invalidation { about, at_least }
 }
 
 fn probed() -> (Probed, ProbeInputs) {
@@ -164,7 +164,7 @@ fn a_doubt_during_a_reconcile_has_the_servers_checked_by_the_next_one() {
     link.serve(access());
     link.begin();
     let reading = link.probe.begin(now);
-    assert!(link.doubt(doubt(About::Offer), now));
+    assert!(link.invalidate(invalidation(About::Offer), now));
     let (probed, inputs) = probed();
     link.probe.store(reading, probed.clone(), inputs.clone());
     link.is_well(&Uid::new("connection"), now);
@@ -173,7 +173,7 @@ fn a_doubt_during_a_reconcile_has_the_servers_checked_by_the_next_one() {
     let reading = link.probe.begin(now);
     link.probe.store(reading, probed, inputs.clone());
     let later = now + Duration::from_secs(5);
-    assert!(link.doubt(doubt(About::Servers), later));
+    assert!(link.invalidate(invalidation(About::Servers), later));
     // What is down can do when it is up what it could do before.
     assert!(link.probe.good(&inputs, Duration::MAX, now).is_some());
 }
@@ -201,24 +201,24 @@ fn a_connection_that_was_just_found_well_is_not_doubted() {
     let (mut link, now) = (Link::default(), Instant::now());
     let own = Uid::new("connection");
     assert!(
-        !link.doubt(doubt(About::Servers), now),
+        !link.invalidate(invalidation(About::Servers), now),
         "it does not serve yet"
     );
     link.serve(access());
-    assert!(link.doubt(doubt(About::Servers), now));
+    assert!(link.invalidate(invalidation(About::Servers), now));
     link.begin();
     link.is_well(&own, now);
-    assert!(!link.doubt(doubt(About::Servers), now));
-    assert!(link.doubt(doubt(About::Servers), now + Duration::from_secs(1)));
+    assert!(!link.invalidate(invalidation(About::Servers), now));
+    assert!(link.invalidate(invalidation(About::Servers), now + Duration::from_secs(1)));
     link.begin();
     link.fail(failing(NotWell, None));
     assert!(
-        !link.doubt(doubt(About::Servers), now),
+        !link.invalidate(invalidation(About::Servers), now),
         "it tries at its own pace"
     );
     link.serve(access());
     assert!(
-        link.doubt(doubt(About::Servers), now),
+        link.invalidate(invalidation(About::Servers), now),
         "the last report was right"
     );
 }

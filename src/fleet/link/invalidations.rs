@@ -12,7 +12,7 @@ const FORGOTTEN: Duration = Duration::from_mins(10);
 
 /// The bindings' reports of failed calls, which invalidate that the servers of a connection are well.
 #[derive(Debug, Default)]
-pub(super) struct Doubts {
+pub(super) struct Invalidations {
     /// A check is wanted.
     pending: bool,
     /// A check runs that a report asked for.
@@ -25,9 +25,9 @@ pub(super) struct Doubts {
     trusted_until: Option<Instant>,
 }
 
-impl Doubts {
+impl Invalidations {
     /// A call failed as it does when its server is down. Whether that is worth a check.
-    pub(super) fn doubt(&mut self, at_least: Option<Duration>, now: Instant) -> bool {
+    pub(super) fn invalidate(&mut self, at_least: Option<Duration>, now: Instant) -> bool {
         if self.trusted_until.is_some_and(|until| now < until) {
             return false;
         }
@@ -77,82 +77,88 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn check(doubts: &mut Doubts, now: Instant) {
-        doubts.begin();
-        doubts.found_well(0, now);
+    fn check(invalidations: &mut Invalidations, now: Instant) {
+        invalidations.begin();
+        invalidations.found_well(0, now);
     }
 
     /// Promise: a call that fails while the servers are well is no reason to check them for ever.
     #[test]
     fn checks_that_find_everything_well_become_rare() {
-        let (mut doubts, start) = (Doubts::default(), Instant::now());
+        let (mut invalidations, start) = (Invalidations::default(), Instant::now());
         let mut checks = 0;
         for second in 0..3600 {
             let now = start + second * SECOND;
             // Hundreds of bindings fail all the time.
-            if doubts.doubt(None, now) {
+            if invalidations.invalidate(None, now) {
                 checks += 1;
-                check(&mut doubts, now);
+                check(&mut invalidations, now);
             }
         }
         assert!((10..25).contains(&checks), "{checks} checks in an hour");
-        doubts.begin();
-        doubts.found_trouble();
-        assert!(doubts.doubt(None, start), "once a check finds something");
+        invalidations.begin();
+        invalidations.found_trouble();
+        assert!(
+            invalidations.invalidate(None, start),
+            "once a check finds something"
+        );
     }
 
     #[test]
     fn the_server_is_left_alone_for_as_long_as_it_asks() {
-        let (mut doubts, now) = (Doubts::default(), Instant::now());
-        assert!(doubts.doubt(Some(30 * SECOND), now));
-        assert!(doubts.doubt(None, now), "of another binding");
-        check(&mut doubts, now);
-        assert!(!doubts.doubt(None, now + 29 * SECOND));
-        assert!(doubts.doubt(None, now + 30 * SECOND));
-        check(&mut doubts, now + 30 * SECOND);
+        let (mut invalidations, now) = (Invalidations::default(), Instant::now());
+        assert!(invalidations.invalidate(Some(30 * SECOND), now));
+        assert!(invalidations.invalidate(None, now), "of another binding");
+        check(&mut invalidations, now);
+        assert!(!invalidations.invalidate(None, now + 29 * SECOND));
+        assert!(invalidations.invalidate(None, now + 30 * SECOND));
+        check(&mut invalidations, now + 30 * SECOND);
         assert!(
-            doubts.doubt(None, now + 32 * SECOND),
+            invalidations.invalidate(None, now + 32 * SECOND),
             "it asked for that once"
         );
     }
 
     #[test]
     fn only_a_check_that_a_doubt_asked_for_counts() {
-        let (mut doubts, now) = (Doubts::default(), Instant::now());
-        check(&mut doubts, now);
-        assert!(doubts.doubt(None, now), "nothing was checked in vain");
-        doubts.begin();
-        assert!(doubts.doubt(None, now), "during the check");
-        doubts.found_well(0, now);
+        let (mut invalidations, now) = (Invalidations::default(), Instant::now());
+        check(&mut invalidations, now);
+        assert!(
+            invalidations.invalidate(None, now),
+            "nothing was checked in vain"
+        );
+        invalidations.begin();
+        assert!(invalidations.invalidate(None, now), "during the check");
+        invalidations.found_well(0, now);
         // The one that came meanwhile has its own check.
-        check(&mut doubts, now);
-        assert_eq!(doubts.in_vain, 2);
+        check(&mut invalidations, now);
+        assert_eq!(invalidations.in_vain, 2);
     }
 
     /// Promise: a report during a check that finds a failure has the servers checked once more.
     #[test]
     fn a_doubt_during_a_check_that_finds_trouble_is_kept() {
-        let (mut doubts, now) = (Doubts::default(), Instant::now());
-        doubts.begin();
-        assert!(doubts.doubt(None, now));
-        doubts.found_trouble();
-        check(&mut doubts, now);
-        assert_eq!(doubts.in_vain, 1);
+        let (mut invalidations, now) = (Invalidations::default(), Instant::now());
+        invalidations.begin();
+        assert!(invalidations.invalidate(None, now));
+        invalidations.found_trouble();
+        check(&mut invalidations, now);
+        assert_eq!(invalidations.in_vain, 1);
     }
 
     #[test]
     fn a_doubt_after_a_long_time_is_checked_soon_again() {
-        let (mut doubts, start) = (Doubts::default(), Instant::now());
+        let (mut invalidations, start) = (Invalidations::default(), Instant::now());
         let mut now = start;
         for _ in 0..12 {
-            assert!(doubts.doubt(None, now));
-            check(&mut doubts, now);
+            assert!(invalidations.invalidate(None, now));
+            check(&mut invalidations, now);
             now += 300 * SECOND;
         }
-        assert_eq!(doubts.in_vain, 12);
+        assert_eq!(invalidations.in_vain, 12);
         now += 2 * FORGOTTEN;
-        assert!(doubts.doubt(None, now));
-        check(&mut doubts, now);
-        assert!(doubts.doubt(None, now + SECOND));
+        assert!(invalidations.invalidate(None, now));
+        check(&mut invalidations, now);
+        assert!(invalidations.invalidate(None, now + SECOND));
     }
 }
