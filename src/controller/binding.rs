@@ -77,7 +77,7 @@ impl Reconcile for ProjectBinding {
 /// Finds the connection, and whether anything is to be done in SonarQube now.
 async fn pursue(report: &mut Report, context: &Context, share: &mut Share) -> Result<Ended, Error> {
     let Some(reference) = dereference::reference(&report.binding, context)? else {
-        return Ok(Ended::Unlisted);
+        return Ok(Ended::NoReport);
     };
     let connection = &reference.connection;
     report.connection = Some(Arc::clone(connection));
@@ -86,7 +86,7 @@ async fn pursue(report: &mut Report, context: &Context, share: &mut Share) -> Re
     if protects_itself(binding, connection) {
         if Lifecycle::of(binding, suspended) == Lifecycle::Unprotected {
             finalizer::add(context.place::<ProjectBinding>(), binding).await?;
-            return Ok(Ended::Unlisted);
+            return Ok(Ended::NoReport);
         }
     } else if finalizer::is_set(binding) {
         finalizer::remove(context.place::<ProjectBinding>(), binding).await?;
@@ -96,7 +96,7 @@ async fn pursue(report: &mut Report, context: &Context, share: &mut Share) -> Re
     }
     let access = match access(binding, connection, context)? {
         Access::Open(access) => access,
-        Access::Kept => return Ok(Ended::Unlisted),
+        Access::Kept => return Ok(Ended::NoReport),
         Access::TokenRefused => return Ok(Ended::TokenRefused),
     };
     report.through = Some(shown::accepts(connection, &access.setting));
@@ -146,7 +146,7 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
     let standing = context.links.standing(&uid(&**connection));
     if standing.serving().is_none() {
         // Its reconcile triggers this binding, or its end does.
-        return Ok(Ended::Unlisted);
+        return Ok(Ended::NoReport);
     }
     let mut fresh = None;
     if is_turn {

@@ -36,7 +36,7 @@ use pass::Pass;
 use sync::Synced;
 
 /// The own conditions of the kind, in the order in which a reconcile finds out about them.
-const OWN_CONDITIONS: &[ConditionType] = &[
+const OWN: &[ConditionType] = &[
     ConditionType::SonarQubeReachable,
     ConditionType::BitbucketReachable,
     ConditionType::CredentialsValid,

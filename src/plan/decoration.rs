@@ -5,6 +5,8 @@ use crate::identity::ProjectKey;
 use super::Reason;
 use super::condition::{Condition, ConditionType, State};
 
+const KIND: ConditionType = ConditionType::DecorationReady;
+
 /// What follows the proof where the token may only read. It goes as soon as the token may write.
 const RISK: &str = ". Risk: the token of the connection's spec.bitbucket.tokenSecretRef has no Write on this repository. Bitbucket accepts reports with Read; if later pull requests get none, give its user Write on the repository or its project, and the token the permission Repository write";
 
@@ -265,21 +267,11 @@ pub fn is_news(before: Option<&Condition>, after: &Condition) -> bool {
 }
 
 fn no(reason: Reason, message: impl Into<String>) -> Condition {
-    Condition::new(
-        ConditionType::DecorationReady,
-        State::False,
-        reason,
-        message,
-    )
+    Condition::new(KIND, State::False, reason, message)
 }
 
 fn unknown(reason: Reason, message: impl Into<String>) -> Condition {
-    Condition::new(
-        ConditionType::DecorationReady,
-        State::Unknown,
-        reason,
-        message,
-    )
+    Condition::new(KIND, State::Unknown, reason, message)
 }
 
 /// What the pull requests show.
@@ -343,8 +335,7 @@ fn missing(ids: &[String]) -> String {
 fn decorated(message: &str, readonly: bool) -> Condition {
     let risk = if readonly { RISK } else { "" };
     let message = format!("{message}{risk}");
-    let (kind, state) = (ConditionType::DecorationReady, State::True);
-    Condition::new(kind, state, Reason::Succeeded, message)
+    Condition::new(KIND, State::True, Reason::Succeeded, message)
 }
 
 /// No pull request proves anything: what is known, and when the next check comes.

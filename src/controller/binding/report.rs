@@ -29,7 +29,7 @@ use super::shown::{self, difference, remembered};
 use super::{WITHOUT_CONNECTION, decoration};
 
 /// The own conditions of the kind, but for `DecorationReady`.
-const OWN_CONDITIONS: &[ConditionType] = &[ConditionType::Accepted, ConditionType::Synced];
+const OWN: &[ConditionType] = &[ConditionType::Accepted, ConditionType::Synced];
 
 /// The outcome of a reconcile that did not fail.
 pub(super) enum Ended {
@@ -42,7 +42,7 @@ pub(super) enum Ended {
     /// Nothing can be done, and what the status says stays, but for decoration: Bitbucket refuses SonarQube's token.
     TokenRefused,
     /// Nothing is known, and nothing is said: something else triggers the next reconcile.
-    Unlisted,
+    NoReport,
     /// Another object is being reconciled for the same project or repository: its end wakes this one.
     Waits,
     /// The last listing is too old to plan by: the next one wakes the object.
@@ -156,7 +156,7 @@ impl Report {
             }
             Ok(Ended::Suspended) => self.suspended(context).await?,
             Ok(Ended::TokenRefused) => self.token_refused(context).await?,
-            Ok(Ended::Unlisted) => {}
+            Ok(Ended::NoReport) => {}
             Ok(Ended::Waits) => return Ok(Next::Waits),
             Ok(Ended::Listing) => return Ok(Next::Woken(interval)),
             Ok(Ended::Queued) => return Ok(Next::Queued),
@@ -187,11 +187,7 @@ impl Report {
         );
         let mut conditions = summary(&Outcome::Retrying(why.clone()));
         let synced = Some((ConditionType::Synced, &why));
-        conditions.extend(own_conditions(
-            OWN_CONDITIONS,
-            &[ConditionType::Accepted],
-            synced,
-        ));
+        conditions.extend(own_conditions(OWN, &[ConditionType::Accepted], synced));
         conditions.push(not_settled());
         let Metadata {
             generation,
@@ -216,7 +212,7 @@ impl Report {
             (outcome, Some((ConditionType::Synced, &drift)))
         };
         let mut conditions = summary(&outcome);
-        conditions.extend(own_conditions(OWN_CONDITIONS, OWN_CONDITIONS, failed));
+        conditions.extend(own_conditions(OWN, OWN, failed));
         conditions.push(decoration::condition(self, access, context));
         self.accepted_by.clone_from(&self.through);
         let status = self.status(&conditions, Some(access));
@@ -238,11 +234,7 @@ impl Report {
         };
         let refusal = error.refusal();
         let mut conditions = summary(&pass::outcome(error));
-        conditions.extend(own_conditions(
-            OWN_CONDITIONS,
-            reached,
-            Some((at, &refusal)),
-        ));
+        conditions.extend(own_conditions(OWN, reached, Some((at, &refusal))));
         conditions.push(not_settled());
         let status = self.status(&conditions, None);
         self.write(status, context).await
@@ -290,7 +282,7 @@ impl Report {
             return Ok(());
         }
         let mut conditions = summary(&Outcome::Suspended);
-        conditions.extend(own_conditions(OWN_CONDITIONS, &[], None));
+        conditions.extend(own_conditions(OWN, &[], None));
         conditions.push(not_settled());
         let status = self.status(&conditions, None);
         self.write(status, context).await

@@ -255,7 +255,7 @@ pub(super) async fn say(
             .conditions
             .iter()
             .filter(|old| {
-                super::OWN_CONDITIONS
+                super::OWN
                     .iter()
                     .any(|condition_type| condition_type.as_str() == old.type_)
             })

@@ -16,7 +16,7 @@ use crate::plan::{Blocked, Difference, Reason};
 
 use super::pass::Pass;
 use super::sync::Synced;
-use super::{OWN_CONDITIONS, requested, write};
+use super::{OWN, requested, write};
 
 impl Pass<'_> {
     /// Writes what the reconcile found, always, also after a failure.
@@ -56,7 +56,7 @@ impl Pass<'_> {
             .as_ref()
             .map(|(condition_type, why)| (*condition_type, why));
         let mut conditions = summary(&outcome);
-        conditions.extend(own_conditions(OWN_CONDITIONS, &self.reached, failed));
+        conditions.extend(own_conditions(OWN, &self.reached, failed));
         let valid = |condition: &&mut Condition| {
             condition.condition_type == ConditionType::CredentialsValid
                 && condition.state == State::True

@@ -78,12 +78,8 @@ async fn nothing_is_believed_while_sonarqube_starts(server: Server) {
         ];
         assert!(expected.contains(&reason.as_str()), "{reasons:?}");
     }
-    let reported = told_of(&stage, &settled).await;
-    assert_eq!(
-        reported.len(),
-        settled.len(),
-        "one import each: {reported:?}"
-    );
+    let events = events_of(&stage, &settled).await;
+    assert_eq!(events.len(), settled.len(), "one import each: {events:?}");
     stage.delete_binding("platform", "deploy").await;
     stage
         .sonarqube
@@ -143,7 +139,7 @@ fn reasons_of_the_connection(stage: &Stage) -> (Arc<Mutex<Vec<String>>>, JoinSet
 }
 
 /// What the events say of these bindings, but that they became ready.
-async fn told_of(stage: &Stage, bindings: &[ProjectBinding]) -> Vec<(String, String)> {
+async fn events_of(stage: &Stage, bindings: &[ProjectBinding]) -> Vec<(String, String)> {
     let events: Api<Event> = stage.api("payments");
     let events = events.list(&ListParams::default()).await.unwrap();
     let of_these = events.into_iter().filter(|event| {
