@@ -27,7 +27,10 @@ const CREATE: &str = "POST /api/projects/create";
 const CONCURRENCY: usize = 5;
 
 /// What the server asks for, in seconds.
-const RETRY_AFTER: u64 = 5;
+const RETRY_AFTER: u64 = 8;
+
+/// Calls that are in progress when the server asks for it arrive no later, also on a busy machine.
+const IN_PROGRESS: u64 = 4;
 
 /// Two connections to the same two servers with the same tokens.
 async fn twins(server: Server, arguments: &[&str]) -> Stage {
@@ -122,10 +125,9 @@ async fn a_server_that_asks_for_it_is_left_alone_by_all_connections(server: Serv
     let calls = calls(&stage);
     let refused = |call: &&Call| call.outcome == Outcome::Status(429);
     let refused = calls.iter().find(refused).unwrap().at_milliseconds;
-    // What was in progress came within the second.
     let too_early = |call: &&Call| {
         let after = call.at_milliseconds.saturating_sub(refused);
-        (1000..RETRY_AFTER * 1000).contains(&after)
+        (IN_PROGRESS * 1000..RETRY_AFTER * 1000).contains(&after)
     };
     assert_eq!(calls.iter().find(too_early), None);
     assert!(

@@ -114,20 +114,27 @@ async fn what_no_listing_has_is_read_evenly_over_the_interval(server: Server) {
             .unwrap_or_default()
     };
     let (first, begun) = (reads(), Instant::now());
-    let (mut last, mut most) = (first, 0.0_f64);
+    let (mut last, mut most) = ((begun, first), 0.0_f64);
     for tenth in 1..=20_u32 {
         let end = begun + TENTH * tenth;
         stage
             .eventually("a tenth goes by", || Instant::now() >= end)
             .await;
-        let now = reads();
-        most = most.max(now - last);
+        let now = (Instant::now(), reads());
+        // On a busy machine a tenth is counted late, and with it what belongs to the next ones.
+        let tenths = (now.0 - last.0).div_duration_f64(TENTH).max(1.0);
+        most = most.max((now.1 - last.1) / tenths);
         last = now;
     }
-    let (all, bindings) = (last - first, f64::from(BINDINGS));
+    let intervals = (last.0 - begun).div_duration_f64(TENTH * 10);
+    let (all, bindings) = (last.1 - first, f64::from(BINDINGS));
     let line = format!("two intervals: {all} spread reads, at most {most} in a tenth\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap();
-    assert!((bindings * 1.8..=bindings * 2.2).contains(&all), "{all}");
+    let expected = bindings * intervals;
+    assert!(
+        (expected * 0.9..=expected * 1.1).contains(&all),
+        "{all} in {intervals} intervals"
+    );
     assert!(most <= bindings * 0.4, "{most} at once");
 }
 
