@@ -26,8 +26,9 @@ use serde::de::DeserializeOwned;
 pub use bitbucket_connection::{
     AccessEntry, AdoptionPolicy, AppliedSecrets, BindingCounts, BitbucketConnection,
     BitbucketConnectionSpec, BitbucketConnectionStatus, BitbucketServer, BitbucketServerStatus,
-    ConfigurationIntent, ConfigurationStatus, ConnectionDeletionPolicy, ConnectionRecord,
-    RepositoriesSource, SecretVersion, SonarQubeServer, SonarQubeServerStatus, TokenExpiry,
+    ConfigurationIntent, ConfigurationPolicy, ConfigurationStatus, ConnectionDeletionPolicy,
+    ConnectionRecord, RepositoriesSource, SecretVersion, SonarQubeServer, SonarQubeServerStatus,
+    TokenExpiry,
 };
 pub use project_binding::{
     AcceptingConnection, BindingDeletionPolicy, BindingMode, BindingRecord, Difference, Intent,

@@ -24,7 +24,7 @@ pub use dop_translation::{BoundProject, DopSetting, NewBinding, ProjectBindingRo
 pub use error::{BitbucketAnswer, Error};
 pub use new_code_periods::NewCode;
 pub use permissions::Permission;
-pub use projects::{NewProject, Project, Visibility};
+pub use projects::{NewProject, Project, Sight, Visibility};
 pub use pull_requests::AnalysedPullRequest;
 pub(crate) use shared::KEYS_AT_ONCE;
 pub use system::{Phase, Status};
@@ -47,6 +47,7 @@ pub struct Client {
     authorization: Authorization,
     token_expiration: Arc<Mutex<Option<String>>>,
     shared: shared::Shared,
+    sight: Sight,
 }
 
 impl Client {
@@ -60,7 +61,23 @@ impl Client {
             authorization: Authorization::Basic(token),
             token_expiration: Arc::default(),
             shared: shared::Shared::default(),
+            sight: Sight::default(),
         }
+    }
+
+    /// The same for a user who sees this much.
+    #[must_use]
+    pub fn seeing(&self, sight: Sight) -> Self {
+        Self {
+            sight,
+            ..self.clone()
+        }
+    }
+
+    /// Which projects its user sees.
+    #[must_use]
+    pub fn sight(&self) -> Sight {
+        self.sight
     }
 
     /// The same for calls of another urgency.

@@ -1,6 +1,8 @@
 //! BitbucketConnection: one Bitbucket server, as one SonarQube server knows it.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector, Time};
+mod status;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::Duration;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -8,6 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::constraints;
 use super::reference::{CaBundleReference, ManagementPolicy, SecretKeyReference};
+pub use status::{
+    AppliedSecrets, BindingCounts, BitbucketConnectionStatus, BitbucketServerStatus,
+    ConfigurationIntent, ConfigurationStatus, ConnectionRecord, SecretVersion,
+    SonarQubeServerStatus, TokenExpiry,
+};
 
 /// What a BitbucketConnection declares.
 #[derive(CustomResource, Clone, Debug, Deserialize, Serialize, PartialEq, KubeSchema)]
@@ -33,6 +40,10 @@ use super::reference::{CaBundleReference, ManagementPolicy, SecretKeyReference};
     printcolumn(name = "Bitbucket", type_ = "string", json_path = ".spec.bitbucket.url", priority = "1"),
     printcolumn(name = "Message", type_ = "string", json_path = r#".status.conditions[?(@.type=="Ready")].message"#, priority = "1")
 )]
+#[x_kube(validation = Rule::new("self.configurationPolicy != 'Reference' || self.deletionPolicy != 'Delete'").message("deletionPolicy Delete needs configurationPolicy Manage: a referenced configuration is never deleted"))]
+#[x_kube(validation = Rule::new("self.configurationPolicy != 'Reference' || self.adoptionPolicy == 'IfMatching'").message("adoptionPolicy needs configurationPolicy Manage: a referenced configuration is not adopted"))]
+#[x_kube(validation = Rule::new("self.configurationPolicy != 'Reference' || !has(self.sonarqube.serverBaseURL)").message("sonarqube.serverBaseURL needs configurationPolicy Manage: with Reference, set it in SonarQube"))]
+#[x_kube(validation = Rule::new("self.configurationPolicy != 'Reference' || !has(self.bitbucket.importTokenSecretRef)").message("bitbucket.importTokenSecretRef needs configurationPolicy Manage: with Reference, tokenSecretRef is the import token"))]
 #[serde(rename_all = "camelCase")]
 pub struct BitbucketConnectionSpec {
     /// Key of SonarQube's DevOps platform configuration ("configuration name" in its UI). Default:
@@ -53,6 +64,13 @@ pub struct BitbucketConnectionSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub access: Vec<AccessEntry>,
+
+    /// Who manages SonarQube's configuration. `Manage`: Bindery creates or adopts it, keeps its URL and token as declared,
+    /// and deletes it if `deletionPolicy` says so. `Reference`: an administrator of SonarQube manages it, and Bindery
+    /// only looks it up by its name; the SonarQube user then needs Create Projects, and not Administer System.
+    /// Default: `Manage`.
+    #[serde(default)]
+    pub configuration_policy: ConfigurationPolicy,
 
     /// What may happen to a configuration that is already in SonarQube under this name. `Never`: it is left alone, and
     /// the connection says `AdoptionRefused`. `IfMatching`: it is taken over when its URL is the declared one, too.
@@ -101,6 +119,7 @@ pub struct BitbucketServer {
 
     /// Personal access token that SonarQube keeps in its configuration and decorates pull requests with. Reports need
     /// Read permission on the repositories. Without Write, `DecorationReady` is Unknown until a report was found.
+    /// With `configurationPolicy: Reference`, the token that repositories are imported with.
     pub token_secret_ref: SecretKeyReference,
 
     /// Personal access token that repositories are imported with: Read permission on projects and repositories.
@@ -121,8 +140,8 @@ pub struct SonarQubeServer {
     #[schemars(transform = constraints::sonarqube_url)]
     pub url: String,
 
-    /// User token (`squ_…`) of a SonarQube user with the global permissions Administer System and Create
-    /// Projects. Analysis tokens do not do.
+    /// User token (`squ_…`) of a SonarQube user with the global permissions Administer System and Create Projects;
+    /// with `configurationPolicy: Reference`, Create Projects is enough. Analysis tokens are not supported.
     pub token_secret_ref: SecretKeyReference,
 
     /// PEM certificates trusted for this server beside the public ones.
@@ -179,6 +198,16 @@ pub struct AccessEntry {
     pub sonarqube_projects: Option<Vec<String>>,
 }
 
+/// Who manages SonarQube's configuration.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
+pub enum ConfigurationPolicy {
+    /// Bindery.
+    #[default]
+    Manage,
+    /// An administrator of SonarQube. Bindery only looks it up by its name.
+    Reference,
+}
+
 /// Where a namespace lists the repositories that its bindings may use.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -216,179 +245,4 @@ pub enum ConnectionDeletionPolicy {
     /// It goes, if Bindery created it for this object and no project is bound through it. SonarQube
     /// would otherwise remove all its bindings and all users' tokens along with it.
     Delete,
-}
-
-/// What was found and done for a BitbucketConnection.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct BitbucketConnectionStatus {
-    /// The generation of the spec that this status speaks of; -1 until the first look.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-    /// `Ready`, `Reconciling`, `Stalled` as kstatus reads them; `SonarQubeReachable`, `BitbucketReachable`,
-    /// `CredentialsValid`, `ConfigurationSynced`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]), transform = constraints::conditions)]
-    pub conditions: Vec<Condition>,
-    /// The configuration in SonarQube that this connection keeps.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub configuration: Option<ConfigurationStatus>,
-    /// The SonarQube server as it describes itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sonarqube: Option<SonarQubeServerStatus>,
-    /// The Bitbucket server as it describes itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bitbucket: Option<BitbucketServerStatus>,
-    /// How many bindings use this connection.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bindings: Option<BindingCounts>,
-    /// Until when the tokens are valid, if the servers report it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_expiry: Option<TokenExpiry>,
-    /// The value of the annotation `bindery.dev/reconcile-requested-at` that was last acted upon.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 256))]
-    pub last_handled_reconcile_at: Option<String>,
-    /// The operator's own record: what it did and no server can report. Do not edit it. If it is lost, for example in a
-    /// restore without status, Bindery adopts the configuration that it finds, gives SonarQube its tokens once more, and
-    /// never deletes the configuration.
-    #[serde(default, skip_serializing_if = "ConnectionRecord::is_empty")]
-    pub record: ConnectionRecord,
-}
-
-/// The operator's own record of a connection.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ConnectionRecord {
-    /// The configuration that is about to be created. It is written before the call, and removed when the answer came.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intent: Option<ConfigurationIntent>,
-    /// The uid of the connection for which Bindery created the configuration; absent if Bindery adopted it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub created_by: Option<String>,
-    /// Which versions of the Secrets SonarQube was given. SonarQube never returns a token to compare.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub applied_secrets: Option<AppliedSecrets>,
-}
-
-impl ConnectionRecord {
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// SonarQube's DevOps platform configuration of a connection.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ConfigurationStatus {
-    /// Its key.
-    #[schemars(length(max = 200))]
-    pub name: String,
-    /// Its uuid: survives a rename. Before SonarQube 10.5, which has none, `key:` and its key.
-    #[schemars(length(max = 204))]
-    pub id: String,
-    /// The id of the SonarQube server that holds it.
-    #[schemars(length(max = 64))]
-    pub server_id: String,
-}
-
-/// A configuration that is about to be created.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ConfigurationIntent {
-    /// The key that it will have.
-    #[schemars(length(max = 200))]
-    pub name: String,
-    /// The id of the SonarQube server on which.
-    #[schemars(length(max = 64))]
-    pub server_id: String,
-    /// When this was written.
-    pub since: Time,
-}
-
-/// A SonarQube server as it describes itself.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SonarQubeServerStatus {
-    /// `id` of `api/system/status`: another one for another database.
-    #[schemars(length(max = 64))]
-    pub id: String,
-    /// Its version.
-    #[schemars(length(max = 64))]
-    pub version: String,
-    /// Its edition, if the server reports it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub edition: Option<String>,
-    /// What it was found to be able to do.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 32), inner(length(max = 64)), extend("x-kubernetes-list-type" = "atomic"))]
-    pub capabilities: Vec<String>,
-}
-
-/// A Bitbucket server as it describes itself.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct BitbucketServerStatus {
-    /// Its version.
-    #[schemars(length(max = 64))]
-    pub version: String,
-}
-
-/// The version of a Secret: never its content, nor a hash of it.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SecretVersion {
-    /// The uid of the Secret.
-    #[schemars(length(max = 64))]
-    pub uid: String,
-    /// Its resourceVersion.
-    #[schemars(length(max = 64))]
-    pub resource_version: String,
-}
-
-/// Which versions of the Secrets SonarQube was given, and where.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AppliedSecrets {
-    /// The SonarQube server that was given them.
-    #[schemars(length(max = 64))]
-    pub server_id: String,
-    /// The id of the configuration that was given them.
-    #[schemars(length(max = 204))]
-    pub configuration_id: String,
-    /// The SonarQube user for whom the import token was stored: the operator's own, from its token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 255))]
-    pub sonarqube_user: Option<String>,
-    /// The Secret of the configuration's own token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<SecretVersion>,
-    /// The Secret of the import token.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub import_token: Option<SecretVersion>,
-}
-
-/// How many bindings use a connection.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct BindingCounts {
-    /// Bindings that refer to the connection and are admitted.
-    pub total: i64,
-    /// Those of them that are Ready.
-    pub ready: i64,
-    /// `ready/total`, for the table that kubectl prints.
-    #[schemars(length(max = 32))]
-    pub summary: String,
-}
-
-/// Until when tokens are valid, as dates (`2026-12-31`).
-#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TokenExpiry {
-    /// SonarQube's token, where its answers carry the date (9.9 and later).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32))]
-    pub sonarqube: Option<String>,
 }

@@ -1,11 +1,11 @@
 //! What a connection declares and remembers.
 
 use crate::crd::{
-    AdoptionPolicy, AppliedSecrets, BitbucketConnection, ConfigurationIntent, ManagementPolicy,
-    SecretVersion,
+    self, AdoptionPolicy, AppliedSecrets, BitbucketConnection, ConfigurationIntent,
+    ConfigurationStatus, ManagementPolicy, SecretVersion,
 };
 use crate::identity::{ServerId, ServerUrl, SettingId, SettingKey, Uid};
-use crate::plan::connection::{Adoption, Applied, Desired, Intent, Recorded};
+use crate::plan::connection::{Adoption, Applied, ConfigurationPolicy, Desired, Intent, Recorded};
 use crate::plan::{Blocked, Management, Reason};
 
 /// The URL of both servers.
@@ -45,6 +45,7 @@ pub(crate) fn desired(connection: &BitbucketConnection, urls: &Urls) -> Result<D
         server_base_url: base_url
             .map(|url| parsed("sonarqube.serverBaseURL", url))
             .transpose()?,
+        policy: policy(connection),
         adoption: match spec.adoption_policy {
             AdoptionPolicy::Never => Adoption::Never,
             AdoptionPolicy::IfMatching => Adoption::IfMatching,
@@ -64,10 +65,25 @@ pub(crate) fn desired(connection: &BitbucketConnection, urls: &Urls) -> Result<D
     })
 }
 
+/// Who manages the configuration.
+pub(crate) fn policy(connection: &BitbucketConnection) -> ConfigurationPolicy {
+    match connection.spec.configuration_policy {
+        crd::ConfigurationPolicy::Manage => ConfigurationPolicy::Manage,
+        crd::ConfigurationPolicy::Reference => ConfigurationPolicy::Reference,
+    }
+}
+
+/// What the status says of the configuration. One that was only referenced was not adopted, and one that is only
+/// referenced is not managed any more: a change of the policy begins anew.
+fn shown(connection: &BitbucketConnection) -> Option<&ConfigurationStatus> {
+    let shown = connection.status.as_ref()?.configuration.as_ref();
+    shown.filter(|shown| shown.policy == connection.spec.configuration_policy)
+}
+
 /// The configuration that the status remembers.
 pub(crate) fn recorded(connection: &BitbucketConnection) -> Option<Recorded> {
+    let configuration = shown(connection)?;
     let status = connection.status.as_ref()?;
-    let configuration = status.configuration.as_ref()?;
     Some(Recorded {
         server: ServerId::new(&*configuration.server_id),
         id: SettingId::new(&*configuration.id),
@@ -77,8 +93,7 @@ pub(crate) fn recorded(connection: &BitbucketConnection) -> Option<Recorded> {
 
 /// The name under which the status remembers it.
 pub(crate) fn recorded_name(connection: &BitbucketConnection) -> Option<SettingKey> {
-    let configuration = connection.status.as_ref()?.configuration.as_ref()?;
-    SettingKey::parse(&configuration.name).ok()
+    SettingKey::parse(&shown(connection)?.name).ok()
 }
 
 /// The configuration that was announced.

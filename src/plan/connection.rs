@@ -6,6 +6,7 @@ mod fight;
 mod model;
 #[cfg(test)]
 mod property;
+mod reference;
 mod release;
 mod remembered;
 mod steps;
@@ -14,8 +15,8 @@ mod tests;
 
 pub use availability::{Affected, Availability, Offer, SonarQubeState, Trouble, transition};
 pub use model::{
-    Adoption, BaseUrl, BaseUrlHolder, Desired, Intent, Observed, Plan, Platform, Recorded, Setting,
-    Step, TokenInUpdate, TokenState, Validation,
+    Adoption, BaseUrl, BaseUrlHolder, ConfigurationPolicy, Desired, Intent, Observed, Plan,
+    Platform, Recorded, Setting, Step, TokenInUpdate, TokenState, Validation,
 };
 pub use release::{ConnectionRelease, ConnectionReleaseFacts, Kept, release};
 pub use remembered::{Applied, Credential, Losses, Place, Pushed, Remembered, Which};

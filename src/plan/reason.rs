@@ -50,6 +50,10 @@ vocabulary! {
         UnsupportedVersion,
         /// SonarQube allows one Bitbucket configuration, and another one is there.
         ConfigurationLimit,
+        /// `configurationPolicy` is `Reference`, and SonarQube has no configuration of this name.
+        ConfigurationNotFound,
+        /// `configurationPolicy` is `Reference`, and SonarQube's configuration is not the declared one.
+        ConfigurationMismatch,
         /// SonarQube was given the configuration, and says that it does not work.
         ValidationFailed,
         /// TLS with the server failed.

@@ -2,11 +2,12 @@
 
 use serde::Deserialize;
 
-use super::{Client, Error, WHILE_SONARQUBE_CALLS_BITBUCKET};
+use super::{Client, DopSetting, Error, WHILE_SONARQUBE_CALLS_BITBUCKET};
 use crate::http::{Call, Operation, Token};
-use crate::identity::{ProjectKey, RepositoryPath, ServerUrl, SettingKey};
+use crate::identity::{ProjectKey, RepositoryPath, ServerUrl, SettingId, SettingKey};
 
 const LIST: Operation = Operation::get("api/alm_settings/list_definitions");
+const LIST_FOR_IMPORT: Operation = Operation::get("api/alm_settings/list");
 const CREATE: Operation = Operation::post("api/alm_settings/create_bitbucket");
 const UPDATE: Operation = Operation::post("api/alm_settings/update_bitbucket");
 const DELETE: Operation = Operation::post("api/alm_settings/delete");
@@ -77,6 +78,19 @@ struct DefinitionBody {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ListBody {
+    alm_settings: Vec<ListedBody>,
+}
+
+#[derive(Deserialize)]
+struct ListedBody {
+    key: String,
+    alm: String,
+    url: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct CountBody {
     projects: u64,
 }
@@ -118,6 +132,21 @@ impl Client {
             bitbucket: body.bitbucket.into_iter().map(own).collect(),
             foreign: foreign.into_iter().flat_map(named).collect(),
         })
+    }
+
+    /// Every configuration of every platform, before 10.5. Wants Create Projects.
+    pub(super) async fn listed_settings(&self) -> Result<Vec<DopSetting>, Error> {
+        let body: ListBody = self.read(Call::new(LIST_FOR_IMPORT)).await?;
+        let setting = |row: ListedBody| {
+            let key = SettingKey::reported(row.key);
+            DopSetting {
+                id: SettingId::of_key(&key),
+                platform: row.alm,
+                key,
+                url: row.url,
+            }
+        };
+        Ok(body.alm_settings.into_iter().map(setting).collect())
     }
 
     /// Creates a configuration; SonarQube checks neither URL nor token.

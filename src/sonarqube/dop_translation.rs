@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::pages::{PAGE_SIZE, Pages};
-use super::{Client, Definitions, Error, WHILE_SONARQUBE_CALLS_BITBUCKET};
+use super::{Client, Definitions, Error, Sight, WHILE_SONARQUBE_CALLS_BITBUCKET};
 use crate::http::{Call, Operation};
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath, SettingId, SettingKey};
 
@@ -150,7 +150,12 @@ impl Client {
     /// When the server cannot be asked.
     pub async fn dop_settings(&self) -> Result<Vec<DopSetting>, Error> {
         let body: DopSettingsBody = match self.read(Call::new(DOP_SETTINGS)).await {
-            Err(Error::UnknownUrl { .. }) => return Ok(self.definitions().await?.into_settings()),
+            Err(Error::UnknownUrl { .. }) => {
+                return match self.sight() {
+                    Sight::All => Ok(self.definitions().await?.into_settings()),
+                    Sight::Browsed => self.listed_settings().await,
+                };
+            }
             answer => answer?,
         };
         let setting = |row: DopSettingBody| DopSetting {

@@ -8,6 +8,8 @@ use crate::http::{Call, Operation};
 use crate::identity::{ProjectId, ProjectKey};
 
 const SEARCH: Operation = Operation::get("api/projects/search");
+const SEARCH_BROWSED: Operation = Operation::get("api/components/search_projects");
+const SHOW: Operation = Operation::get("api/components/show");
 const NAVIGATION: Operation = Operation::get("api/navigation/component");
 const CREATE: Operation = Operation::post("api/projects/create");
 const DELETE: Operation = Operation::post("api/projects/delete");
@@ -25,6 +27,16 @@ pub struct Project {
     pub id: Option<ProjectId>,
     /// Who may browse it.
     pub visibility: Visibility,
+}
+
+/// Which projects a user sees, by its global permissions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sight {
+    /// All: the user has Administer System.
+    #[default]
+    All,
+    /// Those that the user may browse, at most 10,000 of them.
+    Browsed,
 }
 
 /// Who may browse a project.
@@ -57,6 +69,11 @@ struct SearchBody {
 #[derive(Deserialize)]
 struct PagingBody {
     total: usize,
+}
+
+#[derive(Deserialize)]
+struct ShowBody {
+    component: ProjectBody,
 }
 
 #[derive(Deserialize)]
@@ -94,15 +111,19 @@ impl From<ProjectBody> for Project {
 }
 
 impl Client {
-    /// Every project. Wants Administer System, as the other searches do.
+    /// Every project that its user sees.
     ///
     /// # Errors
     /// `is_unsteady` when the list changed while it was read, several times over.
     pub async fn projects(&self) -> Result<Vec<Project>, Error> {
-        self.search(None).await
+        match self.sight() {
+            Sight::All => self.search(SEARCH, None).await,
+            Sight::Browsed => self.search(SEARCH_BROWSED, None).await,
+        }
     }
 
-    /// One project, in any letter case: SonarQube accepts no two keys that differ in it alone.
+    /// One project, in any letter case: SonarQube accepts no two keys that differ in it alone. Without Administer System
+    /// only in this letter case.
     ///
     /// By `q`, which matches any part in any letter case on every version; `projects` wants the exact case
     /// (8.9 to 26.9), and `projectKeys` is new in 26.
@@ -110,7 +131,10 @@ impl Client {
     /// # Errors
     /// When the server cannot be asked.
     pub async fn project(&self, key: &ProjectKey) -> Result<Option<Project>, Error> {
-        let found = self.search(Some(("q", key.as_str()))).await?;
+        if self.sight() == Sight::Browsed {
+            return self.shown(key).await;
+        }
+        let found = self.search(SEARCH, Some(("q", key.as_str()))).await?;
         Ok(found.into_iter().find(|project| project.key.same(key)))
     }
 
@@ -131,16 +155,31 @@ impl Client {
         }
     }
 
-    /// The projects under these very keys, spelt like this; at most 1,000 of them.
-    pub(super) async fn spelt(&self, keys: &[ProjectKey]) -> Result<Vec<Project>, Error> {
-        let keys: Vec<_> = keys.iter().map(ProjectKey::as_str).collect();
-        self.search(Some(("projects", &keys.join(",")))).await
+    /// The project under this very key; wants Browse on it.
+    async fn shown(&self, key: &ProjectKey) -> Result<Option<Project>, Error> {
+        let call = Call::new(SHOW).query("component", key.as_str());
+        match self.read::<ShowBody>(call).await {
+            Ok(body) => Ok(Some(body.component.into())),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    async fn search(&self, filter: Option<(&'static str, &str)>) -> Result<Vec<Project>, Error> {
-        let mut pages = Pages::of(SEARCH);
+    /// The projects under these very keys, spelt like this; at most 1,000 of them. Wants Administer System.
+    pub(super) async fn spelt(&self, keys: &[ProjectKey]) -> Result<Vec<Project>, Error> {
+        let keys: Vec<_> = keys.iter().map(ProjectKey::as_str).collect();
+        self.search(SEARCH, Some(("projects", &keys.join(","))))
+            .await
+    }
+
+    async fn search(
+        &self,
+        operation: Operation,
+        filter: Option<(&'static str, &str)>,
+    ) -> Result<Vec<Project>, Error> {
+        let mut pages = Pages::of(operation);
         while let Some(number) = pages.next() {
-            let mut call = Call::new(SEARCH)
+            let mut call = Call::new(operation)
                 .query("p", number.to_string())
                 .query("ps", PAGE_SIZE.to_string());
             if let Some((name, value)) = filter {

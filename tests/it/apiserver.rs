@@ -6,6 +6,7 @@
 
 mod binding;
 mod cluster;
+mod configuration_policy;
 mod connection;
 mod permissions;
 mod pod_security;

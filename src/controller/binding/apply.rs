@@ -17,6 +17,7 @@ use crate::plan::binding::{
     Acceptance, NewCode, Origin, Record, Rights, SeenRepository, Step, Visibility,
 };
 use crate::plan::condition::ConditionType;
+use crate::plan::{Blocked, Reason};
 use crate::sonarqube::{self, Permission};
 
 use super::reserve;
@@ -141,7 +142,13 @@ impl Work<'_> {
                 return bound.map(Done::Bound).map_err(Failed::of_no_consequence);
             }
             Step::Rekey { from, to } => sonarqube.update_project_key(from, to).await,
-            Step::GrantSelf(key) => self.grant_self(key).await,
+            Step::GrantSelf(key) => match self.grant_self(key).await {
+                Err(sonarqube::Error::Forbidden { .. }) => {
+                    let refusal = lacks_administer(&self.access.login, key);
+                    return Err(Failed::of_no_consequence(Error::Refused(refusal)));
+                }
+                answer => answer,
+            },
             Step::SetVisibility(key, visibility) => {
                 sonarqube.update_visibility(key, spelt(*visibility)).await
             }
@@ -368,4 +375,14 @@ fn spelt(visibility: Visibility) -> sonarqube::Visibility {
         Visibility::Private => sonarqube::Visibility::Private,
         Visibility::Public => sonarqube::Visibility::Public,
     }
+}
+
+/// Without Administer System, a user cannot give itself a permission.
+fn lacks_administer(login: &str, key: &ProjectKey) -> Blocked {
+    Blocked::new(
+        Reason::PermissionMissing,
+        format!(
+            "SonarQube's user {login} lacks Administer on project {key}, and may not grant it to itself: have an administrator of SonarQube grant it, for example by a permission template that gives it to project creators"
+        ),
+    )
 }

@@ -22,7 +22,7 @@ use crate::identity::{SettingId, SettingKey};
 use crate::kubernetes::event::Event;
 use crate::kubernetes::uid;
 use crate::plan::condition::ConditionType;
-use crate::plan::connection::{Affected, Setting, SonarQubeState};
+use crate::plan::connection::{Affected, ConfigurationPolicy, Setting, SonarQubeState};
 use crate::plan::decoration::Token;
 use crate::plan::failure::{Blame, System};
 use crate::plan::fight::Writes;
@@ -199,9 +199,10 @@ impl<'a> Pass<'a> {
         let ledger = &self.context.register.ledger;
         let server = Server::new(clients.sonarqube.url(), verified.server.clone());
         let name = server.configuration(&desired.name);
-        // Who has lost it writes nothing.
-        let has_lost = ledger.rival(&desired.uid, &name).is_some();
-        let reserved = (!has_lost).then(|| ledger.reserve(&desired.uid, &[name]));
+        // Neither one that only references it nor one that has lost it writes to it.
+        let writes = desired.policy == ConfigurationPolicy::Manage
+            && ledger.rival(&desired.uid, &name).is_none();
+        let reserved = writes.then(|| ledger.reserve(&desired.uid, &[name]));
         let is_free = |reserved: Option<_>| reserved.ok_or(Error::Reserved);
         let _reserved = reserved.map(is_free).transpose()?;
         let mut sync = Sync {

@@ -94,6 +94,7 @@ impl Pass<'_> {
             name: name.to_string(),
             id: recorded.id.to_string(),
             server_id: recorded.server.to_string(),
+            policy: self.connection.spec.configuration_policy,
         });
         let created_by = kept.and_then(|(recorded, _)| recorded.created_by.as_ref());
         let bitbucket = health.map(|health| BitbucketServerStatus {

@@ -15,8 +15,9 @@ use crate::http::Token;
 use crate::identity::{SettingId, SettingKey};
 use crate::kubernetes::event::Event;
 use crate::plan::connection::{
-    Applied, BaseUrl, BaseUrlHolder, Credential, Desired, Losses, Observed, Place, Plan, Platform,
-    Recorded, Remembered, Setting, Step, TokenState, Validation, Which, plan,
+    Applied, BaseUrl, BaseUrlHolder, ConfigurationPolicy, Credential, Desired, Losses, Observed,
+    Place, Plan, Platform, Recorded, Remembered, Setting, Step, TokenState, Validation, Which,
+    plan,
 };
 use crate::plan::fight::{Leave, Writes};
 use crate::plan::{Blocked, Difference, Reason};
@@ -184,9 +185,12 @@ impl Sync<'_> {
         let name = &desired.name;
         let id = desired.record.as_ref().map(|recorded| recorded.id.clone());
         let namesake = settings.iter().find(|setting| setting.key == *name);
+        let manages = desired.policy == ConfigurationPolicy::Manage;
         let bound_through_namesake = match namesake {
             Some(namesake)
-                if Some(&namesake.id) != id.as_ref() && !desired.url.same(&namesake.url) =>
+                if manages
+                    && Some(&namesake.id) != id.as_ref()
+                    && !desired.url.same(&namesake.url) =>
             {
                 let sonarqube = &self.clients.sonarqube;
                 let count = sonarqube.count_binding(name).await;
@@ -196,7 +200,8 @@ impl Sync<'_> {
         };
         let ledger = &context.register.ledger;
         let things = at.configurations(name, id.as_ref());
-        let claimed_by = ledger.contend(&desired.uid, &things);
+        let claimed_by = manages.then(|| ledger.contend(&desired.uid, &things));
+        let claimed_by = claimed_by.flatten();
         let declares = || desired.server_base_url.is_some() && claimed_by.is_none();
         let decides = declares().then(|| ledger.contend(&desired.uid, &at.base_urls()));
         let base_url_holder = decides.flatten().and_then(|winner| {

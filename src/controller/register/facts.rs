@@ -9,6 +9,7 @@ use crate::fleet::{Need, Object, ObjectName, Row};
 use crate::identity::{ServerId, ServerUrl};
 use crate::kubernetes::{finalizer, status, uid};
 use crate::plan::Reason;
+use crate::plan::connection::ConfigurationPolicy;
 
 /// A binding, as the roster keeps it.
 pub(super) fn row(
@@ -123,6 +124,8 @@ pub(super) fn of_connection(connection: &BitbucketConnection) -> Facts {
     let url = ServerUrl::parse(&spec.sonarqube.url).ok();
     let claims = url.map_or_else(Vec::new, |url| {
         let held = connection::recorded(connection).zip(connection::recorded_name(connection));
+        // What is only referenced is claimed by no connection.
+        let held = held.filter(|_| connection::policy(connection) == ConfigurationPolicy::Manage);
         let held = held.map_or_else(Vec::new, |(held, name)| {
             Server::new(&url, held.server).accepted_configuration(&name, &held.id)
         });

@@ -105,6 +105,8 @@ pub(crate) struct VerifiedServer {
     /// Its reported edition; to be shown, never to be relied on.
     pub(crate) edition: Option<String>,
     pub(crate) capabilities: Capabilities,
+    /// Which projects the operator's own user sees.
+    pub(crate) sight: sonarqube::Sight,
     pub(crate) login: String,
     /// `sonar.core.serverBaseURL`.
     pub(crate) base_url: Option<String>,

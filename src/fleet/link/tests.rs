@@ -187,6 +187,7 @@ fn what_validate_says_is_believed_from_25_1_on() {
             version: sonarqube::Version::parse(version).unwrap(),
             edition: None,
             capabilities: capabilities(),
+            sight: crate::sonarqube::Sight::All,
             login: "bindery".to_owned(),
             base_url: None,
             token_expiry: None,

@@ -19,6 +19,7 @@ impl Step {
             Self::RecordIntent(_)
             | Self::Recognise(_)
             | Self::Adopt(_)
+            | Self::Refer(_)
             | Self::SetPat(_)
             | Self::Validate(_)
             | Self::SetServerBaseUrl(_) => false,
@@ -40,6 +41,7 @@ impl Undoable for Step {
             | Self::RecordIntent(_)
             | Self::Recognise(_)
             | Self::Adopt(_)
+            | Self::Refer(_)
             | Self::Validate(_) => return None,
             Self::Create(name, url) => (
                 format!("configuration {name} of SonarQube, with the URL {url},"),

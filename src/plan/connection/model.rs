@@ -15,6 +15,8 @@ pub struct Desired {
     pub url: ServerUrl,
     /// SonarQube's own public URL, where declared.
     pub server_base_url: Option<ServerUrl>,
+    /// Who manages the configuration.
+    pub policy: ConfigurationPolicy,
     /// What may happen to an existing configuration.
     pub adoption: Adoption,
     /// Whether anything may be written.
@@ -34,6 +36,15 @@ pub enum Adoption {
     IfMatching,
     /// It is taken over with the same name.
     Always,
+}
+
+/// Who manages the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigurationPolicy {
+    /// The connection.
+    Manage,
+    /// An administrator of SonarQube. The connection only looks it up by its name.
+    Reference,
 }
 
 /// The configuration that a connection keeps.
@@ -155,6 +166,8 @@ pub enum Step {
     Recognise(SettingId),
     /// Adopt an existing configuration.
     Adopt(SettingId),
+    /// Remember the configuration that is referenced. Nothing is written to it.
+    Refer(SettingId),
     /// Make an existing configuration equal, its token included.
     Update {
         /// Its current key.

@@ -71,6 +71,7 @@ fn worlds() -> impl Strategy<Value = World> {
                     url: ServerUrl::parse(URLS[0]).unwrap(),
                     server_base_url: declared
                         .then(|| ServerUrl::parse("https://sonarqube.example.com").unwrap()),
+                    policy: ConfigurationPolicy::Manage,
                     adoption,
                     management,
                     record: None,

@@ -4,9 +4,10 @@ use crate::plan::capability::Support;
 use crate::plan::{Blocked, Difference, Management, Reason};
 
 use super::model::{
-    Adoption, BaseUrl, Desired, Observed, Plan, Platform, Setting, Step, TokenInUpdate, TokenState,
-    Validation,
+    Adoption, BaseUrl, ConfigurationPolicy, Desired, Observed, Plan, Platform, Setting, Step,
+    TokenInUpdate, TokenState, Validation,
 };
+use super::reference;
 
 /// What to do about a connection, given what was read.
 #[must_use]
@@ -30,6 +31,9 @@ pub fn plan(desired: &Desired, observed: &Observed) -> Plan {
 }
 
 fn next(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Blocked> {
+    if desired.policy == ConfigurationPolicy::Reference {
+        return reference::next(desired, observed);
+    }
     if let Some(other) = &observed.claimed_by {
         return Err(Blocked::new(
             Reason::AlreadyManaged,
@@ -273,6 +277,7 @@ fn difference(desired: &Desired, observed: &Observed, step: &Step) -> Option<Dif
         Step::RecordIntent(_)
         | Step::Recognise(_)
         | Step::Adopt(_)
+        | Step::Refer(_)
         | Step::SetPat(_)
         | Step::Validate(_) => None,
     }

@@ -3,6 +3,7 @@
 mod base_url;
 mod fought;
 mod observe;
+mod reference;
 mod released;
 
 use super::*;
@@ -26,6 +27,7 @@ fn desired() -> Desired {
         name: key("bitbucket"),
         url: url("https://bitbucket.example.com"),
         server_base_url: None,
+        policy: ConfigurationPolicy::Manage,
         adoption: Adoption::IfMatching,
         management: Management::Full,
         record: None,

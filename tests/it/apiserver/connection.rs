@@ -349,6 +349,7 @@ async fn what_is_left_out_is_filled_in_as_the_descriptions_say() {
     let admitted = Cluster::connect().await.admit(&object).await.unwrap();
     let expected = json!({
         "adoptionPolicy": "IfMatching",
+        "configurationPolicy": "Manage",
         "deletionPolicy": "Orphan",
         "interval": "10m",
         "managementPolicy": "Full",

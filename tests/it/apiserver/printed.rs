@@ -211,6 +211,19 @@ async fn explain_teaches() {
             "pbind.status.record.createdBy",
             "absent for a project that existed before",
         ),
+        (
+            "bbconn.spec.configurationPolicy",
+            "only looks it up by its name",
+        ),
+        ("bbconn.status.configuration.policy", "or references it"),
+        (
+            "pbind.spec.connectionRef",
+            "refused with `ConnectionMismatch`",
+        ),
+        (
+            "pbind.status.record.connection.configurationId",
+            "Only a connection of the same configuration",
+        ),
         ("bbconn.status.record", "never deletes the configuration"),
         (
             "bbconn.status.record.appliedSecrets",

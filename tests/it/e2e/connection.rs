@@ -5,4 +5,5 @@ mod change;
 mod configurations;
 mod misconfigured;
 mod observe;
+mod reference;
 mod suspend;

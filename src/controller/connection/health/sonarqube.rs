@@ -4,11 +4,15 @@
 use crate::controller::error::Error;
 use crate::fleet::link::{SharedLink, VerifiedServer};
 use crate::plan::condition::ConditionType;
+use crate::plan::connection::ConfigurationPolicy;
 use crate::plan::failure::System;
 use crate::plan::{Blocked, Reason};
-use crate::sonarqube::{self, Client, Phase, SERVER_BASE_URL, Version};
+use crate::sonarqube::{self, Client, Phase, SERVER_BASE_URL, Sight, Version};
 
 use super::probe::{Seldom, probe};
+
+/// The global permission Administer System.
+const ADMINISTER: &str = "admin";
 
 /// How far a reconcile has come, for the report of what fails.
 pub(crate) struct Stage<'a> {
@@ -19,7 +23,7 @@ pub(crate) struct Stage<'a> {
 /// Asks SonarQube everything.
 pub(crate) async fn check(
     sonarqube: &Client,
-    seldom: Seldom,
+    (seldom, needs): (Seldom, ConfigurationPolicy),
     link: &SharedLink,
     stage: Stage<'_>,
 ) -> Result<VerifiedServer, Error> {
@@ -29,7 +33,7 @@ pub(crate) async fn check(
     let status = up(sonarqube).await?;
     reached.push(*at);
     *at = ConditionType::CredentialsValid;
-    let user = user(sonarqube).await?;
+    let user = user(sonarqube, needs).await?;
     *at = ConditionType::SonarQubeReachable;
     let known = probe(sonarqube, &status, seldom, link)
         .await
@@ -45,6 +49,11 @@ pub(crate) async fn check(
         version: status.version,
         edition: known.edition,
         capabilities,
+        sight: if user.has(ADMINISTER) {
+            Sight::All
+        } else {
+            Sight::Browsed
+        },
         login: user.login,
         base_url: settings.remove(SERVER_BASE_URL),
         token_expiry: sonarqube.token_expiration(),
@@ -85,13 +94,14 @@ pub(crate) async fn authenticated(sonarqube: &Client) -> Result<sonarqube::User,
     }
 }
 
-async fn user(sonarqube: &Client) -> Result<sonarqube::User, Error> {
+async fn user(sonarqube: &Client, policy: ConfigurationPolicy) -> Result<sonarqube::User, Error> {
     let user = authenticated(sonarqube).await?;
     let missing: Vec<_> = [
-        ("admin", "Administer System"),
+        (ADMINISTER, "Administer System"),
         ("provisioning", "Create Projects"),
     ]
     .into_iter()
+    .filter(|(key, _)| *key != ADMINISTER || policy == ConfigurationPolicy::Manage)
     .filter(|(key, _)| !user.has(key))
     .map(|(_, name)| name)
     .collect();

@@ -70,7 +70,9 @@ impl Pass<'_> {
             client,
         });
         self.at = ConditionType::CredentialsValid;
-        let prepared = self.prepare(own).await?;
+        let mut prepared = self.prepare(own).await?;
+        let seeing = prepared.clients.sonarqube.seeing(verified.sight);
+        prepared.clients.sonarqube = seeing;
         let (clients, tokens) = (&prepared.clients, prepared.credentials.tokens());
         let health = if let Some(health) = health {
             self.reached.push(ConditionType::BitbucketReachable);
@@ -120,7 +122,9 @@ impl Pass<'_> {
             request: self.request(),
             age: self.seldom(),
         };
-        let verified = health::check_sonarqube(&sonarqube, seldom, &link, self.stage()).await?;
+        let needs = (seldom, declared::policy(&self.connection));
+        let verified = health::check_sonarqube(&sonarqube, needs, &link, self.stage()).await?;
+        let sonarqube = sonarqube.seeing(verified.sight);
         if verified.validates() {
             // The token that SonarQube has may have been changed by hand: only `validate` shows it.
             link.lock().validation.invalidate();

@@ -31,6 +31,7 @@ impl Sync<'_> {
             Step::Create(name, url) => self.create(name, &url).await?,
             Step::Recognise(id) => self.recognise(&id),
             Step::Adopt(id) => self.adopt(&id),
+            Step::Refer(id) => self.refer(&id),
             Step::Update {
                 key,
                 rename,
@@ -137,6 +138,18 @@ impl Sync<'_> {
             EventReason::Adopted,
             format!("adopted configuration {name} of SonarQube"),
         );
+    }
+
+    /// Remembers the configuration, without a claim: other connections may reference it, too.
+    fn refer(&mut self, id: &SettingId) {
+        let recorded = Recorded {
+            server: self.verified.server.clone(),
+            id: id.clone(),
+            created_by: None,
+        };
+        let name = self.desired.name.clone();
+        self.remembering(|mut remembered| remembered.claimed(recorded, name));
+        self.record.intent = None;
     }
 
     fn claim(&mut self, id: &SettingId, name: &SettingKey, created_by: Option<Uid>) {

@@ -213,6 +213,7 @@ impl World {
                 self.remember(id.clone(), Some(self.desired.uid.clone()));
             }
             Step::Adopt(id) => self.adopt(id),
+            Step::Refer(id) => panic!("{id} is managed, not referenced"),
             Step::Update {
                 key,
                 rename,

@@ -4,6 +4,7 @@ mod alm_integrations;
 mod alm_settings;
 mod bindings;
 mod branches;
+mod components;
 mod compute_engine;
 mod dop_translation;
 mod flaws;
@@ -98,6 +99,7 @@ const ROUTES: &[&[Route]] = &[
     users::ROUTES,
     permissions::ROUTES,
     settings::ROUTES,
+    components::ROUTES,
     projects::ROUTES,
     branches::ROUTES,
     new_code::ROUTES,

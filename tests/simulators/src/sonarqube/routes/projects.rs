@@ -61,7 +61,7 @@ fn is_well_formed(key: &str) -> bool {
 }
 
 /// The search page that a question's `p` and `ps` name.
-fn page(visit: &Visit<'_>) -> Result<(usize, usize), Refusal> {
+pub(super) fn page(visit: &Visit<'_>) -> Result<(usize, usize), Refusal> {
     let (page, size) = (visit.number("p", 1)?, visit.limited("ps", 100, 500)?);
     if page <= 0 {
         return Err(Refusal::bad(format!(
