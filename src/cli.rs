@@ -23,7 +23,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Runs the operator until it receives a signal to stop.
-    Run(RunArguments),
+    Run(Box<RunArguments>),
     /// Prints the definitions of both kinds as YAML, for `kubectl apply --server-side --filename -`.
     Crds,
 }

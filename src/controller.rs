@@ -21,7 +21,7 @@ mod share;
 mod wake;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Namespace;
@@ -44,6 +44,12 @@ use register::Register;
 
 /// How long reconciles in progress have to end: less than a pod has.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// After how many intervals without the end of any reconcile the operator stands still, though one was due.
+const STANDSTILL: u32 = 3;
+
+/// The default interval of a connection.
+const LONGEST_USUAL_INTERVAL: Duration = Duration::from_mins(10);
 
 /// When the controllers begin, and when they end.
 #[derive(Clone, Default)]
@@ -79,6 +85,10 @@ pub async fn run(
     let context = Context::new(setup, watched);
     let counted = Arc::clone(&context);
     metrics.take_census_by(move || census::take(&counted));
+
+    let judged = Arc::clone(&context);
+    let longest = STANDSTILL * context.settings.deadline.max(LONGEST_USUAL_INTERVAL);
+    readiness.fails_at(move || judged.agenda.stands_still(longest, Instant::now()));
 
     let mut tasks = JoinSet::new();
     let (shared, stopping) = (|| Arc::clone(&context), || stop.clone());

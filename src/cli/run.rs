@@ -20,6 +20,11 @@ pub struct RunArguments {
     #[arg(long, env = "BINDERY_ALLOWED_HOSTS", value_name = "LIST", value_parser = host_policy)]
     allowed_hosts: Option<HostPolicy>,
 
+    /// Hosts that no token is sent to, also where something else allows them: a list as `--allowed-hosts` takes it, for
+    /// example the cluster's own networks and `*.svc`. An entry with a port denies that port alone.
+    #[arg(long, env = "BINDERY_DENIED_HOSTS", value_name = "LIST", value_parser = denied_hosts)]
+    denied_hosts: Option<HostPolicy>,
+
     /// Refuse Secrets without the annotation `bindery.dev/allowed-hosts`.
     #[arg(long, env = "BINDERY_REQUIRE_SECRET_HOSTS")]
     require_secret_hosts: bool,
@@ -124,7 +129,11 @@ impl RunArguments {
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings {
-            hosts: self.allowed_hosts.clone().unwrap_or_default(),
+            hosts: HostPolicy::all(
+                [self.allowed_hosts.clone().unwrap_or_default()]
+                    .into_iter()
+                    .chain(self.denied_hosts.clone()),
+            ),
             secret_hosts: if self.require_secret_hosts {
                 SecretHosts::Required
             } else {
@@ -148,6 +157,10 @@ impl RunArguments {
 
 fn host_policy(list: &str) -> Result<HostPolicy, HostListError> {
     HostPolicy::parse(list)
+}
+
+fn denied_hosts(list: &str) -> Result<HostPolicy, HostListError> {
+    HostPolicy::denying(list)
 }
 
 /// Reads a duration as `spec.interval` has it, between these bounds.

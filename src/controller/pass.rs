@@ -149,6 +149,7 @@ pub(crate) async fn run<K: Reconcile + Queued>(
     });
     let own = uid(&*object);
     let pause = span.in_scope(|| schedule(&own, kind, next, &context, started.elapsed()));
+    context.agenda.ended(Instant::now());
     let place = ObjectRef::from_obj(&*object);
     let there = K::queue(&context.queues).store.get(&place);
     if there.is_none_or(|there| uid(&*there) != own) {

@@ -50,6 +50,7 @@ where
     if !stand_by(&mut asked, &signals).await {
         return;
     }
+    context.agenda.begin(Instant::now());
     for object in queue.store.state() {
         runner.ask((object.namespace().unwrap_or_default(), object.name_any()));
     }

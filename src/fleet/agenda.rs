@@ -3,7 +3,7 @@
 mod turn;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::identity::Uid;
@@ -21,6 +21,8 @@ const LONGEST_REST: Duration = Duration::from_hours(1);
 /// One record for each object that the watch shows. Nothing of it outlives its object.
 pub(crate) struct Agenda {
     turns: Turns,
+    /// Since when this operator reconciles. Before that nothing is overdue.
+    begun: OnceLock<Instant>,
     state: Mutex<State>,
 }
 
@@ -31,6 +33,8 @@ struct State {
     due: BTreeMap<&'static str, BTreeSet<(Instant, Uid)>>,
     /// How many objects failed in their last reconcile.
     failing: usize,
+    /// When the last reconcile ended, or the first one could begin; `None` while this operator does not lead.
+    ended: Option<Instant>,
 }
 
 struct Record {
@@ -77,8 +81,29 @@ impl Agenda {
     pub(crate) fn new(turns: Turns) -> Self {
         Self {
             turns,
+            begun: OnceLock::new(),
             state: Mutex::default(),
         }
+    }
+
+    /// This operator reconciles from now on: it leads.
+    pub(crate) fn begin(&self, now: Instant) {
+        if self.begun.set(now).is_ok() {
+            self.lock().ended = Some(now);
+        }
+    }
+
+    /// A reconcile ended, however it did.
+    pub(crate) fn ended(&self, now: Instant) {
+        self.lock().ended = Some(now);
+    }
+
+    /// Whether no reconcile ended for so long, though an object was due all the time.
+    pub(crate) fn stands_still(&self, limit: Duration, now: Instant) -> bool {
+        let state = self.lock();
+        let mut first = state.due.values().filter_map(BTreeSet::first);
+        let is_long_ago = |then: Instant| now.saturating_duration_since(then) >= limit;
+        state.ended.is_some_and(is_long_ago) && first.any(|(due, _)| is_long_ago(*due))
     }
 
     /// The watch shows an object. One without a reconcile so far is due from when it is noticed first.
@@ -223,8 +248,10 @@ impl Agenda {
     pub(crate) fn overdue(&self, kind: &str, now: Instant) -> Duration {
         let state = self.lock();
         let first = state.due.get(kind).and_then(BTreeSet::first);
-        first
-            .map(|(due, _)| now.saturating_duration_since(*due))
+        let begun = self.begun.get();
+        let since = first.zip(begun).map(|((due, _), begun)| *due.max(begun));
+        since
+            .map(|since| now.saturating_duration_since(since))
             .unwrap_or_default()
     }
 

@@ -32,6 +32,8 @@ pub struct HostRefusal {
     pub port: u16,
     /// The address that is not allowed; none if the host's name alone decides.
     pub address: Option<(IpAddr, AddressClass)>,
+    /// Whether a list of denied hosts names it; else a list of allowed hosts does not.
+    pub is_denied: bool,
 }
 
 impl fmt::Display for HostRefusal {
@@ -40,7 +42,18 @@ impl fmt::Display for HostRefusal {
             host,
             port,
             address,
+            is_denied,
         } = self;
+        if *is_denied {
+            let name = format!("host {host}:{port}");
+            return match address {
+                None => write!(formatter, "{name} is in the list of denied hosts"),
+                Some((address, _)) => write!(
+                    formatter,
+                    "{name} resolves to {address}, which is in the list of denied hosts"
+                ),
+            };
+        }
         match address {
             None => write!(
                 formatter,
@@ -85,6 +98,14 @@ impl HostPolicy {
         Ok(Self(Arc::new([HostList::parse(text)?])))
     }
 
+    /// Reads such a list of hosts that are denied, and admits all others.
+    ///
+    /// # Errors
+    /// As [`HostPolicy::parse`].
+    pub fn denying(text: &str) -> Result<Self, HostListError> {
+        Ok(Self(Arc::new([HostList::parse_denied(text)?])))
+    }
+
     /// Admits what all of them admit; the default where there are none.
     #[must_use]
     pub fn all(policies: impl IntoIterator<Item = Self>) -> Self {
@@ -105,21 +126,29 @@ impl HostPolicy {
         if let Some(address) = literal(host) {
             return self.check_address(host, port, address);
         }
-        let possible = self.0.iter().all(|list| list.may_admit(host, port));
-        possible.then_some(()).ok_or_else(|| HostRefusal {
-            host: host.to_owned(),
-            port,
-            address: None,
+        let mut lists = self.0.iter();
+        let refusing = lists.find(|list| !list.may_admit(host, port));
+        refusing.map_or(Ok(()), |list| {
+            Err(HostRefusal {
+                host: host.to_owned(),
+                port,
+                address: None,
+                is_denied: list.is_denial(),
+            })
         })
     }
 
     fn check_address(&self, host: &str, port: u16, address: IpAddr) -> Result<(), HostRefusal> {
         let address = address::unwrapped(address);
-        let admitted = self.0.iter().all(|list| list.admits(host, port, address));
-        admitted.then_some(()).ok_or_else(|| HostRefusal {
-            host: host.to_owned(),
-            port,
-            address: Some((address, AddressClass::of(address))),
+        let mut lists = self.0.iter();
+        let refusing = lists.find(|list| !list.admits(host, port, address));
+        refusing.map_or(Ok(()), |list| {
+            Err(HostRefusal {
+                host: host.to_owned(),
+                port,
+                address: Some((address, AddressClass::of(address))),
+                is_denied: list.is_denial(),
+            })
         })
     }
 }

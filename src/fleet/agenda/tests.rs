@@ -11,9 +11,10 @@ fn agenda() -> Agenda {
     Agenda::new(Turns::by_the_clock(Instant::now(), MINUTE * 1_234_567))
 }
 
-/// An agenda with one object that was noticed now.
+/// An agenda with one object that was noticed now, of an operator that leads.
 fn noticed() -> (Agenda, Uid, Instant) {
     let (agenda, own, now) = (agenda(), Uid::new("own"), Instant::now());
+    agenda.begin(now);
     agenda.notice(KIND, &own, now);
     (agenda, own, now)
 }
@@ -35,6 +36,32 @@ fn an_object_is_due_from_when_it_is_noticed_until_it_is_reconciled() {
     assert!((MINUTE..=MINUTE.mul_f64(1.05)).contains(&pause));
     agenda.notice(KIND, &own, now);
     assert_eq!(agenda.overdue(KIND, now + 6 * MINUTE), Duration::ZERO);
+}
+
+/// Promise: what an operator that stands by sees is overdue from when it leads.
+#[test]
+fn nothing_is_overdue_where_another_operator_leads() {
+    let (agenda, own, now) = (agenda(), Uid::new("own"), Instant::now());
+    agenda.notice(KIND, &own, now);
+    assert_eq!(agenda.overdue(KIND, now + 60 * MINUTE), Duration::ZERO);
+    assert!(!agenda.stands_still(MINUTE, now + 60 * MINUTE));
+    agenda.begin(now + 60 * MINUTE);
+    agenda.begin(now + 61 * MINUTE);
+    assert_eq!(agenda.overdue(KIND, now + 62 * MINUTE), 2 * MINUTE);
+    assert!(!agenda.stands_still(3 * MINUTE, now + 62 * MINUTE));
+    assert!(agenda.stands_still(3 * MINUTE, now + 63 * MINUTE));
+}
+
+/// Promise: an operator of which no reconcile ends is noticed, and one that has nothing to do is not.
+#[test]
+fn an_operator_stands_still_when_something_is_due_and_nothing_ends() {
+    let (agenda, own, now) = noticed();
+    assert!(agenda.stands_still(MINUTE, now + MINUTE));
+    agenda.ended(now + MINUTE);
+    assert!(!agenda.stands_still(MINUTE, now + MINUTE));
+    assert!(agenda.stands_still(MINUTE, now + 2 * MINUTE));
+    agenda.settled(&own, 60 * MINUTE, now + 2 * MINUTE);
+    assert!(!agenda.stands_still(MINUTE, now + 50 * MINUTE));
 }
 
 /// Promise: an object that waits for a place is overdue since it was due, or since it began to wait.
@@ -155,6 +182,7 @@ proptest! {
     #[test]
     fn what_is_counted_is_what_a_look_at_all_records_finds(events in events()) {
         let (agenda, start) = (agenda(), Instant::now());
+        agenda.begin(start);
         for (step, (object, event)) in events.into_iter().enumerate() {
             let now = start + Duration::from_secs(20) * u32::try_from(step).unwrap();
             let own = Uid::new(object.to_string());

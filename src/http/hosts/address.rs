@@ -20,9 +20,14 @@ pub enum AddressClass {
     Multicast,
 }
 
-/// Metadata services that are not link-local: Alibaba Cloud, AWS over IPv6.
-const METADATA: [IpAddr; 2] = [
+/// Metadata services that are not link-local: Alibaba Cloud, Oracle Cloud, Azure's host, AWS over IPv6 (instances, and
+/// pods), Google Cloud over IPv6.
+const METADATA: [IpAddr; 6] = [
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
 ];
 

@@ -1,4 +1,4 @@
-//! One list of allowed hosts.
+//! One list of allowed or of denied hosts.
 
 use std::net::IpAddr;
 
@@ -11,6 +11,8 @@ pub(super) enum HostList {
     Public,
     /// What one of the entries admits.
     Only(Vec<Entry>),
+    /// What none of the entries names.
+    Not(Vec<Entry>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +34,7 @@ enum Place {
 /// An entry that is not one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{entry:?} is not an allowed host: use host, host:port, *.suffix, an IP address or a network such as 10.0.0.0/8"
+    "{entry:?} is not a host: use host, host:port, *.suffix, an IP address or a network such as 10.0.0.0/8"
 )]
 pub struct HostListError {
     /// The entry as it was written.
@@ -40,16 +42,19 @@ pub struct HostListError {
 }
 
 impl HostList {
+    /// Admits what one of these entries names.
     pub(super) fn parse(text: &str) -> Result<Self, HostListError> {
-        let entry = |part: &str| {
-            Entry::parse(part.trim()).ok_or_else(|| HostListError {
-                entry: part.trim().to_owned(),
-            })
-        };
-        text.split(',')
-            .map(entry)
-            .collect::<Result<_, _>>()
-            .map(Self::Only)
+        entries(text).map(Self::Only)
+    }
+
+    /// Admits what none of these entries names.
+    pub(super) fn parse_denied(text: &str) -> Result<Self, HostListError> {
+        entries(text).map(Self::Not)
+    }
+
+    /// Whether the list names what is denied.
+    pub(super) fn is_denial(&self) -> bool {
+        matches!(self, Self::Not(_))
     }
 
     /// Whether some address could make this host admitted.
@@ -60,6 +65,10 @@ impl HostList {
                 let by_address = matches!(entry.place, Place::Network(..));
                 entry.takes_port(port) && (by_address || entry.names(host))
             }),
+            Self::Not(entries) => {
+                let is_named = |entry: &Entry| entry.takes_port(port) && entry.names(host);
+                !entries.iter().any(is_named)
+            }
         }
     }
 
@@ -69,8 +78,22 @@ impl HostList {
             Self::Only(entries) => entries
                 .iter()
                 .any(|entry| entry.takes_port(port) && entry.admits(host, address)),
+            Self::Not(entries) => {
+                let is_named = |entry: &Entry| entry.names(host) || entry.holds(address);
+                let mut entries = entries.iter();
+                !entries.any(|entry| entry.takes_port(port) && is_named(entry))
+            }
         }
     }
+}
+
+fn entries(text: &str) -> Result<Vec<Entry>, HostListError> {
+    let entry = |part: &str| {
+        Entry::parse(part.trim()).ok_or_else(|| HostListError {
+            entry: part.trim().to_owned(),
+        })
+    };
+    text.split(',').map(entry).collect()
 }
 
 impl Entry {
@@ -108,6 +131,13 @@ impl Entry {
             Place::Host(name) => host == *name,
             Place::Suffix(suffix) => host.ends_with(suffix),
             Place::Network(..) => false,
+        }
+    }
+
+    fn holds(&self, address: IpAddr) -> bool {
+        match self.place {
+            Place::Network(network, bits) => contains(network, bits, address),
+            Place::Host(_) | Place::Suffix(_) => false,
         }
     }
 

@@ -37,6 +37,10 @@ fn without_a_list_no_disguise_of_a_local_address_is_admitted() {
         "64:ff9b::a9fe:a9fe",
         "fe80::1",
         "fd00:ec2::254",
+        "fd00:ec2::23",
+        "fd20:ce::254",
+        "168.63.129.16",
+        "192.0.0.192",
         "100.100.100.200",
         "0.0.0.0",
         "0.1.2.3",
@@ -47,6 +51,32 @@ fn without_a_list_no_disguise_of_a_local_address_is_admitted() {
     ] {
         assert!(!admits(&policy, "sq.example.com", address), "{address}");
     }
+}
+
+/// Promise: a denied network stays denied also where something else admits it, by any name that leads there.
+#[test]
+fn what_is_denied_is_denied_by_name_and_by_address() {
+    let denied = HostPolicy::denying("10.96.0.0/12, *.svc, kubernetes.default:443").unwrap();
+    for (host, address, admitted) in [
+        ("sq.example.com", "10.96.0.1", false),
+        ("sq.example.com", "::ffff:10.96.0.1", false),
+        ("sq.example.com", "10.1.2.3", true),
+        ("sonarqube.tools.svc", "10.1.2.3", false),
+        ("kubernetes.default", "10.1.2.3", false),
+        // A list of denied hosts admits what it does not name, and no more than the other lists do.
+        ("sq.example.com", "169.254.169.254", true),
+    ] {
+        assert_eq!(admits(&denied, host, address), admitted, "{host} {address}");
+    }
+    for other in [HostPolicy::default(), only("10.0.0.0/8")] {
+        let both = HostPolicy::all([other, denied.clone()]);
+        assert!(!admits(&both, "sq.example.com", "10.96.0.1"));
+        assert!(!admits(&both, "sq.example.com", "169.254.169.254"));
+        assert!(admits(&both, "sq.example.com", "10.1.2.3"));
+    }
+    let refused = denied.check_name(&ServerUrl::parse("https://kubernetes.default").unwrap());
+    let words = "host kubernetes.default:443 is in the list of denied hosts";
+    assert_eq!(refused.unwrap_err().to_string(), words);
 }
 
 #[test]

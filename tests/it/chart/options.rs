@@ -324,9 +324,10 @@ fn the_operator_knows_its_own_account() {
 }
 
 /// Every option of `bindery run`, as the chart gives it for [`ALL_OPTIONS`].
-const GIVEN: [&str; 18] = [
+const GIVEN: [&str; 19] = [
     "--service-account=tools:bindery",
     "--allowed-hosts=bitbucket.example.com:7990,*.sonar.example.com",
+    "--denied-hosts=10.96.0.0/12,*.svc",
     "--require-secret-hosts",
     "--allow-http",
     "--allow-project-deletion",
@@ -347,6 +348,7 @@ const GIVEN: [&str; 18] = [
 
 const ALL_OPTIONS: &str = r#"operator={
     "allowedHosts": ["bitbucket.example.com:7990", "*.sonar.example.com"],
+    "deniedHosts": ["10.96.0.0/12", "*.svc"],
     "requireSecretHosts": true,
     "allowHttp": true,
     "allowProjectDeletion": true,

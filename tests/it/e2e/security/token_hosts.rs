@@ -23,7 +23,7 @@ async fn no_token_goes_where_its_owner_or_the_operator_does_not_want_it(server: 
     let tokens = &SECRETS[..1];
     kept(&stage, tokens, "HostNotAllowed", "127.0.0.1").await;
     allow(&stage, "bitbucket-token", Some("https://127.0.0.1"));
-    kept(&stage, tokens, "HostNotAllowed", "is not an allowed host").await;
+    kept(&stage, tokens, "HostNotAllowed", "is not a host: use host").await;
     allow(&stage, "bitbucket-token", Some("127.0.0.1"));
     stage.connection_is("bitbucket", ("Ready", "True")).await;
     for secret in SECRETS {
