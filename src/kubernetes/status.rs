@@ -108,24 +108,11 @@ pub(crate) async fn write<K: Kind>(
     status: &impl Serialize,
     precondition: Precondition,
 ) -> Result<K, Error> {
-    let mut patch = serde_json::json!({
-        "apiVersion": K::api_version(&()),
-        "kind": K::NAME,
-        "metadata": {"name": object.name_any(), "uid": object.uid()},
-        "status": status,
-    });
+    let mut patch = patch(object, status);
     if precondition == Precondition::Unchanged {
         patch["metadata"]["resourceVersion"] = object.resource_version().into();
     }
-    let parameters = PatchParams::apply(MANAGER).force();
-    let namespace = object.namespace().unwrap_or_default();
-    let api: Api<K> = Api::namespaced(place.client.clone(), &namespace);
-    let written = api
-        .patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))
-        .await
-        .map_err(Error::when("write the status"))?;
-    place.writes.wrote(&written);
-    place.metrics.status_written(K::NAME);
+    let written = send(place, object, MANAGER, &patch).await?;
     if let (Some(since), None) = (unready_since(object), unready_since(&written)) {
         place.metrics.became_ready(K::NAME, clock::since(since));
     }
@@ -139,22 +126,37 @@ pub(crate) async fn write_field<K: Kind>(
     manager: &str,
     status: &serde_json::Value,
 ) -> Result<(), Error> {
-    let namespace = object.namespace().unwrap_or_default();
-    let api: Api<K> = Api::namespaced(place.client.clone(), &namespace);
-    let patch = serde_json::json!({
+    send(place, object, manager, &patch(object, status)).await?;
+    Ok(())
+}
+
+/// The patch that applies a status, or a part of it.
+fn patch<K: Kind>(object: &K, status: &impl Serialize) -> serde_json::Value {
+    serde_json::json!({
         "apiVersion": K::api_version(&()),
         "kind": K::NAME,
         "metadata": {"name": object.name_any(), "uid": object.uid()},
         "status": status,
-    });
+    })
+}
+
+/// Sends the patch of a status, and notes what was written.
+async fn send<K: Kind>(
+    place: Place<'_>,
+    object: &K,
+    manager: &str,
+    patch: &serde_json::Value,
+) -> Result<K, Error> {
     let parameters = PatchParams::apply(manager).force();
+    let namespace = object.namespace().unwrap_or_default();
+    let api: Api<K> = Api::namespaced(place.client.clone(), &namespace);
     let written = api
-        .patch_status(&object.name_any(), &parameters, &Patch::Apply(&patch))
+        .patch_status(&object.name_any(), &parameters, &Patch::Apply(patch))
         .await
         .map_err(Error::when("write the status"))?;
     place.writes.wrote(&written);
     place.metrics.status_written(K::NAME);
-    Ok(())
+    Ok(written)
 }
 
 /// Since when an object is not ready; from its creation, if nothing was reported yet.

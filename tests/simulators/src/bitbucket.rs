@@ -27,9 +27,7 @@ mod tests;
 mod visit;
 mod world;
 
-use std::{collections::BTreeMap, sync::Arc};
-
-use url::Url;
+use std::{ops::Deref, sync::Arc};
 
 pub use crate::{
     calls::{Call, Caller, Credential, Outcome},
@@ -46,8 +44,8 @@ pub use world::{
 };
 
 use crate::{
-    serving::Shared,
-    wire::{Mode, Port, Serving},
+    serving::{Running, Shared},
+    wire::{Mode, Port},
 };
 use simulation::Simulation;
 
@@ -58,9 +56,16 @@ pub const DEMO: &str = include_str!("bitbucket/demo.json");
 /// A running instance on loopback. Dropping it closes its port.
 #[derive(Debug)]
 pub struct Bitbucket {
-    url: Url,
     shared: Arc<Shared<Simulation>>,
-    serving: Serving,
+    running: Running,
+}
+
+impl Deref for Bitbucket {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        &self.running
+    }
 }
 
 impl Bitbucket {
@@ -107,18 +112,8 @@ impl Bitbucket {
             simulation.run_clock();
         }
         let shared = Shared::new(simulation, mode);
-        let serving = port.serve(Arc::clone(&shared).router());
-        Ok(Self {
-            url,
-            shared,
-            serving,
-        })
-    }
-
-    /// The base URL, with its context path.
-    #[must_use]
-    pub fn url(&self) -> Url {
-        self.url.clone()
+        let running = Running::serve(port, url, &shared);
+        Ok(Self { shared, running })
     }
 
     /// Reads the world or changes it; no request is served meanwhile.
@@ -126,35 +121,8 @@ impl Bitbucket {
         act(&mut self.shared.lock().world)
     }
 
-    /// Lets requests fail.
-    pub fn fault(&self, fault: Fault) {
-        self.shared.lock().traffic.faults.add(fault);
-    }
-
-    /// Ends all faults.
-    pub fn clear_faults(&self) {
-        self.shared.lock().traffic.faults.clear();
-    }
-
-    /// All calls since the log was cleared, in the order they came.
-    #[must_use]
-    pub fn calls(&self) -> Vec<Call> {
-        self.shared.lock().traffic.calls.all()
-    }
-
-    /// Empties the call log.
-    pub fn clear_calls(&self) {
-        self.shared.lock().traffic.calls.clear();
-    }
-
-    /// How often each program called each route since the log was cleared.
-    #[must_use]
-    pub fn counts(&self) -> BTreeMap<(Caller, &'static str), usize> {
-        self.shared.lock().traffic.calls.counts()
-    }
-
     /// Stops and waits until the port is closed and every request that was begun is answered.
     pub async fn stop(self) {
-        self.serving.stop().await;
+        self.running.stop().await;
     }
 }

@@ -4,7 +4,10 @@ pub mod bitbucket;
 mod calls;
 mod control;
 mod fault;
+pub mod program;
 mod reply;
 mod serving;
 pub mod sonarqube;
 mod wire;
+
+pub use serving::Running;

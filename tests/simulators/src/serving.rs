@@ -1,6 +1,8 @@
 //! What both simulated servers do with a request: they note it, let it fail, or carry it out.
 
 use std::{
+    collections::BTreeMap,
+    fmt::Debug,
     future::Future,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -14,20 +16,21 @@ use axum::{
 };
 
 use tower_http::compression::{CompressionLayer, predicate::SizeAbove};
+use url::Url;
 
 use crate::{
-    calls::{Call, Calls, Outcome},
+    calls::{Call, Caller, Calls, Outcome},
     control,
-    fault::{Effect, Faults, Strike},
+    fault::{Effect, Fault, Faults, Strike},
     reply::Reply,
-    wire::{self, Mode, Request},
+    wire::{self, Mode, Port, Request, Serving},
 };
 
 /// From how many bytes on an answer is compressed for who takes that: Tomcat's default, which both servers run on.
 const LEAST_COMPRESSED: u16 = 2048;
 
 /// One server without its network.
-pub(crate) trait Machine: Send + Sized + 'static {
+pub(crate) trait Machine: Debug + Send + Sized + 'static {
     /// Empty, or a path that starts with a slash.
     fn context(&self) -> &str;
 
@@ -51,6 +54,84 @@ pub(crate) trait Machine: Send + Sized + 'static {
 pub(crate) struct Traffic {
     pub(crate) faults: Faults,
     pub(crate) calls: Calls,
+}
+
+/// A simulated server that runs: its faults and its call log. Dropping it closes the port.
+#[derive(Debug)]
+pub struct Running {
+    url: Url,
+    traffic: Arc<dyn HasTraffic>,
+    serving: Serving,
+}
+
+impl Running {
+    pub(crate) fn serve<M: Machine>(port: Port, url: Url, shared: &Arc<Shared<M>>) -> Self {
+        Self {
+            url,
+            traffic: Arc::<Shared<M>>::clone(shared),
+            serving: port.serve(Arc::clone(shared).router()),
+        }
+    }
+
+    /// The base URL, with its context path.
+    #[must_use]
+    pub fn url(&self) -> Url {
+        self.url.clone()
+    }
+
+    /// Lets requests fail.
+    pub fn fault(&self, fault: Fault) {
+        let mut fault = Some(fault);
+        self.traffic.change(&mut |traffic| {
+            if let Some(fault) = fault.take() {
+                traffic.faults.add(fault);
+            }
+        });
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&self) {
+        self.traffic.change(&mut |traffic| traffic.faults.clear());
+    }
+
+    /// All calls since the log was cleared, in the order they came.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        let mut calls = Vec::new();
+        self.traffic
+            .change(&mut |traffic| calls = traffic.calls.all());
+        calls
+    }
+
+    /// Empties the call log.
+    pub fn clear_calls(&self) {
+        self.traffic.change(&mut |traffic| traffic.calls.clear());
+    }
+
+    /// How often each program called each route since the log was cleared.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<(Caller, &'static str), usize> {
+        let mut counts = BTreeMap::new();
+        self.traffic
+            .change(&mut |traffic| counts = traffic.calls.counts());
+        counts
+    }
+
+    /// Stops and waits until the port is closed and every request that was begun is answered.
+    pub(crate) async fn stop(self) {
+        self.serving.stop().await;
+    }
+}
+
+/// What both servers share, without the type of their worlds.
+trait HasTraffic: Debug + Send + Sync {
+    fn change(&self, act: &mut dyn FnMut(&mut Traffic));
+}
+
+impl<M: Machine> HasTraffic for Shared<M> {
+    fn change(&self, act: &mut dyn FnMut(&mut Traffic)) {
+        act(self.lock().traffic());
+    }
 }
 
 /// What all connections to a server share.

@@ -30,17 +30,15 @@ mod tests;
 mod visit;
 mod world;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
-
-use url::Url;
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 pub use crate::{
     calls::{Call, Caller, Credential, Outcome},
     fault::{Effect, Fault, Scripted},
 };
 use crate::{
-    serving::Shared,
-    wire::{self, Mode, Port, Serving},
+    serving::{Running, Shared},
+    wire::{self, Mode, Port},
 };
 pub use decoration::{AnalysisError, Decoration};
 pub use phase::Phase;
@@ -61,9 +59,16 @@ const BITBUCKET_TIMEOUT: Duration = Duration::from_secs(30);
 /// A running server on loopback. Dropping it closes its port.
 #[derive(Debug)]
 pub struct SonarQube {
-    url: Url,
     shared: Arc<Shared<Simulation>>,
-    serving: Serving,
+    running: Running,
+}
+
+impl Deref for SonarQube {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        &self.running
+    }
 }
 
 /// The server could not start.
@@ -121,18 +126,8 @@ impl SonarQube {
         let world = World::new(profile, seed);
         let simulation = Simulation::new(world, context.to_owned(), (asker, plugin));
         let shared = Shared::new(simulation, mode);
-        let serving = port.serve(Arc::clone(&shared).router());
-        Ok(Self {
-            url,
-            shared,
-            serving,
-        })
-    }
-
-    /// The base URL, with its context path.
-    #[must_use]
-    pub fn url(&self) -> Url {
-        self.url.clone()
+        let running = Running::serve(port, url, &shared);
+        Ok(Self { shared, running })
     }
 
     /// Reads the world or changes it; no request is served meanwhile.
@@ -148,35 +143,8 @@ impl SonarQube {
         simulation.world.profile = profile;
     }
 
-    /// Lets requests fail.
-    pub fn fault(&self, fault: Fault) {
-        self.shared.lock().traffic.faults.add(fault);
-    }
-
-    /// Ends all faults.
-    pub fn clear_faults(&self) {
-        self.shared.lock().traffic.faults.clear();
-    }
-
-    /// All calls since the log was cleared, in the order they came.
-    #[must_use]
-    pub fn calls(&self) -> Vec<Call> {
-        self.shared.lock().traffic.calls.all()
-    }
-
-    /// Empties the call log.
-    pub fn clear_calls(&self) {
-        self.shared.lock().traffic.calls.clear();
-    }
-
-    /// How often each program called each route since the log was cleared.
-    #[must_use]
-    pub fn counts(&self) -> BTreeMap<(Caller, &'static str), usize> {
-        self.shared.lock().traffic.calls.counts()
-    }
-
     /// Stops and waits until the port is closed and every request that was begun is answered.
     pub async fn stop(self) {
-        self.serving.stop().await;
+        self.running.stop().await;
     }
 }

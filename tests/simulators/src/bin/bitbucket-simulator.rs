@@ -2,15 +2,14 @@
 //! What is posted under `/-/` changes it while it runs.
 
 use std::{
-    fs,
-    io::{self, Write as _},
+    fs, io,
     process::ExitCode,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use clap::Parser;
 use simulators::bitbucket::{Bitbucket, Change, DEMO, Permission, Profile, Role, World};
-use tokio::signal::unix::{SignalKind, signal};
+use simulators::program;
 
 /// How to steer it, for `--help`.
 const CONTROL: &str = r#"While it runs:
@@ -74,26 +73,14 @@ enum Failure {
     Refused(#[source] simulators::bitbucket::WorldError),
     #[error("failed to start")]
     Start(#[source] simulators::bitbucket::StartError),
-    #[error("failed to listen for signals or to print the URL")]
-    System(#[source] io::Error),
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Err(failure) = run(Arguments::parse()).await else {
-        return ExitCode::SUCCESS;
-    };
-    let mut source: Option<&dyn std::error::Error> = Some(&failure);
-    while let Some(error) = source {
-        eprintln!("bitbucket-simulator: {error}");
-        source = error.source();
-    }
-    ExitCode::FAILURE
+    program::run("bitbucket-simulator", start(Arguments::parse())).await
 }
 
-async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let mut terminated = signal(SignalKind::terminate()).map_err(Failure::System)?;
-    let mut interrupted = signal(SignalKind::interrupt()).map_err(Failure::System)?;
+async fn start(arguments: Arguments) -> Result<Bitbucket, Failure> {
     let Arguments {
         port,
         profile,
@@ -104,17 +91,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         .await
         .map_err(Failure::Start)?;
     bitbucket.world(|world| furnish(world, &arguments))?;
-    writeln!(
-        io::stdout(),
-        "{}",
-        bitbucket.url().as_str().trim_end_matches('/')
-    )
-    .map_err(Failure::System)?;
-    tokio::select! {
-        _ = terminated.recv() => {}
-        _ = interrupted.recv() => {}
-    }
-    Ok(())
+    Ok(bitbucket)
 }
 
 fn furnish(world: &mut World, arguments: &Arguments) -> Result<(), Failure> {

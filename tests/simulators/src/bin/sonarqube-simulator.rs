@@ -1,14 +1,11 @@
 //! A simulated SonarQube to run by hand. Prints its URL when it is ready and runs until SIGTERM or SIGINT.
 //! It is changed over its API, as the real one; what is posted under `/-/` lets it fail, restart, or live another day.
 
-use std::{
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::process::ExitCode;
 
 use clap::Parser;
+use simulators::program;
 use simulators::sonarqube::{Profile, SonarQube};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// How to steer it, for `--help`.
 const CONTROL: &str = r#"While it runs:
@@ -50,31 +47,12 @@ struct Arguments {
     token: String,
 }
 
-/// Why the program ends with an error.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error("failed to start")]
-    Start(#[source] simulators::sonarqube::StartError),
-    #[error("failed to listen for signals or to print the URL")]
-    System(#[source] io::Error),
-}
-
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Err(failure) = run(Arguments::parse()).await else {
-        return ExitCode::SUCCESS;
-    };
-    let mut source: Option<&dyn std::error::Error> = Some(&failure);
-    while let Some(error) = source {
-        eprintln!("sonarqube-simulator: {error}");
-        source = error.source();
-    }
-    ExitCode::FAILURE
+    program::run("sonarqube-simulator", start(Arguments::parse())).await
 }
 
-async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let mut terminated = signal(SignalKind::terminate()).map_err(Failure::System)?;
-    let mut interrupted = signal(SignalKind::interrupt()).map_err(Failure::System)?;
+async fn start(arguments: Arguments) -> Result<SonarQube, Failure> {
     let Arguments {
         port,
         profile,
@@ -84,13 +62,12 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     } = &arguments;
     let sonarqube = SonarQube::start_live(*profile, context_path, *port)
         .await
-        .map_err(Failure::Start)?;
+        .map_err(Failure)?;
     sonarqube.world(|world| world.set_up(admin_token, token));
-    let url = sonarqube.url();
-    writeln!(io::stdout(), "{}", url.as_str().trim_end_matches('/')).map_err(Failure::System)?;
-    tokio::select! {
-        _ = terminated.recv() => {}
-        _ = interrupted.recv() => {}
-    }
-    Ok(())
+    Ok(sonarqube)
 }
+
+/// Why the program ends with an error.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to start")]
+struct Failure(#[source] simulators::sonarqube::StartError);
