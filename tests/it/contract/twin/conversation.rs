@@ -132,6 +132,25 @@ impl Conversation {
         ));
     }
 
+    /// Projects as users see them: of each only what Bindery reads, since versions add fields.
+    pub(super) async fn browsed(&mut self, path: &str, query: &[(&str, &str)]) {
+        let answer = self.get(path, query).await;
+        if answer.get("errors").is_some() {
+            return;
+        }
+        let rows = answer["components"].as_array().cloned();
+        let rows = rows.unwrap_or_else(|| vec![answer["component"].clone()]);
+        let rows = rows.iter().map(|row| {
+            let fields = ["key", "name", "visibility"].map(|field| row[field].to_string());
+            fields.join(" ")
+        });
+        let rows: Vec<_> = rows.collect();
+        let line = self.lines.pop().unwrap_or_default();
+        let head = line.split(" {").next().unwrap_or_default();
+        let total = &answer["paging"]["total"];
+        self.lines.push(format!("{head} {total} {rows:?}"));
+    }
+
     /// A page for people, of which only the kind is compared.
     pub(super) async fn page(&mut self, path: &str) {
         self.get(path, &[]).await;

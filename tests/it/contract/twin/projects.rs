@@ -45,6 +45,20 @@ pub(super) async fn a_project_lives(talk: &mut Conversation) {
     ] {
         talk.get(SEARCH, &query).await;
     }
+    for query in [
+        vec![],
+        vec![("ps", "1")],
+        vec![("ps", "1"), ("p", "2")],
+        vec![("ps", "501")],
+        vec![("p", "0")],
+    ] {
+        talk.browsed("api/components/search_projects", &query).await;
+    }
+    for key in ["a:1", "open", "OPEN", "nope"] {
+        talk.browsed("api/components/show", &[("component", key)])
+            .await;
+    }
+    talk.browsed("api/components/show", &[]).await;
     for parameter in ["projects", "projectKeys"] {
         for count in [1000, 1001] {
             let keys = vec!["a:1"; count].join(",");

@@ -19,6 +19,12 @@ pub(super) const ROUTES: &[Route] = &[
 const MOST: usize = 10_000;
 
 fn search_projects(visit: &mut Visit<'_>) -> Answer {
+    let number = visit.number("p", 1)?;
+    if number <= 0 {
+        return Err(Refusal::bad(format!(
+            "Page must be greater or equal to 1 (got {number})"
+        )));
+    }
     let (page, size) = page(visit)?;
     if page * size > MOST {
         return Err(Refusal::bad(format!(
