@@ -9,7 +9,7 @@ use crate::controller::error::Error;
 use crate::crd::ProjectBinding;
 use crate::declared;
 use crate::identity::ProjectKey;
-use crate::kubernetes::uid;
+use crate::kubernetes::{clock, uid};
 use crate::plan::binding::{
     Basis, Desired, Enough, Listings, Plan, Progress, Record, Repository, Rights, Step,
 };
@@ -64,8 +64,28 @@ impl Work<'_> {
         match self.basis.is_enough(plan) {
             Enough::Yes => Ok(true),
             Enough::No => Ok(false),
-            Enough::IfFree(key) => self.is_free(key).await,
+            Enough::IfFree(key) => {
+                Ok((self.is_listed() || self.is_unbound().await?) && self.is_free(key).await?)
+            }
         }
+    }
+
+    /// Whether the listing began after the object was created: it then shows what a user bound before.
+    fn is_listed(&self) -> bool {
+        let created = self.report.binding.metadata.creation_timestamp.as_ref();
+        let began = self.access.inventory().began();
+        began.zip(created).is_some_and(|(began, created)| {
+            // The time of a creation is in whole seconds.
+            began.elapsed() + Duration::from_secs(1) <= clock::since(created)
+        })
+    }
+
+    /// Whether no project is bound to the repository now.
+    async fn is_unbound(&self) -> Result<bool, Error> {
+        let sonarqube = &self.access.sonarqube;
+        let bound = sonarqube.project_bindings_of(&self.access.setting, &self.desired.repository);
+        let bound = bound.await.map_err(|source| self.access.failed(source))?;
+        Ok(bound.is_empty())
     }
 
     /// Whether no project has this key. The call also looks up the keys of those that come next.
