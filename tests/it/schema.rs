@@ -129,3 +129,32 @@ fn an_unbounded_string_would_be_found() {
         assert!(!is_bounded(&unbounded(type_)), "{type_}");
     }
 }
+
+/// The fields of our kinds that a script reads, each with its kind: from `kubectl get pbind … jsonpath='{.status.x}'`.
+fn fields_read_by(script: &str) -> Vec<String> {
+    let reads = script.lines().filter_map(|line| {
+        let kinds = [
+            ("bbconn", "BitbucketConnection"),
+            ("pbind", "ProjectBinding"),
+        ];
+        let (_, kind) = kinds
+            .iter()
+            .find(|(short, _)| line.contains(&format!("get {short} ")))?;
+        let (_, path) = line.split_once("jsonpath='{")?;
+        let (path, _) = path.split_once('}')?;
+        Some(format!("{kind}{path}"))
+    });
+    reads.filter(|path| !path.contains(".metadata")).collect()
+}
+
+/// Promise: the demo reads fields that exist. kubectl prints nothing for others, and the demo waits in vain.
+#[test]
+fn the_demo_reads_fields_that_exist() {
+    let script = std::fs::read_to_string(crate::support::tree::top().join("tests/demo")).unwrap();
+    let read = fields_read_by(&script);
+    assert!(read.len() >= 3, "{read:?}");
+    for path in read {
+        let found = fields_where(|known, _| known == path);
+        assert_eq!(found, [path], "no such field");
+    }
+}
