@@ -24,14 +24,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
-use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt as _;
-use kube::core::PartialObjectMeta;
-use kube::runtime::reflector;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::crd::for_each_kind;
+use crate::crd::{self, for_each_kind};
+use crate::kubernetes::Store;
 use crate::kubernetes::objects::{self, Seen};
 use crate::lease::{Drained, EndedEarly};
 use crate::server::Readiness;
@@ -73,7 +71,7 @@ pub async fn run(
     let metrics = Arc::clone(&setup.metrics);
     let mut seen = Seen::default();
     let (queues, ends) = Queues::new(setup.settings.concurrency, &mut seen);
-    let (namespaces, namespaces_writer) = reflector::store();
+    let namespaces = Store::default();
     let namespaces_seen = seen.expect();
     let register = Register::new(queues.clone(), namespaces.clone());
     let watched = Watched {
@@ -96,12 +94,11 @@ pub async fn run(
         leading: leading.clone(),
         stop: stop.clone(),
     };
-    let namespaces = (namespaces_writer, namespaces_seen);
-    tasks.spawn(follow_namespaces(namespaces, shared(), stopping()));
+    tasks.spawn(follow_namespaces(namespaces_seen, shared(), stopping()));
     tasks.spawn(counts::keep(shared(), stopping()));
     macro_rules! work {
         ($($objects:ident: $kind:ident;)+) => {
-            $(tasks.spawn(runner::work(ends.$objects, shared(), signals()));)+
+            $(tasks.spawn(runner::work::<crd::$kind>(ends.$objects, shared(), signals()));)+
         };
     }
     for_each_kind!(work);
@@ -142,15 +139,15 @@ async fn drain(mut tasks: JoinSet<()>, stop: &CancellationToken) -> Result<Drain
 /// Keeps the labels and annotations of all namespaces, which `access` reads, and has the bindings of a changed one
 /// reconciled.
 async fn follow_namespaces(
-    (writer, seen): (
-        reflector::store::Writer<PartialObjectMeta<Namespace>>,
-        CancellationToken,
-    ),
+    seen: CancellationToken,
     context: Arc<Context>,
     stop: CancellationToken,
 ) {
-    let register = Arc::clone(&context.register);
-    let namespaces = objects::namespaces((&context.client, &context.metrics), writer, move || {
+    let (register, client) = (
+        Arc::clone(&context.register),
+        (&context.client, &context.metrics),
+    );
+    let namespaces = objects::namespaces(client, context.namespaces.clone(), move || {
         register.note_all();
         seen.cancel();
     });

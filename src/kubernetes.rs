@@ -14,6 +14,7 @@ pub(crate) mod objects;
 mod own_writes;
 pub(crate) mod secrets;
 pub(crate) mod status;
+mod store;
 pub(crate) mod unstored;
 pub(crate) mod watches;
 
@@ -26,6 +27,7 @@ pub use client::{client, lease_client};
 pub(crate) use error::Error;
 pub use event::EventReason;
 pub(crate) use own_writes::OwnWrites;
+pub(crate) use store::Store;
 
 /// Where the objects of one kind are written, and what takes note of it.
 #[derive(Clone, Copy)]

@@ -58,7 +58,7 @@ impl Reconcile for ProjectBinding {
         let binding = Arc::unwrap_or_clone(self);
         context.register.ledger.begin(&uid(&binding));
         if binding.metadata.deletion_timestamp.is_some() {
-            return release::release(binding, &context, &mut share).await;
+            return Box::pin(release::release(binding, &context, &mut share)).await;
         }
         let mut report = Report::of(binding, &context);
         let limits = Limits::of::<ProjectBinding>(&context);
@@ -70,7 +70,7 @@ impl Reconcile for ProjectBinding {
             // One server, one trouble: the connection finds out for all of its bindings.
             context.invalidate(connection, error);
         }
-        report.tell(ended, &context).await
+        Box::pin(report.tell(ended, &context)).await
     }
 }
 

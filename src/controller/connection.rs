@@ -66,7 +66,7 @@ impl Reconcile for BitbucketConnection {
         match Lifecycle::of(&*connection, connection.spec.suspend) {
             Lifecycle::Deleting => {
                 drop(share);
-                release::release(&connection, &context).await
+                Box::pin(release::release(&connection, &context)).await
             }
             Lifecycle::Unprotected => {
                 let interval = context.interval(&connection);
@@ -76,20 +76,20 @@ impl Reconcile for BitbucketConnection {
                     return Ok(Next::Settled(interval));
                 };
                 let error = Error::from(refused);
-                release::say(&connection, &outcome(&error), &context).await?;
+                Box::pin(release::say(&connection, &outcome(&error), &context)).await?;
                 Ok(Next::Failed { error, interval })
             }
             Lifecycle::Suspended => {
                 drop(share);
-                suspend(&connection, &context).await
+                Box::pin(suspend(&connection, &context)).await
             }
             Lifecycle::Live => {
                 // A connection whose servers hang delays no other: each has a reconcile of its own.
                 drop(share);
                 let connection = Arc::unwrap_or_clone(connection);
-                let (pass, result) = converge(connection, &context).await;
+                let (pass, result) = Box::pin(converge(connection, &context)).await;
                 let link = pass.link.clone();
-                let next = pass.report(result).await?;
+                let next = Box::pin(pass.report(result)).await?;
                 Ok(sooner(next, link.lock().listing.due_in(Instant::now())))
             }
         }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
-use kube::runtime::reflector::Store;
 
 use crate::crd::{BitbucketConnection, ProjectBindingStatus};
 use crate::declared::connection::reference_to;
@@ -18,7 +17,7 @@ use crate::kubernetes::event::Publisher;
 use crate::kubernetes::objects::Seen;
 use crate::kubernetes::unstored::Unstored;
 use crate::kubernetes::watches::Watches;
-use crate::kubernetes::{Place, uid};
+use crate::kubernetes::{Place, Store, uid};
 use crate::metrics::Metrics;
 
 use super::error::Error;

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::runtime::reflector::ObjectRef;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -38,16 +37,15 @@ pub(crate) async fn keep(context: Arc<Context>, stop: CancellationToken) {
     while stop.run_until_cancelled(ticks.tick()).await.is_some() {
         let is_due = tick.is_multiple_of(TICKS_BETWEEN);
         for place in context.register.roster.take_recounted() {
-            write(place, is_due, &context).await;
+            write(&place, is_due, &context).await;
         }
         tick += 1;
     }
 }
 
-async fn write(place: ObjectName, is_due: bool, context: &Context) {
-    let Counts { total, ready } = context.register.roster.counts(&place);
-    let reference = ObjectRef::new(&place.1).within(&place.0);
-    let found = context.queues.connections.store.get(&reference);
+async fn write(place: &ObjectName, is_due: bool, context: &Context) {
+    let Counts { total, ready } = context.register.roster.counts(place);
+    let found = context.queues.connections.store.get(&place.0, &place.1);
     let Some(Ok(connection)) = found.as_ref().map(|found| &found.0) else {
         return;
     };
@@ -65,13 +63,13 @@ async fn write(place: ObjectName, is_due: bool, context: &Context) {
         return;
     }
     if before.is_some() && !is_due {
-        context.register.roster.recount(place);
+        context.register.roster.recount(place.clone());
         return;
     }
     let status = serde_json::json!({"bindings": counts});
     let target = context.place::<BitbucketConnection>();
     if let Err(error) = status::write_field(target, connection, MANAGER, &status).await {
         tracing::debug!(%error, "the counts of a connection could not be written");
-        context.register.roster.recount(place);
+        context.register.roster.recount(place.clone());
     }
 }

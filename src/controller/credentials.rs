@@ -8,7 +8,6 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt as _;
-use kube::runtime::reflector::ObjectRef;
 
 use crate::controller::context::{Context, SecretHosts};
 use crate::controller::error::Error;
@@ -136,8 +135,8 @@ pub(crate) async fn are_gone(
 /// namespace may lose the grant to read a Secret before the Secret, and neither can come back.
 pub(crate) fn is_gone(reason: Reason, connection: &BitbucketConnection, context: &Context) -> bool {
     let is_terminating = || {
-        let namespace = ObjectRef::new(&connection.namespace().unwrap_or_default());
-        let namespace = context.namespaces.get(&namespace);
+        let namespace = connection.namespace().unwrap_or_default();
+        let namespace = context.namespaces.get("", &namespace);
         namespace.is_some_and(|namespace| namespace.metadata.deletion_timestamp.is_some())
     };
     matches!(reason, Reason::SecretNotFound | Reason::SecretKeyMissing)

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use kube::core::DeserializeGuard;
-use kube::runtime::reflector::ObjectRef;
 use kube::{Resource, ResourceExt as _};
 
 use crate::crd::Kind;
@@ -70,10 +69,16 @@ impl Context {
         self.links.forget(&own);
         self.links.forget_binding(&own);
         let namespace = object.namespace().unwrap_or_default();
-        let place = ObjectRef::new(&object.name_any()).within(&namespace);
         // A connection that was made anew under the name may have its watches already.
-        if self.queues.connections.store.get(&place).is_none() {
-            self.watches.forget(&namespace, &object.name_any());
+        let name = object.name_any();
+        if self
+            .queues
+            .connections
+            .store
+            .get(&namespace, &name)
+            .is_none()
+        {
+            self.watches.forget(&namespace, &name);
         }
     }
 }

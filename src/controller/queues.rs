@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use kube::ResourceExt as _;
 use kube::core::DeserializeGuard;
-use kube::runtime::reflector::store::Writer;
-use kube::runtime::reflector::{self, ObjectRef, Store};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use crate::crd::{self, Kind, for_each_kind};
 use crate::fleet::{Object, ObjectName};
 use crate::kubernetes::objects::Seen;
-use crate::kubernetes::{OwnWrites, uid};
+use crate::kubernetes::{OwnWrites, Store, uid};
 
 use super::share::Workers;
 
@@ -40,66 +38,53 @@ pub(crate) enum Newest<K: Kind> {
 }
 
 /// The other ends of it.
-pub(crate) struct Ends<K: Kind> {
-    pub(crate) writer: Writer<Guarded<K>>,
+pub(crate) struct Ends {
     pub(crate) asked: UnboundedReceiver<ObjectName>,
-    pub(crate) writes: Arc<OwnWrites>,
     /// To be cancelled once the store holds every object.
     pub(crate) seen: CancellationToken,
 }
 
 impl<K: Kind> Queue<K> {
-    fn new(concurrency: u16, seen: &mut Seen) -> (Self, Ends<K>) {
-        let (store, writer) = reflector::store();
+    fn new(concurrency: u16, seen: &mut Seen) -> (Self, Ends) {
         let (asking, asked) = unbounded_channel();
-        let own = Arc::<OwnWrites>::default();
         let queue = Self {
-            store,
+            store: Store::default(),
             workers: Workers::new(concurrency),
-            writes: Arc::clone(&own),
+            writes: Arc::default(),
             asking,
         };
         let seen = seen.expect();
-        let ends = Ends {
-            writer,
-            asked,
-            writes: own,
-            seen,
-        };
+        let ends = Ends { asked, seen };
         (queue, ends)
     }
 
     /// An object as the watch shows it by now.
     pub(crate) fn newest(&self, object: &Guarded<K>) -> Newest<K> {
-        let (own, reference) = (uid(object), ObjectRef::from_obj(object));
+        let own = uid(object);
         // Asked before the store: what is not expected any more is in it.
         let Some(expected) = self.writes.expected(&own) else {
-            return self.shown(&reference, |_| true);
+            return self.shown(object, |_| true);
         };
         let is_new = |shown: &Guarded<K>| uid(shown) != own || expected.is_shown_by(shown);
-        match self.shown(&reference, is_new) {
+        match self.shown(object, is_new) {
             Newest::Awaited => {}
             newest @ (Newest::Shown(_) | Newest::Gone) => return newest,
         }
         let name = (object.namespace().unwrap_or_default(), object.name_any());
         self.writes.wake_when_shown(&own, name);
         // It may have been shown a moment ago.
-        self.shown(&reference, is_new)
+        self.shown(object, is_new)
     }
 
     /// What the store shows of an object by now is not expected any more.
     pub(crate) fn forget_what_is_shown(&self, object: &Guarded<K>) {
-        if let Some(shown) = self.store.get(&ObjectRef::from_obj(object)) {
+        if let Some(shown) = self.store.named_like(object) {
             self.writes.forget_what_is_shown(&*shown);
         }
     }
 
-    fn shown(
-        &self,
-        reference: &ObjectRef<Guarded<K>>,
-        is_new: impl Fn(&Guarded<K>) -> bool,
-    ) -> Newest<K> {
-        match self.store.get(reference) {
+    fn shown(&self, object: &Guarded<K>, is_new: impl Fn(&Guarded<K>) -> bool) -> Newest<K> {
+        match self.store.named_like(object) {
             Some(shown) if is_new(&shown) => Newest::Shown(shown),
             Some(_) => Newest::Awaited,
             None => Newest::Gone,
@@ -128,13 +113,13 @@ macro_rules! queues {
 
         /// The other ends of them.
         pub(crate) struct AllEnds {
-            $(pub(crate) $objects: Ends<crd::$kind>,)+
+            $(pub(crate) $objects: Ends,)+
         }
 
         impl Queues {
             /// Queues with so many workers each.
             pub(crate) fn new(concurrency: u16, seen: &mut Seen) -> (Self, AllEnds) {
-                $(let $objects = Queue::new(concurrency, seen);)+
+                $(let $objects = Queue::<crd::$kind>::new(concurrency, seen);)+
                 let ends = AllEnds { $($objects: $objects.1,)+ };
                 (Self { $($objects: $objects.0,)+ }, ends)
             }

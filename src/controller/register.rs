@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
-use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Resource, ResourceExt as _};
 
 use crate::crd::{BitbucketConnection, ProjectBinding};
@@ -16,6 +15,7 @@ use crate::declared::{self, connection};
 use crate::fleet::ledger::Ledger;
 use crate::fleet::{Census, ObjectName, Roster};
 use crate::identity::Uid;
+use crate::kubernetes::Store;
 use crate::kubernetes::objects::Follower;
 use crate::kubernetes::uid;
 
@@ -77,7 +77,7 @@ impl Register {
         }
     }
 
-    fn wake(&self, bindings: &[ObjectName]) {
+    fn wake(&self, bindings: &[Arc<ObjectName>]) {
         for binding in bindings {
             self.queues.bindings.wake(binding);
         }
@@ -91,35 +91,37 @@ impl Register {
         }
     }
 
-    fn note(&self, bindings: &[ObjectName]) {
-        for (namespace, name) in bindings {
-            let reference = ObjectRef::new(name).within(namespace);
-            if let Some(guarded) = self.queues.bindings.store.get(&reference) {
+    fn note(&self, bindings: &[Arc<ObjectName>]) {
+        for binding in bindings {
+            let (namespace, name) = &**binding;
+            if let Some(guarded) = self.queues.bindings.store.get(namespace, name) {
                 self.note_binding(&guarded);
             }
         }
     }
 
     fn note_binding(&self, guarded: &DeserializeGuard<ProjectBinding>) {
-        self.census.put(uid(guarded), counted::of(guarded));
+        // All who keep it share it.
+        let own = uid(guarded);
+        self.census.put(own.clone(), counted::of(guarded));
         let Ok(binding) = &guarded.0 else {
             // It is unknown what it wants.
-            return self.disregard(&uid(guarded));
+            return self.disregard(&own);
         };
         let found = self.connection(&declared::connection_of(binding));
         let connection = found.as_ref().and_then(|found| found.0.as_ref().ok());
         let is_admitted = connection.is_some_and(|connection| {
             let namespace = binding.namespace().unwrap_or_default();
-            let namespace = self.namespaces.get(&ObjectRef::new(&namespace));
+            let namespace = self.namespaces.get("", &namespace);
             let namespace = namespace.as_deref().map(|it| &it.metadata);
             access::is_admitted(binding, connection, namespace)
         });
-        let row = facts::row(binding, connection, is_admitted);
+        let row = facts::row((binding, own.clone()), connection, is_admitted);
         if let Some(left) = self.roster.put(row) {
             self.wake_leaving(&left);
         }
         self.ledger
-            .put(facts::of_binding(binding, connection, is_admitted));
+            .put(facts::of_binding((binding, own), connection, is_admitted));
     }
 
     /// Takes note of a connection. Returns its place, if what its bindings hold or want may be another thing by now.
@@ -158,8 +160,7 @@ impl Register {
         &self,
         (namespace, name): &ObjectName,
     ) -> Option<Arc<DeserializeGuard<BitbucketConnection>>> {
-        let reference = ObjectRef::new(name).within(namespace);
-        self.queues.connections.store.get(&reference)
+        self.queues.connections.store.get(namespace, name)
     }
 
     fn noting(&self) -> MutexGuard<'_, HashMap<ObjectName, Noted>> {

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use futures::{Stream, StreamExt as _, stream};
 use kube::ResourceExt as _;
 use kube::core::DeserializeGuard;
-use kube::runtime::reflector::ObjectRef;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
@@ -27,7 +26,7 @@ mod tests;
 
 /// Watches one kind, and reconciles its objects from when this operator leads until the shutdown signal; then waits for
 /// the reconciles in progress.
-pub(super) async fn work<K>(ends: Ends<K>, context: Arc<Context>, signals: Signals)
+pub(super) async fn work<K>(ends: Ends, context: Arc<Context>, signals: Signals)
 where
     K: Reconcile + Queued,
     Context: Follower<K>,
@@ -37,8 +36,8 @@ where
     let queue = K::queue(&context.queues);
     let changed = objects::watch(
         (&context.client, metrics),
-        (queue.store.clone(), ends.writer),
-        (ends.seen, ends.writes),
+        queue.store.clone(),
+        (ends.seen, Arc::clone(&queue.writes)),
         Arc::clone(&context),
     );
     let changed = changed.map(|object| (object.namespace().unwrap_or_default(), object.name_any()));
@@ -95,8 +94,7 @@ struct Kept<'a, K: Queued> {
 
 impl<K: Queued> Kept<'_, K> {
     fn find(&self, (namespace, name): &ObjectName) -> Option<Arc<DeserializeGuard<K>>> {
-        let object = ObjectRef::new(name).within(namespace);
-        self.queue.store.get(&object)
+        self.queue.store.get(namespace, name)
     }
 }
 

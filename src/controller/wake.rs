@@ -1,7 +1,5 @@
 //! Which bindings to reconcile when something of their connection changed.
 
-use kube::runtime::reflector::ObjectRef;
-
 use crate::controller::context::Context;
 use crate::crd::ProjectBinding;
 use crate::declared;
@@ -53,7 +51,7 @@ pub(crate) fn protected(connection: &ObjectName, context: &Context) -> Vec<Strin
     let is_fresh = |binding: &_| register.ledger.is_fresh(binding);
     let in_need = register.roster.in_need(connection, is_fresh).into_iter();
     let mut names: Vec<_> = in_need
-        .map(|(namespace, name)| format!("{namespace}/{name}"))
+        .map(|binding| format!("{}/{}", binding.0, binding.1))
         .collect();
     names.sort();
     names
@@ -61,15 +59,12 @@ pub(crate) fn protected(connection: &ObjectName, context: &Context) -> Vec<Strin
 
 /// The bindings of a connection that are wanted, as far as they can be read.
 fn each(connection: &ObjectName, context: &Context, wanted: impl Fn(&ProjectBinding) -> bool) {
-    for (namespace, name) in context.register.roster.of(connection) {
-        let found = context
-            .queues
-            .bindings
-            .store
-            .get(&ObjectRef::new(&name).within(&namespace));
+    for binding in context.register.roster.of(connection) {
+        let (namespace, name) = &*binding;
+        let found = context.queues.bindings.store.get(namespace, name);
         let is_wanted = found.is_some_and(|found| found.0.as_ref().is_ok_and(&wanted));
         if is_wanted {
-            context.queues.bindings.wake(&(namespace, name));
+            context.queues.bindings.wake(&binding);
         }
     }
 }

@@ -46,7 +46,7 @@ struct Record {
     /// When its next spread read is due, if it has any, and in which cycle they are due.
     turn: Option<(Instant, Duration)>,
     /// What was written to servers for a binding by its last reconciles; the link of a connection has that.
-    writes: Writes<Step>,
+    writes: Option<Box<Writes<Step>>>,
 }
 
 /// The last reconcile failed.
@@ -63,8 +63,13 @@ impl Record {
             due: None,
             failed: None,
             turn: None,
-            writes: Writes::default(),
+            writes: None,
         }
+    }
+
+    /// Nothing is kept of an object that has written nothing.
+    fn remember(&mut self, writes: Writes<Step>) {
+        self.writes = (writes != Writes::default()).then(|| writes.into());
     }
 }
 
@@ -214,21 +219,22 @@ impl Agenda {
         let state = self.lock();
         let record = state.records.get(object);
         record
-            .map(|record| record.writes.clone())
+            .and_then(|record| record.writes.as_deref().cloned())
             .unwrap_or_default()
     }
 
     /// A reconcile ended, and this is to be remembered of what it wrote to servers.
     pub(crate) fn wrote(&self, object: &Uid, writes: Writes<Step>) {
         if let Some(record) = self.lock().records.get_mut(object) {
-            record.writes = writes;
+            record.remember(writes);
         }
     }
 
     /// The inventory shows that nothing is to be written for an object.
     pub(crate) fn rests(&self, object: &Uid) {
         if let Some(record) = self.lock().records.get_mut(object) {
-            record.writes = std::mem::take(&mut record.writes).at_rest();
+            let writes = record.writes.take().unwrap_or_default();
+            record.remember(writes.at_rest());
         }
     }
 

@@ -3,6 +3,7 @@
 //! Fed by the watches, and by acceptances that no watch has shown yet. Every update touches the entries of one object
 //! and of the things that it has to do with. Who of several contenders wins is decided by [`crate::plan::contest`].
 
+mod contenders;
 #[cfg(test)]
 mod model;
 mod state;
@@ -17,6 +18,7 @@ use crate::identity::{ProjectId, RepositoryPath, Uid};
 use crate::plan::Contender;
 
 use super::object::Object;
+use contenders::Contenders;
 pub(crate) use thing::{Claim, Facts, Server, Terms, Thing};
 
 /// Who holds, wants and waits for what.
@@ -28,9 +30,10 @@ pub(crate) struct Ledger {
 
 #[derive(Default)]
 struct State {
-    objects: HashMap<Uid, Entry>,
+    // Boxed: a table has room for up to twice as many rows as there are.
+    objects: HashMap<Uid, Box<Entry>>,
     /// Nothing is kept of a thing that no object has to do with.
-    things: HashMap<Thing, Standing>,
+    things: HashMap<Thing, Box<Standing>>,
 }
 
 struct Entry {
@@ -53,7 +56,7 @@ enum For {
 #[derive(Default)]
 struct Standing {
     /// Those that hold or want it by right, in their order.
-    contenders: BTreeSet<Contender>,
+    contenders: Contenders,
     /// The object that is being reconciled for it.
     reserved: Option<Uid>,
     /// Those that wait for the end of the reservation, in their order.
@@ -134,12 +137,12 @@ impl Ledger {
                 let (fresh, waits) =
                     before.map_or_else(Default::default, |entry| (entry.fresh, entry.waits));
                 let mut entry = Entry {
-                    facts,
+                    facts: facts.without_spare_room(),
                     fresh,
                     waits,
                 };
                 entry.forget_what_is_shown();
-                Some(entry)
+                Some(entry.into())
             })
         });
     }
@@ -234,8 +237,8 @@ impl Ledger {
         id: Option<&ProjectId>,
     ) -> Option<RepositoryPath> {
         let state = self.lock();
-        let contenders = state.things.get(project)?.contenders.iter();
-        let mut others = contenders.filter(|other| other.accepted && other.uid != *uid);
+        let standing = state.things.get(project)?;
+        let mut others = standing.contenders.accepted_by_others(uid);
         others.find_map(|other| {
             let claims = state.objects.get(&other.uid)?.claims();
             let found = claims.into_iter().find(|claim| claim.thing == *project)?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::identity::Uid;
 
@@ -15,15 +15,15 @@ pub(crate) struct Roster(Mutex<State>);
 #[derive(Default)]
 struct State {
     rows: HashMap<Uid, Row>,
-    by_connection: HashMap<ObjectName, Group>,
-    by_namespace: HashMap<String, BTreeMap<ObjectName, Uid>>,
+    by_connection: HashMap<Arc<ObjectName>, Group>,
+    by_namespace: HashMap<String, BTreeMap<Arc<ObjectName>, Uid>>,
     /// The connections whose counts may differ from those reported.
-    recounted: BTreeSet<ObjectName>,
+    recounted: BTreeSet<Arc<ObjectName>>,
 }
 
 #[derive(Default)]
 struct Group {
-    members: BTreeMap<ObjectName, Uid>,
+    members: BTreeMap<Arc<ObjectName>, Uid>,
     counts: Counts,
 }
 
@@ -34,12 +34,12 @@ pub(crate) struct Counts {
     pub(crate) ready: i64,
 }
 
-/// What is kept of one binding.
+/// What is kept of one binding. Each name exists once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) uid: Uid,
-    pub(crate) name: ObjectName,
-    pub(crate) connection: ObjectName,
+    pub(crate) name: Arc<ObjectName>,
+    pub(crate) connection: Arc<ObjectName>,
     /// Whether the connection admits it.
     pub(crate) is_admitted: bool,
     pub(crate) is_ready: bool,
@@ -73,7 +73,7 @@ impl Row {
 
 impl Roster {
     /// Takes note of a binding. Returns the connection that it does not need any more.
-    pub(crate) fn put(&self, row: Row) -> Option<ObjectName> {
+    pub(crate) fn put(&self, row: Row) -> Option<Arc<ObjectName>> {
         let mut state = self.lock();
         let before = state.remove(&row.uid);
         let before = before.filter(Row::needs_connection);
@@ -84,20 +84,20 @@ impl Roster {
     }
 
     /// Forgets a binding that is gone. Returns the connection that it was of.
-    pub(crate) fn remove(&self, uid: &Uid) -> Option<ObjectName> {
+    pub(crate) fn remove(&self, uid: &Uid) -> Option<Arc<ObjectName>> {
         let row = self.lock().remove(uid)?;
         Some(row.connection)
     }
 
     /// The bindings of a connection, whether or not it is there.
-    pub(crate) fn of(&self, connection: &ObjectName) -> Vec<ObjectName> {
+    pub(crate) fn of(&self, connection: &ObjectName) -> Vec<Arc<ObjectName>> {
         let state = self.lock();
         let group = state.by_connection.get(connection);
         group.map_or_else(Vec::new, |group| group.members.keys().cloned().collect())
     }
 
     /// The bindings in a namespace.
-    pub(crate) fn within(&self, namespace: &str) -> Vec<ObjectName> {
+    pub(crate) fn within(&self, namespace: &str) -> Vec<Arc<ObjectName>> {
         let state = self.lock();
         let members = state.by_namespace.get(namespace);
         members.map_or_else(Vec::new, |members| members.keys().cloned().collect())
@@ -112,11 +112,11 @@ impl Roster {
 
     /// A connection may report other counts than these.
     pub(crate) fn recount(&self, connection: ObjectName) {
-        self.lock().recounted.insert(connection);
+        self.lock().recounted.insert(connection.into());
     }
 
     /// The connections whose counts may differ from those reported, since this was asked last.
-    pub(crate) fn take_recounted(&self) -> BTreeSet<ObjectName> {
+    pub(crate) fn take_recounted(&self) -> BTreeSet<Arc<ObjectName>> {
         mem::take(&mut self.lock().recounted)
     }
 
@@ -126,7 +126,7 @@ impl Roster {
         &self,
         connection: &ObjectName,
         is_fresh: impl Fn(&Uid) -> bool,
-    ) -> BTreeSet<ObjectName> {
+    ) -> BTreeSet<Arc<ObjectName>> {
         let state = self.lock();
         let Some(group) = state.by_connection.get(connection) else {
             return BTreeSet::new();
@@ -139,7 +139,7 @@ impl Roster {
         };
         let members = group.members.iter();
         let in_need = members.filter(|(_, uid)| in_need(uid));
-        in_need.map(|(name, _)| name.clone()).collect()
+        in_need.map(|(name, _)| Arc::clone(name)).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -148,15 +148,18 @@ impl Roster {
 }
 
 impl State {
-    fn insert(&mut self, row: Row) {
-        let (name, uid) = (row.name.clone(), row.uid.clone());
-        self.recounted.insert(row.connection.clone());
-        let group = self.by_connection.entry(row.connection.clone());
+    fn insert(&mut self, mut row: Row) {
+        let (name, uid) = (Arc::clone(&row.name), row.uid.clone());
+        if let Some((known, _)) = self.by_connection.get_key_value(&row.connection) {
+            row.connection = Arc::clone(known);
+        }
+        self.recounted.insert(Arc::clone(&row.connection));
+        let group = self.by_connection.entry(Arc::clone(&row.connection));
         let group = group.or_default();
         let Counts { total, ready } = row.counts();
         group.counts.total += total;
         group.counts.ready += ready;
-        group.members.insert(name.clone(), uid.clone());
+        group.members.insert(Arc::clone(&name), uid.clone());
         let within = self.by_namespace.entry(name.0.clone()).or_default();
         within.insert(name, uid.clone());
         self.rows.insert(uid, row);
@@ -164,7 +167,7 @@ impl State {
 
     fn remove(&mut self, uid: &Uid) -> Option<Row> {
         let row = self.rows.remove(uid)?;
-        self.recounted.insert(row.connection.clone());
+        self.recounted.insert(Arc::clone(&row.connection));
         // Another object may have its name by now.
         let is_own = |found: Option<&Uid>| found == Some(uid);
         if let Some(group) = self.by_connection.get_mut(&row.connection) {
@@ -197,7 +200,7 @@ mod tests {
     use super::*;
 
     fn row(uid: &str, connection: &str) -> Row {
-        let name = |namespace: &str, name: &str| (namespace.to_owned(), name.to_owned());
+        let name = |namespace: &str, name: &str| Arc::new((namespace.to_owned(), name.to_owned()));
         Row {
             uid: Uid::new(uid),
             name: name("payments", uid.split('-').next().unwrap_or_default()),

@@ -10,8 +10,8 @@ use crate::identity::{ProjectKey, RepositoryPath};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Projects {
     rows: HashMap<Arc<str>, Project>,
-    /// By the folded path of the repository. No set is empty.
-    bound: HashMap<String, BTreeSet<Arc<str>>>,
+    /// The folded path of the repository, and the folded key of a project that is bound to it.
+    bound: BTreeSet<(Arc<str>, Arc<str>)>,
 }
 
 impl Projects {
@@ -29,8 +29,11 @@ impl Projects {
 
     /// The projects that are bound to a repository, in the order of their keys.
     pub(super) fn bound_to(&self, path: &RepositoryPath) -> impl Iterator<Item = &Project> {
-        let keys = self.bound.get(&path.folded()).into_iter().flatten();
-        keys.filter_map(|key| self.rows.get(key))
+        let path: Arc<str> = path.folded().into();
+        let first = (Arc::clone(&path), Arc::default());
+        let bound = self.bound.range(first..);
+        let bound = bound.take_while(move |(bound, _)| *bound == path);
+        bound.filter_map(|(_, key)| self.rows.get(key))
     }
 
     /// Replaces what is known of the project under a key.
@@ -53,8 +56,7 @@ impl Projects {
     fn put(&mut self, key: Arc<str>, project: Project) {
         self.drop(&key);
         if let Some(path) = &project.repository {
-            let bound = self.bound.entry(path.folded()).or_default();
-            bound.insert(Arc::clone(&key));
+            self.bound.insert((path.folded().into(), Arc::clone(&key)));
         }
         self.rows.insert(key, project);
     }
@@ -63,14 +65,8 @@ impl Projects {
         let Some((key, row)) = self.rows.remove_entry(key) else {
             return;
         };
-        let Some(path) = row.repository.map(|path| path.folded()) else {
-            return;
-        };
-        if let Some(bound) = self.bound.get_mut(&path) {
-            bound.remove(&key);
-            if bound.is_empty() {
-                self.bound.remove(&path);
-            }
+        if let Some(path) = row.repository {
+            self.bound.remove(&(path.folded().into(), key));
         }
     }
 
@@ -80,8 +76,7 @@ impl Projects {
         for (key, row) in &mut self.rows {
             change(key, row);
             if let Some(path) = &row.repository {
-                let bound = self.bound.entry(path.folded()).or_default();
-                bound.insert(Arc::clone(key));
+                self.bound.insert((path.folded().into(), Arc::clone(key)));
             }
         }
     }

@@ -4,7 +4,7 @@
 //! for each reconcile; so it waits until the watch has caught up, and is woken then.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt as _};
@@ -96,7 +96,7 @@ impl OwnWrites {
 
     /// Follows the watch, whose store has what the event shows. Returns whom to reconcile.
     #[must_use]
-    pub(crate) fn follow<K: Resource>(&self, event: &Event<K>) -> Vec<Name> {
+    pub(crate) fn follow<K: Resource>(&self, event: &Event<Arc<K>>) -> Vec<Name> {
         let mut state = self.lock();
         match event {
             Event::Init => {
@@ -105,9 +105,9 @@ impl OwnWrites {
             }
             Event::InitApply(_) => Vec::new(),
             Event::InitDone => state.listed(),
-            Event::Apply(object) => state.shown(object).into_iter().collect(),
+            Event::Apply(object) => state.shown(&**object).into_iter().collect(),
             Event::Delete(object) => {
-                state.awaited.remove(&uid(object));
+                state.awaited.remove(&uid(&**object));
                 Vec::new()
             }
         }
@@ -202,18 +202,26 @@ mod tests {
             !expected.is_shown_by(&binding("9")),
             "by number, not by letter"
         );
-        assert!(writes.follow(&Event::Apply(binding("9"))).is_empty());
+        assert!(writes.follow(&Event::Apply(binding("9").into())).is_empty());
         assert!(expected.is_shown_by(&binding("20")));
-        assert_eq!(writes.follow(&Event::Apply(binding("20"))), [name()]);
+        assert_eq!(writes.follow(&Event::Apply(binding("20").into())), [name()]);
         assert_eq!(writes.expected(&own()), None);
-        assert!(writes.follow(&Event::Apply(binding("21"))).is_empty());
+        assert!(
+            writes
+                .follow(&Event::Apply(binding("21").into()))
+                .is_empty()
+        );
     }
 
     #[test]
     fn nobody_is_woken_who_does_not_wait() {
         let writes = OwnWrites::default();
         writes.wrote(&binding("20"));
-        assert!(writes.follow(&Event::Apply(binding("31"))).is_empty());
+        assert!(
+            writes
+                .follow(&Event::Apply(binding("31").into()))
+                .is_empty()
+        );
         assert_eq!(writes.expected(&own()), None);
     }
 
@@ -223,8 +231,12 @@ mod tests {
         let writes = OwnWrites::default();
         writes.was_overtaken(&binding("20"));
         writes.wake_when_shown(&own(), name());
-        assert!(writes.follow(&Event::Apply(binding("20"))).is_empty());
-        assert_eq!(writes.follow(&Event::Apply(binding("22"))), [name()]);
+        assert!(
+            writes
+                .follow(&Event::Apply(binding("20").into()))
+                .is_empty()
+        );
+        assert_eq!(writes.follow(&Event::Apply(binding("22").into())), [name()]);
     }
 
     /// Promise: a watch that was away (410) never leaves a reconcile waiting, even if the list lacks the object.
@@ -233,7 +245,7 @@ mod tests {
         let writes = waiting("20");
         assert!(writes.follow::<ProjectBinding>(&Event::Init).is_empty());
         // The database was restored: versions are smaller than they were.
-        let listed = Event::InitApply(binding("7"));
+        let listed = Event::InitApply(binding("7").into());
         assert!(writes.follow(&listed).is_empty());
         assert_eq!(writes.follow::<ProjectBinding>(&Event::InitDone), [name()]);
         assert_eq!(writes.expected(&own()), None);
@@ -250,7 +262,7 @@ mod tests {
         assert_eq!(writes.follow::<ProjectBinding>(&Event::InitDone), [name()]);
         assert_eq!(writes.expected(&own()), Some(Version::AtLeast(20)));
         writes.wake_when_shown(&own(), name());
-        assert_eq!(writes.follow(&Event::Apply(binding("20"))), [name()]);
+        assert_eq!(writes.follow(&Event::Apply(binding("20").into())), [name()]);
     }
 
     /// Promise: an object that was released is neither released nor reported once more.
@@ -265,7 +277,7 @@ mod tests {
         writes.wrote(&left);
         let expected = writes.expected(&own()).unwrap();
         assert!(!expected.is_shown_by(&binding("21")));
-        assert!(writes.follow(&Event::Delete(left)).is_empty());
+        assert!(writes.follow(&Event::Delete(left.into())).is_empty());
         assert_eq!(writes.expected(&own()), None);
     }
 
@@ -282,7 +294,11 @@ mod tests {
         writes.gone(&own());
         assert_eq!(writes.expected(&own()), None);
         let writes = waiting("20");
-        assert!(writes.follow(&Event::Delete(binding("20"))).is_empty());
+        assert!(
+            writes
+                .follow(&Event::Delete(binding("20").into()))
+                .is_empty()
+        );
         assert_eq!(writes.expected(&own()), None);
     }
 }

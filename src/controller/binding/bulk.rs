@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use kube::ResourceExt as _;
-use kube::runtime::reflector::ObjectRef;
 
 use crate::controller::error::Error;
 use crate::crd::ProjectBinding;
@@ -102,8 +101,7 @@ impl Work<'_> {
         let connection = uid(&*self.reference.connection);
         let next = self.context.lanes.next(&connection, KEYS_AT_ONCE);
         let wanted = next.iter().filter_map(|(namespace, name)| {
-            let reference = ObjectRef::new(name).within(namespace);
-            let binding = self.context.queues.bindings.store.get(&reference)?;
+            let binding = self.context.queues.bindings.store.get(namespace, name)?;
             declared::wanted_key(binding.0.as_ref().ok()?)
         });
         wanted.collect()

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use kube::ResourceExt as _;
 use kube::core::error_boundary::InvalidObject;
-use kube::runtime::reflector::ObjectRef;
 
 use crate::controller::access;
 use crate::controller::context::Context;
@@ -29,8 +28,7 @@ pub(super) fn reference(
     context: &Context,
 ) -> Result<Option<Reference>, Error> {
     let (namespace, name) = declared::connection_of(binding);
-    let key = ObjectRef::new(&name).within(&namespace);
-    let guarded = context.queues.connections.store.get(&key);
+    let guarded = context.queues.connections.store.get(&namespace, &name);
     let connection = match guarded.as_ref().map(|guarded| &guarded.0) {
         Some(Ok(connection)) => Some(Arc::new(connection.clone())),
         Some(Err(_)) if status::is_settled(binding) => return Ok(None),
@@ -42,7 +40,7 @@ pub(super) fn reference(
     };
     let admitted = connection.and_then(|connection| {
         let namespace = binding.namespace().unwrap_or_default();
-        let namespace = context.namespaces.get(&ObjectRef::new(&namespace));
+        let namespace = context.namespaces.get("", &namespace);
         let namespace = namespace.as_deref().map(|it| &it.metadata);
         let access = access::of(binding, &connection, namespace)?;
         Some(Reference { connection, access })

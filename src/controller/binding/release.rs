@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use kube::ResourceExt as _;
-use kube::runtime::reflector::ObjectRef;
 
 use crate::controller::context::{Context, ProjectDeletion};
 use crate::controller::credentials;
@@ -103,8 +102,7 @@ async fn connection(
     context: &Context,
 ) -> Result<Option<BitbucketConnection>, Error> {
     let (namespace, name) = declared::connection_of(binding);
-    let shown = ObjectRef::new(&name).within(&namespace);
-    let shown = context.queues.connections.store.get(&shown);
+    let shown = context.queues.connections.store.get(&namespace, &name);
     let shown = shown.and_then(|shown| shown.0.as_ref().ok().cloned());
     if undoes_nothing(binding, shown.as_ref(), context) {
         return Ok(shown);

@@ -6,22 +6,22 @@ use crate::crd::{BitbucketConnection, ManagementPolicy, ProjectBinding};
 use crate::declared::{self, connection};
 use crate::fleet::ledger::{Claim, Facts, Server, Terms};
 use crate::fleet::{Need, Object, ObjectName, Row};
-use crate::identity::{ServerId, ServerUrl};
+use crate::identity::{ServerId, ServerUrl, Uid};
 use crate::kubernetes::{finalizer, status, uid};
 use crate::plan::Reason;
 use crate::plan::connection::ConfigurationPolicy;
 
 /// A binding, as the roster keeps it.
 pub(super) fn row(
-    binding: &ProjectBinding,
+    (binding, uid): (&ProjectBinding, Uid),
     connection: Option<&BitbucketConnection>,
     is_admitted: bool,
 ) -> Row {
     let is_of = |connection| declared::may_be_accepted_by(binding, connection);
     Row {
-        uid: uid(binding),
-        name: name(binding),
-        connection: declared::connection_of(binding),
+        uid,
+        name: name(binding).into(),
+        connection: declared::connection_of(binding).into(),
         is_admitted,
         is_ready: status::is_settled(binding),
         need: match finalizer::is_set(binding) {
@@ -34,7 +34,7 @@ pub(super) fn row(
 
 /// What a binding holds or wants, and whether that counts.
 pub(super) fn of_binding(
-    binding: &ProjectBinding,
+    (binding, uid): (&ProjectBinding, Uid),
     connection: Option<&BitbucketConnection>,
     is_admitted: bool,
 ) -> Facts {
@@ -50,7 +50,7 @@ pub(super) fn of_binding(
             .collect()
     });
     Facts {
-        uid: uid(binding),
+        uid,
         object: Object::Binding(name(binding)),
         created: created(binding),
         has_right,
@@ -296,7 +296,11 @@ mod tests {
         let ledger = Ledger::new(|_| ());
         let put = |name: &str, created: &str, reason: Option<&str>| {
             let binding = binding(name, created, reason);
-            ledger.put(of_binding(&binding, Some(&connection), true));
+            ledger.put(of_binding(
+                (&binding, uid(&binding)),
+                Some(&connection),
+                true,
+            ));
         };
         let (early, late) = ("2026-11-26T10:00:00Z", "2026-11-26T10:00:01Z");
         put("second", late, None);
@@ -326,7 +330,7 @@ mod tests {
         });
         first.status = serde_json::from_value(json!({"record": {"intent": intent}})).unwrap();
         let ledger = Ledger::new(|_| ());
-        ledger.put(of_binding(&first, Some(&connection), true));
+        ledger.put(of_binding((&first, uid(&first)), Some(&connection), true));
         let made = server().project(&ProjectKey::reported("PAY_checkout_x"));
         let held_for = |own: &str| ledger.held_for(&Uid::new(own), &made, None);
         let repository = held_for("second").map(|repository| repository.to_string());

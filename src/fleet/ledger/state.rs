@@ -1,6 +1,6 @@
 //! How one change touches the entries of one object, and those of the things that it has to do with.
 
-use super::{Claim, Entry, For, Object, Standing, State, Thing};
+use super::{Claim, Entry, For, Object, State, Thing};
 use crate::identity::Uid;
 use crate::plan::{Contender, contest};
 
@@ -9,17 +9,17 @@ impl State {
     pub(super) fn replace(
         &mut self,
         uid: &Uid,
-        change: impl FnOnce(Option<Entry>) -> Option<Entry>,
+        change: impl FnOnce(Option<Box<Entry>>) -> Option<Box<Entry>>,
     ) -> Vec<Object> {
         let before = self.objects.remove(uid);
-        let old = before.as_ref().map(Entry::claims).unwrap_or_default();
+        let old = before.as_deref().map(Entry::claims).unwrap_or_default();
         let mut things: Vec<_> = old.iter().map(|claim| claim.thing.clone()).collect();
         let rank = before.as_ref().map(|entry| entry.contender(false));
-        let left = before.as_ref().map(Entry::leaves).unwrap_or_default();
+        let left = before.as_deref().map(Entry::leaves).unwrap_or_default();
         let after = change(before);
         let leaves = after.as_ref().is_some_and(|entry| entry.facts.is_leaving);
-        let still = after.as_ref().map(Entry::leaves).unwrap_or_default();
-        let new = after.as_ref().map(Entry::claims).unwrap_or_default();
+        let still = after.as_deref().map(Entry::leaves).unwrap_or_default();
+        let new = after.as_deref().map(Entry::claims).unwrap_or_default();
         things.extend(new.iter().map(|claim| claim.thing.clone()));
         things.sort();
         things.dedup();
@@ -146,7 +146,11 @@ impl State {
     }
 
     pub(super) fn tidy(&mut self, thing: &Thing) {
-        if self.things.get(thing).is_some_and(Standing::is_idle) {
+        if self
+            .things
+            .get(thing)
+            .is_some_and(|standing| standing.is_idle())
+        {
             self.things.remove(thing);
         }
     }

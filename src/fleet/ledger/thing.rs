@@ -1,5 +1,7 @@
 //! What can be held by one object at a time, and what an object has to do with it.
 
+use std::sync::Arc;
+
 use crate::identity::{
     ProjectId, ProjectKey, RepositoryPath, ServerId, ServerUrl, SettingId, SettingKey, Uid,
 };
@@ -9,13 +11,13 @@ use crate::fleet::object::{Object, ObjectName};
 /// A server: where it is, and which one it says it is. Any server can report any id, so the id alone proves nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Server {
-    url: String,
+    url: Arc<str>,
     id: ServerId,
 }
 
 impl Server {
     pub(crate) fn new(url: &ServerUrl, id: ServerId) -> Self {
-        let url = url.as_str().to_owned();
+        let url = url.as_str().into();
         Self { url, id }
     }
 
@@ -26,7 +28,9 @@ impl Server {
 
     /// A project that bindings of this connection want, and none of them holds: the older of them has it.
     pub(crate) fn wanted_project(&self, connection: &ObjectName, key: &ProjectKey) -> Thing {
-        self.thing(What::WantedProject(connection.clone(), key.folded()))
+        self.thing(What::WantedProject(
+            (connection.clone(), key.folded()).into(),
+        ))
     }
 
     /// A repository that is imported into this server.
@@ -70,11 +74,11 @@ impl Server {
     pub(crate) fn base_urls(&self) -> [Thing; 2] {
         [
             self.thing(What::BaseUrl),
-            Self::base_url_at(self.url.clone()),
+            Self::base_url_at(Arc::clone(&self.url)),
         ]
     }
 
-    fn base_url_at(url: String) -> Thing {
+    fn base_url_at(url: Arc<str>) -> Thing {
         let id = ServerId::new("");
         Self { url, id }.thing(What::BaseUrl)
     }
@@ -87,7 +91,7 @@ impl Server {
     ) -> Claim {
         let thing = match server {
             Some(server) => Self::new(url, server).thing(What::BaseUrl),
-            None => Self::base_url_at(url.as_str().to_owned()),
+            None => Self::base_url_at(url.as_str().into()),
         };
         Claim {
             thing,
@@ -119,7 +123,8 @@ impl Thing {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum What {
     Project(String),
-    WantedProject(ObjectName, String),
+    /// Rare, and larger than the others.
+    WantedProject(Box<(ObjectName, String)>),
     Repository(String),
     Configuration(String),
     ConfigurationId(SettingId),
@@ -140,6 +145,14 @@ pub(crate) struct Facts {
     /// that.
     pub(crate) is_leaving: bool,
     pub(crate) claims: Vec<Claim>,
+}
+
+impl Facts {
+    /// As they are kept: a list that grew has room for claims that never come.
+    pub(super) fn without_spare_room(mut self) -> Self {
+        self.claims.shrink_to_fit();
+        self
+    }
 }
 
 /// What an object has to do with a thing.

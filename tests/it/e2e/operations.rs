@@ -5,6 +5,7 @@ mod dependencies;
 mod documented_commands;
 mod events;
 mod failover;
+mod foreign_objects;
 mod helm_release;
 mod metrics;
 mod printer_columns;
