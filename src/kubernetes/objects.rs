@@ -5,6 +5,7 @@ mod filling;
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt as _, stream};
 use k8s_openapi::api::core::v1::Namespace;
@@ -149,6 +150,16 @@ pub(crate) fn namespaces(
     changed.flatten()
 }
 
+/// After this time a watch begins again with a list. It shows what no event showed: after a restore of etcd, versions may
+/// come again, and a watch that waits for later ones shows nothing.
+const LIST_AGAIN: Duration = Duration::from_hours(6);
+
+/// Begins a stream again after a time, or when it ends.
+fn again_after<S: Stream>(time: Duration, begin: impl FnMut() -> S) -> impl Stream<Item = S::Item> {
+    let streams = stream::repeat_with(begin);
+    streams.flat_map(move |stream| stream.take_until(tokio::time::sleep(time)))
+}
+
 /// What a watch shows, without what `prune` drops. A watch that failed is tried again.
 fn events<R>(
     (all, kind): (Api<R>, &'static str),
@@ -159,7 +170,12 @@ where
     R: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
 {
     let metrics = Arc::clone(metrics);
-    let events = watcher(all, config()).default_backoff().modify(prune);
+    let watch = move || {
+        watcher(all.clone(), config())
+            .default_backoff()
+            .modify(prune)
+    };
+    let events = again_after(LIST_AGAIN, watch);
     events.filter_map(move |event| {
         let event = event.inspect_err(|error| {
             metrics.watch_restarted(kind);
@@ -230,5 +246,17 @@ mod tests {
     fn a_stored_binding_takes_few_bytes() {
         let bytes = size_of::<Guarded>();
         assert!(bytes <= 1250, "{bytes} bytes");
+    }
+
+    /// Promise: what no event shows is seen with the next list, also where the watch never fails.
+    #[tokio::test]
+    async fn a_watch_that_stays_silent_begins_again() {
+        let mut lists = 0;
+        let silent = || {
+            lists += 1;
+            stream::iter([lists]).chain(stream::pending())
+        };
+        let again = again_after(Duration::from_millis(1), silent);
+        assert_eq!(again.take(3).collect::<Vec<_>>().await, [1, 2, 3]);
     }
 }
