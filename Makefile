@@ -71,7 +71,7 @@ bench: ## Measure what bindings cost, beside the floor of the same run (SIZES=10
 bench-real: ## Measure creates and a sweep of 300 bindings on a real SonarQube, by its own access log
 	tests/parts build control-plane sonarqube 26.9.0.129388
 	cargo test --test it --no-run
-	BINDERY_REAL_BINDINGS=300 tests/parts run --sonarqube 26.9.0.129388 -- cargo test --test it -- e2e::real_cost:: --nocapture
+	BINDERY_REAL_BINDINGS=300 tests/parts run --sonarqube 26.9.0.129388 -- cargo test --test it -- e2e::operations::real_cost:: --nocapture
 
 bench-report: ## Write docs/guide/cost.md and its charts from what make bench has measured
 	cargo bench --bench bench -- --report docs/guide
