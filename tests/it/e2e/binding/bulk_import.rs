@@ -114,6 +114,11 @@ impl Cost {
         let looks = self.made("repository");
         assert!(looks <= 4 * (1 + seconds / 10), "{looks}: {calls:?}");
         assert_eq!(self.made("/api/alm_settings/get_binding"), 0, "{calls:?}");
+        // Where the listing began before the object was there, the binding of its repository is read before the import.
+        let of_bindings = self.made("/api/v2/dop-translation/project-bindings");
+        let most = creates + 2 * (looks + listings);
+        assert!(of_bindings <= most, "{of_bindings}: {calls:?}");
+        eprintln!("measured: {creates} creates in {seconds} s: {calls:?}");
         let of_keys = self.made("/api/projects/search") - listings;
         assert!(of_keys <= creates + seconds, "{of_keys}: {calls:?}");
         let of_settings = self.made("/api/v2/dop-translation/dop-settings");
