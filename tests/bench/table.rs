@@ -37,9 +37,11 @@ const ROWS: &[Row] = &[
     Row("memory after create: resident / peak MB", "≤ 80", |run| {
         memory(run.memory_after_create)
     }),
-    Row("memory at rest: resident / peak MB", "≤ 80", |run| {
-        memory(run.memory_at_rest)
-    }),
+    Row(
+        "memory in the quiet minute: resident / peak MB",
+        "≤ 80",
+        |run| memory(run.memory_at_rest),
+    ),
     Row("memory after restart: resident / peak MB", "≤ 80", |run| {
         memory(run.memory_after_restart)
     }),
@@ -78,7 +80,7 @@ const ROWS: &[Row] = &[
         "≤ 0.5 / ≤ 2",
         |run| percentiles(run.change_during_sweep),
     ),
-    Row("1 % drift: seconds until mended", "", |run| {
+    Row("1 % drift: seconds until corrected", "", |run| {
         seconds(run.drift.seconds)
     }),
     Row(
