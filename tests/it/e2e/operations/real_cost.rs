@@ -73,8 +73,9 @@ async fn creates_and_quiet_intervals_cost_a_real_server_what_the_guide_says(serv
         quiet.listings.len(),
         quiet.without_listings() - spread,
     ));
+    // A sweep for the bindings that were just created may fall into the same time.
     assert!(
-        quiet.listings.len() <= 3 * count.div_ceil(500) + 1,
+        quiet.listings.len() <= 2 * (3 * count.div_ceil(500) + 1),
         "{quiet:?}"
     );
 }
