@@ -96,7 +96,7 @@ type Table = State<Arc<Waiter>>;
 struct Shared {
     system: &'static str,
     base: ServerUrl,
-    /// `None`: calls in nobody's name.
+    /// `None`: calls without a token.
     token: Option<Token>,
     state: Mutex<Table>,
 }

@@ -17,7 +17,7 @@ on!([simulated_26_9_enterprise] => of_two_base_urls_for_one_server_the_older_is_
 on!([simulated_8_9_developer] => a_limit_that_shows_when_it_is_met_is_met_once);
 on!([simulated_26_9, simulated_8_9_developer] => another_edition_is_noticed_without_a_restart);
 
-/// Promise: what was made for another platform is nobody's but its maker's. Before 10.5 its id is made of its name, as
+/// Promise: what was made for another platform belongs to its maker. Before 10.5 its id is made of its name, as
 /// that of ours was.
 async fn a_configuration_of_another_platform_is_left_alone(server: Server) {
     let stage = Stage::set(server).await;
