@@ -13,7 +13,7 @@ FIFTY ?=
 # ADD=--add keeps the results of other sizes, so that one size can be measured by itself.
 ADD ?=
 
-# Says it to tests/parts.
+# Says it to tests/servers.
 servers = $(foreach version,$(1),--sonarqube $(version))
 
 # Those of the matrix in the user's guide.
@@ -22,56 +22,56 @@ MATRIX := 8.9.0.43852 9.9.8.100196 10.7.0.96327 25.1.0.102122 26.9.0.129388
 KUBERNETES := 1.33 1.36
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-matrix contract contract-all compile parts lint generate demo bench bench-real bench-report mutants
+.PHONY: help test test-matrix contract contract-all compile servers lint generate demo bench bench-real bench-report mutants
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-test: compile parts ## Run all tests, on real control planes and SonarQube servers (make -j2 builds both at once)
-	tests/parts run --control-planes $(CONTROL_PLANES) $(call servers,$(SONARQUBES)) -- tests/everything
+test: compile servers ## Run all tests, on real control planes and SonarQube servers (make -j2 builds both at once)
+	tests/servers run --control-planes $(CONTROL_PLANES) $(call servers,$(SONARQUBES)) -- tests/everything
 
 test-matrix: compile ## Run every scenario on every version and edition, the apiserver tier on each Kubernetes; write the matrix into the guide
-	tests/parts build control-plane $(foreach version,$(MATRIX),sonarqube $(version))
+	tests/servers build control-plane $(foreach version,$(MATRIX),sonarqube $(version))
 	for version in $(KUBERNETES); do \
-		BINDERY_KUBERNETES=$$version tests/parts run --control-planes $(CONTROL_PLANES) -- cargo test --test it apiserver:: || exit; \
+		BINDERY_KUBERNETES=$$version tests/servers run --control-planes $(CONTROL_PLANES) -- cargo test --test it apiserver:: || exit; \
 	done
-	tests/parts run --control-planes $(CONTROL_PLANES) $(call servers,$(MATRIX)) -- tests/every-server docs/guide/matrix.md
+	tests/servers run --control-planes $(CONTROL_PLANES) $(call servers,$(MATRIX)) -- tests/every-server docs/guide/matrix.md
 
-contract: compile parts ## Hold the simulators to the real servers, and show which test passed on which server
-	tests/parts run $(call servers,$(SONARQUBES)) -- tests/matrix contract:: --skip other_versions
+contract: compile servers ## Hold the simulators to the real servers, and show which test passed on which server
+	tests/servers run $(call servers,$(SONARQUBES)) -- tests/matrix contract:: --skip other_versions
 
 contract-all: contract ## The same on all other versions (fetches and starts four more servers)
-	tests/parts build $(foreach version,$(OTHER_SONARQUBES),sonarqube $(version))
-	tests/parts run $(call servers,$(OTHER_SONARQUBES)) -- tests/matrix other_versions --skip every_server
+	tests/servers build $(foreach version,$(OTHER_SONARQUBES),sonarqube $(version))
+	tests/servers run $(call servers,$(OTHER_SONARQUBES)) -- tests/matrix other_versions --skip every_server
 
 compile: ## Compile the operator and its tests
 	cargo test --workspace --no-run
 
-parts: ## Build and fetch what tests and demo run on
-	tests/parts build control-plane helm lua kstatus $(foreach version,$(SONARQUBES),sonarqube $(version))
+servers: ## Build and fetch what tests and demo run on
+	tests/servers build control-plane helm lua kstatus $(foreach version,$(SONARQUBES),sonarqube $(version))
 
 lint: ## Check formatting, lints and documentation
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
-	@if command -v shellcheck >/dev/null; then shellcheck -x -a tests/parts tests/demo tests/every-server tests/everything tests/matrix .ci/run; else echo 'shellcheck is not installed: scripts unchecked'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x -a tests/servers tests/demo tests/every-server tests/everything tests/matrix .ci/run; else echo 'shellcheck is not installed: scripts unchecked'; fi
 
 generate: ## Write the files that are generated from the code
 	UPDATE=1 cargo test --quiet --test it -- generated::committed_files_are_as_generated
 
 demo: ## Show the operator at work, from nothing (SONARQUBE=26.9.0.129388: with a real SonarQube)
 	cargo build --workspace --bins
-	tests/parts run $(call servers,$(SONARQUBE)) -- tests/demo
+	tests/servers run $(call servers,$(SONARQUBE)) -- tests/demo
 
 bench: ## Measure what bindings cost, beside the floor of the same run (SIZES=100,1000,10000 FIFTY=--fifty)
-	tests/parts build control-plane
+	tests/servers build control-plane
 	cargo bench --bench bench --no-run
-	tests/parts run -- cargo bench --bench bench -- --sizes $(SIZES) $(FIFTY) $(ADD)
+	tests/servers run -- cargo bench --bench bench -- --sizes $(SIZES) $(FIFTY) $(ADD)
 
 bench-real: ## Measure creates and a sweep of 300 bindings on a real SonarQube, by its own access log
-	tests/parts build control-plane sonarqube 26.9.0.129388
+	tests/servers build control-plane sonarqube 26.9.0.129388
 	cargo test --test it --no-run
-	BINDERY_REAL_BINDINGS=300 tests/parts run --sonarqube 26.9.0.129388 -- cargo test --test it -- e2e::operations::real_cost:: --nocapture
+	BINDERY_REAL_BINDINGS=300 tests/servers run --sonarqube 26.9.0.129388 -- cargo test --test it -- e2e::operations::real_cost:: --nocapture
 
 bench-report: ## Write docs/guide/cost.md and its charts from what make bench has measured
 	cargo bench --bench bench -- --report docs/guide

@@ -14,7 +14,7 @@ mod outcomes;
 mod roster;
 mod schedule;
 
-pub(crate) use agenda::{Agenda, Failure, SPREAD, Turns};
+pub(crate) use agenda::{Agenda, Failure, SPREAD, SpreadReads};
 pub(crate) use census::{Census, Counted, Reported, Said};
 pub(crate) use lane::{Enter, Lanes, Place, Visitor};
 pub(crate) use object::{Object, ObjectName};

@@ -69,12 +69,12 @@ type CensusTaker = Box<dyn Fn() -> Census + Send + Sync>;
 /// All metrics of the operator.
 pub struct Metrics {
     registry: Registry,
-    passes: Counters,
+    reconciles: Counters,
     errors: Counters,
     terminal: Counters,
     panics: Counters,
     timeouts: Counters,
-    pass_time: Times,
+    reconcile_time: Times,
     active: Gauges,
     most: Gauges,
     leads: Gauges,
@@ -89,7 +89,7 @@ pub struct Metrics {
     status_writes: Counters,
     time_to_ready: Times,
     watch_restarts: Counters,
-    turns: Counter,
+    spread_reads: Counter,
     requests: Counters,
     request_time: Times,
     under_way: Gauges,
@@ -122,17 +122,17 @@ impl Default for Metrics {
         register.add(declared::CPU, cpu.clone());
         let log_lines_lost = Counter::default();
         register.add(declared::LOG_LINES_LOST, log_lines_lost.clone());
-        let turns = Counter::default();
-        register.add(declared::TURNS, turns.clone());
+        let spread_reads = Counter::default();
+        register.add(declared::SPREAD_READS, spread_reads.clone());
         let build = register.gauges(declared::BUILD);
         build.with(&[env!("CARGO_PKG_VERSION")], |build| build.set(1.0));
         Self {
-            passes: register.counters(declared::PASSES),
+            reconciles: register.counters(declared::RECONCILES),
             errors: register.counters(declared::ERRORS),
             terminal: register.counters(declared::TERMINAL),
             panics: register.counters(declared::PANICS),
             timeouts: register.counters(declared::TIMEOUTS),
-            pass_time: register.times(declared::PASS_TIME),
+            reconcile_time: register.times(declared::RECONCILE_TIME),
             active: register.gauges(declared::ACTIVE),
             most: register.gauges(declared::MOST),
             leads: register.gauges(declared::LEADS),
@@ -155,7 +155,7 @@ impl Default for Metrics {
             budgets: register.gauges(declared::BUDGETS),
             kubernetes: register.counters(declared::KUBERNETES),
             log_lines_lost,
-            turns,
+            spread_reads,
             token_expiry: register.gauges(declared::TOKEN_EXPIRY),
             memory: register.gauge(declared::MEMORY),
             files: register.gauge(declared::FILES),
@@ -255,13 +255,13 @@ impl Metrics {
     }
 
     /// Counts a reconcile that begins. It ends when the returned guard is dropped.
-    pub(crate) fn pass_begins(&self, kind: &str) -> UnderWay {
+    pub(crate) fn reconcile_begins(&self, kind: &str) -> UnderWay {
         let active = self.active.with(&[&kind.to_lowercase()], Real::clone);
         active.inc();
         UnderWay(active)
     }
 
-    pub(crate) fn pass_ended(&self, kind: &str, ended: Ended, elapsed: Duration) {
+    pub(crate) fn reconcile_ended(&self, kind: &str, ended: Ended, elapsed: Duration) {
         let controller = kind.to_lowercase();
         let result = match ended {
             Ended::Well => "success",
@@ -271,10 +271,10 @@ impl Metrics {
         };
         // An object that cannot be read is not reconciled, so it takes no time.
         if ended != Ended::Undecodable {
-            self.pass_time
+            self.reconcile_time
                 .with(&[&controller], |time| time.observe(elapsed.as_secs_f64()));
         }
-        self.passes.with(&[&controller, result], Counter::inc);
+        self.reconciles.with(&[&controller, result], Counter::inc);
         if matches!(ended, Ended::Failed | Ended::Terminal) {
             self.errors.with(&[&controller], Counter::inc);
         }
@@ -309,8 +309,8 @@ impl Metrics {
     }
 
     /// A binding that is up to date had its spread read.
-    pub(crate) fn read_in_turn(&self) {
-        self.turns.inc();
+    pub(crate) fn spread_read(&self) {
+        self.spread_reads.inc();
     }
 
     /// A log line was lost.

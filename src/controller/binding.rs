@@ -32,7 +32,7 @@ use crate::sonarqube;
 use super::context::Context;
 use super::error::Error;
 use super::lifecycle::Lifecycle;
-use super::pass::{Limits, Next, Reconcile};
+use super::reconcile::{Limits, Next, Reconcile};
 use super::share::Share;
 
 use dereference::Reference;
@@ -125,8 +125,8 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
         report.stay_on(&access.server);
         Error::Refused(refusal)
     })?;
-    let is_turn = is_its_turn(&report.binding, &desired, scene);
-    if !is_turn && is_at_rest(&report.binding, reference, access) {
+    let is_due = spread_read_is_due(&report.binding, &desired, scene);
+    if !is_due && is_at_rest(&report.binding, reference, access) {
         context.agenda.rests(&desired.uid);
         return Ok(Ended::AtRest(Arc::clone(access)));
     }
@@ -149,16 +149,16 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
         return Ok(Ended::NoReport);
     }
     let mut fresh = None;
-    if is_turn {
+    if is_due {
         if is_asked(&report.binding) {
             fresh = ask_for_the_base_url(connection, access, context).await;
         }
         let access = fresh.as_ref().unwrap_or(access);
         let scene = Scene { access, ..scene };
-        take_turn(&report.binding, scene).await?;
+        spread_read(&report.binding, scene).await?;
     }
     let access = fresh.as_ref().unwrap_or(access);
-    if is_turn && is_at_rest(&report.binding, reference, access) {
+    if is_due && is_at_rest(&report.binding, reference, access) {
         return Ok(Ended::AtRest(Arc::clone(access)));
     }
     let scene = Scene { access, ..scene };
@@ -210,7 +210,7 @@ async fn confirmed(
 
 /// Whether something is to be read that no listing has: the spread read of its project is due, nothing was read of it
 /// yet where no listing has its binding, or a reconcile was requested. Of what is not admitted nothing is read.
-fn is_its_turn(binding: &ProjectBinding, desired: &Desired, scene: Scene<'_>) -> bool {
+fn spread_read_is_due(binding: &ProjectBinding, desired: &Desired, scene: Scene<'_>) -> bool {
     let Scene {
         reference,
         access,
@@ -226,9 +226,9 @@ fn is_its_turn(binding: &ProjectBinding, desired: &Desired, scene: Scene<'_>) ->
         interval
     };
     let now = Instant::now();
-    let is_turn = context.agenda.is_turn(&desired.uid, cycle, now)
+    let is_due = context.agenda.spread_read_is_due(&desired.uid, cycle, now)
         || observe::is_unread(&accepted.key, access.servers());
-    is_turn || is_asked(binding)
+    is_due || is_asked(binding)
 }
 
 /// Reads SonarQube's base URL, which a user may have changed in its UI since the last check of the connection. Returns
@@ -255,7 +255,7 @@ async fn ask_for_the_base_url(
 }
 
 /// Reads that. Who asks has the servers asked anyway.
-async fn take_turn(binding: &ProjectBinding, scene: Scene<'_>) -> Result<(), Error> {
+async fn spread_read(binding: &ProjectBinding, scene: Scene<'_>) -> Result<(), Error> {
     let Scene {
         access, context, ..
     } = scene;
@@ -266,9 +266,11 @@ async fn take_turn(binding: &ProjectBinding, scene: Scene<'_>) -> Result<(), Err
     if !is_asked(binding) {
         let read = observe::read_binding(&accepted.key, access.servers()).await;
         read.map_err(|error| access.not_observed(error))?;
-        context.metrics.read_in_turn();
+        context.metrics.spread_read();
     }
-    context.agenda.had_its_turn(&uid(binding), Instant::now());
+    context
+        .agenda
+        .spread_read_done(&uid(binding), Instant::now());
     let Some(repository) = &accepted.repository else {
         return Ok(());
     };

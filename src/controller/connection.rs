@@ -2,7 +2,7 @@
 //! the inventory that its bindings live on.
 
 mod health;
-mod pass;
+mod reconcile;
 mod release;
 mod remotes;
 mod report;
@@ -28,11 +28,11 @@ use crate::plan::{Blocked, Reason};
 use super::context::Context;
 use super::error::Error;
 use super::lifecycle::Lifecycle;
-use super::pass::{Limits, Next, Reconcile, outcome};
+use super::reconcile::{Limits, Next, Reconcile, outcome};
 use super::share::Share;
 use super::wake;
 
-use pass::Pass;
+use reconcile::ConnectionReconcile;
 use sync::Synced;
 
 /// The own conditions of the kind, in the order in which a reconcile finds out about them.
@@ -87,9 +87,9 @@ impl Reconcile for BitbucketConnection {
                 // A connection whose servers hang delays no other: each has a reconcile of its own.
                 drop(share);
                 let connection = Arc::unwrap_or_clone(connection);
-                let (pass, result) = Box::pin(converge(connection, &context)).await;
-                let link = pass.link.clone();
-                let next = Box::pin(pass.report(result)).await?;
+                let (reconcile, result) = Box::pin(converge(connection, &context)).await;
+                let link = reconcile.link.clone();
+                let next = Box::pin(reconcile.report(result)).await?;
                 Ok(sooner(next, link.lock().listing.due_in(Instant::now())))
             }
         }
@@ -100,21 +100,21 @@ impl Reconcile for BitbucketConnection {
 async fn converge(
     connection: BitbucketConnection,
     context: &Context,
-) -> (Pass<'_>, Result<Synced, Error>) {
-    let mut pass = Pass::new(connection, context);
+) -> (ConnectionReconcile<'_>, Result<Synced, Error>) {
+    let mut reconcile = ConnectionReconcile::new(connection, context);
     let limits = Limits::of::<BitbucketConnection>(context);
-    let result = limits.keep(Box::pin(pass.converge())).await;
-    let result = result.map_err(|error| error.during(pass.doing));
+    let result = limits.keep(Box::pin(reconcile.converge())).await;
+    let result = result.map_err(|error| error.during(reconcile.doing));
     let failed = result.as_ref().err();
     // One that waits for another object, or was written by another client, has learned nothing of its servers.
     let is_of_servers = |error: &&Error| !matches!(error, Error::Reserved) && !error.is_conflict();
     if let Some(error) = failed.filter(is_of_servers) {
-        let failing = pass.failing(error);
-        let affected = pass.link.lock().fail(failing);
-        wake::affected(affected, &reference_to(&pass.connection), context);
-        no_listing(&pass.link, context);
+        let failing = reconcile.failing(error);
+        let affected = reconcile.link.lock().fail(failing);
+        wake::affected(affected, &reference_to(&reconcile.connection), context);
+        no_listing(&reconcile.link, context);
     }
-    (pass, result)
+    (reconcile, result)
 }
 
 /// At the next listing, if bindings wait for one.
@@ -139,14 +139,14 @@ async fn serve_on(connection: &BitbucketConnection, context: &Context) -> Result
     if connection.spec.suspend {
         return Ok(());
     }
-    let mut pass = Pass::new(connection.clone(), context);
-    no_listing(&pass.link, context);
+    let mut reconcile = ConnectionReconcile::new(connection.clone(), context);
+    no_listing(&reconcile.link, context);
     let limits = Limits::of::<BitbucketConnection>(context);
-    let result = limits.keep(Box::pin(pass.serve_on())).await;
-    let result = result.map_err(|error| error.during(pass.doing));
+    let result = limits.keep(Box::pin(reconcile.serve_on())).await;
+    let result = result.map_err(|error| error.during(reconcile.doing));
     if let Err(error) = &result {
-        let failing = pass.failing(error);
-        let affected = pass.link.lock().fail_while_deleting(failing);
+        let failing = reconcile.failing(error);
+        let affected = reconcile.link.lock().fail_while_deleting(failing);
         wake::affected(affected, &reference_to(connection), context);
     }
     result

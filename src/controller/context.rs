@@ -10,7 +10,7 @@ use crate::crd::{BitbucketConnection, ProjectBindingStatus};
 use crate::declared::connection::reference_to;
 use crate::fence::Fence;
 use crate::fleet::link::Links;
-use crate::fleet::{Agenda, Lanes, Outcomes, Turns};
+use crate::fleet::{Agenda, Lanes, Outcomes, SpreadReads};
 use crate::http::{Budgets, HostPolicy, Limits};
 use crate::kubernetes::clock;
 use crate::kubernetes::event::Publisher;
@@ -158,7 +158,10 @@ impl Context {
             lanes,
             budgets,
             watches,
-            agenda: Agenda::new(Turns::by_the_clock(Instant::now(), clock::since_1970())),
+            agenda: Agenda::new(SpreadReads::by_the_clock(
+                Instant::now(),
+                clock::since_1970(),
+            )),
             unstored: Unstored::default(),
             metrics,
         })

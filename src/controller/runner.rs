@@ -17,8 +17,8 @@ use crate::kubernetes::uid;
 
 use super::Signals;
 use super::context::Context;
-use super::pass::{self, Reconcile};
 use super::queues::{Ends, Queue, Queued};
+use super::reconcile::{self, Reconcile};
 use super::share::{Share, Workers};
 
 #[cfg(test)]
@@ -116,7 +116,11 @@ impl<K: Reconcile + Queued> Objects for Kept<'_, K> {
         share: Share,
     ) -> Option<impl Future<Output = Option<Duration>> + Send + 'static> {
         let object = self.find(name)?;
-        Some(pass::run::<K>(object, Arc::clone(&self.context), share))
+        Some(reconcile::run::<K>(
+            object,
+            Arc::clone(&self.context),
+            share,
+        ))
     }
 }
 

@@ -1,6 +1,6 @@
 //! When each object is reconciled next, and how often it has failed: one record per object.
 
-mod turn;
+mod spread_reads;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,8 +11,8 @@ use crate::plan::binding::Step;
 use crate::plan::fight::Writes;
 use crate::plan::{Class, delay};
 
-pub(crate) use turn::{SPREAD, Turns};
-use turn::{after, hash};
+pub(crate) use spread_reads::{SPREAD, SpreadReads};
+use spread_reads::{after, hash};
 
 /// An object that is up to date is reconciled at its spread read, and at least this often or once in its interval: all
 /// that concerns it wakes it, so this is a net that should catch nothing.
@@ -20,7 +20,7 @@ const LONGEST_REST: Duration = Duration::from_hours(1);
 
 /// One record for each object that the watch shows. Nothing of it outlives its object.
 pub(crate) struct Agenda {
-    turns: Turns,
+    spread_reads: SpreadReads,
     /// Since when this operator reconciles. Before that nothing is overdue.
     begun: OnceLock<Instant>,
     state: Mutex<State>,
@@ -44,7 +44,7 @@ struct Record {
     due: Option<Instant>,
     failed: Option<Failed>,
     /// When its next spread read is due, if it has any, and in which cycle they are due.
-    turn: Option<(Instant, Duration)>,
+    spread_read: Option<(Instant, Duration)>,
     /// What was written to servers for a binding by its last reconciles; the link of a connection has that.
     writes: Option<Box<Writes<Step>>>,
 }
@@ -62,7 +62,7 @@ impl Record {
             kind,
             due: None,
             failed: None,
-            turn: None,
+            spread_read: None,
             writes: None,
         }
     }
@@ -83,9 +83,9 @@ pub(crate) struct Failure {
 
 impl Agenda {
     /// An agenda without objects.
-    pub(crate) fn new(turns: Turns) -> Self {
+    pub(crate) fn new(spread_reads: SpreadReads) -> Self {
         Self {
-            turns,
+            spread_reads,
             begun: OnceLock::new(),
             state: Mutex::default(),
         }
@@ -138,13 +138,16 @@ impl Agenda {
     /// next reconcile: its spread read.
     pub(crate) fn at_rest(&self, object: &Uid, interval: Duration, now: Instant) -> Duration {
         let mut state = self.lock();
-        let turn = state.records.get(object).and_then(|record| record.turn);
-        let Some((turn, _)) = turn else {
+        let spread_read = state
+            .records
+            .get(object)
+            .and_then(|record| record.spread_read);
+        let Some((spread_read, _)) = spread_read else {
             drop(state);
             return self.settled(object, interval, now);
         };
         let longest = LONGEST_REST.max(interval);
-        let pause = turn.saturating_duration_since(now).min(longest);
+        let pause = spread_read.saturating_duration_since(now).min(longest);
         state.change(object, |record| {
             (record.due, record.failed) = (Some(after(now, pause)), None);
         });
@@ -153,26 +156,26 @@ impl Agenda {
 
     /// Whether the spread read of an object is due: once in each cycle, at a moment of its own. One that was missed, by
     /// an outage for example, is not made up for: many would come at once.
-    pub(crate) fn is_turn(&self, object: &Uid, cycle: Duration, now: Instant) -> bool {
+    pub(crate) fn spread_read_is_due(&self, object: &Uid, cycle: Duration, now: Instant) -> bool {
         let mut state = self.lock();
         let Some(record) = state.records.get_mut(object) else {
             return false;
         };
         let still = cycle / SPREAD;
-        let turn = record
-            .turn
+        let spread_read = record
+            .spread_read
             .filter(|(at, of)| *of == cycle && now < after(*at, still));
-        let next = || (self.turns.next(object, cycle, now), cycle);
-        let (at, _) = *record.turn.insert(turn.unwrap_or_else(next));
+        let next = || (self.spread_reads.next(object, cycle, now), cycle);
+        let (at, _) = *record.spread_read.insert(spread_read.unwrap_or_else(next));
         now >= at
     }
 
     /// An object had its spread read.
-    pub(crate) fn had_its_turn(&self, object: &Uid, now: Instant) {
+    pub(crate) fn spread_read_done(&self, object: &Uid, now: Instant) {
         if let Some(record) = self.lock().records.get_mut(object)
-            && let Some((at, cycle)) = &mut record.turn
+            && let Some((at, cycle)) = &mut record.spread_read
         {
-            *at = self.turns.next(object, *cycle, now);
+            *at = self.spread_reads.next(object, *cycle, now);
         }
     }
 

@@ -153,7 +153,7 @@ mod tests {
         }
         let numbers: Vec<u64> = census.numbers().iter().map(|(_, number)| *number).collect();
         assert_eq!(numbers, [10_000]);
-        // They share what is counted: one in the tally, one in hand, one for each object.
+        // They share what is counted: one in the count, one in hand, one for each object.
         let (counted, _) = &census.numbers()[0];
         assert_eq!(Arc::strong_count(counted), 10_002);
     }

@@ -18,7 +18,7 @@ use super::failure::Problem;
 use super::urgency::Urgency;
 use crate::identity::ServerUrl;
 
-use state::{Begun, State, Ticket, Turn};
+use state::{Begun, Decision, State, Ticket};
 
 pub(super) use state::Sign;
 
@@ -110,17 +110,17 @@ impl std::fmt::Debug for Shared {
 /// A call that waits, and what has become of it.
 #[derive(Default)]
 struct Waiter {
-    turn: Mutex<Option<Result<Begun, Problem>>>,
+    decision: Mutex<Option<Result<Begun, Problem>>>,
     woken: Notify,
 }
 
 impl Waiter {
-    fn turn(&self) -> MutexGuard<'_, Option<Result<Begun, Problem>>> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    fn decision(&self) -> MutexGuard<'_, Option<Result<Begun, Problem>>> {
+        self.decision.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, turn: Result<Begun, Problem>) {
-        *self.turn() = Some(turn);
+    fn decide(&self, decision: Result<Begun, Problem>) {
+        *self.decision() = Some(decision);
         self.woken.notify_one();
     }
 }
@@ -183,8 +183,8 @@ impl Budget {
         loop {
             // The first one keeps the clock, for all that wait.
             let at = self.0.change(Some(&place.waiter), |_| Vec::new());
-            if let Some(turn) = place.turn() {
-                return turn;
+            if let Some(decision) = place.decision() {
+                return decision;
             }
             let woken = place.waiter.woken.notified();
             match at {
@@ -210,18 +210,18 @@ impl Shared {
     fn change(
         &self,
         caller: Option<&Arc<Waiter>>,
-        change: impl FnOnce(&mut Table) -> Vec<Turn<Arc<Waiter>>>,
+        change: impl FnOnce(&mut Table) -> Vec<Decision<Arc<Waiter>>>,
     ) -> Option<Instant> {
         let mut state = self.lock();
-        let mut turns = change(&mut state);
-        turns.extend(state.serve(Instant::now()));
-        for turn in turns {
-            match turn {
-                Turn::Begin(waiter, begun) => waiter.tell(Ok(begun)),
-                Turn::GiveUp(waiter, problem) => waiter.tell(Err(problem)),
+        let mut decisions = change(&mut state);
+        decisions.extend(state.serve(Instant::now()));
+        for decision in decisions {
+            match decision {
+                Decision::Begin(waiter, begun) => waiter.decide(Ok(begun)),
+                Decision::GiveUp(waiter, problem) => waiter.decide(Err(problem)),
             }
         }
-        let (at, first) = state.next_turn()?;
+        let (at, first) = state.next_start()?;
         if caller.is_some_and(|caller| Arc::ptr_eq(caller, first)) {
             return Some(at);
         }
@@ -252,10 +252,10 @@ impl Place {
     }
 
     /// What has become of it, if anything has.
-    fn turn(&self) -> Option<Result<Permit, Problem>> {
-        let turn = self.waiter.turn().take()?;
+    fn decision(&self) -> Option<Result<Permit, Problem>> {
+        let decision = self.waiter.decision().take()?;
         let shared = || Arc::clone(&self.shared);
-        Some(turn.map(|begun| Permit {
+        Some(decision.map(|begun| Permit {
             shared: shared(),
             begun,
             sign: Sign::Nothing,
@@ -267,7 +267,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.shared.change(None, |state| {
             state.leave(self.ticket);
-            match self.waiter.turn().take() {
+            match self.waiter.decision().take() {
                 Some(Ok(begun)) => state.end(begun, Sign::Nothing, Instant::now()),
                 Some(Err(_)) | None => Vec::new(),
             }

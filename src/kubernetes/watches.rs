@@ -335,7 +335,7 @@ mod tests {
 
     /// A watch that was away begins with a list.
     #[tokio::test]
-    async fn what_changed_or_went_while_nobody_watched_triggers_a_pass() {
+    async fn a_change_or_deletion_during_a_gap_of_the_watch_triggers_a_reconcile() {
         let (woken, mut asked) = unbounded_channel();
         let wake = move |namespace: &str, name: &str| {
             woken.send((namespace.to_owned(), name.to_owned())).unwrap();

@@ -64,12 +64,12 @@ macro_rules! declare {
 
 // The first ones have the names of controller-runtime, so that its dashboards work.
 declare! {
-    PASSES = Counter("controller_runtime_reconcile", ["controller", "result"], "Reconciles, by how they ended: `success`, `error`, `gone`, `undecodable`.");
+    RECONCILES = Counter("controller_runtime_reconcile", ["controller", "result"], "Reconciles, by how they ended: `success`, `error`, `gone`, `undecodable`.");
     ERRORS = Counter("controller_runtime_reconcile_errors", ["controller"], "Reconciles that failed.");
     TERMINAL = Counter("controller_runtime_terminal_reconcile_errors", ["controller"], "Those of them that need a person.");
     PANICS = Counter("controller_runtime_reconcile_panics", ["controller"], "Reconciles that panicked: defects.");
     TIMEOUTS = Counter("controller_runtime_reconcile_timeouts", ["controller"], "Reconciles that were ended at --reconcile-timeout.");
-    PASS_TIME = Histogram("controller_runtime_reconcile_time_seconds", ["controller"], "How long reconciles take.");
+    RECONCILE_TIME = Histogram("controller_runtime_reconcile_time_seconds", ["controller"], "How long reconciles take.");
     ACTIVE = Gauge("controller_runtime_active_workers", ["controller"], "Reconciles in progress.");
     MOST = Gauge("controller_runtime_max_concurrent_reconciles", ["controller"], "How many may work at once, beside those that call servers: `--concurrency`.");
     LEADS = Gauge("leader_election_master_status", ["name"], "1 while this operator holds the lease and writes, 0 while it stands by.");
@@ -85,7 +85,7 @@ declare! {
     STATUS_WRITES = Counter("bindery_status_writes", ["kind"], "Statuses written to Kubernetes. None while nothing changes.");
     WATCH_RESTARTS = Counter("bindery_watch_restarts", ["kind"], "Watches that failed and were begun again; those of Secrets and ConfigMaps also while they may not be read.");
     REQUESTS = Counter("bindery_external_requests", ["system", "operation", "code"], "Calls to SonarQube and Bitbucket, by their answer.");
-    TURNS = Counter("bindery_spread_reads", [], "Spread reads: what no listing has is read for each ProjectBinding once in twelve intervals, or once in each interval if SonarQube lists no bindings (before 10.5).");
+    SPREAD_READS = Counter("bindery_spread_reads", [], "Spread reads: what no listing has is read for each ProjectBinding once in twelve intervals, or once in each interval if SonarQube lists no bindings (before 10.5).");
     REQUEST_TIME = Histogram("bindery_external_request_duration_seconds", ["system"], "How long calls to SonarQube and Bitbucket take.");
     UNDER_WAY = Gauge("bindery_external_inflight", ["system"], "Calls to SonarQube and Bitbucket that are in progress.");
     WAITING = Gauge("bindery_external_waiting", ["system"], "Calls to SonarQube and Bitbucket that wait: for other calls to end, for the rate limit, or because the server asked for it.");

@@ -20,7 +20,7 @@ fn reported() -> Metrics {
         Ended::Gone,
         Ended::Undecodable,
     ] {
-        metrics.pass_ended("ProjectBinding", ended, second);
+        metrics.reconcile_ended("ProjectBinding", ended, second);
     }
     metrics.leads(true);
     metrics.may_run("ProjectBinding", 16);
@@ -62,7 +62,7 @@ fn reported() -> Metrics {
         oldest_due: vec![("ProjectBinding", Duration::from_millis(1500))],
         token_expiry: Some(("sonarqube", 1_798_675_200.0)),
     });
-    drop(metrics.pass_begins("ProjectBinding"));
+    drop(metrics.reconcile_begins("ProjectBinding"));
     metrics
 }
 

@@ -17,7 +17,7 @@ pub enum Facts {
     /// Another object, or a server that starts, must be ready first.
     Waiting(Reason),
     /// A temporary failure that was found by other means than a failed call.
-    MayPass(Reason),
+    Transient(Reason),
     /// A server refuses its token, and that is confirmed.
     TokenRefused {
         /// The server that the token is for.
@@ -113,7 +113,7 @@ pub struct CallFailure {
     /// What went wrong.
     pub problem: CallProblem,
     /// Whether the same call may do better later.
-    pub may_pass: bool,
+    pub is_transient: bool,
 }
 
 /// What went wrong with a call.
@@ -204,7 +204,7 @@ pub fn sort(facts: Facts) -> Sorted {
         ),
         Facts::Refused(reason) => of(Class::Invalid, reason, Blame::Object),
         Facts::Waiting(reason) => of(Class::Waiting, reason, Blame::Object),
-        Facts::MayPass(reason) => of(Class::Transient, reason, Blame::Object),
+        Facts::Transient(reason) => of(Class::Transient, reason, Blame::Object),
         Facts::TokenRefused { by, reason } => of(Class::Denied, reason, Blame::Token(by)),
         Facts::NotUp => Sorted {
             condition: Some(ConditionType::SonarQubeReachable),
@@ -342,7 +342,7 @@ fn of_bitbucket(problem: BitbucketProblem) -> Sorted {
 }
 
 fn class_of(failure: CallFailure) -> Class {
-    if failure.may_pass {
+    if failure.is_transient {
         Class::Transient
     } else {
         Class::Invalid
@@ -355,7 +355,7 @@ fn blame_of(failure: CallFailure, server: Blame) -> Blame {
         failure.problem,
         CallProblem::Tls | CallProblem::HostRefused | CallProblem::Redirected
     );
-    if failure.may_pass || concerns_every_call {
+    if failure.is_transient || concerns_every_call {
         server
     } else {
         Blame::Object

@@ -1,4 +1,4 @@
-//! The API server that `tests/parts` started, with the operator's kinds and rights on it.
+//! The API server that `tests/servers` started, with the operator's kinds and rights on it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,10 +30,10 @@ pub(crate) struct Cluster {
 pub(crate) type Requests = BTreeMap<String, u64>;
 
 impl Cluster {
-    /// The cluster of `tests/parts run`, with `deploy/` applied.
+    /// The cluster of `tests/servers run`, with `deploy/` applied.
     #[expect(
         clippy::disallowed_methods,
-        reason = "tests/parts says by environment where the parts are"
+        reason = "tests/servers says by environment where the servers are"
     )]
     pub(crate) async fn ready() -> Self {
         let kubeconfig = std::env::var("KUBECONFIG").expect("run `make bench`");

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::parts::{Parts, lua};
+use crate::support::servers::{Servers, lua};
 use crate::support::tree;
 
 const HEALTH: &str = "deploy/argocd/health.lua";
@@ -117,21 +117,21 @@ fn command(page: &str, start: &str) -> String {
 
 /// The namespace of Argo CD. Dropped, also by a panic, it is gone.
 struct Namespace<'a> {
-    parts: &'a Parts,
+    servers: &'a Servers,
 }
 
 impl<'a> Namespace<'a> {
-    fn create(parts: &'a Parts) -> Self {
-        let of_argo_cd = Self { parts };
-        // From a run on the same parts that was killed.
+    fn create(servers: &'a Servers) -> Self {
+        let of_argo_cd = Self { servers };
+        // From a run on the same servers that was killed.
         of_argo_cd.delete("--wait=true").unwrap();
-        parts.kubectl(&["create", "namespace", "argocd"]).unwrap();
+        servers.kubectl(&["create", "namespace", "argocd"]).unwrap();
         of_argo_cd
     }
 
     fn delete(&self, wait: &str) -> Result<String, String> {
         let namespace = ["namespace", "argocd", "--ignore-not-found"];
-        self.parts
+        self.servers
             .kubectl(&[&["delete"], &namespace[..], &[wait]].concat())
     }
 }
@@ -147,11 +147,11 @@ impl Drop for Namespace<'_> {
 /// Promise: the guide's command teaches Argo CD both kinds, and leaves the rest of its settings alone.
 #[tokio::test]
 async fn the_guides_command_teaches_argo_cd() {
-    let parts = Parts::take().await;
-    let _namespace = Namespace::create(&parts);
+    let servers = Servers::take().await;
+    let _namespace = Namespace::create(&servers);
     let config = ["configmap", "argocd-cm", "--namespace", "argocd"];
     let other = ["--from-literal", "url=https://argocd.example.com"];
-    parts
+    servers
         .kubectl(&[&["create"], &config[..], &other].concat())
         .unwrap();
     let ended = Command::new("sh")
@@ -161,10 +161,10 @@ async fn the_guides_command_teaches_argo_cd() {
             &command("docs/guide/argocd.md", "kubectl create configmap argocd-cm"),
         ])
         .current_dir(tree::top())
-        .env("KUBECONFIG", parts.kubeconfig)
+        .env("KUBECONFIG", servers.kubeconfig)
         .status();
     assert!(ended.unwrap().success());
-    let got = parts
+    let got = servers
         .kubectl(&[&["get"], &config[..], &["--output", "json"]].concat())
         .unwrap();
     let check = std::fs::read_to_string(tree::top().join(HEALTH)).unwrap();

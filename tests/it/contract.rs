@@ -1,8 +1,9 @@
 //! Each client call over its wire: against scripted answers where no real server gives them, else against the
-//! real server and its simulated twin.
+//! real server and its simulator.
 
 mod bench;
 mod bitbucket;
+mod conformance;
 mod repositories;
 mod scripted;
 mod shared_answers;
@@ -14,4 +15,3 @@ mod sonarqube_refusals;
 mod strangers;
 mod tls;
 mod transport;
-mod twin;

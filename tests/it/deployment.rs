@@ -5,7 +5,7 @@ use k8s_openapi::api::rbac::v1::ClusterRole;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 
-use crate::support::parts::kustomize;
+use crate::support::servers::kustomize;
 use crate::support::tree;
 
 fn documents(directory: &str) -> Vec<Value> {

@@ -1,4 +1,4 @@
-//! The built operator on all real parts: a kube-apiserver, SonarQube, and a simulated Bitbucket that the
+//! The built operator on real servers: a kube-apiserver, SonarQube, and a simulated Bitbucket that the
 //! real SonarQube talks to. The operator runs under exactly the rights of `deploy/`.
 
 mod binding;

@@ -2,8 +2,8 @@
 pub(crate) mod chart;
 pub(crate) mod control_planes;
 pub(crate) mod examples;
-pub(crate) mod parts;
 pub(crate) mod server;
+pub(crate) mod servers;
 pub(crate) mod sonarqube;
 pub(crate) mod starting;
 pub(crate) mod stopwatch;

@@ -8,7 +8,7 @@ use kube::ResourceExt as _;
 use crate::controller::context::{Context, ProjectDeletion};
 use crate::controller::credentials;
 use crate::controller::error::{Doing, Error};
-use crate::controller::pass::{Limits, Next};
+use crate::controller::reconcile::{Limits, Next};
 use crate::controller::share::Share;
 use crate::crd::{
     BindingDeletionPolicy, BitbucketConnection, FORCE_ORPHAN, ManagementPolicy, ProjectBinding,

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as Stored, Object
 
 use crate::controller::context::{Context, ProjectDeletion};
 use crate::controller::error::{Doing, Error};
-use crate::controller::pass::{self, Next};
+use crate::controller::reconcile::{self, Next};
 use crate::crd::{
     AcceptingConnection, BitbucketConnection, Intent, Kind as _, ProjectBinding,
     ProjectBindingStatus, RepositoryStatus,
@@ -233,7 +233,7 @@ impl Report {
             AfterFailure::Failed { at, reached } => (at, reached),
         };
         let refusal = error.refusal();
-        let mut conditions = summary(&pass::outcome(error));
+        let mut conditions = summary(&reconcile::outcome(error));
         conditions.extend(own_conditions(OWN, reached, Some((at, &refusal))));
         conditions.push(not_settled());
         let status = self.status(&conditions, None);

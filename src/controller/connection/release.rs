@@ -6,7 +6,7 @@ use kube::ResourceExt as _;
 use crate::controller::context::Context;
 use crate::controller::credentials;
 use crate::controller::error::{Doing, Error};
-use crate::controller::pass::{Limits, Next};
+use crate::controller::reconcile::{Limits, Next};
 use crate::controller::wake;
 use crate::crd::{
     BitbucketConnection, BitbucketConnectionStatus, ConnectionDeletionPolicy, FORCE_ORPHAN,

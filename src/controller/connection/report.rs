@@ -1,7 +1,7 @@
 //! What a reconcile of a connection reports in its status and its events.
 
 use crate::controller::error::Error;
-use crate::controller::pass::{self, Next};
+use crate::controller::reconcile::{self, Next};
 use crate::crd::{
     BitbucketConnectionStatus, BitbucketServerStatus, ConfigurationStatus, ConnectionRecord,
     SonarQubeServerStatus, TokenExpiry,
@@ -14,11 +14,11 @@ use crate::kubernetes::status;
 use crate::plan::condition::{Condition, ConditionType, Outcome, State, own_conditions, summary};
 use crate::plan::{Blocked, Difference, Reason};
 
-use super::pass::Pass;
+use super::reconcile::ConnectionReconcile;
 use super::sync::Synced;
 use super::{OWN, requested, write};
 
-impl Pass<'_> {
+impl ConnectionReconcile<'_> {
     /// Writes what the reconcile found, always, also after a failure.
     pub(super) async fn report(self, result: Result<Synced, Error>) -> Result<Next, Error> {
         let interval = self.context.interval(&self.connection);
@@ -46,7 +46,7 @@ impl Pass<'_> {
             Err(error) => {
                 let failed = Some((error.sorted().condition.unwrap_or(self.at), error.refusal()));
                 (
-                    pass::outcome(&error),
+                    reconcile::outcome(&error),
                     failed,
                     Next::Failed { error, interval },
                 )

@@ -8,7 +8,10 @@ const MINUTE: Duration = Duration::from_mins(1);
 const KIND: &str = "ProjectBinding";
 
 fn agenda() -> Agenda {
-    Agenda::new(Turns::by_the_clock(Instant::now(), MINUTE * 1_234_567))
+    Agenda::new(SpreadReads::by_the_clock(
+        Instant::now(),
+        MINUTE * 1_234_567,
+    ))
 }
 
 /// An agenda with one object that was noticed now, of an operator that leads.
@@ -127,25 +130,28 @@ fn a_pause_beyond_every_clock_does_not_stop_the_operator() {
 /// Promise: an object that is up to date comes back at its spread read, and one that missed it waits for the next
 /// cycle.
 #[test]
-fn an_object_at_rest_has_one_turn_in_a_cycle() {
+fn an_object_at_rest_has_one_spread_read_in_a_cycle() {
     let (agenda, own, now) = noticed();
     let cycle = MINUTE * SPREAD;
-    assert!(!agenda.is_turn(&own, cycle, now));
+    assert!(!agenda.spread_read_is_due(&own, cycle, now));
     let pause = agenda.at_rest(&own, MINUTE, now);
     assert!(pause <= cycle);
-    let turn = now + pause;
-    assert!(!agenda.is_turn(&own, cycle, now + pause.mul_f64(0.99)));
-    assert!(agenda.is_turn(&own, cycle, turn));
-    assert!(agenda.is_turn(&own, cycle, turn), "it was not taken yet");
-    agenda.had_its_turn(&own, turn);
-    assert!(!agenda.is_turn(&own, cycle, turn));
-    assert_eq!(agenda.at_rest(&own, MINUTE, turn), cycle);
-    let missed = turn + cycle + MINUTE;
-    assert!(!agenda.is_turn(&own, cycle, missed));
+    let spread_read = now + pause;
+    assert!(!agenda.spread_read_is_due(&own, cycle, now + pause.mul_f64(0.99)));
+    assert!(agenda.spread_read_is_due(&own, cycle, spread_read));
+    assert!(
+        agenda.spread_read_is_due(&own, cycle, spread_read),
+        "it was not taken yet"
+    );
+    agenda.spread_read_done(&own, spread_read);
+    assert!(!agenda.spread_read_is_due(&own, cycle, spread_read));
+    assert_eq!(agenda.at_rest(&own, MINUTE, spread_read), cycle);
+    let missed = spread_read + cycle + MINUTE;
+    assert!(!agenda.spread_read_is_due(&own, cycle, missed));
     assert_eq!(agenda.at_rest(&own, MINUTE, missed), MINUTE * (SPREAD - 1));
     // Another interval has other spread reads.
-    assert!(!agenda.is_turn(&own, cycle * 10, turn + cycle));
-    assert!(agenda.at_rest(&own, MINUTE, turn + cycle) <= LONGEST_REST);
+    assert!(!agenda.spread_read_is_due(&own, cycle * 10, spread_read + cycle));
+    assert!(agenda.at_rest(&own, MINUTE, spread_read + cycle) <= LONGEST_REST);
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -87,7 +87,7 @@ enum Move {
     Begin,
     /// The reconcile that began first ends, and wants the next one after so many seconds.
     End(Option<u8>),
-    Pass(u8),
+    Advance(u8),
 }
 
 fn moves() -> impl Strategy<Value = Move> {
@@ -96,7 +96,7 @@ fn moves() -> impl Strategy<Value = Move> {
         (0..6_u8, urgency).prop_map(|(object, urgency)| Move::Ask(object, urgency)),
         Just(Move::Begin),
         prop::option::of(0..9_u8).prop_map(Move::End),
-        (0..9_u8).prop_map(Move::Pass),
+        (0..9_u8).prop_map(Move::Advance),
     ]
 }
 
@@ -159,7 +159,7 @@ proptest! {
                     }
                 }
                 Move::End(_) => {}
-                Move::Pass(seconds) => {
+                Move::Advance(seconds) => {
                     now += Duration::from_secs(seconds.into());
                     schedule.come_due(now, |_| Some(Urgency::Drift));
                     naive.later.sort();

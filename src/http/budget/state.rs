@@ -73,7 +73,7 @@ pub(in crate::http) enum Sign {
 }
 
 /// What becomes of a call that waited.
-pub(super) enum Turn<W> {
+pub(super) enum Decision<W> {
     Begin(W, Begun),
     /// It is not made.
     GiveUp(W, Problem),
@@ -113,7 +113,7 @@ impl<W> State<W> {
 
     /// A call came to its end. Returns those that are not made because of it.
     #[must_use]
-    pub(super) fn end(&mut self, begun: Begun, sign: Sign, now: Instant) -> Vec<Turn<W>> {
+    pub(super) fn end(&mut self, begun: Begun, sign: Sign, now: Instant) -> Vec<Decision<W>> {
         self.under_way = self.under_way.saturating_sub(1);
         let is_of_this_run = begun.run == self.ramp.run;
         if is_of_this_run {
@@ -158,17 +158,17 @@ impl<W> State<W> {
 
     /// Those that may start by now, in their order.
     #[must_use]
-    pub(super) fn serve(&mut self, now: Instant) -> Vec<Turn<W>> {
+    pub(super) fn serve(&mut self, now: Instant) -> Vec<Decision<W>> {
         if self.paused_until.is_some_and(|until| until <= now) {
             self.paused_until = None;
         }
-        let mut turns = Vec::new();
+        let mut decisions = Vec::new();
         if let Some(until) = self.paused_until {
             if until.saturating_duration_since(now) > PATIENCE {
                 let after = until.saturating_duration_since(now);
-                turns = self.give_up(&Problem::Paused { after });
+                decisions = self.give_up(&Problem::Paused { after });
             }
-            return turns;
+            return decisions;
         }
         while let Some(ticket) = self.next().filter(|_| self.bucket.ready_at() <= now) {
             let Some(waiting) = self.queue(ticket.urgency).remove(&ticket.arrival) else {
@@ -179,13 +179,13 @@ impl<W> State<W> {
             self.ramp.under_way += 1;
             let run = self.ramp.run;
             let urgency = ticket.urgency;
-            turns.push(Turn::Begin(waiting.wake, Begun { run, urgency }));
+            decisions.push(Decision::Begin(waiting.wake, Begun { run, urgency }));
         }
-        turns
+        decisions
     }
 
     /// When the next call may start even if nothing else happens, and who is to wake it: the first that waits.
-    pub(super) fn next_turn(&self) -> Option<(Instant, &W)> {
+    pub(super) fn next_start(&self) -> Option<(Instant, &W)> {
         let (ticket, at) = match self.paused_until {
             Some(until) => (self.first(|_| true)?, until),
             None => (self.next()?, self.bucket.ready_at()),
@@ -245,11 +245,11 @@ impl<W> State<W> {
     }
 
     /// Has all that wait give up.
-    fn give_up(&mut self, problem: &Problem) -> Vec<Turn<W>> {
+    fn give_up(&mut self, problem: &Problem) -> Vec<Decision<W>> {
         let waiting = self.waiting.iter_mut();
         let waiting = waiting.flat_map(|queue| std::mem::take(queue).into_values());
         waiting
-            .map(|waiting| Turn::GiveUp(waiting.wake, problem.clone()))
+            .map(|waiting| Decision::GiveUp(waiting.wake, problem.clone()))
             .collect()
     }
 }

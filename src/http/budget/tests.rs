@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::state::{Begun, PATIENCE, Sign, State, Turn};
+use super::state::{Begun, Decision, PATIENCE, Sign, State};
 use super::{BudgetState, Budgets, Limits};
 use crate::http::{Problem, Token, Urgency};
 use crate::identity::ServerUrl;
@@ -49,15 +49,15 @@ impl Bench {
     }
 
     fn serve(&mut self) {
-        let turns = self.state.serve(self.now);
-        self.take(turns);
+        let decisions = self.state.serve(self.now);
+        self.take(decisions);
     }
 
-    fn take(&mut self, turns: Vec<Turn<&'static str>>) {
-        for turn in turns {
-            match turn {
-                Turn::Begin(name, begun) => self.under_way.push((name, begun)),
-                Turn::GiveUp(name, problem) => self.given_up.push((name, problem)),
+    fn take(&mut self, decisions: Vec<Decision<&'static str>>) {
+        for decision in decisions {
+            match decision {
+                Decision::Begin(name, begun) => self.under_way.push((name, begun)),
+                Decision::GiveUp(name, problem) => self.given_up.push((name, problem)),
             }
         }
     }
@@ -66,8 +66,8 @@ impl Bench {
         let mut all = self.under_way.iter();
         let place = all.position(|(own, _)| *own == name).unwrap();
         let (_, begun) = self.under_way.remove(place);
-        let turns = self.state.end(begun, sign, self.now);
-        self.take(turns);
+        let decisions = self.state.end(begun, sign, self.now);
+        self.take(decisions);
         self.serve();
     }
 
@@ -85,7 +85,7 @@ impl Bench {
         order
     }
 
-    fn pass(&mut self, time: Duration) {
+    fn advance(&mut self, time: Duration) {
         self.now += time;
         self.serve();
     }
@@ -146,9 +146,9 @@ fn nobody_waits_for_ever_but_a_person_goes_first_still() {
     });
     bench.arrive("in progress", Urgency::New);
     bench.arrive("drift", Urgency::Drift);
-    bench.pass(Duration::from_secs(2));
+    bench.advance(Duration::from_secs(2));
     bench.arrive("soon", Urgency::New);
-    bench.pass(Duration::from_secs(2));
+    bench.advance(Duration::from_secs(2));
     bench.arrive("late", Urgency::New);
     bench.arrive("person", Urgency::Asked);
     let order = bench.order();
@@ -169,7 +169,7 @@ fn some_calls_are_kept_for_the_more_urgent() {
 }
 
 #[test]
-fn every_urgency_has_its_turn_however_low_the_limit() {
+fn calls_of_every_urgency_start_at_any_limit() {
     for concurrency in 1..4 {
         for urgency in Urgency::ALL {
             let mut bench = Bench::new(Limits {
@@ -191,9 +191,9 @@ fn no_more_calls_are_made_in_a_second_than_the_rate_allows() {
     });
     bench.arrive_all(&["a", "b", "c", "d", "e"], Urgency::New);
     assert_eq!(bench.names(), ["a", "b", "c"]);
-    let (at, first) = bench.state.next_turn().unwrap();
+    let (at, first) = bench.state.next_start().unwrap();
     assert_eq!((at - bench.now, *first), (SECOND / 2, "d"));
-    bench.pass(SECOND / 2);
+    bench.advance(SECOND / 2);
     assert_eq!(bench.names(), ["a", "b", "c", "d"]);
 }
 
@@ -209,9 +209,9 @@ fn a_server_that_asks_for_it_is_left_alone_by_all() {
     // What was in progress says nothing new.
     bench.end("b", Sign::Answers);
     assert_eq!(bench.names(), [""; 0]);
-    let (at, first) = bench.state.next_turn().unwrap();
+    let (at, first) = bench.state.next_start().unwrap();
     assert_eq!((at - bench.now, *first), (5 * SECOND, "person"));
-    bench.pass(5 * SECOND);
+    bench.advance(5 * SECOND);
     assert_eq!(bench.names(), ["person"]);
     assert_eq!(bench.state.condition(bench.now), BudgetState::Recovering);
     bench.end("person", Sign::Answers);
@@ -232,14 +232,14 @@ fn a_long_pause_is_an_answer() {
         assert!(matches!(problem, Problem::Paused { after: reported } if *reported == after));
         assert!(problem.was_never_sent());
     }
-    bench.pass(SECOND);
+    bench.advance(SECOND);
     bench.arrive("comes later", Urgency::Asked);
     assert_eq!(bench.given_up.len(), 2);
     // A shorter wish does not shorten it.
     bench.end("b", busy(SECOND));
-    bench.pass(9 * SECOND);
+    bench.advance(9 * SECOND);
     assert_eq!((PATIENCE, bench.names()), (10 * SECOND, vec![]));
-    bench.pass(SECOND);
+    bench.advance(SECOND);
     assert_eq!(bench.names(), ["comes later"]);
 }
 

@@ -4,7 +4,7 @@
 //! promises where it is made, so a breach is found at the write that breaks it.
 
 mod effects;
-mod pass;
+mod reconcile;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::plan::capability::{BindingMethod, Capabilities};
 use crate::plan::{Access, Contender, Management, contest};
 
 use super::*;
-use pass::Pass;
+use reconcile::Reconcile;
 
 /// Who made a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,10 +230,10 @@ impl World {
         holder.map(|member| member.repository.clone())
     }
 
-    fn observe(&self, index: usize, pass: &Pass) -> (Desired, Observed) {
+    fn observe(&self, index: usize, reconcile: &Reconcile) -> (Desired, Observed) {
         let member = &self.members[index];
-        let record = &pass.record;
-        let considered = pass.considered.clone();
+        let record = &reconcile.record;
+        let considered = reconcile.considered.clone();
         let key = considered.unwrap_or_else(|| member.effective_key(record));
         let project = self.find(&key);
         let repository = self

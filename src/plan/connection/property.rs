@@ -95,13 +95,13 @@ proptest! {
     ) {
         for change in changes {
             world.crash = crash;
-            world.pass();
+            world.reconcile();
             world.change(change);
         }
         world.crash = None;
-        let plan = world.pass();
+        let plan = world.reconcile();
         let steps = world.steps;
-        prop_assert_eq!(&world.pass(), &plan);
+        prop_assert_eq!(&world.reconcile(), &plan);
         prop_assert_eq!(world.steps, steps, "it never rests");
         if plan == Some(Plan::Settled) && world.desired.management == Management::Full {
             let (record, _) = world.memory.configuration.clone().unwrap();

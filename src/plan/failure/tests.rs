@@ -118,7 +118,7 @@ fn what_does_not_answer() {
     use Class::{Invalid, Transient};
     let server = true;
     let call = false;
-    for (problem, may_pass, reason, blamed) in [
+    for (problem, is_transient, reason, blamed) in [
         (P::Dns, true, Reason::DNSFailed, server),
         (P::Timeout, true, Reason::Timeout, server),
         (P::TooMany, true, Reason::RateLimited, server),
@@ -130,8 +130,11 @@ fn what_does_not_answer() {
         (P::HostRefused, false, Reason::HostNotAllowed, server),
         (P::Redirected, false, Reason::RedirectRefused, server),
     ] {
-        let failure = CallFailure { problem, may_pass };
-        let class = if may_pass { Transient } else { Invalid };
+        let failure = CallFailure {
+            problem,
+            is_transient,
+        };
+        let class = if is_transient { Transient } else { Invalid };
         let blame = |server| if blamed { server } else { Blame::Object };
         let of_sonarqube = (
             class,
@@ -169,7 +172,7 @@ fn what_is_found_out_otherwise() {
         (Facts::Refused(reason), Invalid, reason, Blame::Object, None),
         (Facts::Waiting(reason), Waiting, reason, Blame::Object, None),
         (
-            Facts::MayPass(reason),
+            Facts::Transient(reason),
             Transient,
             reason,
             Blame::Object,

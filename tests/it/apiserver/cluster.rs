@@ -13,28 +13,28 @@ use kube::runtime::wait::await_condition;
 use kube::{Api, Client, Config, CustomResourceExt, ResourceExt};
 use serde_json::{Value, json};
 
-use crate::support::parts::Parts;
+use crate::support::servers::Servers;
 use bindery::crd::{self, BitbucketConnection, ProjectBinding};
 use bindery::rbac;
 
 pub(super) struct Cluster {
-    pub(super) parts: Parts,
+    pub(super) servers: Servers,
     pub(super) client: Client,
 }
 
 impl Cluster {
     pub(super) async fn connect() -> Self {
-        let parts = Parts::take().await;
-        let kubeconfig = Kubeconfig::read_from(parts.kubeconfig).unwrap();
+        let servers = Servers::take().await;
+        let kubeconfig = Kubeconfig::read_from(servers.kubeconfig).unwrap();
         let options = KubeConfigOptions::default();
         let config = Config::from_custom_kubeconfig(kubeconfig, &options)
             .await
             .unwrap();
         let cluster = Self {
-            parts,
+            servers,
             client: Client::try_from(config).unwrap(),
         };
-        let is_prepared = &cluster.parts.control_plane().is_prepared;
+        let is_prepared = &cluster.servers.control_plane().is_prepared;
         is_prepared.get_or_init(|| cluster.install()).await;
         cluster
     }
@@ -54,7 +54,7 @@ impl Cluster {
         }
         self.grant().await;
         self.await_published_schema().await;
-        self.parts.discover_anew();
+        self.servers.discover_anew();
     }
 
     /// The operator's rights, and those of people.
@@ -215,7 +215,7 @@ impl Sandbox<'_> {
     pub(super) fn kubectl(&self, arguments: &[&str]) -> String {
         let within = ["--namespace", &self.namespace];
         self.cluster
-            .parts
+            .servers
             .kubectl(&[&within, arguments].concat())
             .unwrap()
     }
@@ -224,7 +224,7 @@ impl Sandbox<'_> {
 impl Drop for Sandbox<'_> {
     fn drop(&mut self) {
         let arguments = ["delete", "namespace", &self.namespace, "--wait=false"];
-        if let Err(error) = self.cluster.parts.kubectl(&arguments) {
+        if let Err(error) = self.cluster.servers.kubectl(&arguments) {
             eprintln!("{} is left behind: {error}", self.namespace);
         }
     }

@@ -10,7 +10,7 @@ use super::cluster::Cluster;
 
 fn may(cluster: &Cluster, verb: &str, resource: &str, namespace: &str) -> bool {
     cluster
-        .parts
+        .servers
         .operator_may(&[verb, resource, "--namespace", namespace])
 }
 
@@ -26,7 +26,7 @@ async fn the_operator_may_do_its_work_everywhere() {
         }
         for (verb, allowed) in [("patch", true), ("update", false)] {
             let status = [verb, kind, "--subresource", "status"];
-            assert_eq!(cluster.parts.operator_may(&status), allowed, "{status:?}");
+            assert_eq!(cluster.servers.operator_may(&status), allowed, "{status:?}");
         }
     }
     for (verb, resource) in [

@@ -6,7 +6,7 @@ use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, Sandbox};
-use crate::support::parts::kustomize;
+use crate::support::servers::kustomize;
 
 fn from_base(kind: &str) -> Value {
     let base: Vec<Value> = serde_saphyr::from_multiple(&kustomize("deploy")).unwrap();

@@ -230,7 +230,7 @@ async fn explain_teaches() {
             "never returns a token",
         ),
     ] {
-        let text = cluster.parts.kubectl(&["explain", field]).unwrap();
+        let text = cluster.servers.kubectl(&["explain", field]).unwrap();
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains(lesson), "{field}: {text}");
     }
@@ -239,7 +239,7 @@ async fn explain_teaches() {
 #[tokio::test]
 async fn the_samples_are_accepted() {
     let cluster = Cluster::connect().await;
-    let samples = crate::support::parts::kustomize("deploy/samples");
+    let samples = crate::support::servers::kustomize("deploy/samples");
     let documents: Vec<Value> = serde_saphyr::from_multiple(&samples).unwrap();
     let ours: Vec<_> = documents
         .into_iter()
@@ -278,6 +278,6 @@ async fn every_example_in_the_documents_is_accepted() {
 async fn the_first_page_shows_what_kubectl_explains() {
     let cluster = Cluster::connect().await;
     let explain = shown("kubectl explain");
-    let printed = cluster.parts.kubectl(&explain.arguments()).unwrap();
+    let printed = cluster.servers.kubectl(&explain.arguments()).unwrap();
     assert_eq!(lines(&explain.output), lines(&printed));
 }

@@ -1,7 +1,7 @@
 //! Values that are refused, before anything reaches a cluster.
 
 use crate::support::chart::{CHART, manifest};
-use crate::support::parts::helm;
+use crate::support::servers::helm;
 
 /// Values, and what helm says of them.
 const REFUSED: [(&str, &str); 26] = [

@@ -7,7 +7,7 @@ use clap::Parser as _;
 use serde_json::{Map, Value, json};
 
 use crate::support::chart::{CHART, manifest, object, objects, parsed};
-use crate::support::parts::{helm, kustomize};
+use crate::support::servers::{helm, kustomize};
 
 /// Labels of the chart alone: by them helm's users find what belongs to a release, and which version it is.
 const HELM_LABELS: [&str; 4] = [

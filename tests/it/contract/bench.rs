@@ -8,7 +8,7 @@ use tokio::sync::MutexGuard;
 
 use super::repositories;
 use super::scripted::loopback;
-use crate::support::server::{Server, Turn};
+use crate::support::server::{Server, ServerLock};
 use crate::support::sonarqube::SonarQube;
 use crate::support::stopwatch::Stopwatch;
 
@@ -17,19 +17,19 @@ pub(super) struct Bench {
     pub(super) server: Server,
     pub(super) sonarqube: SonarQube,
     pub(super) client: Client,
-    _turn: (Turn, Option<Stopwatch>),
+    _lock: (ServerLock, Option<Stopwatch>),
 }
 
 impl Bench {
     pub(super) async fn at(server: Server) -> Self {
-        let turn = server.shared().await;
+        let lock = server.shared().await;
         let sonarqube = SonarQube::at(server).await;
         let token = Token::parse(sonarqube.token.as_bytes()).unwrap();
         Self {
             client: Client::new(transport(&sonarqube.url), token),
             server,
             sonarqube,
-            _turn: (turn, Stopwatch::start()),
+            _lock: (lock, Stopwatch::start()),
         }
     }
 }
@@ -52,8 +52,8 @@ pub(super) async fn with_setting(
     name: &str,
 ) -> (SettingKey, ServerUrl, Option<MutexGuard<'static, ()>>) {
     let url = ServerUrl::parse("http://127.0.0.1:1").unwrap();
-    let (setting, turn) = with_setting_at(bench, name, &url).await;
-    (setting, url, turn)
+    let (setting, lock) = with_setting_at(bench, name, &url).await;
+    (setting, url, lock)
 }
 
 /// The same with the URL of a Bitbucket.
@@ -62,7 +62,7 @@ pub(super) async fn with_setting_at(
     name: &str,
     url: &ServerUrl,
 ) -> (SettingKey, Option<MutexGuard<'static, ()>>) {
-    let turn = bench.server.one_setting().await;
+    let lock = bench.server.one_setting().await;
     let client = &bench.client;
     for left in client.definitions().await.unwrap().bitbucket {
         client.delete_setting(&left.key).await.unwrap();
@@ -72,7 +72,7 @@ pub(super) async fn with_setting_at(
         .create_bitbucket(&setting, url, &token())
         .await
         .unwrap();
-    (setting, turn)
+    (setting, lock)
 }
 
 /// A SonarQube with a setting for an existing Bitbucket.
@@ -80,7 +80,7 @@ pub(super) struct Site {
     pub(super) bench: Bench,
     pub(super) bitbucket: Bitbucket,
     pub(super) setting: SettingKey,
-    _turn: Option<MutexGuard<'static, ()>>,
+    _lock: Option<MutexGuard<'static, ()>>,
 }
 
 impl Site {
@@ -88,12 +88,12 @@ impl Site {
         let bench = Bench::at(server).await;
         let bitbucket = repositories::bitbucket().await;
         let url = ServerUrl::parse(bitbucket.url().as_str()).unwrap();
-        let (setting, turn) = with_setting_at(&bench, setting, &url).await;
+        let (setting, lock) = with_setting_at(&bench, setting, &url).await;
         Self {
             bench,
             bitbucket,
             setting,
-            _turn: turn,
+            _lock: lock,
         }
     }
 

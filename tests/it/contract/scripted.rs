@@ -32,12 +32,12 @@ impl Scripted {
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { return };
                 let request = read_request(&mut stream);
-                let turn = {
+                let index = {
                     let mut kept = kept.lock().unwrap();
                     kept.push(request);
                     kept.len() - 1
                 };
-                let answer = answers.get(turn).or(answers.last()).unwrap();
+                let answer = answers.get(index).or(answers.last()).unwrap();
                 if answer.is_empty() {
                     let _ = stream.read(&mut [0; 1]);
                 } else {

@@ -1,4 +1,4 @@
-//! The SonarQube client on real servers and on their twins: the same test, the same answers.
+//! The SonarQube client on real servers and on simulated ones: the same test, the same answers.
 
 use bindery::identity::{RepositoryPath, ServerUrl, SettingId, SettingKey};
 use bindery::sonarqube::{BitbucketAnswer, Client, Error, NewBinding, Phase};
@@ -56,7 +56,7 @@ async fn a_good_token_has_a_user_and_a_bad_one_has_none(server: Server) {
 async fn a_setting_is_created_renamed_counted_and_deleted(server: Server) {
     let bench = Bench::at(server).await;
     let client = &bench.client;
-    let (setting, url, _turn) = with_setting(&bench, "contract-a").await;
+    let (setting, url, _lock) = with_setting(&bench, "contract-a").await;
     let ids = |settings: Vec<bindery::sonarqube::DopSetting>| {
         settings.into_iter().map(|it| (it.id, it.key))
     };
@@ -105,7 +105,7 @@ async fn a_setting_is_created_renamed_counted_and_deleted(server: Server) {
 async fn a_bitbucket_that_nobody_reaches_is_told_as_such(server: Server) {
     let bench = Bench::at(server).await;
     let client = &bench.client;
-    let (setting, _url, _turn) = with_setting(&bench, "contract-c").await;
+    let (setting, _url, _lock) = with_setting(&bench, "contract-c").await;
     let answer = |result: Result<(), Error>| result.unwrap_err().bitbucket_answer();
     assert_eq!(
         answer(client.validate(&setting).await),

@@ -1,4 +1,4 @@
-//! Bindings and imports by the SonarQube client, on real servers and on their twins, beside a Bitbucket that they call.
+//! Bindings and imports by the SonarQube client, on real servers and on simulated ones, beside a Bitbucket that they call.
 
 use bindery::identity::{ProjectKey, RepositoryPath, SettingId};
 use bindery::sonarqube::{

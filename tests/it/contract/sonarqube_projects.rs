@@ -1,4 +1,4 @@
-//! Projects by the SonarQube client, on real servers and on their twins.
+//! Projects by the SonarQube client, on real servers and on simulated ones.
 
 use bindery::identity::ProjectKey;
 use bindery::sonarqube::{Client, Error, NewCode, NewProject, Permission, Visibility};

@@ -1,4 +1,4 @@
-//! What SonarQube says when it does not do what it was asked, by the client on real servers and on their twins.
+//! What SonarQube says when it does not do what it was asked, by the client on real servers and on simulated ones.
 
 use bindery::http::Token;
 use bindery::identity::{RepositoryPath, ServerUrl, SettingKey};

@@ -28,8 +28,8 @@ use simulators::bitbucket::{Bitbucket, Permission, Profile, Right};
 
 use self::manifests::merge;
 use self::operator::{LOOPBACK, Operator};
-use crate::support::parts::Parts;
-use crate::support::server::{Server, Turn};
+use crate::support::server::{Server, ServerLock};
+use crate::support::servers::Servers;
 use crate::support::sonarqube::SonarQube;
 
 /// The token that SonarQube is given at first. Found anywhere but in a Secret, it is a leak.
@@ -50,18 +50,18 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const NAMESPACES: [&str; 3] = ["platform", "payments", "outsiders"];
 
 /// Three namespaces, a Bitbucket with a few repositories, an empty SonarQube, and an operator.
-pub(crate) struct Stage {
+pub(crate) struct TestEnvironment {
     pub(crate) operator: Operator,
     pub(crate) bitbucket: Bitbucket,
     pub(crate) sonarqube: SonarQube,
-    pub(crate) parts: Parts,
+    pub(crate) servers: Servers,
     pub(crate) client: Client,
     pub(crate) directory: PathBuf,
     pub(crate) patience: Duration,
-    _turn: Turn,
+    _lock: ServerLock,
 }
 
-impl Stage {
+impl TestEnvironment {
     /// An operator that looks for drift as often as it is asked to.
     pub(crate) async fn set(server: Server) -> Self {
         Self::set_with(server, &["--minimum-interval", "10s"]).await
@@ -75,13 +75,13 @@ impl Stage {
     /// The same beside another version of Bitbucket.
     pub(crate) async fn set_beside(server: Server, version: Profile, arguments: &[&str]) -> Self {
         // The server first: a test that waits for it blocks none that needs no server.
-        let turn = server.alone().await;
-        let parts = Parts::take().await;
+        let lock = server.alone().await;
+        let servers = Servers::take().await;
         let sonarqube = SonarQube::at(server).await;
         sonarqube.clear();
-        let client = client(&parts).await;
+        let client = client(&servers).await;
         sweep(&client).await;
-        install(&parts).unwrap();
+        install(&servers).unwrap();
         // All at once: a call of kubectl takes its time, and this is done for every test.
         let namespaces = NAMESPACES.map(manifests::namespace);
         let secrets = [
@@ -91,20 +91,22 @@ impl Stage {
         let secrets = secrets.map(|(name, token)| manifests::secret(name, token));
         let grant = manifests::grant(&LENT);
         let all = [&namespaces[..], &secrets, &grant].concat();
-        apply(&parts, &manifests::list(&all));
-        let directory = parts.directory.join(format!("e2e-{}", std::process::id()));
+        apply(&servers, &manifests::list(&all));
+        let directory = servers
+            .directory
+            .join(format!("e2e-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let bitbucket = bitbucket(version).await;
-        let operator = Operator::start(&parts, &directory, &[&LOOPBACK, arguments].concat());
+        let operator = Operator::start(&servers, &directory, &[&LOOPBACK, arguments].concat());
         Self {
             operator,
             bitbucket,
             sonarqube,
-            parts,
+            servers,
             client,
             directory,
             patience: PATIENCE,
-            _turn: turn,
+            _lock: lock,
         }
     }
 
@@ -116,12 +118,12 @@ impl Stage {
     /// The same without what lets it reach servers on loopback.
     pub(crate) fn restart_strict_operator(&mut self, arguments: &[&str]) {
         self.operator.kill();
-        self.operator = Operator::start(&self.parts, &self.directory, arguments);
+        self.operator = Operator::start(&self.servers, &self.directory, arguments);
     }
 
     /// Makes or changes an object as GitOps does.
     pub(crate) fn apply(&self, object: &Value) {
-        apply(&self.parts, object);
+        apply(&self.servers, object);
     }
 
     /// Makes or changes a Secret in `platform`.
@@ -133,7 +135,7 @@ impl Stage {
     pub(crate) fn forget_secret(&self, name: &str) {
         let delete = ["delete", "secret", name, "-n", "platform"];
         let always = ["--ignore-not-found"];
-        self.parts
+        self.servers
             .kubectl(&[&delete[..], &always].concat())
             .unwrap();
     }
@@ -199,8 +201,8 @@ impl Stage {
 }
 
 /// Applies `deploy/`.
-pub(crate) fn install(parts: &Parts) -> Result<String, String> {
-    parts.kubectl(&[
+pub(crate) fn install(servers: &Servers) -> Result<String, String> {
+    servers.kubectl(&[
         "apply",
         "--server-side",
         "--force-conflicts",
@@ -209,8 +211,8 @@ pub(crate) fn install(parts: &Parts) -> Result<String, String> {
     ])
 }
 
-async fn client(parts: &Parts) -> Client {
-    let kubeconfig = Kubeconfig::read_from(parts.kubeconfig).unwrap();
+async fn client(servers: &Servers) -> Client {
+    let kubeconfig = Kubeconfig::read_from(servers.kubeconfig).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
         .await
         .unwrap();
@@ -284,7 +286,7 @@ async fn bitbucket(version: Profile) -> Bitbucket {
     bitbucket
 }
 
-fn apply(parts: &Parts, object: &Value) {
+fn apply(servers: &Servers, object: &Value) {
     let directory = std::env::temp_dir();
     let file = tempfile(&directory, object);
     let path = file.to_str().unwrap();
@@ -295,7 +297,7 @@ fn apply(parts: &Parts, object: &Value) {
         "--filename",
         path,
     ];
-    let applied = parts.kubectl(&arguments);
+    let applied = servers.kubectl(&arguments);
     std::fs::remove_file(&file).unwrap();
     applied.unwrap();
 }

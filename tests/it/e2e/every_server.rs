@@ -8,7 +8,7 @@ use std::io::Write as _;
 use bindery::crd::ProjectBinding;
 use serde_json::{Value, json};
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::support::server::{Kind, Server};
 
 /// What comes of a scenario: it works, or ends in a condition of this reason.
@@ -71,15 +71,15 @@ mod other_versions {
 
 async fn all(server: Server) {
     let arguments = ["--minimum-interval", "10s", "--allow-project-deletion"];
-    let stage = Stage::set_with(server, &arguments).await;
+    let env = TestEnvironment::set_with(server, &arguments).await;
     let way = server.capabilities().method.name();
     let scene = Scene {
-        stage: &stage,
+        env: &env,
         server,
         way,
     };
     scene.connection(json!({}));
-    let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let connection = env.connection_is("bitbucket", ("Ready", "True")).await;
     let reported = connection.status.unwrap().sonarqube.unwrap().capabilities;
     assert_eq!(reported[0], way, "{reported:?}");
     for (scenario, outcome) in [
@@ -116,7 +116,7 @@ async fn all(server: Server) {
 
 /// A connection that is up to date on one server.
 struct Scene<'a> {
-    stage: &'a Stage,
+    env: &'a TestEnvironment,
     server: Server,
     way: &'static str,
 }
@@ -130,7 +130,7 @@ impl Scene<'_> {
             "repositories": ["*/*"],
             "sonarqubeProjects": ["*"],
         }]);
-        self.stage.connection(change);
+        self.env.connection(change);
     }
 
     /// Waits until a binding of `payments` is up to date or blocked, and returns its state.
@@ -139,7 +139,7 @@ impl Scene<'_> {
             reason(binding, "Ready", "True").is_some()
                 || reason(binding, "Stalled", "True").is_some()
         };
-        let binding = self.stage.until("payments", name, rested).await;
+        let binding = self.env.until("payments", name, rested).await;
         match reason(&binding, "Stalled", "True") {
             Some(reason) => Outcome::Condition(reason),
             None => Outcome::Works(self.way),

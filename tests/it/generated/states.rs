@@ -7,7 +7,7 @@ use bindery::plan::{Blocked, Reason};
 use serde_json::{Value, json};
 
 use super::guide;
-use crate::support::parts::kstatus;
+use crate::support::servers::kstatus;
 
 /// The generation of every object here.
 const GENERATION: i64 = 2;

@@ -3,7 +3,7 @@
 use bindery::rbac::SYSTEM_NAMESPACE;
 use serde_json::Value;
 
-use super::parts::helm;
+use super::servers::helm;
 
 /// Where the chart is, from the top of the tree.
 pub(crate) const CHART: &str = "charts/bindery";

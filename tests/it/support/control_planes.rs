@@ -1,4 +1,4 @@
-//! The control planes that `tests/parts` started. Each serves one test at a time: an operator acts on every object of
+//! The control planes that `tests/servers` started. Each serves one test at a time: an operator acts on every object of
 //! its cluster.
 
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::sync::{LazyLock, Mutex};
 
 use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
-use super::parts;
+use super::servers;
 
 pub(crate) struct ControlPlane {
     pub(super) kubeconfig: PathBuf,
@@ -16,17 +16,17 @@ pub(crate) struct ControlPlane {
 }
 
 static ALL: LazyLock<Vec<ControlPlane>> = LazyLock::new(|| {
-    let kubeconfigs = parts::numbered("KUBECONFIG").enumerate();
+    let kubeconfigs = servers::numbered("KUBECONFIG").enumerate();
     let control_planes = kubeconfigs.map(|(index, kubeconfig)| ControlPlane {
         kubeconfig: kubeconfig.into(),
-        directory: parts::directory().join(format!("tests-{}", index + 1)),
+        directory: servers::directory().join(format!("tests-{}", index + 1)),
         is_prepared: OnceCell::new(),
     });
     control_planes.collect()
 });
 
 static FREE: LazyLock<Free> = LazyLock::new(|| {
-    assert!(!ALL.is_empty(), "{}", parts::NO_PARTS);
+    assert!(!ALL.is_empty(), "{}", servers::NO_SERVERS);
     Free {
         count: Semaphore::new(ALL.len()),
         control_planes: Mutex::new(ALL.iter().collect()),

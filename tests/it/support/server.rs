@@ -13,20 +13,20 @@ pub(crate) struct Server {
 
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
-    /// The server itself, which `tests/parts` started. All tests of it share it.
-    Real(&'static Turns),
+    /// The server itself, which `tests/servers` started. All tests of it share it.
+    Real(&'static ServerLocks),
     /// A simulated one, of which each test has its own.
     Simulated(Profile),
 }
 
 /// Who may use a real server at a time.
-pub(crate) struct Turns {
+pub(crate) struct ServerLocks {
     server: RwLock<()>,
     one_setting: Mutex<()>,
 }
 
 /// Holds a server for a test, as long as it lives.
-pub(crate) enum Turn {
+pub(crate) enum ServerLock {
     Own,
     Shared {
         _guard: RwLockReadGuard<'static, ()>,
@@ -36,7 +36,7 @@ pub(crate) enum Turn {
     },
 }
 
-impl Turns {
+impl ServerLocks {
     const fn new() -> Self {
         Self {
             server: RwLock::const_new(()),
@@ -50,10 +50,10 @@ macro_rules! real {
     ($($name:ident: $version:literal),+ $(,)?) => {
         $(
             pub(crate) fn $name() -> Server {
-                static TURNS: Turns = Turns::new();
+                static LOCKS: ServerLocks = ServerLocks::new();
                 Server {
                     version: $version,
-                    kind: Kind::Real(&TURNS),
+                    kind: Kind::Real(&LOCKS),
                 }
             }
         )+
@@ -113,21 +113,21 @@ simulated_servers! {
 
 impl Server {
     /// A lock shared with other tests.
-    pub(crate) async fn shared(self) -> Turn {
+    pub(crate) async fn shared(self) -> ServerLock {
         match self.kind {
-            Kind::Simulated(_) => Turn::Own,
-            Kind::Real(turns) => Turn::Shared {
-                _guard: turns.server.read().await,
+            Kind::Simulated(_) => ServerLock::Own,
+            Kind::Real(locks) => ServerLock::Shared {
+                _guard: locks.server.read().await,
             },
         }
     }
 
     /// An exclusive lock: the test is about all that the server holds.
-    pub(crate) async fn alone(self) -> Turn {
+    pub(crate) async fn alone(self) -> ServerLock {
         match self.kind {
-            Kind::Simulated(_) => Turn::Own,
-            Kind::Real(turns) => Turn::Alone {
-                _guard: turns.server.write().await,
+            Kind::Simulated(_) => ServerLock::Own,
+            Kind::Real(locks) => ServerLock::Alone {
+                _guard: locks.server.write().await,
             },
         }
     }
@@ -137,7 +137,7 @@ impl Server {
     pub(crate) async fn one_setting(self) -> Option<MutexGuard<'static, ()>> {
         match self.kind {
             Kind::Simulated(_) => None,
-            Kind::Real(turns) => Some(turns.one_setting.lock().await),
+            Kind::Real(locks) => Some(locks.one_setting.lock().await),
         }
     }
 
@@ -189,7 +189,7 @@ macro_rules! on {
     };
 }
 
-/// Runs tests on every server: on each real one, and on its twin, whose answers must be the same.
+/// Runs tests on every server: on each real one, and on its simulator, whose answers must be the same.
 macro_rules! everywhere {
     ($($test:ident),+ $(,)?) => {
         $crate::support::server::on!([simulated_26_9, real_26_9, simulated_25_1, real_25_1] => $($test),+);

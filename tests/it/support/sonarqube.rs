@@ -5,8 +5,8 @@ use std::process::Command;
 use serde_json::Value;
 use simulators::sonarqube::SonarQube as Simulated;
 
-use super::parts::SonarQubePart;
 use super::server::{Kind, Server};
+use super::servers::StartedSonarQube;
 
 /// A SonarQube server, used as its administrator.
 pub(crate) struct SonarQube {
@@ -21,7 +21,7 @@ pub(crate) struct SonarQube {
 
 /// What answers.
 enum Machine {
-    Real(SonarQubePart),
+    Real(StartedSonarQube),
     Simulated(Box<Simulated>),
 }
 
@@ -30,7 +30,7 @@ impl SonarQube {
     pub(crate) async fn at(server: Server) -> Self {
         match server.kind {
             Kind::Real(_) => {
-                let part = SonarQubePart::of_version(server.version);
+                let part = StartedSonarQube::of_version(server.version);
                 Self {
                     url: part.url.clone(),
                     token: part.token.clone(),

@@ -63,7 +63,7 @@ impl Listening {
 }
 
 /// All that a simulated server of this kind answers while it restarts.
-pub(crate) async fn answers_of_the_twin(profile: Profile) -> BTreeSet<String> {
+pub(crate) async fn answers_of_the_simulator(profile: Profile) -> BTreeSet<String> {
     let simulated = Simulated::start(profile).await.unwrap();
     let token = "squ_simulated-bindery";
     simulated.world(|world| world.set_up("squ_simulated-admin", token));

@@ -17,7 +17,7 @@ impl Stopwatch {
     /// Starts for the test of this thread: the test runner names it so.
     pub(crate) fn start() -> Option<Self> {
         let test = std::thread::current().name()?.to_owned();
-        let file = PathBuf::from(super::parts::optional("BINDERY_PARTS")?).join("durations");
+        let file = PathBuf::from(super::servers::optional("BINDERY_SERVERS")?).join("durations");
         Some(Self {
             test,
             began: Instant::now(),

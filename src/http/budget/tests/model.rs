@@ -13,7 +13,7 @@ enum Event {
     /// The n-th of those in progress ends.
     End(usize, News),
     /// The clock advances by so many milliseconds.
-    Pass(u64),
+    Advance(u64),
     BeginSlowly,
 }
 
@@ -37,7 +37,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         6 => urgency.prop_map(Event::Arrive),
         1 => (0..20_usize).prop_map(Event::Leave),
         5 => (0..20_usize, news).prop_map(|(which, news)| Event::End(which, news)),
-        2 => (0..3000_u64).prop_map(Event::Pass),
+        2 => (0..3000_u64).prop_map(Event::Advance),
         1 => Just(Event::BeginSlowly),
     ];
     prop::collection::vec(event, 0..120)
@@ -139,7 +139,7 @@ impl Model {
     }
 
     fn happen(&mut self, event: Event, calls: &mut Vec<Call>) {
-        let mut turns = Vec::new();
+        let mut decisions = Vec::new();
         match event {
             Event::Arrive(urgency) => {
                 let call = Call {
@@ -159,9 +159,9 @@ impl Model {
                 self.state.leave(ticket.unwrap().1);
             }
             Event::End(which, news) if !self.under_way.is_empty() => {
-                turns = self.end(which % self.under_way.len(), news);
+                decisions = self.end(which % self.under_way.len(), news);
             }
-            Event::Pass(milliseconds) => self.now += Duration::from_millis(milliseconds),
+            Event::Advance(milliseconds) => self.now += Duration::from_millis(milliseconds),
             Event::BeginSlowly => {
                 self.begin_slowly();
                 self.state.begin_slowly();
@@ -169,15 +169,15 @@ impl Model {
             Event::Leave(_) | Event::End(..) => {}
         }
         let expected = self.expected();
-        turns.extend(self.state.serve(self.now));
+        decisions.extend(self.state.serve(self.now));
         let mut begun = Vec::new();
-        for turn in turns {
-            match turn {
-                Turn::Begin(name, one) => {
+        for decision in decisions {
+            match decision {
+                Decision::Begin(name, one) => {
                     begun.push(name);
                     self.under_way.push((calls[name].clone(), self.run, one));
                 }
-                Turn::GiveUp(..) => self.given_up += 1,
+                Decision::GiveUp(..) => self.given_up += 1,
             }
         }
         assert_eq!(begun, expected);
@@ -186,7 +186,7 @@ impl Model {
         assert_eq!(self.state.waiting(), self.waiting.len());
     }
 
-    fn end(&mut self, which: usize, news: News) -> Vec<Turn<usize>> {
+    fn end(&mut self, which: usize, news: News) -> Vec<Decision<usize>> {
         let (call, run, begun) = self.under_way.remove(which);
         let is_new = run == self.run;
         let sign = match news {
@@ -229,7 +229,7 @@ proptest! {
             model.happen(event, &mut calls);
         }
         // No other call comes: all that wait start.
-        model.happen(Event::Pass(10_000), &mut calls);
+        model.happen(Event::Advance(10_000), &mut calls);
         for _ in 0..calls.len() {
             model.happen(Event::End(0, News::Answers), &mut calls);
         }

@@ -61,8 +61,8 @@ impl Crowd {
                 let waker = Waker::from(Arc::clone(woken));
                 match entering.as_mut().poll(&mut Context::from_waker(&waker)) {
                     Poll::Pending => true,
-                    Poll::Ready(turn) => {
-                        under_way.extend(turn);
+                    Poll::Ready(decision) => {
+                        under_way.extend(decision);
                         false
                     }
                 }
@@ -107,7 +107,7 @@ fn budget(limits: Limits) -> (Budgets, Budget) {
 proptest! {
     /// Promise: a call that is dropped, waiting or in progress, gives back what it had, and the next one is woken.
     #[test]
-    fn no_turn_is_lost(events in events()) {
+    fn no_decision_is_lost(events in events()) {
         let (budgets, budget) = budget(LIMITS);
         let mut crowd = Crowd { budget, waiting: Vec::new(), under_way: Vec::new() };
         for event in events {

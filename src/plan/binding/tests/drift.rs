@@ -60,7 +60,7 @@ fn a_project_deleted_by_hand_is_imported_again_but_not_in_mode_bind() {
 }
 
 #[test]
-fn a_project_recreated_by_hand_under_the_same_key_must_pass_the_table_again() {
+fn a_project_recreated_by_hand_under_the_same_key_must_satisfy_the_table_again() {
     let mut found = observed(bound("OPS/deploy"), &[]);
     found.project.as_mut().unwrap().id = Some(ProjectId::new("uuid-2"));
     refused(plan(&keeping(), &found), Reason::ProjectAlreadyBound);
@@ -290,7 +290,7 @@ fn what_another_claims_is_left_to_it() {
 }
 
 #[test]
-fn access_is_checked_before_anything_is_told_and_on_every_pass() {
+fn access_is_checked_in_every_reconcile_before_any_fact_is_shown() {
     let outside = |desired| Desired {
         repository: path("OPS/deploy"),
         ..tenant(desired)

@@ -15,7 +15,7 @@ const REPOSITORIES: [&str; 4] = ["PAY/a", "PAY/b", "OPS/c", "OPS/gone"];
 /// Something that happens to a world.
 #[derive(Clone, Debug)]
 enum Event {
-    Pass(usize),
+    Reconcile(usize),
     /// A user binds a project to a repository, unbinds it (3), or binds it elsewhere (4).
     Point(usize, usize, bool),
     Delete(usize),
@@ -75,9 +75,9 @@ impl Event {
     fn happen(&self, world: &mut World) {
         let count = world.projects.len();
         match *self {
-            Self::Pass(member) => {
+            Self::Reconcile(member) => {
                 let member = member % world.members.len();
-                world.pass(member);
+                world.reconcile(member);
             }
             Self::Point(project, choice, monorepo)
                 if count > 0 && !is_unheard_of(world, project % count) =>
@@ -277,7 +277,7 @@ fn is_not_idle(method: BindingMethod, writes: usize) {
         accepted_by: 0,
         rightful: std::collections::BTreeSet::new(),
     });
-    assert_eq!(world.pass(0), Outcome::Interrupted);
+    assert_eq!(world.reconcile(0), Outcome::Interrupted);
     assert_eq!(settle(&mut world), [Plan::Settled]);
     let project = world.find(&key("PAY:a")).unwrap();
     assert_eq!(project.main, "trunk");

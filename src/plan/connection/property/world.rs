@@ -312,7 +312,7 @@ impl World {
     }
 
     /// One reconcile: `None` if the process died.
-    pub(super) fn pass(&mut self) -> Option<Plan> {
+    pub(super) fn reconcile(&mut self) -> Option<Plan> {
         let mut intent = self.desired.intent.clone();
         for _ in 0..8 {
             self.read.clone_from(&self.settings);

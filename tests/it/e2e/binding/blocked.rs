@@ -6,7 +6,7 @@ use bindery::crd::BitbucketConnection;
 use serde_json::json;
 use simulators::bitbucket::{Caller, Fault, Right};
 
-use crate::e2e::environment::{BITBUCKET_TOKEN, Stage};
+use crate::e2e::environment::{BITBUCKET_TOKEN, TestEnvironment};
 use crate::support::server::{Server, on, simulated};
 
 on!([simulated_26_9, simulated_25_1] =>
@@ -26,97 +26,92 @@ simulated!(
 
 /// Promise: a repository that is not there is waited for, and nothing is created meanwhile.
 async fn a_missing_repository_is_bound_when_it_appears(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    stage.binding("payments", "late", "PAY/late", json!({}));
-    let message = stage
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    env.binding("payments", "late", "PAY/late", json!({}));
+    let message = env
         .binding_reason("payments", "late", "RepositoryNotFound")
         .await;
     assert!(message.contains("PAY/late"), "{message}");
-    assert_eq!(stage.sonarqube.project_keys(), [""; 0]);
+    assert_eq!(env.sonarqube.project_keys(), [""; 0]);
 
-    stage.bitbucket.world(|world| {
+    env.bitbucket.world(|world| {
         world.repository("PAY", "late");
     });
-    stage
-        .binding_is("payments", "late", ("Ready", "True"))
-        .await;
+    env.binding_is("payments", "late", ("Ready", "True")).await;
     assert_eq!(
-        stage.sonarqube.bound_to("PAY:late").as_deref(),
+        env.sonarqube.bound_to("PAY:late").as_deref(),
         Some("PAY/late")
     );
 }
 
 /// Promise: a token that its own server refuses is never given to SonarQube, and a good one needs no other action.
 async fn a_wrong_token_of_bitbucket_is_said_and_not_pushed(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.secret("bitbucket-token", "wrong");
-    stage.connection(json!({}));
-    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
-    let message = stage
+    let env = TestEnvironment::set(server).await;
+    env.secret("bitbucket-token", "wrong");
+    env.connection(json!({}));
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
+    let message = env
         .connection_reason("bitbucket", "AuthenticationFailed")
         .await;
     for word in ["Bitbucket", "spec.bitbucket.tokenSecretRef", "Secret"] {
         assert!(message.contains(word), "no {word} in {message}");
     }
-    stage
-        .connection_is("bitbucket", ("CredentialsValid", "False"))
+    env.connection_is("bitbucket", ("CredentialsValid", "False"))
         .await;
-    let message = stage
+    let message = env
         .binding_reason("payments", "checkout", "ConnectionNotReady")
         .await;
     assert!(message.contains("AuthenticationFailed"), "{message}");
-    assert!(stage.sonarqube.settings().is_empty());
+    assert!(env.sonarqube.settings().is_empty());
 
-    stage.secret("bitbucket-token", BITBUCKET_TOKEN);
-    stage
-        .binding_is("payments", "checkout", ("Ready", "True"))
+    env.secret("bitbucket-token", BITBUCKET_TOKEN);
+    env.binding_is("payments", "checkout", ("Ready", "True"))
         .await;
 }
 
 /// Promise: SonarQube's refusals of a token, and what its user lacks, are distinguished, and a change of the Secret is
 /// enough.
 async fn a_wrong_token_of_sonarqube_and_a_weak_one_are_told_apart(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.secret(
+    let env = TestEnvironment::set(server).await;
+    env.secret(
         "sonarqube-token",
         "squ_0123456789012345678901234567890123456789",
     );
-    stage.connection(json!({}));
-    let message = stage
+    env.connection(json!({}));
+    let message = env
         .connection_reason("bitbucket", "AuthenticationFailed")
         .await;
     for word in ["SonarQube", "spec.sonarqube.tokenSecretRef", "Secret"] {
         assert!(message.contains(word), "no {word} in {message}");
     }
-    stage
-        .connection_is("bitbucket", ("SonarQubeReachable", "True"))
+    env.connection_is("bitbucket", ("SonarQubeReachable", "True"))
         .await;
 
-    let weak = stage.sonarqube.user_with("weak", &["provisioning"]);
-    stage.secret("sonarqube-token", &weak);
-    let message = stage
+    let weak = env.sonarqube.user_with("weak", &["provisioning"]);
+    env.secret("sonarqube-token", &weak);
+    let message = env
         .connection_reason("bitbucket", "PermissionMissing")
         .await;
     assert!(message.contains("weak"), "{message}");
     assert!(message.contains("Administer System"), "{message}");
     assert!(!message.contains("Create Projects"), "{message}");
 
-    stage.secret("sonarqube-token", &stage.sonarqube.token);
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    env.secret("sonarqube-token", &env.sonarqube.token);
+    env.connection_is("bitbucket", ("Ready", "True")).await;
 }
 
 /// Promise: the condition that is false is that of what is wrong, wherever in a reconcile it shows.
 async fn who_does_not_answer_says_nothing_about_a_token(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
     let says = async |kinds: [(&str, &str); 4]| {
         let says_all = |connection: &BitbucketConnection| {
             let mut kinds = kinds.iter();
             kinds.all(|kind| crate::e2e::environment::waiting::says(connection, *kind))
         };
-        stage.until("platform", "bitbucket", says_all).await;
+        env.until("platform", "bitbucket", says_all).await;
     };
     let names = [
         "SonarQubeReachable",
@@ -128,44 +123,44 @@ async fn who_does_not_answer_says_nothing_about_a_token(server: Server) {
         let mut states = states.into_iter();
         names.map(|name| (name, states.next().unwrap()))
     };
-    let simulated = stage.sonarqube.simulated();
+    let simulated = env.sonarqube.simulated();
     simulated.fault(Fault::at("/api/users/current").answer(503, "{}"));
     says(states(["False", "Unknown", "Unknown", "Unknown"])).await;
     simulated.clear_faults();
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    env.connection_is("bitbucket", ("Ready", "True")).await;
 
     let listing = Fault::at("/rest/api/1.0/repos");
     let ours = listing.clone().caller(Caller::Bindery);
-    stage.bitbucket.fault(ours.answer(503, "{}"));
+    env.bitbucket.fault(ours.answer(503, "{}"));
     says(states(["True", "False", "True", "True"])).await;
-    stage.bitbucket.clear_faults();
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    env.bitbucket.clear_faults();
+    env.connection_is("bitbucket", ("Ready", "True")).await;
 
     // SonarQube makes an error of its own of it.
     let theirs = listing.caller(Caller::SonarQube);
-    stage.bitbucket.fault(theirs.answer(503, "{}"));
+    env.bitbucket.fault(theirs.answer(503, "{}"));
     says(states(["True", "True", "True", "False"])).await;
-    stage.bitbucket.clear_faults();
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    env.bitbucket.clear_faults();
+    env.connection_is("bitbucket", ("Ready", "True")).await;
 
     let base_url = json!({"serverBaseURL": "https://sonarqube.example.com"});
-    stage.connection(json!({"managementPolicy": "Observe", "sonarqube": base_url}));
-    stage.connection_reason("bitbucket", "DriftDetected").await;
+    env.connection(json!({"managementPolicy": "Observe", "sonarqube": base_url}));
+    env.connection_reason("bitbucket", "DriftDetected").await;
     says(states(["True", "True", "True", "False"])).await;
 }
 
 /// Promise: while SonarQube's list of projects changes as it is read, what was read last serves on.
 async fn a_list_that_changes_faster_than_it_can_be_read_stops_nobody(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
     let page = r#"{"paging":{"pageIndex":1,"pageSize":500,"total":7},"components":[]}"#;
-    let simulated = stage.sonarqube.simulated();
+    let simulated = env.sonarqube.simulated();
     simulated.clear_calls();
     simulated.fault(Fault::at("GET /api/projects/search").answer(200, page));
-    stage.look_now("while projects are imported").await;
-    let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let reported = stage.reasons(&connection);
+    env.look_now("while projects are imported").await;
+    let connection = env.connection_is("bitbucket", ("Ready", "True")).await;
+    let reported = env.reasons(&connection);
     assert!(!reported.contains(&"NotReady".to_owned()), "{reported:?}");
     let calls = simulated.calls();
     let listed = calls
@@ -176,11 +171,10 @@ async fn a_list_that_changes_faster_than_it_can_be_read_stops_nobody(server: Ser
 
 /// Promise: what is wrong with a Secret is said by name, and noticed when it is corrected.
 async fn a_secret_is_missing_then_lacks_its_key_then_serves(server: Server) {
-    let stage = Stage::set(server).await;
+    let env = TestEnvironment::set(server).await;
     let reference =
         json!({"bitbucket": {"tokenSecretRef": {"name": "second-token", "key": "pat"}}});
-    stage
-        .parts
+    env.servers
         .kubectl(&[
             "delete",
             "secret",
@@ -190,66 +184,60 @@ async fn a_secret_is_missing_then_lacks_its_key_then_serves(server: Server) {
             "--ignore-not-found",
         ])
         .unwrap();
-    stage.connection(reference);
-    let message = stage.connection_reason("bitbucket", "SecretNotFound").await;
+    env.connection(reference);
+    let message = env.connection_reason("bitbucket", "SecretNotFound").await;
     assert!(message.contains("platform/second-token"), "{message}");
 
-    stage.secret("second-token", BITBUCKET_TOKEN);
-    let message = stage
-        .connection_reason("bitbucket", "SecretKeyMissing")
-        .await;
+    env.secret("second-token", BITBUCKET_TOKEN);
+    let message = env.connection_reason("bitbucket", "SecretKeyMissing").await;
     assert!(message.contains("no key pat"), "{message}");
 
-    stage.apply(&json!({
+    env.apply(&json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "second-token", "namespace": "platform"},
         "stringData": {"pat": BITBUCKET_TOKEN},
     }));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    env.connection_is("bitbucket", ("Ready", "True")).await;
 }
 
 /// Promise: all grants that are missing are named in one message, with the one command that gives them, word for word.
 async fn the_printed_command_grants_a_secret(server: Server) {
-    let stage = Stage::set(server).await;
+    let env = TestEnvironment::set(server).await;
     for kind in ["role", "rolebinding"] {
         let role = [kind, "bindery-bitbucket", "-n", "platform"];
-        stage
-            .parts
+        env.servers
             .kubectl(&[&["delete"], &role[..], &["--ignore-not-found"]].concat())
             .unwrap();
     }
     for name in ["private-token", "private-import"] {
-        stage.secret(name, BITBUCKET_TOKEN);
+        env.secret(name, BITBUCKET_TOKEN);
     }
-    stage.connection(json!({"bitbucket": {
+    env.connection(json!({"bitbucket": {
         "tokenSecretRef": {"name": "private-token"}, "importTokenSecretRef": {"name": "private-import"},
     }}));
-    let message = stage
-        .connection_reason("bitbucket", "SecretForbidden")
-        .await;
+    let message = env.connection_reason("bitbucket", "SecretForbidden").await;
     let named = "may not read secrets platform/private-token, secrets platform/private-import.";
     assert!(message.contains(named), "{message}");
     let (_, command) = message.split_once("Grant it with: ").unwrap();
     assert!(command.starts_with("kubectl create role "), "{command}");
     let granted = Command::new("sh")
         .args(["-c", command])
-        .env("KUBECONFIG", stage.parts.kubeconfig)
+        .env("KUBECONFIG", env.servers.kubeconfig)
         .output()
         .unwrap();
     assert!(granted.status.success(), "{granted:?}");
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    env.connection_is("bitbucket", ("Ready", "True")).await;
 }
 
 /// Promise: where SonarQube takes one configuration, the existing one is named and left alone, and adopted by name.
 async fn a_configuration_in_the_way_is_named_and_can_be_adopted(server: Server) {
-    let stage = Stage::set(server).await;
-    let url = stage.bitbucket.url();
+    let env = TestEnvironment::set(server).await;
+    let url = env.bitbucket.url();
     let url = url.as_str().trim_end_matches('/');
-    stage
-        .sonarqube
+    env.sonarqube
         .create_setting("corporate", url, "made-by-hand");
-    let before = stage.sonarqube.everything();
-    stage.connection(json!({}));
-    let message = stage
+    let before = env.sonarqube.everything();
+    env.connection(json!({}));
+    let message = env
         .connection_reason("bitbucket", "ConfigurationLimit")
         .await;
     assert!(
@@ -257,57 +245,51 @@ async fn a_configuration_in_the_way_is_named_and_can_be_adopted(server: Server) 
         "{message}"
     );
     assert!(message.contains(url), "{message}");
-    assert_eq!(stage.sonarqube.everything(), before);
+    assert_eq!(env.sonarqube.everything(), before);
 
-    stage.connection(json!({"configurationName": "corporate"}));
-    let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
+    env.connection(json!({"configurationName": "corporate"}));
+    let connection = env.connection_is("bitbucket", ("Ready", "True")).await;
     let status = connection.status.unwrap();
     assert_eq!(status.configuration.unwrap().name, "corporate");
     assert_eq!(status.record.created_by, None);
-    assert_eq!(stage.sonarqube.everything(), before);
+    assert_eq!(env.sonarqube.everything(), before);
 }
 
 /// Promise: one configuration, one owner. The other connection names the first, and waits for its end.
 async fn a_second_connection_for_a_configuration_waits_for_the_first(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    stage.connection_named("second", json!({"configurationName": "bitbucket"}));
-    let message = stage.connection_reason("second", "AlreadyManaged").await;
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    env.connection_named("second", json!({"configurationName": "bitbucket"}));
+    let message = env.connection_reason("second", "AlreadyManaged").await;
     assert!(message.contains("platform/bitbucket"), "{message}");
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    env.connection_is("bitbucket", ("Ready", "True")).await;
 
-    stage
-        .parts
+    env.servers
         .kubectl(&["delete", "bbconn", "bitbucket", "-n", "platform"])
         .unwrap();
-    stage
-        .gone::<BitbucketConnection>("platform", "bitbucket")
+    env.gone::<BitbucketConnection>("platform", "bitbucket")
         .await;
-    stage.connection_is("second", ("Ready", "True")).await;
+    env.connection_is("second", ("Ready", "True")).await;
 }
 
 /// Promise: what Bitbucket hides from the token is no bad token, and concerns that binding alone.
 async fn a_repository_that_the_token_may_not_see_stops_its_own_binding_only(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.bitbucket.world(|world| {
+    let env = TestEnvironment::set(server).await;
+    env.bitbucket.world(|world| {
         world.repository("HR", "salaries");
     });
-    stage.connection(json!({}));
-    stage.binding("platform", "salaries", "HR/salaries", json!({}));
-    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
-    stage
-        .binding_reason("platform", "salaries", "RepositoryNotFound")
+    env.connection(json!({}));
+    env.binding("platform", "salaries", "HR/salaries", json!({}));
+    env.binding("platform", "checkout", "PAY/checkout", json!({}));
+    env.binding_reason("platform", "salaries", "RepositoryNotFound")
         .await;
-    stage
-        .binding_is("platform", "checkout", ("Ready", "True"))
+    env.binding_is("platform", "checkout", ("Ready", "True"))
         .await;
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    env.connection_is("bitbucket", ("Ready", "True")).await;
 
-    stage
-        .bitbucket
+    env.bitbucket
         .world(|world| world.grant_project("bindery", "HR", Right::Write));
-    stage
-        .binding_is("platform", "salaries", ("Ready", "True"))
+    env.binding_is("platform", "salaries", ("Ready", "True"))
         .await;
 }

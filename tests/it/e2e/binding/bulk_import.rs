@@ -7,7 +7,7 @@ use bindery::crd::ProjectBinding;
 use kube::api::{Patch, PatchParams};
 use simulators::bitbucket::{Bitbucket, Caller, Fault, Profile};
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::many::{bindings, repositories};
 use crate::support::server::{Server, simulated};
 
@@ -23,8 +23,8 @@ simulated!(
 
 const IMPORT: &str = "PUT /api/v2/dop-translation/bound-projects";
 
-/// A stage with repositories that the listing shows.
-pub(crate) async fn listed(server: Server, count: usize) -> (Stage, Vec<String>) {
+/// An environment with repositories that the listing shows.
+pub(crate) async fn listed(server: Server, count: usize) -> (TestEnvironment, Vec<String>) {
     listed_with(server, count, &["--minimum-interval", "10s"]).await
 }
 
@@ -33,39 +33,39 @@ pub(crate) async fn listed_with(
     server: Server,
     count: usize,
     arguments: &[&str],
-) -> (Stage, Vec<String>) {
-    let stage = Stage::set_with(server, arguments).await;
-    stage.connection(serde_json::json!({"interval": "1h"}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let slugs = repositories(&stage, count);
-    stage.look_now("the repositories").await;
-    (stage, slugs)
+) -> (TestEnvironment, Vec<String>) {
+    let env = TestEnvironment::set_with(server, arguments).await;
+    env.connection(serde_json::json!({"interval": "1h"}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    let slugs = repositories(&env, count);
+    env.look_now("the repositories").await;
+    (env, slugs)
 }
 
 /// Binds all of them while the servers answer slowly enough for many to be at work at once.
-pub(crate) fn bind(stage: &Stage, slugs: &[String]) {
+pub(crate) fn bind(env: &TestEnvironment, slugs: &[String]) {
     let slow = || {
         Fault::at("*")
             .caller(Caller::Bindery)
             .delay(Duration::from_millis(30))
     };
-    stage.bitbucket.fault(slow());
-    stage.sonarqube.simulated().fault(slow());
-    stage.apply(&bindings(slugs));
+    env.bitbucket.fault(slow());
+    env.sonarqube.simulated().fault(slow());
+    env.apply(&bindings(slugs));
 }
 
-pub(crate) async fn are_ready(stage: &Stage, slugs: &[String]) -> Vec<ProjectBinding> {
+pub(crate) async fn are_ready(env: &TestEnvironment, slugs: &[String]) -> Vec<ProjectBinding> {
     let mut ready = Vec::new();
     for slug in slugs {
-        ready.push(stage.binding_is("payments", slug, ("Ready", "True")).await);
+        ready.push(env.binding_is("payments", slug, ("Ready", "True")).await);
     }
     ready
 }
 
 /// Calls of the operator to both servers, by operation.
-fn calls(stage: &Stage) -> BTreeMap<&'static str, usize> {
-    let sonarqube = stage.sonarqube.simulated().counts();
-    let all = sonarqube.into_iter().chain(stage.bitbucket.counts());
+fn calls(env: &TestEnvironment) -> BTreeMap<&'static str, usize> {
+    let sonarqube = env.sonarqube.simulated().counts();
+    let all = sonarqube.into_iter().chain(env.bitbucket.counts());
     let mut calls = BTreeMap::new();
     for ((caller, operation), count) in all {
         if caller == Caller::Bindery {
@@ -83,12 +83,12 @@ struct Cost {
 
 impl Cost {
     /// What it costs to bind these: counted from before the first is there until all are Ready.
-    async fn of(stage: &Stage, bind: impl AsyncFnOnce()) -> Self {
-        stage.sonarqube.simulated().clear_calls();
-        stage.bitbucket.clear_calls();
+    async fn of(env: &TestEnvironment, bind: impl AsyncFnOnce()) -> Self {
+        env.sonarqube.simulated().clear_calls();
+        env.bitbucket.clear_calls();
         let begun = Instant::now();
         bind().await;
-        let (calls, took) = (calls(stage), begun.elapsed());
+        let (calls, took) = (calls(env), begun.elapsed());
         Self { calls, took }
     }
 
@@ -129,11 +129,11 @@ impl Cost {
 
 /// Promise: of many creates each costs three calls and a share of look-ups, and three writes and an event.
 async fn a_create_among_many_costs_few_calls(server: Server) {
-    let (stage, slugs) = listed(server, 60).await;
-    let before = api_calls(&stage);
-    let cost = Cost::of(&stage, async || {
-        bind(&stage, &slugs);
-        for binding in are_ready(&stage, &slugs).await {
+    let (env, slugs) = listed(server, 60).await;
+    let before = api_calls(&env);
+    let cost = Cost::of(&env, async || {
+        bind(&env, &slugs);
+        for binding in are_ready(&env, &slugs).await {
             let status = binding.status.unwrap();
             assert_eq!(status.record.created_by, binding.metadata.uid);
             assert_eq!(status.record.intent, None);
@@ -141,7 +141,7 @@ async fn a_create_among_many_costs_few_calls(server: Server) {
     });
     cost.await.is_that_of(slugs.len());
     // The finalizer, the intent, the status; an event. The connection has some of its own.
-    let after = api_calls(&stage);
+    let after = api_calls(&env);
     let made = |verb: &str| after.get(verb).unwrap_or(&0) - before.get(verb).unwrap_or(&0);
     let verbs = ["PATCH", "POST", "GET"].map(made);
     assert!((60 * 3..=60 * 3 + 6).contains(&verbs[0]), "{verbs:?}");
@@ -152,11 +152,11 @@ async fn a_create_among_many_costs_few_calls(server: Server) {
 
 /// Promise: the same holds for creates that come one after the other, as a slow client makes them.
 async fn a_create_that_comes_alone_costs_no_more(server: Server) {
-    let (stage, slugs) = listed(server, 12).await;
-    let cost = Cost::of(&stage, async || {
+    let (env, slugs) = listed(server, 12).await;
+    let cost = Cost::of(&env, async || {
         for slug in &slugs {
-            stage.apply(&bindings(std::slice::from_ref(slug)));
-            stage.binding_is("payments", slug, ("Ready", "True")).await;
+            env.apply(&bindings(std::slice::from_ref(slug)));
+            env.binding_is("payments", slug, ("Ready", "True")).await;
         }
     });
     cost.await.is_that_of(slugs.len());
@@ -164,13 +164,13 @@ async fn a_create_that_comes_alone_costs_no_more(server: Server) {
 
 /// Promise: where the listing is too old, one is made for all that wait for it, and wakes them.
 async fn a_listing_is_made_for_many_and_wakes_them(server: Server) {
-    let (stage, slugs) = listed(server, 20).await;
+    let (env, slugs) = listed(server, 20).await;
     let listed = Instant::now();
     let is_old = || listed.elapsed() > Duration::from_secs(10);
-    stage.eventually("the listing is old", is_old).await;
-    let cost = Cost::of(&stage, async || {
-        bind(&stage, &slugs);
-        are_ready(&stage, &slugs).await;
+    env.eventually("the listing is old", is_old).await;
+    let cost = Cost::of(&env, async || {
+        bind(&env, &slugs);
+        are_ready(&env, &slugs).await;
     });
     let cost = cost.await;
     cost.is_that_of(slugs.len());
@@ -183,50 +183,49 @@ async fn a_listing_is_made_for_many_and_wakes_them(server: Server) {
 async fn a_url_that_is_changed_during_many_imports_gets_a_token_for_a_moment_at_most(
     server: Server,
 ) {
-    let (stage, slugs) = listed(server, 60).await;
+    let (env, slugs) = listed(server, 60).await;
     let elsewhere = Bitbucket::start(Profile::V9_4).await.unwrap();
     let slow = Fault::at(IMPORT).delay(Duration::from_millis(500));
-    stage.sonarqube.simulated().fault(slow);
-    bind(&stage, &slugs);
-    let some = || stage.sonarqube.project_keys().len() >= 10;
-    stage.eventually("ten imports", some).await;
+    env.sonarqube.simulated().fault(slow);
+    bind(&env, &slugs);
+    let some = || env.sonarqube.project_keys().len() >= 10;
+    env.eventually("ten imports", some).await;
     let url = elsewhere.url();
     let change = [
         ("key", "bitbucket"),
         ("url", url.as_str().trim_end_matches('/')),
         ("personalAccessToken", "made-by-hand"),
     ];
-    stage
-        .sonarqube
+    env.sonarqube
         .post("api/alm_settings/update_bitbucket", &change);
     // A second, and the import that began in it.
     tokio::time::sleep(Duration::from_secs(3)).await;
     elsewhere.clear_calls();
-    are_ready(&stage, &slugs).await;
+    are_ready(&env, &slugs).await;
     assert_eq!(elsewhere.calls(), []);
 }
 
 /// Promise: an intent is stored over the object as it was planned for. If another client wrote it meanwhile, it is
 /// planned again, which is no failure.
 async fn an_object_that_is_written_before_its_intent_is_reconciled_anew(server: Server) {
-    let (stage, slugs) = listed(server, 1).await;
+    let (env, slugs) = listed(server, 1).await;
     let look = "GET /api/projects/search";
-    let sonarqube = stage.sonarqube.simulated();
+    let sonarqube = env.sonarqube.simulated();
     let slow = Fault::at(look).delay(Duration::from_secs(3));
     sonarqube.fault(slow.times(1));
     sonarqube.clear_calls();
-    stage.apply(&bindings(&slugs));
+    env.apply(&bindings(&slugs));
     let path = look.split(' ').nth(1).unwrap();
-    let asked = || calls(&stage).contains_key(path);
-    stage.eventually("the look is in progress", asked).await;
+    let asked = || calls(&env).contains_key(path);
+    env.eventually("the look is in progress", asked).await;
     // A label triggers no reconcile.
-    let api = stage.api::<ProjectBinding>("payments");
+    let api = env.api::<ProjectBinding>("payments");
     let label = Patch::Merge(serde_json::json!({"metadata": {"labels": {"team": "payments"}}}));
     let parameters = PatchParams::default();
     api.patch(&slugs[0], &parameters, &label).await.unwrap();
-    let ready = are_ready(&stage, &slugs).await.remove(0);
-    assert_eq!(stage.reasons(&ready), ["Imported"]);
-    let calls = calls(&stage);
+    let ready = are_ready(&env, &slugs).await.remove(0);
+    assert_eq!(env.reasons(&ready), ["Imported"]);
+    let calls = calls(&env);
     let imports = calls["/api/v2/dop-translation/bound-projects"];
     assert_eq!(imports, 1, "{calls:?}");
     // For the plan that was dropped, and for the one that was carried out.
@@ -234,9 +233,9 @@ async fn an_object_that_is_written_before_its_intent_is_reconciled_anew(server: 
 }
 
 /// Calls of the operator to the API server, by method.
-fn api_calls(stage: &Stage) -> BTreeMap<String, u64> {
+fn api_calls(env: &TestEnvironment) -> BTreeMap<String, u64> {
     let mut calls = BTreeMap::new();
-    for line in stage.operator.metrics().lines() {
+    for line in env.operator.metrics().lines() {
         if let Some(labels) = line.strip_prefix("rest_client_requests_total{") {
             let method = labels.split("method=\"").nth(1).unwrap();
             let method = method.split('"').next().unwrap().to_owned();
@@ -249,37 +248,35 @@ fn api_calls(stage: &Stage) -> BTreeMap<String, u64> {
 
 /// Promise: a listing may be some seconds old, and still no project of another user is taken.
 async fn a_project_that_appears_after_the_listing_is_not_taken(server: Server) {
-    let (stage, slugs) = listed(server, 30).await;
+    let (env, slugs) = listed(server, 30).await;
     let (taken, others) = slugs.split_at(8);
     for slug in taken {
-        stage.sonarqube.create_project(&format!("PAY:{slug}"), slug);
+        env.sonarqube.create_project(&format!("PAY:{slug}"), slug);
     }
-    bind(&stage, &slugs);
-    are_ready(&stage, others).await;
+    bind(&env, &slugs);
+    are_ready(&env, others).await;
     for slug in taken {
-        stage
-            .binding_reason("payments", slug, "ProjectExists")
-            .await;
-        assert_eq!(stage.sonarqube.bound_to(&format!("PAY:{slug}")), None);
+        env.binding_reason("payments", slug, "ProjectExists").await;
+        assert_eq!(env.sonarqube.bound_to(&format!("PAY:{slug}")), None);
     }
 }
 
 /// Promise: an import that met a project of another user says so, and does not make it ours.
 async fn an_import_that_created_nothing_makes_no_project_ours(server: Server) {
-    let (stage, slugs) = listed(server, 30).await;
+    let (env, slugs) = listed(server, 30).await;
     let slug = &slugs[12];
     let key = format!("PAY:{slug}");
     let held = Fault::at(IMPORT).with("projectKey", &key);
-    let sonarqube = stage.sonarqube.simulated();
+    let sonarqube = env.sonarqube.simulated();
     sonarqube.fault(held.delay(Duration::from_secs(3)));
-    bind(&stage, &slugs);
+    bind(&env, &slugs);
     let intends = |binding: &ProjectBinding| {
         let status = binding.status.as_ref();
         status.is_some_and(|status| status.record.intent.is_some())
     };
-    stage.until("payments", slug, intends).await;
-    stage.sonarqube.create_project(&key, slug);
-    let ready = are_ready(&stage, &slugs).await;
+    env.until("payments", slug, intends).await;
+    env.sonarqube.create_project(&key, slug);
+    let ready = are_ready(&env, &slugs).await;
     let record = &ready[12].status.as_ref().unwrap().record;
     let made = (&record.created_by, &record.bound_by);
     assert_eq!(made, (&None, &ready[12].metadata.uid));

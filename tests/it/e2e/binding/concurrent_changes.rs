@@ -7,7 +7,7 @@ use kube::api::DeleteParams;
 use serde_json::json;
 use simulators::bitbucket::{Caller, Fault, Outcome};
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::deletions::DELETING;
 use crate::e2e::environment::imports::{slow_imports, under_way};
 use crate::e2e::environment::manifests::list;
@@ -19,12 +19,12 @@ simulated!(a_connection_does_not_go_while_a_binding_begins_to_need_it);
 
 /// Promise: a repository has one project, unless a user says that several may share it.
 async fn a_repository_is_imported_once_whatever_keys_it_is_wanted_under(server: Server) {
-    let stage = Stage::set(server).await;
-    slow_imports(&stage, Duration::from_secs(2));
-    stage.connection(json!({"access": [{
+    let env = TestEnvironment::set(server).await;
+    slow_imports(&env, Duration::from_secs(2));
+    env.connection(json!({"access": [{
         "name": "all", "namespaceSelector": {}, "repositories": ["PAY/*"], "sonarqubeProjects": ["*"],
     }]}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    env.connection_is("bitbucket", ("Ready", "True")).await;
     let keyed = |name: &str| {
         json!({
             "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBinding",
@@ -37,21 +37,21 @@ async fn a_repository_is_imported_once_whatever_keys_it_is_wanted_under(server: 
         })
     };
     let both = ["mine", "other"].map(keyed);
-    stage.apply(&list(&both));
+    env.apply(&list(&both));
     let is_refused = |binding: &ProjectBinding| {
         let ready = condition(binding, "Ready");
         ready.is_some_and(|ready| ready["reason"] == "RepositoryAlreadyBound")
     };
     // Either may have been the first.
     let (mine, other) = (
-        stage.until("payments", "mine", is_done),
-        stage.until("payments", "other", is_done),
+        env.until("payments", "mine", is_done),
+        env.until("payments", "other", is_done),
     );
     let (mine, other) = tokio::join!(mine, other);
     let refused = [mine, other].iter().filter(|one| is_refused(one)).count();
     assert_eq!(refused, 1);
-    assert_eq!(stage.sonarqube.project_keys().len(), 1);
-    assert_eq!(under_way(&stage), 0);
+    assert_eq!(env.sonarqube.project_keys().len(), 1);
+    assert_eq!(under_way(&env), 0);
 }
 
 /// Whether a binding is ready, or says that it cannot be.
@@ -62,33 +62,31 @@ fn is_done(binding: &ProjectBinding) -> bool {
 
 /// Promise: what a binding is about to create can be undone by the same connection.
 async fn a_connection_does_not_go_while_a_binding_begins_to_need_it(server: Server) {
-    let stage = Stage::set_with(server, DELETING).await;
-    stage.connection(json!({}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let env = TestEnvironment::set_with(server, DELETING).await;
+    env.connection(json!({}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
     let slow = Fault::at("repository").caller(Caller::Bindery);
-    stage.bitbucket.fault(slow.delay(Duration::from_secs(3)));
+    env.bitbucket.fault(slow.delay(Duration::from_secs(3)));
     let doomed = json!({"deletionPolicy": "DeleteProject"});
-    stage.binding("payments", "checkout", "PAY/checkout", doomed);
+    env.binding("payments", "checkout", "PAY/checkout", doomed);
     let is_looking = || {
-        let calls = stage.bitbucket.calls().into_iter();
+        let calls = env.bitbucket.calls().into_iter();
         let of_operator = |call: &simulators::bitbucket::Call| call.caller == Caller::Bindery;
         calls
             .filter(of_operator)
             .any(|call| call.outcome == Outcome::Pending)
     };
-    stage.eventually("the operator looks", is_looking).await;
-    let api = stage.api::<BitbucketConnection>("platform");
+    env.eventually("the operator looks", is_looking).await;
+    let api = env.api::<BitbucketConnection>("platform");
     api.delete("bitbucket", &DeleteParams::default())
         .await
         .unwrap();
-    stage
-        .binding_is("payments", "checkout", ("Ready", "True"))
+    env.binding_is("payments", "checkout", ("Ready", "True"))
         .await;
-    stage.bitbucket.clear_faults();
-    stage.needed("payments/checkout").await;
-    stage.delete_binding("payments", "checkout").await;
-    assert_eq!(stage.sonarqube.project("PAY:checkout"), None);
-    stage
-        .gone::<BitbucketConnection>("platform", "bitbucket")
+    env.bitbucket.clear_faults();
+    env.needed("payments/checkout").await;
+    env.delete_binding("payments", "checkout").await;
+    assert_eq!(env.sonarqube.project("PAY:checkout"), None);
+    env.gone::<BitbucketConnection>("platform", "bitbucket")
         .await;
 }

@@ -6,7 +6,7 @@ use simulators::bitbucket::Permission;
 use simulators::sonarqube::{AnalysedPullRequest, Decoration};
 
 use crate::e2e::environment::waiting::condition;
-use crate::e2e::environment::{BITBUCKET_TOKEN, Stage};
+use crate::e2e::environment::{BITBUCKET_TOKEN, TestEnvironment};
 use crate::support::server::{Server, on};
 
 on!([simulated_26_9_enterprise, simulated_26_9_developer, simulated_26_9_branch_plugin] =>
@@ -24,39 +24,35 @@ on!([simulated_26_9_enterprise, simulated_26_9_developer, simulated_26_9_branch_
 /// Promise: a report on the latest commit is seen; a missing one is reported, with what to do; and Ready is never
 /// delayed.
 async fn a_binding_tells_whether_its_pull_requests_are_decorated(server: Server) {
-    let stage = Stage::set(server).await;
+    let env = TestEnvironment::set(server).await;
     let able = json!({"sonarqube": {"serverBaseURL": "https://sonarqube.example.com"}});
-    stage.connection(able);
-    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
-    stage
-        .binding_is("platform", "checkout", ("Ready", "True"))
+    env.connection(able);
+    env.binding("platform", "checkout", "PAY/checkout", json!({}));
+    env.binding_is("platform", "checkout", ("Ready", "True"))
         .await;
-    let message = reported(&stage, "nothing was analysed", "NotChecked").await;
+    let message = reported(&env, "nothing was analysed", "NotChecked").await;
     assert!(message.contains("no analysed pull request"), "{message}");
     assert!(message.contains("Next check: within 12"), "{message}");
 
-    assert!(matches!(analyse(&stage, 'a').await, Decoration::Done));
-    let message = reported(&stage, "one is decorated", "Succeeded").await;
+    assert!(matches!(analyse(&env, 'a').await, Decoration::Done));
+    let message = reported(&env, "one is decorated", "Succeeded").await;
     assert_eq!(message, "pull request 1 is decorated");
 
     // Bitbucket takes reports with Read alone: the proof outweighs what the listing of rights says.
     let token = [Permission::ProjectRead, Permission::RepoRead];
-    stage
-        .bitbucket
+    env.bitbucket
         .world(|world| world.token(BITBUCKET_TOKEN, "bindery", &token).clone());
-    let message = reported(&stage, "the token may only read", "Succeeded").await;
+    let message = reported(&env, "the token may only read", "Succeeded").await;
     let risk = "pull request 1 is decorated. Risk: the token";
     assert!(message.starts_with(risk), "{message}");
     let token = [Permission::ProjectRead, Permission::RepoWrite];
-    stage
-        .bitbucket
+    env.bitbucket
         .world(|world| world.token(BITBUCKET_TOKEN, "bindery", &token).clone());
 
     // As if Bitbucket had refused the report.
-    stage
-        .bitbucket
+    env.bitbucket
         .world(|world| world.repository("PAY", "checkout").reports.clear());
-    let message = reported(&stage, "the report is missing", "NotDecorated").await;
+    let message = reported(&env, "the report is missing", "NotDecorated").await;
     assert!(message.contains("has no report of it"), "{message}");
     assert!(
         message.contains("the analysis was of another commit"),
@@ -64,20 +60,19 @@ async fn a_binding_tells_whether_its_pull_requests_are_decorated(server: Server)
     );
 
     // A comment changes the pull request, but not its latest commit.
-    stage.bitbucket.world(|world| {
+    env.bitbucket.world(|world| {
         let pull_requests = &mut world.repository("PAY", "checkout").pull_requests;
         pull_requests[0].updated = LONG_AFTER_THE_ANALYSIS;
     });
-    reported(&stage, "somebody comments", "NotDecorated").await;
+    reported(&env, "somebody comments", "NotDecorated").await;
 
     // SonarQube's token loses the right to write.
-    stage.bitbucket.world(|world| {
+    env.bitbucket.world(|world| {
         world.token(BITBUCKET_TOKEN, "bindery", &[Permission::RepoRead]);
         world.repository("PAY", "checkout").grants.clear();
     });
-    reported(&stage, "the right is gone", "PermissionMissing").await;
-    stage
-        .binding_is("platform", "checkout", ("Ready", "True"))
+    reported(&env, "the right is gone", "PermissionMissing").await;
+    env.binding_is("platform", "checkout", ("Ready", "True"))
         .await;
 }
 
@@ -85,17 +80,16 @@ async fn a_binding_tells_whether_its_pull_requests_are_decorated(server: Server)
 async fn a_binding_that_was_pointed_at_another_repository_tells_nothing_of_the_former(
     server: Server,
 ) {
-    let stage = Stage::set(server).await;
+    let env = TestEnvironment::set(server).await;
     let able = json!({"sonarqube": {"serverBaseURL": "https://sonarqube.example.com"}});
-    stage.connection(able);
-    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
-    stage
-        .binding_is("platform", "checkout", ("Ready", "True"))
+    env.connection(able);
+    env.binding("platform", "checkout", "PAY/checkout", json!({}));
+    env.binding_is("platform", "checkout", ("Ready", "True"))
         .await;
-    assert!(matches!(analyse(&stage, 'a').await, Decoration::Done));
-    reported(&stage, "one is decorated", "Succeeded").await;
-    stage.binding("platform", "checkout", "PAY/ledger", json!({}));
-    let binding = stage
+    assert!(matches!(analyse(&env, 'a').await, Decoration::Done));
+    reported(&env, "one is decorated", "Succeeded").await;
+    env.binding("platform", "checkout", "PAY/ledger", json!({}));
+    let binding = env
         .binding_is("platform", "checkout", ("Ready", "True"))
         .await;
     let condition = condition(&binding, "DecorationReady").unwrap();
@@ -109,33 +103,32 @@ const URL: &str = "https://sonarqube.example.com";
 const LOCAL: &str = "http://localhost:9000";
 
 /// A connection that sweeps once an hour: what changes sooner was found by other means.
-fn hourly(stage: &Stage, base_url: Option<&str>) {
-    stage.connection(json!({"interval": "1h", "sonarqube": {"serverBaseURL": base_url}}));
+fn hourly(env: &TestEnvironment, base_url: Option<&str>) {
+    env.connection(json!({"interval": "1h", "sonarqube": {"serverBaseURL": base_url}}));
 }
 
 /// Binds `PAY/checkout` in `platform`, and waits until it is ready, and says this of decoration.
-async fn bound(stage: &Stage, reason: &str) {
-    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
-    stage
-        .binding_is("platform", "checkout", ("Ready", "True"))
+async fn bound(env: &TestEnvironment, reason: &str) {
+    env.binding("platform", "checkout", "PAY/checkout", json!({}));
+    env.binding_is("platform", "checkout", ("Ready", "True"))
         .await;
-    says(stage, "checkout", reason).await;
+    says(env, "checkout", reason).await;
 }
 
 /// Waits until a binding in `platform` says this of decoration, and returns its message.
-async fn says(stage: &Stage, name: &str, reason: &str) -> String {
+async fn says(env: &TestEnvironment, name: &str, reason: &str) -> String {
     let is_so = |binding: &ProjectBinding| {
         condition(binding, "DecorationReady").is_some_and(|condition| condition["reason"] == reason)
     };
-    let binding = stage.until("platform", name, is_so).await;
+    let binding = env.until("platform", name, is_so).await;
     let condition = condition(&binding, "DecorationReady").unwrap();
     condition["message"].as_str().unwrap().to_owned()
 }
 
 /// Asks the binding `checkout` alone, and returns reason and message of `DecorationReady` in the very status that says
 /// that it was asked.
-async fn asked(stage: &Stage, request: &str) -> (String, String) {
-    let binding = stage.look_at("platform", "checkout", request).await;
+async fn asked(env: &TestEnvironment, request: &str) -> (String, String) {
+    let binding = env.look_at("platform", "checkout", request).await;
     let condition = condition(&binding, "DecorationReady").unwrap();
     let text = |field: &str| condition[field].as_str().unwrap().to_owned();
     (text("reason"), text("message"))
@@ -143,62 +136,58 @@ async fn asked(stage: &Stage, request: &str) -> (String, String) {
 
 /// D33. Promise: of what no listing has shown yet nothing is said that is not known.
 async fn a_repository_that_was_created_after_the_last_listing_is_not_accused(server: Server) {
-    let stage = Stage::set(server).await;
-    hourly(&stage, Some(URL));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    stage
-        .bitbucket
+    let env = TestEnvironment::set(server).await;
+    hourly(&env, Some(URL));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    env.bitbucket
         .world(|world| world.repository("PAY", "fresh").id);
-    stage.binding("platform", "fresh", "PAY/fresh", json!({}));
-    let binding = stage
-        .binding_is("platform", "fresh", ("Ready", "True"))
-        .await;
+    env.binding("platform", "fresh", "PAY/fresh", json!({}));
+    let binding = env.binding_is("platform", "fresh", ("Ready", "True")).await;
     let condition = condition(&binding, "DecorationReady").unwrap();
     assert_eq!(condition["reason"], "NotChecked", "{condition}");
 }
 
 /// D36. Promise: who does what the message says sees that it worked, within seconds.
 async fn what_was_mended_in_the_spec_is_told_without_being_asked(server: Server) {
-    let stage = Stage::set(server).await;
-    hourly(&stage, None);
-    bound(&stage, "ServerBaseURLUnset").await;
-    hourly(&stage, Some(URL));
-    says(&stage, "checkout", "NotChecked").await;
+    let env = TestEnvironment::set(server).await;
+    hourly(&env, None);
+    bound(&env, "ServerBaseURLUnset").await;
+    hourly(&env, Some(URL));
+    says(&env, "checkout", "NotChecked").await;
 }
 
 /// D36. Promise: a request for one binding checks all that its condition depends on; all bindings then report
 /// what holds for the server.
 async fn what_was_changed_in_sonarqube_is_told_to_who_asks_and_then_to_all(server: Server) {
-    let stage = Stage::set(server).await;
+    let env = TestEnvironment::set(server).await;
     let set = |url: &str| {
         let setting = [("key", "sonar.core.serverBaseURL"), ("value", url)];
-        stage.sonarqube.post("api/settings/set", &setting)
+        env.sonarqube.post("api/settings/set", &setting)
     };
-    hourly(&stage, None);
-    stage.binding("platform", "ledger", "PAY/ledger", json!({}));
-    bound(&stage, "ServerBaseURLUnset").await;
-    says(&stage, "ledger", "ServerBaseURLUnset").await;
+    hourly(&env, None);
+    env.binding("platform", "ledger", "PAY/ledger", json!({}));
+    bound(&env, "ServerBaseURLUnset").await;
+    says(&env, "ledger", "ServerBaseURLUnset").await;
     for (url, reason) in [(URL, "NotChecked"), (LOCAL, "ServerBaseURLLocal")] {
         set(url);
-        assert_eq!(asked(&stage, url).await.0, reason);
-        says(&stage, "ledger", reason).await;
+        assert_eq!(asked(&env, url).await.0, reason);
+        says(&env, "ledger", reason).await;
     }
 }
 
 /// D36, of the right to write.
 async fn a_right_that_came_or_went_is_told_to_who_asks(server: Server) {
-    let stage = Stage::set(server).await;
-    hourly(&stage, Some(URL));
-    bound(&stage, "NotChecked").await;
+    let env = TestEnvironment::set(server).await;
+    hourly(&env, Some(URL));
+    bound(&env, "NotChecked").await;
     for (right, reason) in [
         (Permission::RepoRead, "PermissionMissing"),
         (Permission::RepoWrite, "NotChecked"),
     ] {
         let token = [Permission::ProjectRead, right];
-        stage
-            .bitbucket
+        env.bitbucket
             .world(|world| world.token(BITBUCKET_TOKEN, "bindery", &token).clone());
-        let (reported, message) = asked(&stage, &format!("{right:?}")).await;
+        let (reported, message) = asked(&env, &format!("{right:?}")).await;
         assert_eq!(reported, reason, "{message}");
         assert!(message.contains("no analysed pull request"), "{message}");
     }
@@ -207,67 +196,63 @@ async fn a_right_that_came_or_went_is_told_to_who_asks(server: Server) {
 /// D36. Promise: who puts a token with more rights into the Secret, as the message says, sees that it worked.
 async fn a_token_with_more_rights_is_told_without_being_asked(server: Server) {
     const BETTER: &str = "canary-bitbucket-better-token-22a1";
-    let stage = Stage::set(server).await;
-    stage.bitbucket.world(|world| {
+    let env = TestEnvironment::set(server).await;
+    env.bitbucket.world(|world| {
         let (read, write) = (Permission::RepoRead, Permission::RepoWrite);
         world.token(BITBUCKET_TOKEN, "bindery", &[Permission::ProjectRead, read]);
         world.token(BETTER, "bindery", &[Permission::ProjectRead, write]);
     });
-    hourly(&stage, Some(URL));
-    bound(&stage, "PermissionMissing").await;
-    stage.secret("bitbucket-token", BETTER);
-    says(&stage, "checkout", "NotChecked").await;
+    hourly(&env, Some(URL));
+    bound(&env, "PermissionMissing").await;
+    env.secret("bitbucket-token", BETTER);
+    says(&env, "checkout", "NotChecked").await;
 }
 
 /// D38. Promise: while Bitbucket refuses SonarQube's token no binding says that its pull requests are decorated; it
 /// stays Ready, and a request for it gets an answer.
 async fn a_revoked_token_is_told_of_decoration_alone(server: Server) {
-    let stage = Stage::set(server).await;
-    hourly(&stage, Some(URL));
-    bound(&stage, "NotChecked").await;
-    assert!(matches!(analyse(&stage, 'a').await, Decoration::Done));
-    let (reason, _) = asked(&stage, "one is decorated").await;
+    let env = TestEnvironment::set(server).await;
+    hourly(&env, Some(URL));
+    bound(&env, "NotChecked").await;
+    assert!(matches!(analyse(&env, 'a').await, Decoration::Done));
+    let (reason, _) = asked(&env, "one is decorated").await;
     assert_eq!(reason, "Succeeded");
-    let binding = stage
+    let binding = env
         .binding_is("platform", "checkout", ("DecorationReady", "True"))
         .await;
-    let reported = || stage.reported(&binding).into_iter();
+    let reported = || env.reported(&binding).into_iter();
     let is_reported = || reported().any(|reported| reported.reason == "Decorated");
-    stage.eventually("an event tells it", is_reported).await;
+    env.eventually("an event tells it", is_reported).await;
 
-    stage
-        .bitbucket
+    env.bitbucket
         .world(|world| world.revoke_token(BITBUCKET_TOKEN))
         .unwrap();
-    stage.ask("a token was revoked").await;
-    stage
-        .connection_reason("bitbucket", "AuthenticationFailed")
+    env.ask("a token was revoked").await;
+    env.connection_reason("bitbucket", "AuthenticationFailed")
         .await;
-    let message = says(&stage, "checkout", "AuthenticationFailed").await;
+    let message = says(&env, "checkout", "AuthenticationFailed").await;
     assert!(message.contains("platform/bitbucket"), "{message}");
-    let (reason, _) = asked(&stage, "meanwhile").await;
+    let (reason, _) = asked(&env, "meanwhile").await;
     assert_eq!(reason, "AuthenticationFailed");
-    stage
-        .binding_is("platform", "checkout", ("Ready", "True"))
+    env.binding_is("platform", "checkout", ("Ready", "True"))
         .await;
 
     let token = [Permission::ProjectRead, Permission::RepoWrite];
-    stage
-        .bitbucket
+    env.bitbucket
         .world(|world| world.token(BITBUCKET_TOKEN, "bindery", &token).clone());
-    stage.look_now("the token is back").await;
-    let message = says(&stage, "checkout", "Succeeded").await;
+    env.look_now("the token is back").await;
+    let message = says(&env, "checkout", "Succeeded").await;
     assert_eq!(message, "pull request 1 is decorated");
 }
 
 /// D40. Promise: what Bindery made it does not deny.
 async fn a_binding_that_somebody_changed_is_left_with_words_that_are_true(server: Server) {
-    let stage = Stage::set(server).await;
-    hourly(&stage, Some(URL));
-    bound(&stage, "NotChecked").await;
+    let env = TestEnvironment::set(server).await;
+    hourly(&env, Some(URL));
+    bound(&env, "NotChecked").await;
     let unbinds = json!({"deletionPolicy": "Unbind"});
-    stage.binding("platform", "checkout", "PAY/checkout", unbinds);
-    let binding = stage
+    env.binding("platform", "checkout", "PAY/checkout", unbinds);
+    let binding = env
         .binding_is("platform", "checkout", ("Ready", "True"))
         .await;
     let elsewhere = [
@@ -278,9 +263,9 @@ async fn a_binding_that_somebody_changed_is_left_with_words_that_are_true(server
         ("monorepo", "false"),
     ];
     let set = "api/alm_settings/set_bitbucket_binding";
-    stage.sonarqube.post(set, &elsewhere);
-    stage.delete_binding("platform", "checkout").await;
-    let note = stage.reported_once(&binding, "Orphaned");
+    env.sonarqube.post(set, &elsewhere);
+    env.delete_binding("platform", "checkout").await;
+    let note = env.reported_once(&binding, "Orphaned");
     assert!(
         note.contains("Bindery bound project PAY:checkout for this object"),
         "{note}"
@@ -288,9 +273,9 @@ async fn a_binding_that_somebody_changed_is_left_with_words_that_are_true(server
 }
 
 /// Opens a pull request, and has it analysed.
-async fn analyse(stage: &Stage, digit: char) -> Decoration {
+async fn analyse(env: &TestEnvironment, digit: char) -> Decoration {
     let commit = digit.to_string().repeat(40);
-    let id = stage.bitbucket.world(|world| {
+    let id = env.bitbucket.world(|world| {
         world
             .open_pull_request("PAY", "checkout", "feature", &commit)
             .unwrap()
@@ -304,14 +289,14 @@ async fn analyse(stage: &Stage, digit: char) -> Decoration {
         date: "2099-01-15T08:00:00+0000".to_owned(),
         warnings: Vec::new(),
     };
-    let simulated = stage.sonarqube.simulated();
+    let simulated = env.sonarqube.simulated();
     let analysed = simulated.analyse_pull_request("PAY:checkout", pull_request);
     analysed.await.unwrap()
 }
 
 /// Has the binding reconciled, waits until it says this of decoration, and returns its message.
-async fn reported(stage: &Stage, request: &str, reason: &str) -> String {
-    stage.look_now(request).await;
-    stage.look_at("platform", "checkout", request).await;
-    says(stage, "checkout", reason).await
+async fn reported(env: &TestEnvironment, request: &str, reason: &str) -> String {
+    env.look_now(request).await;
+    env.look_at("platform", "checkout", request).await;
+    says(env, "checkout", reason).await
 }

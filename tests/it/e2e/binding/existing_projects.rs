@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::support::server::{Server, everywhere, on, simulated};
 
 everywhere!(a_project_bound_by_hand_is_adopted_as_it_is);
@@ -12,12 +12,12 @@ simulated!(
     the_way_out_that_a_refusal_names_leads_out,
 );
 
-/// A stage whose connection is ready, so that people can bind by hand as well.
-async fn connected(server: Server) -> Stage {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    stage
+/// An environment whose connection is ready, so that people can bind by hand as well.
+async fn connected(server: Server) -> TestEnvironment {
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    env
 }
 
 fn key(key: &str) -> Value {
@@ -26,12 +26,12 @@ fn key(key: &str) -> Value {
 
 /// Promise: a project that was made by hand is bound when its key is written, and stays the maker's.
 async fn a_project_made_by_hand_is_bound_where_its_key_is_written(server: Server) {
-    let stage = connected(server).await;
-    let sonarqube = &stage.sonarqube;
+    let env = connected(server).await;
+    let sonarqube = &env.sonarqube;
     sonarqube.create_project("legacy-checkout", "Made by hand");
     let wanted = json!({"mode": "Bind", "sonarqubeProject": {"key": "legacy-checkout", "name": "Another name"}});
-    stage.binding("platform", "checkout", "PAY/checkout", wanted);
-    let binding = stage
+    env.binding("platform", "checkout", "PAY/checkout", wanted);
+    let binding = env
         .binding_is("platform", "checkout", ("Ready", "True"))
         .await;
     let record = binding.status.unwrap().record;
@@ -49,9 +49,9 @@ async fn a_project_made_by_hand_is_bound_where_its_key_is_written(server: Server
 /// Promise: what is bound to the repository already is adopted as it is, in every mode: under another key where
 /// none is written, under the default one, and under a written one.
 async fn a_project_bound_by_hand_is_adopted_as_it_is(server: Server) {
-    let stage = connected(server).await;
-    let sonarqube = &stage.sonarqube;
-    let setting = stage.setting_id();
+    let env = connected(server).await;
+    let sonarqube = &env.sonarqube;
+    let setting = env.setting_id();
     let rows = [
         ("legacy-checkout", "checkout", json!({})),
         ("PAY:ledger", "ledger", json!({"mode": "Import"})),
@@ -67,8 +67,8 @@ async fn a_project_bound_by_hand_is_adopted_as_it_is(server: Server) {
     }
     let before = sonarqube.everything();
     for (key, slug, wanted) in rows {
-        stage.binding("platform", slug, &format!("PAY/{slug}"), wanted);
-        let binding = stage.binding_is("platform", slug, ("Ready", "True")).await;
+        env.binding("platform", slug, &format!("PAY/{slug}"), wanted);
+        let binding = env.binding_is("platform", slug, ("Ready", "True")).await;
         let status = binding.status.unwrap();
         assert_eq!(status.sonarqube_project.unwrap().key, key);
         let record = status.record;
@@ -79,10 +79,10 @@ async fn a_project_bound_by_hand_is_adopted_as_it_is(server: Server) {
 
 /// Promise: no project is adopted by accident. Every refusal says why and what to do, and SonarQube stays as it was.
 async fn what_was_not_asked_for_is_refused_with_a_way_out_and_left_alone(server: Server) {
-    let stage = connected(server).await;
-    let sonarqube = &stage.sonarqube;
-    let setting = stage.setting_id();
-    stage.bitbucket.world(|world| {
+    let env = connected(server).await;
+    let sonarqube = &env.sonarqube;
+    let setting = env.setting_id();
+    env.bitbucket.world(|world| {
         world.repository("OPS", "metrics");
         world.repository("PAY", "tools");
     });
@@ -125,16 +125,14 @@ async fn what_was_not_asked_for_is_refused_with_a_way_out_and_left_alone(server:
         ("foreign", "OPS/metrics", key("foreign"), "PermissionMissing", &["foreign", "Browse and Administer"]),
     ];
     for (name, repository, wanted, _, _) in &rows {
-        stage.binding("platform", name, repository, wanted.clone());
+        env.binding("platform", name, repository, wanted.clone());
     }
     for (name, _, _, reason, words) in &rows {
-        let message = stage.binding_reason("platform", name, reason).await;
+        let message = env.binding_reason("platform", name, reason).await;
         for word in *words {
             assert!(message.contains(word), "{name}: no {word:?} in {message:?}");
         }
-        let binding = stage
-            .binding_is("platform", name, ("Stalled", "True"))
-            .await;
+        let binding = env.binding_is("platform", name, ("Stalled", "True")).await;
         assert_eq!(binding.status.unwrap().sonarqube_project, None, "{name}");
     }
     assert_eq!(sonarqube.everything(), before);
@@ -142,9 +140,9 @@ async fn what_was_not_asked_for_is_refused_with_a_way_out_and_left_alone(server:
 
 /// Promise: a refusal says truly what to do: the binding works once that is done.
 async fn the_way_out_that_a_refusal_names_leads_out(server: Server) {
-    let stage = connected(server).await;
-    let sonarqube = &stage.sonarqube;
-    let setting = stage.setting_id();
+    let env = connected(server).await;
+    let sonarqube = &env.sonarqube;
+    let setting = env.setting_id();
     for (key, repository) in [
         ("legacy-checkout", "PAY/checkout"),
         ("ledger-one", "PAY/ledger"),
@@ -161,23 +159,21 @@ async fn the_way_out_that_a_refusal_names_leads_out(server: Server) {
         ("unasked", "PAY/payments-api", json!({}), "ProjectExists", "PAY:payments-api"),
     ];
     for (name, repository, wrong, reason, right) in rows {
-        stage.binding("platform", name, repository, wrong);
-        let message = stage.binding_reason("platform", name, reason).await;
+        env.binding("platform", name, repository, wrong);
+        let message = env.binding_reason("platform", name, reason).await;
         assert!(message.contains(right), "{message}");
-        stage.binding("platform", name, repository, key(right));
-        stage.binding_is("platform", name, ("Ready", "True")).await;
+        env.binding("platform", name, repository, key(right));
+        env.binding_is("platform", name, ("Ready", "True")).await;
         assert_eq!(sonarqube.bound_to(right).as_deref(), Some(repository));
     }
 
     sonarqube.create_foreign_project("foreign", "Of somebody else");
-    stage.binding("platform", "foreign", "OPS/deploy", key("foreign"));
-    stage
-        .binding_reason("platform", "foreign", "PermissionMissing")
+    env.binding("platform", "foreign", "OPS/deploy", key("foreign"));
+    env.binding_reason("platform", "foreign", "PermissionMissing")
         .await;
     sonarqube.let_operator_administer("foreign");
-    stage.look_at("platform", "foreign", "granted").await;
-    stage
-        .binding_is("platform", "foreign", ("Ready", "True"))
+    env.look_at("platform", "foreign", "granted").await;
+    env.binding_is("platform", "foreign", ("Ready", "True"))
         .await;
     assert_eq!(sonarqube.bound_to("foreign").as_deref(), Some("OPS/deploy"));
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use simulators::bitbucket::Right;
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::support::server::{Server, everywhere, on};
 
 everywhere!(
@@ -14,10 +14,10 @@ on!([simulated_26_9, simulated_25_1] => a_personal_repository_is_imported_under_
 
 /// Promise: `kubectl apply` of a connection and a binding is all it takes.
 async fn a_repository_is_imported_under_its_default_key(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    stage.binding("payments", "checkout", "pay/Checkout", json!({}));
-    let binding = stage
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    env.binding("payments", "checkout", "pay/Checkout", json!({}));
+    let binding = env
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;
     let status = binding.status.unwrap();
@@ -31,7 +31,7 @@ async fn a_repository_is_imported_under_its_default_key(server: Server) {
     assert_eq!(status.record.created_by, binding.metadata.uid);
     assert_eq!(status.record.intent, None);
     assert_eq!(
-        stage.sonarqube.bound_to("PAY:checkout").as_deref(),
+        env.sonarqube.bound_to("PAY:checkout").as_deref(),
         Some("PAY/checkout")
     );
 }
@@ -39,23 +39,23 @@ async fn a_repository_is_imported_under_its_default_key(server: Server) {
 /// Promise: what is declared of a new project is what SonarQube says of it, and its main branch is the one that
 /// Bitbucket calls the default.
 async fn a_new_project_is_as_declared(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.bitbucket.world(|world| {
+    let env = TestEnvironment::set(server).await;
+    env.bitbucket.world(|world| {
         let ledger = world.repository("PAY", "ledger");
         ledger.branches.push("develop".to_owned());
         "develop".clone_into(&mut ledger.default_branch);
     });
-    stage.connection(json!({}));
+    env.connection(json!({}));
     let declared = json!({"sonarqubeProject": {
         "key": "finance_ledger", "name": "The Ledger", "visibility": "Private",
         "newCodeDefinition": {"type": "NumberOfDays", "days": 21},
     }});
-    stage.binding("platform", "ledger", "PAY/ledger", declared);
-    let binding = stage
+    env.binding("platform", "ledger", "PAY/ledger", declared);
+    let binding = env
         .binding_is("platform", "ledger", ("Ready", "True"))
         .await;
 
-    let sonarqube = &stage.sonarqube;
+    let sonarqube = &env.sonarqube;
     assert_eq!(sonarqube.project_keys(), ["finance_ledger"]);
     let project = sonarqube.project("finance_ledger").unwrap();
     assert_eq!(project["name"], "The Ledger");
@@ -76,18 +76,16 @@ async fn a_new_project_is_as_declared(server: Server) {
 
 /// Promise: a personal repository is bound like any other; SonarQube takes no `~` in a key.
 async fn a_personal_repository_is_imported_under_an_underscore(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.bitbucket.world(|world| {
+    let env = TestEnvironment::set(server).await;
+    env.bitbucket.world(|world| {
         world.repository("~jdoe", "tools");
         world.grant_project("bindery", "~jdoe", Right::Write);
     });
-    stage.connection(json!({}));
-    stage.binding("platform", "tools", "~jdoe/tools", json!({}));
-    stage
-        .binding_is("platform", "tools", ("Ready", "True"))
-        .await;
+    env.connection(json!({}));
+    env.binding("platform", "tools", "~jdoe/tools", json!({}));
+    env.binding_is("platform", "tools", ("Ready", "True")).await;
     assert_eq!(
-        stage.sonarqube.bound_to("_jdoe:tools").as_deref(),
+        env.sonarqube.bound_to("_jdoe:tools").as_deref(),
         Some("~jdoe/tools")
     );
 }

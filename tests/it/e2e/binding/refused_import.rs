@@ -7,7 +7,7 @@ use kube::ResourceExt as _;
 use serde_json::json;
 use simulators::sonarqube::Fault;
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::waiting::counts;
 use crate::support::server::{Server, on};
 
@@ -34,18 +34,18 @@ const REFUSALS: [(&str, u16, &str); 3] = [
     ),
 ];
 
-impl Stage {
+impl TestEnvironment {
     /// Has the bindings of a namespace reconciled by a label on it, and waits until this one was: no request
     /// that its status would have to answer.
     pub(crate) async fn nudge(&self, binding: &ProjectBinding, nth: usize) {
         // A reconcile is counted after its status was written.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let namespace = binding.namespace().unwrap();
-        let before = self.operator.passes("projectbinding");
+        let before = self.operator.reconciles("projectbinding");
         let label = format!("nudged={}-{nth}", binding.uid().unwrap());
         self.kubectl(&["label", "namespace", &namespace, "--overwrite", &label]);
-        let was_looked_at = || self.operator.passes("projectbinding") > before;
-        self.eventually("a pass by the namespace", was_looked_at)
+        let was_looked_at = || self.operator.reconciles("projectbinding") > before;
+        self.eventually("a reconcile by the namespace", was_looked_at)
             .await;
     }
 }
@@ -53,27 +53,27 @@ impl Stage {
 /// Promise: an intent that SonarQube rejected is withdrawn from the API server, too, in each reconcile: what a user
 /// makes under that key between two reconciles is his.
 async fn a_refused_import_leaves_no_intent_behind_however_often_it_is_tried(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({"interval": "1h"}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let simulated = stage.sonarqube.simulated();
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({"interval": "1h"}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    let simulated = env.sonarqube.simulated();
     for (call, status, body) in REFUSALS {
         simulated.fault(Fault::at(call).answer(status, body));
     }
-    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
-    let refused = stage
+    env.binding("platform", "checkout", "PAY/checkout", json!({}));
+    let refused = env
         .binding_is("platform", "checkout", ("Stalled", "True"))
         .await;
     // The counts have a writer of their own, which comes some seconds later: it is no write of these reconciles.
-    stage.until("platform", "bitbucket", counts("0/1")).await;
-    let api = stage.api::<ProjectBinding>("platform");
+    env.until("platform", "bitbucket", counts("0/1")).await;
+    let api = env.api::<ProjectBinding>("platform");
     for nth in 0..4 {
-        let writes = stage.operator.status_writes();
-        stage.nudge(&refused, nth).await;
-        let writes = stage.operator.status_writes() - writes;
+        let writes = env.operator.status_writes();
+        env.nudge(&refused, nth).await;
+        let writes = env.operator.status_writes() - writes;
         assert!(writes <= 2, "{writes} for an intent and its withdrawal");
         let status = api.get("checkout").await.unwrap().status.unwrap();
-        assert_eq!(status.record.intent, None, "after pass {nth}");
+        assert_eq!(status.record.intent, None, "after reconcile {nth}");
         assert_eq!(
             status.conditions,
             refused.status.as_ref().unwrap().conditions
@@ -81,22 +81,22 @@ async fn a_refused_import_leaves_no_intent_behind_however_often_it_is_tried(serv
     }
 
     simulated.clear_faults();
-    let sonarqube = &stage.sonarqube;
+    let sonarqube = &env.sonarqube;
     let key = "PAY:checkout";
     if server.version == "8.9" {
         let chosen = sonarqube.import_by_hand("bitbucket", "PAY/checkout");
         let renamed = [("from", &*chosen), ("to", key)];
         sonarqube.post("api/projects/update_key", &renamed);
     } else {
-        sonarqube.bind(key, "By hand", &stage.setting_id(), "PAY/checkout");
+        sonarqube.bind(key, "By hand", &env.setting_id(), "PAY/checkout");
     }
     assert_eq!(sonarqube.bound_to(key).as_deref(), Some("PAY/checkout"));
     sonarqube.let_operator_administer(key);
-    stage.nudge(&refused, 4).await;
-    let adopted = stage
+    env.nudge(&refused, 4).await;
+    let adopted = env
         .binding_is("platform", "checkout", ("Ready", "True"))
         .await;
     let record = adopted.status.unwrap().record;
     assert_eq!((record.created_by, record.bound_by), (None, None));
-    stage.reported_once(&refused, "Adopted");
+    env.reported_once(&refused, "Adopted");
 }

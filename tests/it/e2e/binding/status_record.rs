@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use simulators::bitbucket::Caller;
 use simulators::sonarqube::Fault;
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::proxy::Proxy;
 use crate::support::server::{Server, on};
 
@@ -19,7 +19,7 @@ on!([simulated_26_9_branch_plugin] =>
     a_call_that_sonarqube_does_not_know_any_more_is_no_outage,
 );
 on!([simulated_9_9] =>
-    an_outage_that_a_binding_meets_in_its_turn_is_looked_into,
+    an_outage_that_a_spread_read_meets_is_diagnosed,
     a_lost_import_token_that_a_look_meets_is_stored_again,
 );
 
@@ -40,54 +40,51 @@ fn record(binding: &ProjectBinding) -> Value {
 
 /// Promise: what was bound right before an outage is kept through all failed reconciles after it.
 async fn the_connection_is_on_record_with_what_was_done_under_it(server: Server) {
-    let stage = Stage::set(server).await;
-    let proxy = Proxy::start(&stage.sonarqube.url).await;
-    stage.connection(json!({"sonarqube": {"url": proxy.url}}));
-    let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
-    stage.sonarqube.create_project("legacy", "Legacy");
+    let env = TestEnvironment::set(server).await;
+    let proxy = Proxy::start(&env.sonarqube.url).await;
+    env.connection(json!({"sonarqube": {"url": proxy.url}}));
+    let connection = env.connection_is("bitbucket", ("Ready", "True")).await;
+    env.sonarqube.create_project("legacy", "Legacy");
     proxy.shut_after_import();
     let given = json!({"sonarqubeProject": {"key": "legacy"}});
-    stage.binding("platform", "ledger", "PAY/ledger", given);
+    env.binding("platform", "ledger", "PAY/ledger", given);
     let is_bound = |binding: &ProjectBinding| {
         record(binding)["boundBy"].as_str() == binding.metadata.uid.as_deref()
     };
-    let bound = stage.until("platform", "ledger", is_bound).await;
+    let bound = env.until("platform", "ledger", is_bound).await;
     let by = bound.status.unwrap().record.connection.unwrap();
     assert_eq!(Some(by.uid), connection.uid());
     proxy.open();
-    stage
-        .binding_is("platform", "ledger", ("Ready", "True"))
+    env.binding_is("platform", "ledger", ("Ready", "True"))
         .await;
 }
 
 /// Promise: a connection that was deleted and created again accepts its bindings anew, and no outage in between takes
 /// from them what they made.
 async fn a_connection_that_was_created_again_loses_no_memory_in_an_outage(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({"interval": "1h"}));
-    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
-    let before = stage
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({"interval": "1h"}));
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
+    let before = env
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;
     let connection = ["bbconn/bitbucket", "--namespace", "platform"];
     let forced = format!("{FORCE_ORPHAN}=true");
-    stage.kubectl(&[&["annotate"], &connection[..], &[&forced]].concat());
-    stage.kubectl(&[&["delete", "--wait=false"], &connection[..]].concat());
-    stage
-        .gone::<BitbucketConnection>("platform", "bitbucket")
+    env.kubectl(&[&["annotate"], &connection[..], &[&forced]].concat());
+    env.kubectl(&[&["delete", "--wait=false"], &connection[..]].concat());
+    env.gone::<BitbucketConnection>("platform", "bitbucket")
         .await;
-    stage
-        .binding_reason("payments", "checkout", "ConnectionNotFound")
+    env.binding_reason("payments", "checkout", "ConnectionNotFound")
         .await;
-    let simulated = stage.sonarqube.simulated();
+    let simulated = env.sonarqube.simulated();
     let away = Fault::at("/api/alm_settings/get_binding").caller(Caller::Bindery);
     simulated.fault(away.answer(503, "{}"));
     simulated.clear_calls();
-    stage.connection(json!({"interval": "1h"}));
-    let now = stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let looks = || calls(&stage, "/api/alm_settings/get_binding") > 2;
-    stage.eventually("passes meet the outage", looks).await;
-    let met = stage
+    env.connection(json!({"interval": "1h"}));
+    let now = env.connection_is("bitbucket", ("Ready", "True")).await;
+    let looks = || calls(&env, "/api/alm_settings/get_binding") > 2;
+    env.eventually("reconciles meet the outage", looks).await;
+    let met = env
         .binding_is("payments", "checkout", ("Ready", "False"))
         .await;
     assert_eq!(project(&met), project(&before));
@@ -98,54 +95,51 @@ async fn a_connection_that_was_created_again_loses_no_memory_in_an_outage(server
         status.record.connection.as_ref().unwrap().uid.clone()
     };
     let is_accepted = |binding: &ProjectBinding| Some(accepted_by(binding)) == now.uid();
-    let after = stage.until("payments", "checkout", is_accepted).await;
+    let after = env.until("payments", "checkout", is_accepted).await;
     assert_eq!(project(&after), project(&before));
     assert_eq!(record(&after), record(&before));
 }
 
 /// Promise: the status says to what a project is bound, not to what it was to be bound: that is what a deletion undoes.
 async fn a_binding_that_could_not_be_pointed_elsewhere_remembers_where_it_is(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({"interval": "1h"}));
-    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
-    stage
-        .binding_is("platform", "checkout", ("Ready", "True"))
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({"interval": "1h"}));
+    env.binding("platform", "checkout", "PAY/checkout", json!({}));
+    env.binding_is("platform", "checkout", ("Ready", "True"))
         .await;
     let refused = Fault::at("POST /api/alm_settings/set_bitbucket_binding");
     let refused = refused.answer(400, r#"{"errors": [{"msg": "Not today"}]}"#);
-    stage.sonarqube.simulated().fault(refused);
-    stage.binding("platform", "checkout", "PAY/ledger", json!({}));
-    let stopped = stage
+    env.sonarqube.simulated().fault(refused);
+    env.binding("platform", "checkout", "PAY/ledger", json!({}));
+    let stopped = env
         .binding_is("platform", "checkout", ("Stalled", "True"))
         .await;
     let shown = stopped.status.as_ref().unwrap().repository.as_ref();
     assert_eq!(shown.unwrap().path, "PAY/checkout");
-    stage.delete_binding("platform", "checkout").await;
-    stage.reported_once(&stopped, "Unbound");
-    assert_eq!(stage.sonarqube.bound_to("PAY:checkout"), None);
+    env.delete_binding("platform", "checkout").await;
+    env.reported_once(&stopped, "Unbound");
+    assert_eq!(env.sonarqube.bound_to("PAY:checkout"), None);
 }
 
 /// Promise: a server that is up and lost a call is not down: that is reported, and what it still offers is
 /// found out and used.
 async fn a_call_that_sonarqube_does_not_know_any_more_is_no_outage(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({"interval": "1h"}));
-    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
-    stage
-        .binding_is("platform", "checkout", ("Ready", "True"))
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({"interval": "1h"}));
+    env.binding("platform", "checkout", "PAY/checkout", json!({}));
+    env.binding_is("platform", "checkout", ("Ready", "True"))
         .await;
-    let sonarqube = &stage.sonarqube;
-    sonarqube.re_point("PAY:checkout", &stage.setting_id(), "PAY/ledger");
+    let sonarqube = &env.sonarqube;
+    sonarqube.re_point("PAY:checkout", &env.setting_id(), "PAY/ledger");
     let call = "/api/alm_settings/set_bitbucket_binding";
     let unknown = format!(r#"{{"errors": [{{"msg": "Unknown url : {call}"}}]}}"#);
     let unknown = Fault::at(&format!("POST {call}")).answer(404, &unknown);
     sonarqube.simulated().fault(unknown);
-    let reported = stage.binding_reason("platform", "checkout", "UnsupportedVersion");
-    let asked = stage.look_at("platform", "checkout", "after the edit");
+    let reported = env.binding_reason("platform", "checkout", "UnsupportedVersion");
+    let asked = env.look_at("platform", "checkout", "after the edit");
     let (message, _) = futures::join!(reported, asked);
     assert!(message.contains("is up and does not know"), "{message}");
-    stage
-        .binding_is("platform", "checkout", ("Ready", "True"))
+    env.binding_is("platform", "checkout", ("Ready", "True"))
         .await;
     assert_eq!(
         sonarqube.bound_to("PAY:checkout").as_deref(),
@@ -154,58 +148,54 @@ async fn a_call_that_sonarqube_does_not_know_any_more_is_no_outage(server: Serve
 }
 
 /// How often the operator called this.
-fn calls(stage: &Stage, operation: &'static str) -> usize {
-    let counts = stage.sonarqube.simulated().counts();
+fn calls(env: &TestEnvironment, operation: &'static str) -> usize {
+    let counts = env.sonarqube.simulated().counts();
     let called = counts.get(&(Caller::Bindery, operation));
     called.copied().unwrap_or_default()
 }
 
 /// Promise: one server, one trouble: whichever call of a binding meets it, the connection looks into it for all.
-async fn an_outage_that_a_binding_meets_in_its_turn_is_looked_into(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({"interval": "1h"}));
-    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
-    let settled = stage
+async fn an_outage_that_a_spread_read_meets_is_diagnosed(server: Server) {
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({"interval": "1h"}));
+    env.binding("platform", "checkout", "PAY/checkout", json!({}));
+    let settled = env
         .binding_is("platform", "checkout", ("Ready", "True"))
         .await;
-    let simulated = stage.sonarqube.simulated();
-    let probes = || calls(&stage, "/api/system/status");
-    stage.nudge(&settled, 0).await;
+    let simulated = env.sonarqube.simulated();
+    let probes = || calls(&env, "/api/system/status");
+    env.nudge(&settled, 0).await;
     simulated.clear_calls();
     // A request reads at once what the spread read of the binding reads otherwise.
-    stage
-        .look_at("platform", "checkout", "what no listing has")
+    env.look_at("platform", "checkout", "what no listing has")
         .await;
     let usual = probes();
     let away = Fault::at("/api/alm_settings/get_binding").caller(Caller::Bindery);
     simulated.fault(away.answer(503, "{}").times(1));
     simulated.clear_calls();
-    stage
-        .look_at("platform", "checkout", "the same, and that read fails")
+    env.look_at("platform", "checkout", "the same, and that read fails")
         .await;
     let is_asked = || probes() > usual;
-    stage
-        .eventually(
-            "the connection asks SonarQube once more how it is",
-            is_asked,
-        )
-        .await;
+    env.eventually(
+        "the connection asks SonarQube once more how it is",
+        is_asked,
+    )
+    .await;
 }
 
 /// Promise: a configuration that was deleted and made again has no import token, and gets ours as soon as any reconcile
 /// finds that out.
 async fn a_lost_import_token_that_a_look_meets_is_stored_again(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({"interval": "1h"}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let sonarqube = &stage.sonarqube;
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({"interval": "1h"}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    let sonarqube = &env.sonarqube;
     let key = [("key", "bitbucket")];
     sonarqube.post("api/alm_settings/delete", &key);
-    let url = stage.bitbucket.url();
+    let url = env.bitbucket.url();
     let url = url.as_str().trim_end_matches('/');
     sonarqube.create_setting("bitbucket", url, crate::e2e::environment::BITBUCKET_TOKEN);
-    stage.binding("platform", "checkout", "PAY/checkout", json!({}));
-    stage
-        .binding_is("platform", "checkout", ("Ready", "True"))
+    env.binding("platform", "checkout", "PAY/checkout", json!({}));
+    env.binding_is("platform", "checkout", ("Ready", "True"))
         .await;
 }

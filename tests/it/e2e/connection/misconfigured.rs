@@ -11,7 +11,7 @@ use simulators::sonarqube::Phase;
 use tokio::net::TcpListener;
 
 use crate::e2e::environment::waiting::{condition, says};
-use crate::e2e::environment::{BITBUCKET_TOKEN, Stage};
+use crate::e2e::environment::{BITBUCKET_TOKEN, TestEnvironment};
 use crate::support::server::{Server, simulated};
 
 simulated!(whatever_is_wrong_with_a_connection_is_named_and_can_be_put_right);
@@ -38,41 +38,41 @@ type Row = (Wrong, &'static str, &'static str, &'static [&'static str]);
 /// Promise: every mistake has its reason, says who must act, and is over when it is corrected. What was up to date
 /// before stays as it was all the time.
 async fn whatever_is_wrong_with_a_connection_is_named_and_can_be_put_right(server: Server) {
-    let stage = Stage::set(server).await;
+    let env = TestEnvironment::set(server).await;
     // Takes connections and never answers: half a minute, while all else is tried.
     let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", deaf.local_addr().unwrap());
-    stage.connection_named("deaf", json!({"sonarqube": {"url": address}}));
+    env.connection_named("deaf", json!({"sonarqube": {"url": address}}));
 
-    assert_adopts_when_allowed(&stage).await;
-    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
-    stage.counted(1).await;
-    let settled = stage
+    assert_adopts_when_allowed(&env).await;
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
+    env.counted(1).await;
+    let settled = env
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;
-    let rows = [specs(&stage), tokens(), answers(&stage)];
+    let rows = [specs(&env), tokens(), answers(&env)];
     for (number, (wrong, who, reason, words)) in rows.into_iter().flatten().enumerate() {
-        make(&stage, wrong);
-        stage.look_now(&format!("wrong {number}")).await;
-        let reported = reported(&stage, "bitbucket", who, reason).await;
+        make(&env, wrong);
+        env.look_now(&format!("wrong {number}")).await;
+        let reported = reported(&env, "bitbucket", who, reason).await;
         for word in words {
             assert!(reported.contains(word), "no {word:?} in {reported:?}");
         }
-        put_right(&stage);
-        stage.look_now(&format!("right {number}")).await;
-        stage.connection_is("bitbucket", ("Ready", "True")).await;
+        put_right(&env);
+        env.look_now(&format!("right {number}")).await;
+        env.connection_is("bitbucket", ("Ready", "True")).await;
     }
-    assert_calls_as_rarely_as_asked(&stage).await;
-    let now = stage
+    assert_calls_as_rarely_as_asked(&env).await;
+    let now = env
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;
     assert_eq!(now.resource_version(), settled.resource_version());
     let stolen = |call: &simulators::bitbucket::Call| call.target.contains(ELSEWHERE);
     assert!(
-        !stage.bitbucket.calls().iter().any(stolen),
+        !env.bitbucket.calls().iter().any(stolen),
         "a redirect was followed"
     );
-    let reported = reported(&stage, "deaf", TIME, "Timeout").await;
+    let reported = reported(&env, "deaf", TIME, "Timeout").await;
     assert!(
         reported.contains("no complete answer within 30 s"),
         "{reported}"
@@ -83,12 +83,12 @@ async fn whatever_is_wrong_with_a_connection_is_named_and_can_be_put_right(serve
 const ELSEWHERE: &str = "/rest/api/1.0/elsewhere";
 
 #[rustfmt::skip] // a table
-fn specs(stage: &Stage) -> Vec<Row> {
+fn specs(env: &TestEnvironment) -> Vec<Row> {
     let bitbucket = |url: &str| Wrong::Spec(json!({"bitbucket": {"url": url}}));
     let sonarqube = |url: &str| Wrong::Spec(json!({"sonarqube": {"url": url}}));
     let swapped = Wrong::Spec(json!({
-        "bitbucket": {"url": stage.sonarqube.url},
-        "sonarqube": {"url": stage.bitbucket.url().as_str().trim_end_matches('/')},
+        "bitbucket": {"url": env.sonarqube.url},
+        "sonarqube": {"url": env.bitbucket.url().as_str().trim_end_matches('/')},
     }));
     let no_bundle = json!({"kind": "Secret", "name": "sonarqube-token", "key": "token"});
     vec![
@@ -115,10 +115,10 @@ fn tokens() -> Vec<Row> {
 }
 
 #[rustfmt::skip] // a table
-fn answers(stage: &Stage) -> Vec<Row> {
+fn answers(env: &TestEnvironment) -> Vec<Row> {
     let sonarqube = || Fault::at("/api/system/status").caller(Caller::Bindery);
     let bitbucket = || Fault::at("application-properties").caller(Caller::Bindery);
-    let elsewhere = stage.bitbucket.url().join(ELSEWHERE).unwrap();
+    let elsewhere = env.bitbucket.url().join(ELSEWHERE).unwrap();
     let old_sonarqube = r#"{"id": "7D5F1B3C-AXold", "version": "7.9.6.41879", "status": "UP"}"#;
     let old_bitbucket = r#"{"version": "5.14.1", "buildNumber": "5014001", "buildDate": "1538632244000", "displayName": "Bitbucket"}"#;
     vec![
@@ -135,79 +135,78 @@ fn answers(stage: &Stage) -> Vec<Row> {
     ]
 }
 
-fn make(stage: &Stage, wrong: Wrong) {
-    let sonarqube = stage.sonarqube.simulated();
+fn make(env: &TestEnvironment, wrong: Wrong) {
+    let sonarqube = env.sonarqube.simulated();
     match wrong {
-        Wrong::Spec(change) => stage.connection(change),
-        Wrong::Token(token) => stage.secret("bitbucket-token", token),
+        Wrong::Spec(change) => env.connection(change),
+        Wrong::Token(token) => env.secret("bitbucket-token", token),
         Wrong::SonarQube(fault) => sonarqube.fault(fault),
-        Wrong::Bitbucket(fault) => stage.bitbucket.fault(fault),
+        Wrong::Bitbucket(fault) => env.bitbucket.fault(fault),
         Wrong::Phase(phase) => sonarqube.world(|world| world.hold(phase)),
         Wrong::Between => {
             let unheard = Fault::at("*").caller(Caller::SonarQube).answer(500, "no");
-            stage.bitbucket.fault(unheard);
-            stage.connection(json!({"configurationName": "renamed"}));
+            env.bitbucket.fault(unheard);
+            env.connection(json!({"configurationName": "renamed"}));
         }
     }
 }
 
 /// Everything as it should be.
-fn put_right(stage: &Stage) {
-    let sonarqube = stage.sonarqube.simulated();
+fn put_right(env: &TestEnvironment) {
+    let sonarqube = env.sonarqube.simulated();
     sonarqube.clear_faults();
     sonarqube.world(|world| world.hold(Phase::Up));
-    stage.bitbucket.clear_faults();
-    stage.secret("bitbucket-token", BITBUCKET_TOKEN);
-    stage.connection(json!({}));
+    env.bitbucket.clear_faults();
+    env.secret("bitbucket-token", BITBUCKET_TOKEN);
+    env.connection(json!({}));
 }
 
 /// Waits until a connection gives this reason and says who has to do something, and returns its message.
-async fn reported(stage: &Stage, name: &str, who: &str, reason: &str) -> String {
+async fn reported(env: &TestEnvironment, name: &str, who: &str, reason: &str) -> String {
     let is_reported = |connection: &BitbucketConnection| {
         says(connection, (who, "True"))
             && condition(connection, "Ready").is_some_and(|ready| ready["reason"] == reason)
     };
-    let connection = stage.until("platform", name, is_reported).await;
+    let connection = env.until("platform", name, is_reported).await;
     let ready = condition(&connection, "Ready").unwrap();
     ready["message"].as_str().unwrap().to_owned()
 }
 
 /// A configuration that a user made is left alone if that is declared.
-async fn assert_adopts_when_allowed(stage: &Stage) {
-    let url = stage.bitbucket.url();
+async fn assert_adopts_when_allowed(env: &TestEnvironment) {
+    let url = env.bitbucket.url();
     let url = url.as_str().trim_end_matches('/');
-    stage
-        .sonarqube
+    env.sonarqube
         .create_setting("bitbucket", url, "made-by-hand");
-    let before = stage.sonarqube.everything();
-    stage.connection(json!({"adoptionPolicy": "Never"}));
-    let reported = reported(stage, "bitbucket", PERSON, "AdoptionRefused").await;
+    let before = env.sonarqube.everything();
+    env.connection(json!({"adoptionPolicy": "Never"}));
+    let reported = reported(env, "bitbucket", PERSON, "AdoptionRefused").await;
     assert!(
         reported.contains("set spec.adoptionPolicy: IfMatching"),
         "{reported}"
     );
-    assert_eq!(stage.sonarqube.everything(), before);
-    stage.connection(json!({}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    assert_eq!(env.sonarqube.everything(), before);
+    env.connection(json!({}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
 }
 
 /// A server that says how long to leave it alone is left alone.
-async fn assert_calls_as_rarely_as_asked(stage: &Stage) {
+async fn assert_calls_as_rarely_as_asked(env: &TestEnvironment) {
     let busy = Fault::at("application-properties").caller(Caller::Bindery);
-    stage.bitbucket.fault(busy.effect(Effect::Answer(Scripted {
+    env.bitbucket.fault(busy.effect(Effect::Answer(Scripted {
         headers: vec![("retry-after".to_owned(), "6".to_owned())],
         ..Scripted::new(429, "")
     })));
-    stage.look_now("busy").await;
-    reported(stage, "bitbucket", TIME, "RateLimited").await;
-    stage.bitbucket.clear_calls();
+    env.look_now("busy").await;
+    reported(env, "bitbucket", TIME, "RateLimited").await;
+    env.bitbucket.clear_calls();
     // Unasked, it would be tried again after 0.75, 1.5 and 3 s.
     tokio::time::sleep(Duration::from_secs(4)).await;
-    let calls = stage.bitbucket.calls();
+    let calls = env.bitbucket.calls();
     assert!(
         calls.iter().all(|call| call.caller != Caller::Bindery),
         "{calls:?}"
     );
-    stage.bitbucket.clear_faults();
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    env.bitbucket.clear_faults();
+    env.connection_is("bitbucket", ("Ready", "True")).await;
 }

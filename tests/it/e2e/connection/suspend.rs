@@ -5,7 +5,7 @@ use kube::ResourceExt as _;
 use serde_json::{Value, json};
 use simulators::sonarqube::{Call, Caller, Outcome};
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::waiting::condition;
 use crate::support::server::{Server, simulated};
 
@@ -18,15 +18,14 @@ simulated!(
 /// new one says that it waits. Resumed, all is as declared.
 async fn under_a_suspended_connection_nothing_is_written_and_everything_later(server: Server) {
     let scene = Scene::set(server).await;
-    let stage = &scene.stage;
-    stage.connection(json!({"suspend": true}));
-    stage.connection_reason("bitbucket", "Suspended").await;
+    let env = &scene.env;
+    env.connection(json!({"suspend": true}));
+    env.connection_reason("bitbucket", "Suspended").await;
     scene.drift();
-    stage.binding("payments", "newcomer", "PAY/payments-api", json!({}));
-    stage
-        .binding_reason("payments", "newcomer", "Suspended")
+    env.binding("payments", "newcomer", "PAY/payments-api", json!({}));
+    env.binding_reason("payments", "newcomer", "Suspended")
         .await;
-    stage.look_at("payments", "newcomer", "now").await;
+    env.look_at("payments", "newcomer", "now").await;
     scene.assert_nothing_written(&["checkout", "ledger"]).await;
     scene.assert_healed_when_resumed().await;
 }
@@ -35,16 +34,14 @@ async fn under_a_suspended_connection_nothing_is_written_and_everything_later(se
 /// made.
 async fn under_an_observing_connection_what_differs_is_told_and_mended_later(server: Server) {
     let scene = Scene::set(server).await;
-    let stage = &scene.stage;
-    stage.connection(json!({"managementPolicy": "Observe"}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let env = &scene.env;
+    env.connection(json!({"managementPolicy": "Observe"}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
     scene.drift();
-    stage.binding("payments", "newcomer", "PAY/payments-api", json!({}));
-    stage.look_now("drifted").await;
+    env.binding("payments", "newcomer", "PAY/payments-api", json!({}));
+    env.look_now("drifted").await;
     for (name, word) in [("checkout", "PAY/ledger"), ("newcomer", "PAY:payments-api")] {
-        let message = stage
-            .binding_reason("payments", name, "DriftDetected")
-            .await;
+        let message = env.binding_reason("payments", name, "DriftDetected").await;
         assert!(message.contains(word), "{name}: {message}");
     }
     scene.assert_nothing_written(&["ledger"]).await;
@@ -53,48 +50,48 @@ async fn under_an_observing_connection_what_differs_is_told_and_mended_later(ser
 
 /// A connection with two bindings that are up to date.
 struct Scene {
-    stage: Stage,
+    env: TestEnvironment,
     settled: Vec<ProjectBinding>,
 }
 
 impl Scene {
     async fn set(server: Server) -> Self {
-        let stage = Stage::set(server).await;
-        stage.connection(json!({}));
+        let env = TestEnvironment::set(server).await;
+        env.connection(json!({}));
         let mut settled = Vec::new();
         for name in ["checkout", "ledger"] {
             // What is to be undone one day would need a finalizer, which comes and goes with the policy.
             let orphan = json!({"deletionPolicy": "Orphan"});
-            stage.binding("payments", name, &format!("PAY/{name}"), orphan);
-            settled.push(stage.binding_is("payments", name, ("Ready", "True")).await);
+            env.binding("payments", name, &format!("PAY/{name}"), orphan);
+            settled.push(env.binding_is("payments", name, ("Ready", "True")).await);
         }
-        stage.counted(2).await;
-        Self { stage, settled }
+        env.counted(2).await;
+        Self { env, settled }
     }
 
     /// Points `checkout` at another repository, and forgets the calls up to here.
     fn drift(&self) {
-        let sonarqube = &self.stage.sonarqube;
-        sonarqube.re_point("PAY:checkout", &self.stage.setting_id(), "PAY/ledger");
+        let sonarqube = &self.env.sonarqube;
+        sonarqube.re_point("PAY:checkout", &self.env.setting_id(), "PAY/ledger");
         sonarqube.simulated().clear_calls();
     }
 
     /// That the operator wrote nothing to SonarQube, and did not touch these bindings.
     async fn assert_nothing_written(&self, untouched: &[&str]) {
-        let mut writes = self.stage.sonarqube.simulated().calls();
+        let mut writes = self.env.sonarqube.simulated().calls();
         // What is refused is how a server is asked what it can do.
         let is_refused = |call: &Call| matches!(call.outcome, Outcome::Status(400..=499));
         writes.retain(|call| {
             call.caller == Caller::Bindery && call.method != "GET" && !is_refused(call)
         });
         assert_eq!(writes, []);
-        let sonarqube = &self.stage.sonarqube;
+        let sonarqube = &self.env.sonarqube;
         assert_eq!(
             sonarqube.bound_to("PAY:checkout").as_deref(),
             Some("PAY/ledger")
         );
         assert_eq!(sonarqube.project("PAY:payments-api"), None);
-        let api = self.stage.api::<ProjectBinding>("payments");
+        let api = self.env.api::<ProjectBinding>("payments");
         let settled = self.settled.iter();
         for before in settled.filter(|one| untouched.contains(&&*one.name_any())) {
             let now = api.get(&before.name_any()).await.unwrap();
@@ -103,17 +100,16 @@ impl Scene {
     }
 
     async fn assert_healed_when_resumed(&self) {
-        let stage = &self.stage;
-        stage.connection(json!({}));
-        stage.connection_is("bitbucket", ("Ready", "True")).await;
-        stage
-            .binding_is("payments", "newcomer", ("Ready", "True"))
+        let env = &self.env;
+        env.connection(json!({}));
+        env.connection_is("bitbucket", ("Ready", "True")).await;
+        env.binding_is("payments", "newcomer", ("Ready", "True"))
             .await;
-        let healed = || stage.sonarqube.bound_to("PAY:checkout").as_deref() == Some("PAY/checkout");
-        stage.eventually("the drift is mended", healed).await;
+        let healed = || env.sonarqube.bound_to("PAY:checkout").as_deref() == Some("PAY/checkout");
+        env.eventually("the drift is mended", healed).await;
         let is_ready = |binding: &ProjectBinding| {
             condition(binding, "Ready").is_some_and(|ready: Value| ready["status"] == "True")
         };
-        stage.until("payments", "checkout", is_ready).await;
+        env.until("payments", "checkout", is_ready).await;
     }
 }

@@ -5,7 +5,7 @@ use futures::StreamExt as _;
 use kube::api::DeleteParams;
 use serde_json::json;
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::many;
 use crate::support::server::{Server, on, simulated};
 
@@ -26,15 +26,15 @@ struct Cost {
 }
 
 impl Cost {
-    fn up_to_now(stage: &Stage) -> Self {
+    fn up_to_now(env: &TestEnvironment) -> Self {
         let of = |methods: &[&str]| {
-            let counts = methods.iter().map(|it| stage.operator.kubernetes_calls(it));
+            let counts = methods.iter().map(|it| env.operator.kubernetes_calls(it));
             counts.sum()
         };
         Self {
             reads: of(&["GET"]),
             writes: of(&["POST", "PUT", "PATCH", "DELETE"]),
-            external: stage.operator.external_calls(),
+            external: env.operator.external_calls(),
         }
     }
 
@@ -51,27 +51,27 @@ impl Cost {
 }
 
 /// Binds [`MANY`] repositories, deletes the bindings, and returns what the deletions cost.
-async fn deletions(stage: &Stage) -> Cost {
-    stage.connection(json!({"interval": "1h"}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let slugs = many::repositories(stage, MANY);
-    stage.apply(&many::bindings(&slugs));
+async fn deletions(env: &TestEnvironment) -> Cost {
+    env.connection(json!({"interval": "1h"}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    let slugs = many::repositories(env, MANY);
+    env.apply(&many::bindings(&slugs));
     for slug in &slugs {
-        stage.binding_is("payments", slug, ("Ready", "True")).await;
+        env.binding_is("payments", slug, ("Ready", "True")).await;
     }
     // Nothing of the creation is counted: its last status is followed by an event, and by the counts of the connection.
-    stage.counted(u32::try_from(MANY).unwrap()).await;
-    let before = Cost::up_to_now(stage);
-    let api = stage.api::<ProjectBinding>("payments");
+    env.counted(u32::try_from(MANY).unwrap()).await;
+    let before = Cost::up_to_now(env);
+    let api = env.api::<ProjectBinding>("payments");
     let all = futures::stream::iter(&slugs);
     all.for_each_concurrent(None, async |slug| {
         api.delete(slug, &DeleteParams::default()).await.unwrap();
     })
     .await;
     for slug in &slugs {
-        stage.gone::<ProjectBinding>("payments", slug).await;
+        env.gone::<ProjectBinding>("payments", slug).await;
     }
-    Cost::up_to_now(stage).since(&before)
+    Cost::up_to_now(env).since(&before)
 }
 
 /// Asserts that each deletion costs so many writes to the Kubernetes API and no read, but for what the operator does
@@ -84,16 +84,16 @@ fn assert_kubernetes(cost: &Cost) {
 
 /// Promise: a binding that has nothing to undo on its server goes without a single call to any server.
 async fn a_deletion_that_undoes_nothing_costs_an_event_and_a_patch(server: Server) {
-    let stage = Stage::set(server).await;
-    let cost = deletions(&stage).await;
+    let env = TestEnvironment::set(server).await;
+    let cost = deletions(&env).await;
     assert_kubernetes(&cost);
     assert!(cost.external.is_empty(), "{cost:?}");
 }
 
 /// Promise: what is undone is proved ours right before, and costs no more than that.
 async fn a_deletion_that_unbinds_costs_a_look_and_a_call(server: Server) {
-    let stage = Stage::set(server).await;
-    let cost = deletions(&stage).await;
+    let env = TestEnvironment::set(server).await;
+    let cost = deletions(&env).await;
     let many = u64::try_from(MANY).unwrap();
     // The connection, before the object waits for a place and once it has one.
     assert!(cost.reads <= 2 * many + 5, "{cost:?}");

@@ -8,7 +8,7 @@ use simulators::bitbucket::Fault;
 
 use crate::e2e::environment::proxy::Proxy;
 use crate::e2e::environment::waiting::condition;
-use crate::e2e::environment::{BITBUCKET_TOKEN, Stage};
+use crate::e2e::environment::{BITBUCKET_TOKEN, TestEnvironment};
 use crate::support::server::{Server, everywhere, on, simulated};
 
 everywhere!(a_configuration_goes_only_if_it_is_ours_and_unused);
@@ -23,7 +23,7 @@ simulated!(
 
 const DELETING: &[&str] = &["--minimum-interval", "10s", "--allow-project-deletion"];
 
-impl Stage {
+impl TestEnvironment {
     /// Asks for the deletion of a binding in `payments`, and does not wait.
     async fn begin_to_delete(&self, name: &str) {
         let api = self.api::<ProjectBinding>("payments");
@@ -67,23 +67,23 @@ impl Stage {
 
 /// Promise: `Orphan` and `Unbind` need no server, and say so when something stays that was to go.
 async fn an_outage_holds_up_only_who_has_something_to_delete(server: Server) {
-    let stage = Stage::set_with(server, DELETING).await;
-    stage.bitbucket.world(|world| {
+    let env = TestEnvironment::set_with(server, DELETING).await;
+    env.bitbucket.world(|world| {
         world.repository("PAY", "forced");
     });
-    let proxy = Proxy::start(&stage.sonarqube.url).await;
-    stage.connection(json!({"sonarqube": {"url": proxy.url}}));
-    let orphan = stage.ready_binding("checkout", "Orphan").await;
+    let proxy = Proxy::start(&env.sonarqube.url).await;
+    env.connection(json!({"sonarqube": {"url": proxy.url}}));
+    let orphan = env.ready_binding("checkout", "Orphan").await;
     assert_eq!(orphan.finalizers(), &[] as &[String]);
-    let unbind = stage.ready_binding("ledger", "Unbind").await;
+    let unbind = env.ready_binding("ledger", "Unbind").await;
     assert_eq!(unbind.finalizers(), [FINALIZER]);
-    stage.ready_binding("payments-api", "DeleteProject").await;
-    let forced = stage.ready_binding("forced", "DeleteProject").await;
+    env.ready_binding("payments-api", "DeleteProject").await;
+    let forced = env.ready_binding("forced", "DeleteProject").await;
 
     proxy.shut();
-    stage.delete_binding("payments", "checkout").await;
-    stage.delete_binding("payments", "ledger").await;
-    let reported = stage.reported(&unbind);
+    env.delete_binding("payments", "checkout").await;
+    env.delete_binding("payments", "ledger").await;
+    let reported = env.reported(&unbind);
     let warnings: Vec<_> = reported
         .iter()
         .filter(|reported| reported.kind == "Warning")
@@ -91,11 +91,11 @@ async fn an_outage_holds_up_only_who_has_something_to_delete(server: Server) {
     assert_eq!(warnings.len(), 1, "{reported:?}");
     assert!(warnings[0].note.contains("cannot remove"), "{reported:?}");
     for name in ["payments-api", "forced"] {
-        stage.begin_to_delete(name).await;
-        stage.blocked(name).await;
+        env.begin_to_delete(name).await;
+        env.blocked(name).await;
     }
     let asked = format!("{FORCE_ORPHAN}=true");
-    stage.kubectl(&[
+    env.kubectl(&[
         "annotate",
         "pbind",
         "forced",
@@ -103,60 +103,56 @@ async fn an_outage_holds_up_only_who_has_something_to_delete(server: Server) {
         "payments",
         &asked,
     ]);
-    stage.gone::<ProjectBinding>("payments", "forced").await;
-    stage.reported_once(&forced, "Orphaned");
+    env.gone::<ProjectBinding>("payments", "forced").await;
+    env.reported_once(&forced, "Orphaned");
 
     proxy.open();
-    stage
-        .gone::<ProjectBinding>("payments", "payments-api")
-        .await;
-    let mut left = stage.sonarqube.project_keys();
+    env.gone::<ProjectBinding>("payments", "payments-api").await;
+    let mut left = env.sonarqube.project_keys();
     left.sort();
     assert_eq!(left, ["PAY:checkout", "PAY:forced", "PAY:ledger"]);
-    let bound = stage.sonarqube.bound_to("PAY:ledger");
+    let bound = env.sonarqube.bound_to("PAY:ledger");
     assert_eq!(bound.as_deref(), Some("PAY/ledger"), "26.9 cannot unbind");
 }
 
 /// Promise: what is to be undone in SonarQube is undone while Bitbucket is away, or takes our token no more.
 async fn an_outage_of_bitbucket_holds_up_nobody_who_leaves(server: Server) {
-    let stage = Stage::set_with(server, DELETING).await;
-    stage.connection(json!({}));
-    stage.ready_binding("checkout", "Unbind").await;
-    stage.ready_binding("ledger", "DeleteProject").await;
-    let unbound = |slug: &str| stage.sonarqube.bound_to(&format!("PAY:{slug}")).is_none();
+    let env = TestEnvironment::set_with(server, DELETING).await;
+    env.connection(json!({}));
+    env.ready_binding("checkout", "Unbind").await;
+    env.ready_binding("ledger", "DeleteProject").await;
+    let unbound = |slug: &str| env.sonarqube.bound_to(&format!("PAY:{slug}")).is_none();
 
-    stage.bitbucket.fault(Fault::at("/*").answer(503, "{}"));
-    stage.look_now("away").await;
-    stage.connection_is("bitbucket", ("Ready", "False")).await;
-    stage.delete_binding("payments", "checkout").await;
+    env.bitbucket.fault(Fault::at("/*").answer(503, "{}"));
+    env.look_now("away").await;
+    env.connection_is("bitbucket", ("Ready", "False")).await;
+    env.delete_binding("payments", "checkout").await;
     assert!(unbound("checkout"));
-    stage.bitbucket.clear_faults();
-    stage
-        .bitbucket
+    env.bitbucket.clear_faults();
+    env.bitbucket
         .world(|world| world.revoke_token(BITBUCKET_TOKEN))
         .unwrap();
-    stage.look_now("revoked").await;
-    stage
-        .connection_reason("bitbucket", "AuthenticationFailed")
+    env.look_now("revoked").await;
+    env.connection_reason("bitbucket", "AuthenticationFailed")
         .await;
-    stage.delete_binding("payments", "ledger").await;
-    assert_eq!(stage.sonarqube.project_keys(), ["PAY:checkout"]);
+    env.delete_binding("payments", "ledger").await;
+    assert_eq!(env.sonarqube.project_keys(), ["PAY:checkout"]);
 }
 
 /// Promise: a connection waits for the bindings that need it, and still serves them while it waits: also after a
 /// restart, and after an outage that began before.
 async fn a_connection_goes_after_the_bindings_that_need_it(server: Server) {
-    let mut stage = Stage::set_with(server, DELETING).await;
-    let proxy = Proxy::start(&stage.sonarqube.url).await;
-    stage.connection(json!({"sonarqube": {"url": proxy.url}}));
+    let mut env = TestEnvironment::set_with(server, DELETING).await;
+    let proxy = Proxy::start(&env.sonarqube.url).await;
+    env.connection(json!({"sonarqube": {"url": proxy.url}}));
     for name in ["checkout", "ledger", "payments-api"] {
-        stage.ready_binding(name, "DeleteProject").await;
+        env.ready_binding(name, "DeleteProject").await;
     }
     proxy.shut();
-    stage.look_now("away").await;
-    stage.connection_is("bitbucket", ("Ready", "False")).await;
-    stage.begin_to_delete_connection().await;
-    let message = stage.in_use().await;
+    env.look_now("away").await;
+    env.connection_is("bitbucket", ("Ready", "False")).await;
+    env.begin_to_delete_connection().await;
+    let message = env.in_use().await;
     for name in [
         "payments/checkout",
         "payments/ledger",
@@ -165,116 +161,112 @@ async fn a_connection_goes_after_the_bindings_that_need_it(server: Server) {
         assert!(message.contains(name), "{message}");
     }
     proxy.open();
-    stage.delete_binding("payments", "checkout").await;
-    assert_eq!(stage.sonarqube.project("PAY:checkout"), None);
+    env.delete_binding("payments", "checkout").await;
+    assert_eq!(env.sonarqube.project("PAY:checkout"), None);
 
-    stage.restart_operator(DELETING);
-    stage.delete_binding("payments", "ledger").await;
-    assert_eq!(stage.sonarqube.project("PAY:ledger"), None);
-    assert!(stage.in_use().await.contains("payments/payments-api"));
+    env.restart_operator(DELETING);
+    env.delete_binding("payments", "ledger").await;
+    assert_eq!(env.sonarqube.project("PAY:ledger"), None);
+    assert!(env.in_use().await.contains("payments/payments-api"));
 
-    stage.delete_binding("payments", "payments-api").await;
-    stage
-        .gone::<BitbucketConnection>("platform", "bitbucket")
+    env.delete_binding("payments", "payments-api").await;
+    env.gone::<BitbucketConnection>("platform", "bitbucket")
         .await;
-    assert_eq!(stage.sonarqube.project_keys(), [] as [String; 0]);
-    assert_eq!(stage.sonarqube.settings().len(), 1, "Orphan is the default");
+    assert_eq!(env.sonarqube.project_keys(), [] as [String; 0]);
+    assert_eq!(env.sonarqube.settings().len(), 1, "Orphan is the default");
 }
 
 /// Promise: `deletionPolicy: Delete` takes the configuration that Bindery created, if nothing is bound through it.
 async fn a_configuration_goes_only_if_it_is_ours_and_unused(server: Server) {
-    let stage = Stage::set(server).await;
+    let env = TestEnvironment::set(server).await;
     let deleting = json!({"deletionPolicy": "Delete"});
     let goes = async || {
-        stage.connection(deleting.clone());
-        let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
-        stage.begin_to_delete_connection().await;
-        stage
-            .gone::<BitbucketConnection>("platform", "bitbucket")
+        env.connection(deleting.clone());
+        let connection = env.connection_is("bitbucket", ("Ready", "True")).await;
+        env.begin_to_delete_connection().await;
+        env.gone::<BitbucketConnection>("platform", "bitbucket")
             .await;
         connection
     };
     let unused = goes().await;
-    assert_eq!(stage.sonarqube.settings(), [] as [serde_json::Value; 0]);
-    stage.reported_once(&unused, "ConfigurationDeleted");
+    assert_eq!(env.sonarqube.settings(), [] as [serde_json::Value; 0]);
+    env.reported_once(&unused, "ConfigurationDeleted");
 
-    stage.connection(deleting.clone());
-    stage.ready_binding("checkout", "Orphan").await;
-    stage.ready_binding("ledger", "Orphan").await;
+    env.connection(deleting.clone());
+    env.ready_binding("checkout", "Orphan").await;
+    env.ready_binding("ledger", "Orphan").await;
     let used = goes().await;
-    assert_eq!(stage.sonarqube.settings().len(), 1);
-    let note = stage.reported_once(&used, "Orphaned");
+    assert_eq!(env.sonarqube.settings().len(), 1);
+    let note = env.reported_once(&used, "Orphaned");
     assert!(note.contains("2 project(s)"), "{note}");
 
     for name in ["checkout", "ledger"] {
-        stage.delete_binding("payments", name).await;
+        env.delete_binding("payments", name).await;
     }
-    for key in stage.sonarqube.project_keys() {
-        stage
-            .sonarqube
+    for key in env.sonarqube.project_keys() {
+        env.sonarqube
             .post("api/projects/delete", &[("project", &key)]);
     }
     let adopted = goes().await;
-    assert_eq!(stage.sonarqube.settings().len(), 1);
-    stage.reported_once(&adopted, "Orphaned");
+    assert_eq!(env.sonarqube.settings().len(), 1);
+    env.reported_once(&adopted, "Orphaned");
 }
 
 /// Promise: who is suspended, observes, or cannot be brought to its new spec any more can still go.
 async fn what_stands_still_can_go_and_leaves_everything(server: Server) {
-    let stage = Stage::set_with(server, DELETING).await;
-    stage.bitbucket.world(|world| {
+    let env = TestEnvironment::set_with(server, DELETING).await;
+    env.bitbucket.world(|world| {
         world.repository("PAY", "orphaned");
     });
-    stage.connection(json!({}));
+    env.connection(json!({}));
     for name in ["checkout", "ledger", "payments-api", "orphaned"] {
-        stage.ready_binding(name, "DeleteProject").await;
+        env.ready_binding(name, "DeleteProject").await;
     }
     let change = |name: &str, change: serde_json::Value| {
         let mut change = change;
         change["deletionPolicy"] = "DeleteProject".into();
-        stage.binding("payments", name, &format!("PAY/{name}"), change);
+        env.binding("payments", name, &format!("PAY/{name}"), change);
     };
     change("checkout", json!({"suspend": true}));
     change("ledger", json!({"managementPolicy": "Observe"}));
-    stage.delete_binding("payments", "checkout").await;
-    stage.delete_binding("payments", "ledger").await;
-    assert!(stage.sonarqube.project("PAY:checkout").is_some());
-    assert!(stage.sonarqube.project("PAY:ledger").is_some());
+    env.delete_binding("payments", "checkout").await;
+    env.delete_binding("payments", "ledger").await;
+    assert!(env.sonarqube.project("PAY:checkout").is_some());
+    assert!(env.sonarqube.project("PAY:ledger").is_some());
 
-    let deleted = stage
+    let deleted = env
         .bitbucket
         .world(|world| world.delete_repository("PAY", "payments-api"));
     deleted.unwrap();
-    stage.look_now("the repository is gone").await;
-    stage
-        .binding_reason("payments", "payments-api", "RepositoryNotFound")
+    env.look_now("the repository is gone").await;
+    env.binding_reason("payments", "payments-api", "RepositoryNotFound")
         .await;
-    stage.delete_binding("payments", "payments-api").await;
-    assert_eq!(stage.sonarqube.project("PAY:payments-api"), None);
+    env.delete_binding("payments", "payments-api").await;
+    assert_eq!(env.sonarqube.project("PAY:payments-api"), None);
 
-    stage.kubectl(&[
+    env.kubectl(&[
         "delete",
         "secret",
         "sonarqube-token",
         "--namespace",
         "platform",
     ]);
-    stage.connection_reason("bitbucket", "SecretNotFound").await;
-    let api = stage.api::<ProjectBinding>("payments");
+    env.connection_reason("bitbucket", "SecretNotFound").await;
+    let api = env.api::<ProjectBinding>("payments");
     let orphaned = api.get("orphaned").await.unwrap();
-    stage.delete_binding("payments", "orphaned").await;
-    assert!(stage.sonarqube.project("PAY:orphaned").is_some());
-    let note = stage.reported_once(&orphaned, "Orphaned");
+    env.delete_binding("payments", "orphaned").await;
+    assert!(env.sonarqube.project("PAY:orphaned").is_some());
+    let note = env.reported_once(&orphaned, "Orphaned");
     assert!(note.contains("Secret"), "{note}");
 }
 
 /// Promise: a deletion policy that the operator refuses is reported while there is time to change it.
 async fn a_refused_deletion_policy_is_told_from_the_first_reconcile(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({}));
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
     let change = json!({"deletionPolicy": "DeleteProject"});
-    stage.binding("payments", "checkout", "PAY/checkout", change);
-    let binding = stage
+    env.binding("payments", "checkout", "PAY/checkout", change);
+    let binding = env
         .binding_is("payments", "checkout", ("Accepted", "True"))
         .await;
     let conditions = binding.status.unwrap().conditions;
@@ -286,16 +278,15 @@ async fn a_refused_deletion_policy_is_told_from_the_first_reconcile(server: Serv
 /// Promise: a namespace terminates, in any order in which Kubernetes empties it: with its Secrets and the grant to read
 /// them gone first, and with objects that want something deleted.
 async fn a_namespace_terminates_whatever_goes_first(server: Server) {
-    let mut stage = Stage::set_with(server, DELETING).await;
-    stage.connection(json!({"deletionPolicy": "Delete"}));
+    let mut env = TestEnvironment::set_with(server, DELETING).await;
+    env.connection(json!({"deletionPolicy": "Delete"}));
     let change = json!({"connectionRef": {"namespace": null}, "deletionPolicy": "DeleteProject"});
-    stage.binding("platform", "checkout", "PAY/checkout", change);
-    stage
-        .binding_is("platform", "checkout", ("Ready", "True"))
+    env.binding("platform", "checkout", "PAY/checkout", change);
+    env.binding_is("platform", "checkout", ("Ready", "True"))
         .await;
     // While no client removes finalizers, everything else goes.
-    stage.operator.kill();
-    stage.kubectl(&["delete", "namespace", "platform", "--wait=false"]);
+    env.operator.kill();
+    env.kubectl(&["delete", "namespace", "platform", "--wait=false"]);
     let secrets = [
         "get",
         "secrets,roles,rolebindings",
@@ -304,14 +295,13 @@ async fn a_namespace_terminates_whatever_goes_first(server: Server) {
         "--output",
         "name",
     ];
-    let parts = &stage.parts;
-    stage
-        .eventually("the Secrets and their grant are gone", || {
-            parts.kubectl(&secrets).unwrap().is_empty()
-        })
-        .await;
-    stage.restart_operator(DELETING);
-    stage.kubectl(&[
+    let servers = &env.servers;
+    env.eventually("the Secrets and their grant are gone", || {
+        servers.kubectl(&secrets).unwrap().is_empty()
+    })
+    .await;
+    env.restart_operator(DELETING);
+    env.kubectl(&[
         "wait",
         "--for",
         "delete",
@@ -319,5 +309,5 @@ async fn a_namespace_terminates_whatever_goes_first(server: Server) {
         "--timeout",
         "180s",
     ]);
-    assert!(stage.sonarqube.project("PAY:checkout").is_some());
+    assert!(env.sonarqube.project("PAY:checkout").is_some());
 }

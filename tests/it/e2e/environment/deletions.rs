@@ -4,13 +4,13 @@ use bindery::crd::{BitbucketConnection, ProjectBinding};
 use kube::api::DeleteParams;
 use serde_json::json;
 
-use super::Stage;
+use super::TestEnvironment;
 use super::waiting::condition;
 
 /// Arguments of an operator that may delete projects.
 pub(crate) const DELETING: &[&str] = &["--minimum-interval", "10s", "--allow-project-deletion"];
 
-impl Stage {
+impl TestEnvironment {
     /// Binds `PAY/NAME` so that its project goes with it, and waits until it is ready.
     pub(crate) async fn bound_to_be_deleted(&self, name: &str) -> ProjectBinding {
         let change = json!({"deletionPolicy": "DeleteProject"});

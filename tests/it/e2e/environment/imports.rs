@@ -5,21 +5,21 @@ use std::time::Duration;
 use simulators::bitbucket::{Caller, Fault};
 use simulators::sonarqube::Outcome;
 
-use super::Stage;
+use super::TestEnvironment;
 
 /// Lets every import wait for Bitbucket.
-pub(crate) fn slow_imports(stage: &Stage, delay: Duration) {
+pub(crate) fn slow_imports(env: &TestEnvironment, delay: Duration) {
     let slow = Fault::at("repository").caller(Caller::SonarQube);
-    stage.bitbucket.fault(slow.delay(delay));
+    env.bitbucket.fault(slow.delay(delay));
 }
 
 /// Imports that SonarQube has not answered yet.
-pub(crate) fn under_way(stage: &Stage) -> usize {
+pub(crate) fn under_way(env: &TestEnvironment) -> usize {
     let imports = [
         "/api/v2/dop-translation/bound-projects",
         "/api/alm_integrations/import_bitbucketserver_project",
     ];
-    let calls = stage.sonarqube.simulated().calls().into_iter();
+    let calls = env.sonarqube.simulated().calls().into_iter();
     calls
         .filter(|call| call.outcome == Outcome::Pending && imports.contains(&call.operation))
         .count()

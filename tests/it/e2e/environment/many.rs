@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::Stage;
+use super::TestEnvironment;
 
 /// Makes so many repositories in `PAY`, and returns their slugs: `service-00` and so on.
-pub(crate) fn repositories(stage: &Stage, count: usize) -> Vec<String> {
+pub(crate) fn repositories(env: &TestEnvironment, count: usize) -> Vec<String> {
     let slugs: Vec<_> = (0..count)
         .map(|number| format!("service-{number:02}"))
         .collect();
-    stage.bitbucket.world(|world| {
+    env.bitbucket.world(|world| {
         for slug in &slugs {
             world.repository("PAY", slug);
         }

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{Stage, install};
-use crate::support::parts::Parts;
+use super::{TestEnvironment, install};
+use crate::support::servers::Servers;
 
 /// A value that this Bindery has never heard of.
 pub(crate) const UNHEARD_OF: &str = "Telepathy";
@@ -13,50 +13,49 @@ pub(crate) const UNHEARD_OF: &str = "Telepathy";
 pub(crate) struct NewerDefinition {
     /// `kind/name --namespace namespace` of that object.
     object: [&'static str; 3],
-    parts: Parts,
+    servers: Servers,
 }
 
 impl NewerDefinition {
     /// Changes the definition of this plural for the sake of the object `[kind/name, --namespace, namespace]`.
     pub(crate) fn install(
-        stage: &Stage,
+        env: &TestEnvironment,
         (plural, field): (&str, &str),
         object: [&'static str; 3],
     ) -> Self {
         let guard = Self {
             object,
-            parts: stage.parts.clone(),
+            servers: env.servers.clone(),
         };
         let place = format!(
             "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/{field}/enum/-"
         );
         let patch = json!([{"op": "add", "path": place, "value": UNHEARD_OF}]).to_string();
         let name = format!("{plural}.bindery.dev");
-        stage.kubectl(&["patch", "crd", &name, "--type", "json", "--patch", &patch]);
+        env.kubectl(&["patch", "crd", &name, "--type", "json", "--patch", &patch]);
         guard
     }
 
     /// Writes the object with this command of kubectl's, as soon as the API server serves the changed definition, which
     /// takes a moment, and waits until the operator has met it.
-    pub(crate) async fn write(&self, stage: &Stage, command: &[&str]) {
-        let is_served = || stage.parts.kubectl(command).is_ok();
-        stage
-            .eventually("the newer definition is served", is_served)
+    pub(crate) async fn write(&self, env: &TestEnvironment, command: &[&str]) {
+        let is_served = || env.servers.kubectl(command).is_ok();
+        env.eventually("the newer definition is served", is_served)
             .await;
-        let is_met = || stage.operator.metrics().contains("undecodable");
-        stage.eventually("the object was met", is_met).await;
+        let is_met = || env.operator.metrics().contains("undecodable");
+        env.eventually("the object was met", is_met).await;
     }
 }
 
 impl Drop for NewerDefinition {
     fn drop(&mut self) {
-        let parts = &self.parts;
+        let servers = &self.servers;
         // After a failure it may still be held, by an operator that is gone.
         let released = r#"{"metadata": {"finalizers": null}}"#;
         let released = ["--type", "merge", "--patch", released];
-        let _ = parts.kubectl(&[&["patch"], &self.object[..], &released].concat());
+        let _ = servers.kubectl(&[&["patch"], &self.object[..], &released].concat());
         let deleted = [&["delete"], &self.object[..], &["--ignore-not-found"]].concat();
-        let ended = [parts.kubectl(&deleted), install(parts)];
+        let ended = [servers.kubectl(&deleted), install(servers)];
         if !std::thread::panicking() {
             for ended in ended {
                 ended.unwrap();

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::parts::Parts;
+use crate::support::servers::Servers;
 
 /// What an operator needs to reach servers on loopback.
 pub(crate) const LOOPBACK: [&str; 3] = ["--allow-http", "--allowed-hosts", "127.0.0.0/8"];
@@ -28,30 +28,34 @@ const LONGEST_STOP: Duration = Duration::from_secs(40);
 /// A running operator. Killed when dropped.
 pub(crate) struct Operator {
     child: Child,
-    parts: Parts,
+    servers: Servers,
     address: String,
     pub(crate) log: PathBuf,
 }
 
 impl Operator {
     /// Starts the operator with these arguments.
-    pub(crate) fn start(parts: &Parts, directory: &std::path::Path, arguments: &[&str]) -> Self {
-        Self::start_with(parts, directory, arguments, |log| {
+    pub(crate) fn start(
+        servers: &Servers,
+        directory: &std::path::Path,
+        arguments: &[&str],
+    ) -> Self {
+        Self::start_with(servers, directory, arguments, |log| {
             File::create(log).unwrap().into()
         })
     }
 
     /// The same with a log that is not read.
     pub(crate) fn start_unread(
-        parts: &Parts,
+        servers: &Servers,
         directory: &std::path::Path,
         arguments: &[&str],
     ) -> Self {
-        Self::start_with(parts, directory, arguments, |_| Stdio::piped())
+        Self::start_with(servers, directory, arguments, |_| Stdio::piped())
     }
 
     fn start_with(
-        parts: &Parts,
+        servers: &Servers,
         directory: &std::path::Path,
         arguments: &[&str],
         log_to: impl Fn(&std::path::Path) -> Stdio,
@@ -67,7 +71,7 @@ impl Operator {
             .args(arguments)
             // What stands in the environment of the tests is none of its business.
             .env_clear()
-            .env("KUBECONFIG", service_account(parts, directory))
+            .env("KUBECONFIG", service_account(servers, directory))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log_to(&log))
@@ -75,7 +79,7 @@ impl Operator {
             .unwrap();
         Self {
             child,
-            parts: parts.clone(),
+            servers: servers.clone(),
             address,
             log,
         }
@@ -87,7 +91,7 @@ impl Operator {
         let released = r#"{"spec": {"holderIdentity": null, "leaseDurationSeconds": 1}}"#;
         // An operator that never led has made none.
         let _ = self
-            .parts
+            .servers
             .kubectl(&[&LEASE[..], &["--patch", released]].concat());
     }
 
@@ -199,7 +203,7 @@ impl Operator {
     }
 
     /// Reconciles of objects of a kind, for example `projectbinding`, so far.
-    pub(crate) fn passes(&self, kind: &str) -> u64 {
+    pub(crate) fn reconciles(&self, kind: &str) -> u64 {
         self.sum(&format!(
             "controller_runtime_reconcile_total{{controller=\"{kind}\""
         ))
@@ -226,8 +230,8 @@ impl Drop for Operator {
 }
 
 /// A kubeconfig with a token of the operator's service account, and with nothing else.
-fn service_account(parts: &Parts, directory: &std::path::Path) -> PathBuf {
-    let token = parts
+fn service_account(servers: &Servers, directory: &std::path::Path) -> PathBuf {
+    let token = servers
         .kubectl(&[
             "create",
             "token",
@@ -238,7 +242,7 @@ fn service_account(parts: &Parts, directory: &std::path::Path) -> PathBuf {
             "1h",
         ])
         .unwrap();
-    let config = std::fs::read_to_string(parts.kubeconfig).unwrap();
+    let config = std::fs::read_to_string(servers.kubeconfig).unwrap();
     let mut config: serde_json::Value = serde_saphyr::from_str(&config).unwrap();
     config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
     config["contexts"][0]["context"]["namespace"] = "bindery-system".into();

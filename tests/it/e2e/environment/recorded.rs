@@ -3,7 +3,7 @@
 use kube::Resource;
 use serde_json::Value;
 
-use super::Stage;
+use super::TestEnvironment;
 
 /// One event as a person sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,10 +15,10 @@ pub(crate) struct Reported {
     pub(crate) times: u64,
 }
 
-impl Stage {
+impl TestEnvironment {
     /// What kubectl prints. It must not fail.
     pub(crate) fn kubectl(&self, arguments: &[&str]) -> String {
-        self.parts.kubectl(arguments).unwrap()
+        self.servers.kubectl(arguments).unwrap()
     }
 
     /// All events about this very object, also when it is gone; the oldest first.

@@ -7,13 +7,13 @@ use k8s_openapi::api::core::v1::Event;
 use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 
-use super::Stage;
+use super::TestEnvironment;
 
 /// What no listing has, of each project once in twelve intervals.
 pub(crate) const SPREAD_READ: &str = "sonarqube GET api/alm_settings/get_binding 200";
 
 /// What had happened up to a moment.
-pub(crate) struct Tally {
+pub(crate) struct Snapshot {
     /// Calls to SonarQube and Bitbucket, by `system operation code`.
     pub(crate) calls: BTreeMap<String, u64>,
     status_writes: u64,
@@ -34,10 +34,10 @@ pub(crate) struct Done {
     pub(crate) events: usize,
 }
 
-impl Tally {
-    pub(crate) async fn now(stage: &Stage) -> Self {
+impl Snapshot {
+    pub(crate) async fn now(env: &TestEnvironment) -> Self {
         let every = ListParams::default();
-        let client = || stage.client.clone();
+        let client = || env.client.clone();
         let bindings = Api::<ProjectBinding>::all(client()).list(&every).await;
         let connections = Api::<BitbucketConnection>::all(client()).list(&every).await;
         let events = Api::<Event>::all(client()).list(&every).await.unwrap();
@@ -48,8 +48,8 @@ impl Tally {
             api.is_some_and(|api| api.starts_with("bindery.dev/"))
         };
         Self {
-            calls: stage.operator.external_calls(),
-            status_writes: stage.operator.status_writes(),
+            calls: env.operator.external_calls(),
+            status_writes: env.operator.status_writes(),
             versions: bindings.chain(connections).collect(),
             events: events
                 .into_iter()
@@ -59,8 +59,8 @@ impl Tally {
         }
     }
 
-    pub(crate) async fn since(&self, stage: &Stage) -> Done {
-        let now = Self::now(stage).await;
+    pub(crate) async fn since(&self, env: &TestEnvironment) -> Done {
+        let now = Self::now(env).await;
         let before = |call: &str| self.calls.get(call).copied().unwrap_or_default();
         let calls = now.calls.iter();
         let written = now.versions.iter();

@@ -10,9 +10,9 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::Stage;
+use super::TestEnvironment;
 
-impl Stage {
+impl TestEnvironment {
     /// Waits until the connection says this of itself for its present generation: `("Ready", "True")`.
     pub(crate) async fn connection_is(
         &self,

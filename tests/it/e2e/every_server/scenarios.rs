@@ -43,7 +43,7 @@ impl Scene<'_> {
 
     /// A new repository in PAY.
     fn repository(&self, slug: &str) -> String {
-        self.stage.bitbucket.world(|world| {
+        self.env.bitbucket.world(|world| {
             world.repository("PAY", slug);
         });
         format!("PAY/{slug}")
@@ -52,12 +52,12 @@ impl Scene<'_> {
     /// A new repository, imported by a binding of the same name.
     async fn imported(&self, slug: &str, change: serde_json::Value) -> ProjectBinding {
         let repository = self.repository(slug);
-        self.stage.binding("payments", slug, &repository, change);
+        self.env.binding("payments", slug, &repository, change);
         let binding = self
-            .stage
+            .env
             .binding_is("payments", slug, ("Ready", "True"))
             .await;
-        let bound = self.stage.sonarqube.bound_to(&format!("PAY:{slug}"));
+        let bound = self.env.sonarqube.bound_to(&format!("PAY:{slug}"));
         assert_eq!(bound.as_deref(), Some(&*repository));
         binding
     }
@@ -71,23 +71,22 @@ impl Scene<'_> {
         assert_eq!(record.created_by, binding.metadata.uid);
         assert_eq!(record.bound_by, binding.metadata.uid);
         assert!(project.id.is_some(), "no uuid");
-        assert_eq!(self.stage.sonarqube.main_branch("PAY:imported"), "main");
-        let keys = self.stage.sonarqube.project_keys();
+        assert_eq!(self.env.sonarqube.main_branch("PAY:imported"), "main");
+        let keys = self.env.sonarqube.project_keys();
         assert_eq!(keys, ["PAY:imported"], "one project and no other");
         Outcome::Works(self.way)
     }
 
     pub(super) async fn bind(&self) -> Outcome {
         let repository = self.repository("legacy");
-        self.stage
+        self.env
             .sonarqube
             .create_project("legacy-key", "Made by hand");
         let wanted = json!({"mode": "Bind", "sonarqubeProject": {"key": "legacy-key"}});
-        self.stage
-            .binding("payments", "legacy", &repository, wanted);
+        self.env.binding("payments", "legacy", &repository, wanted);
         let outcome = self.rests("legacy").await;
         self.assert_as_told(Promise::Bind, &outcome);
-        let bound = self.stage.sonarqube.bound_to("legacy-key");
+        let bound = self.env.sonarqube.bound_to("legacy-key");
         assert_eq!(bound.is_some(), matches!(outcome, Outcome::Works(_)));
         outcome
     }
@@ -95,16 +94,13 @@ impl Scene<'_> {
     /// What a user imported by hand is taken as it is, under its key.
     pub(super) async fn adopt(&self) -> Outcome {
         let repository = self.repository("adopted");
-        let key = self
-            .stage
-            .sonarqube
-            .import_by_hand("bitbucket", &repository);
-        self.stage
+        let key = self.env.sonarqube.import_by_hand("bitbucket", &repository);
+        self.env
             .binding("payments", "adopted", &repository, json!({}));
         let outcome = self.rests("adopted").await;
         assert_eq!(outcome, Outcome::Works(self.way));
         let binding = self
-            .stage
+            .env
             .binding_is("payments", "adopted", ("Ready", "True"))
             .await;
         let status = binding.status.unwrap();
@@ -115,7 +111,7 @@ impl Scene<'_> {
 
     /// The configuration's URL, and who may see a project.
     pub(super) async fn drift(&self) -> Outcome {
-        let sonarqube = &self.stage.sonarqube;
+        let sonarqube = &self.env.sonarqube;
         let private = json!({"sonarqubeProject": {"visibility": "Private"}});
         self.imported("drifting", private).await;
         let visibility = || sonarqube.project("PAY:drifting").unwrap()["visibility"].clone();
@@ -133,90 +129,81 @@ impl Scene<'_> {
         sonarqube.post("api/alm_settings/update_bitbucket", &elsewhere);
         assert_eq!(sonarqube.settings()[0]["url"], "http://127.0.0.1:1");
         let mended = || sonarqube.settings()[0]["url"] == url && visibility() == "private";
-        self.stage.eventually("drift is corrected", mended).await;
-        self.stage
-            .connection_is("bitbucket", ("Ready", "True"))
-            .await;
+        self.env.eventually("drift is corrected", mended).await;
+        self.env.connection_is("bitbucket", ("Ready", "True")).await;
         Outcome::Works("corrected")
     }
 
     /// Without the flag a repository has one project.
     pub(super) async fn second(&self) -> Outcome {
         let second = json!({"sonarqubeProject": {"key": "second-key"}});
-        self.stage
+        self.env
             .binding("payments", "second", "PAY/imported", second);
         let outcome = self.rests("second").await;
         assert_eq!(
             outcome,
             Outcome::Condition("RepositoryAlreadyBound".to_owned())
         );
-        self.stage.delete_binding("payments", "second").await;
+        self.env.delete_binding("payments", "second").await;
         outcome
     }
 
     pub(super) async fn monorepo(&self) -> Outcome {
         let shared = json!({"monorepo": true, "sonarqubeProject": {"key": "shared-key"}});
-        self.stage
+        self.env
             .binding("payments", "shared", "PAY/imported", shared);
         let outcome = self.rests("shared").await;
         self.assert_as_told(Promise::Monorepo, &outcome);
         if let Outcome::Works(_) = outcome {
             let found = [("project", "shared-key")];
             let binding = self
-                .stage
+                .env
                 .sonarqube
                 .get("api/alm_settings/get_binding", &found);
             assert_eq!(binding["monorepo"], true, "{binding}");
         }
-        self.stage.delete_binding("payments", "shared").await;
+        self.env.delete_binding("payments", "shared").await;
         outcome
     }
 
     pub(super) async fn rotate(&self) -> Outcome {
         const ROTATED: &str = "canary-rotated-token-52d1";
-        self.stage.bitbucket.world(|world| {
+        self.env.bitbucket.world(|world| {
             let permissions = [Permission::ProjectRead, Permission::RepoWrite];
             world.token(ROTATED, "bindery", &permissions);
         });
         let applied = |connection: &BitbucketConnection| {
             connection.status.clone()?.record.applied_secrets?.token
         };
-        let connection = self
-            .stage
-            .connection_is("bitbucket", ("Ready", "True"))
-            .await;
+        let connection = self.env.connection_is("bitbucket", ("Ready", "True")).await;
         let before = applied(&connection);
-        self.stage.secret("bitbucket-token", ROTATED);
-        self.stage
+        self.env.secret("bitbucket-token", ROTATED);
+        self.env
             .until("platform", "bitbucket", |now: &BitbucketConnection| {
                 applied(now) != before
             })
             .await;
         let old = crate::e2e::environment::BITBUCKET_TOKEN;
-        self.stage
+        self.env
             .bitbucket
             .world(|world| world.revoke_token(old))
             .unwrap();
-        self.stage
-            .connection_is("bitbucket", ("Ready", "True"))
-            .await;
+        self.env.connection_is("bitbucket", ("Ready", "True")).await;
         // SonarQube imports with the new one.
         self.imported("after-rotation", json!({})).await;
         Outcome::Works("pushed")
     }
 
     pub(super) async fn rename(&self) -> Outcome {
-        let sonarqube = &self.stage.sonarqube;
+        let sonarqube = &self.env.sonarqube;
         let named = |name: &str| json!({"configurationName": name});
         for name in ["renamed", "bitbucket"] {
             self.connection(named(name));
             let renamed = || sonarqube.settings().iter().any(|one| one["key"] == name);
-            self.stage
+            self.env
                 .eventually("the configuration is renamed", renamed)
                 .await;
-            self.stage
-                .connection_is("bitbucket", ("Ready", "True"))
-                .await;
+            self.env.connection_is("bitbucket", ("Ready", "True")).await;
             assert_eq!(sonarqube.settings().len(), 1);
             let bound = sonarqube.bound_to("PAY:imported");
             assert_eq!(bound.as_deref(), Some("PAY/imported"), "bindings stay");
@@ -226,7 +213,7 @@ impl Scene<'_> {
 
     /// A second connection: works, or names the configuration that exists and takes over when that one is gone.
     pub(super) async fn several(&self) -> Outcome {
-        self.stage
+        self.env
             .connection_named("second", json!({"deletionPolicy": "Delete"}));
         let rested = |connection: &BitbucketConnection| {
             let conditions = connection.status.as_ref().map(|status| &status.conditions);
@@ -235,14 +222,14 @@ impl Scene<'_> {
                 .flatten()
                 .any(|one| one.status == "True" && (one.type_ == "Ready" || one.type_ == "Stalled"))
         };
-        let second = self.stage.until("platform", "second", rested).await;
+        let second = self.env.until("platform", "second", rested).await;
         let conditions = second.status.unwrap().conditions;
         let stalled = conditions
             .iter()
             .find(|one| one.type_ == "Stalled" && one.status == "True");
         let outcome = match stalled {
             None => {
-                assert_eq!(self.stage.sonarqube.settings().len(), 2);
+                assert_eq!(self.env.sonarqube.settings().len(), 2);
                 Outcome::Works("side by side")
             }
             Some(stalled) => {
@@ -255,11 +242,11 @@ impl Scene<'_> {
             }
         };
         self.assert_as_told(Promise::SeveralConfigurations, &outcome);
-        let api: Api<BitbucketConnection> = self.stage.api("platform");
+        let api: Api<BitbucketConnection> = self.env.api("platform");
         api.delete("second", &DeleteParams::default())
             .await
             .unwrap();
-        self.stage
+        self.env
             .gone::<BitbucketConnection>("platform", "second")
             .await;
         outcome
@@ -268,7 +255,7 @@ impl Scene<'_> {
     pub(super) async fn decoration(&self) -> Outcome {
         let reported = |binding: &ProjectBinding| reason(binding, "DecorationReady", "False");
         let binding = self
-            .stage
+            .env
             .until("payments", "imported", |one| reported(one).is_some())
             .await;
         let found = reported(&binding).unwrap();
@@ -279,9 +266,9 @@ impl Scene<'_> {
         }
         let public = json!({"sonarqube": {"serverBaseURL": "https://sonarqube.example.com"}});
         self.connection(public);
-        self.stage.look_now("the base URL is set").await;
+        self.env.look_now("the base URL is set").await;
         let possible = |one: &ProjectBinding| reason(one, "DecorationReady", "Unknown").is_some();
-        self.stage.until("payments", "imported", possible).await;
+        self.env.until("payments", "imported", possible).await;
         let outcome = Outcome::Works("possible");
         self.assert_as_told(Promise::Decoration, &outcome);
         outcome
@@ -289,13 +276,13 @@ impl Scene<'_> {
 
     pub(super) async fn renamed_repository(&self) -> Outcome {
         self.imported("before", json!({})).await;
-        self.stage
+        self.env
             .bitbucket
             .world(|world| world.rename_repository("PAY", "before", "after"))
             .unwrap();
-        self.stage.look_now("renamed").await;
+        self.env.look_now("renamed").await;
         let message = self
-            .stage
+            .env
             .binding_reason("payments", "before", "RepositoryMoved")
             .await;
         assert!(
@@ -306,7 +293,7 @@ impl Scene<'_> {
     }
 
     pub(super) async fn followed_repository(&self) -> Outcome {
-        self.stage.binding(
+        self.env.binding(
             "payments",
             "before",
             "PAY/before",
@@ -314,7 +301,7 @@ impl Scene<'_> {
         );
         let outcome = self.rests("before").await;
         self.assert_as_told(Promise::Bind, &outcome);
-        let bound = self.stage.sonarqube.bound_to("PAY:before");
+        let bound = self.env.sonarqube.bound_to("PAY:before");
         let followed = matches!(outcome, Outcome::Works(_));
         assert_eq!(
             bound.as_deref(),
@@ -325,31 +312,31 @@ impl Scene<'_> {
 
     pub(super) async fn recreated_repository(&self) -> Outcome {
         self.imported("again", json!({})).await;
-        self.stage.bitbucket.world(|world| {
+        self.env.bitbucket.world(|world| {
             world.delete_repository("PAY", "again").unwrap();
             world.repository("PAY", "again");
         });
-        self.stage.look_now("recreated").await;
-        self.stage
+        self.env.look_now("recreated").await;
+        self.env
             .binding_reason("payments", "again", "RepositoryRecreated")
             .await;
-        let bound = self.stage.sonarqube.bound_to("PAY:again");
+        let bound = self.env.sonarqube.bound_to("PAY:again");
         assert_eq!(bound.as_deref(), Some("PAY/again"), "the binding stays");
         Outcome::Condition("RepositoryRecreated".to_owned())
     }
 
     pub(super) async fn deleted_repository(&self) -> Outcome {
         self.imported("doomed", json!({})).await;
-        self.stage
+        self.env
             .bitbucket
             .world(|world| world.delete_repository("PAY", "doomed"))
             .unwrap();
-        self.stage.look_now("deleted").await;
-        self.stage
+        self.env.look_now("deleted").await;
+        self.env
             .binding_reason("payments", "doomed", "RepositoryNotFound")
             .await;
         assert!(
-            self.stage.sonarqube.project("PAY:doomed").is_some(),
+            self.env.sonarqube.project("PAY:doomed").is_some(),
             "the project is kept"
         );
         Outcome::Condition("RepositoryNotFound".to_owned())
@@ -358,21 +345,21 @@ impl Scene<'_> {
     pub(super) async fn orphan(&self) -> Outcome {
         self.imported("orphan", json!({"deletionPolicy": "Orphan"}))
             .await;
-        self.stage.delete_binding("payments", "orphan").await;
-        let bound = self.stage.sonarqube.bound_to("PAY:orphan");
+        self.env.delete_binding("payments", "orphan").await;
+        let bound = self.env.sonarqube.bound_to("PAY:orphan");
         assert_eq!(bound.as_deref(), Some("PAY/orphan"));
         Outcome::Works("both stay")
     }
 
     pub(super) async fn unbind(&self) -> Outcome {
         let binding = self.imported("unbound", json!({})).await;
-        self.stage.delete_binding("payments", "unbound").await;
-        assert!(self.stage.sonarqube.project("PAY:unbound").is_some());
-        let bound = self.stage.sonarqube.bound_to("PAY:unbound");
+        self.env.delete_binding("payments", "unbound").await;
+        assert!(self.env.sonarqube.project("PAY:unbound").is_some());
+        let bound = self.env.sonarqube.bound_to("PAY:unbound");
         let outcome = if bound.is_none() {
             Outcome::Works(self.way)
         } else {
-            let note = self.stage.reported_once(&binding, "Orphaned");
+            let note = self.env.reported_once(&binding, "Orphaned");
             assert!(note.contains("cannot remove a single binding"), "{note}");
             Outcome::Works("left, with an event")
         };
@@ -390,9 +377,9 @@ impl Scene<'_> {
     pub(super) async fn delete_project(&self) -> Outcome {
         self.imported("gone", json!({"deletionPolicy": "DeleteProject"}))
             .await;
-        self.stage.delete_binding("payments", "gone").await;
+        self.env.delete_binding("payments", "gone").await;
         assert!(
-            self.stage.sonarqube.project("PAY:gone").is_none(),
+            self.env.sonarqube.project("PAY:gone").is_none(),
             "it is still there"
         );
         Outcome::Works("deleted")

@@ -3,10 +3,10 @@
 use bindery::crd::{BitbucketConnection, ProjectBinding};
 use serde_json::{Value, json};
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::waiting::condition;
-use crate::support::parts::Parts;
 use crate::support::server::{Server, simulated};
+use crate::support::servers::Servers;
 
 simulated!(
     a_refused_finalizer_patch_is_told_and_tried_again,
@@ -18,19 +18,19 @@ const OPERATOR: &str = "system:serviceaccount:bindery-system:bindery";
 /// A policy that lets the operator update no object of a kind, statuses aside. Dropped, also by a panic, it is gone.
 struct Freeze {
     name: String,
-    parts: Parts,
+    servers: Servers,
 }
 
 impl Freeze {
     /// The policy as soon as the API server goes by it: `probe` is an object of that kind.
-    async fn of(stage: &Stage, plural: &str, probe: [&str; 3]) -> Self {
+    async fn of(env: &TestEnvironment, plural: &str, probe: [&str; 3]) -> Self {
         let name = format!("bindery-freeze-{plural}");
         let guard = Self {
             name: name.clone(),
-            parts: stage.parts.clone(),
+            servers: env.servers.clone(),
         };
         for object in policy(&name, plural) {
-            stage.apply(&object);
+            env.apply(&object);
         }
         let attempt = [
             "annotate",
@@ -42,10 +42,10 @@ impl Freeze {
         ];
         let attempt = [&attempt[..1], &probe, &attempt[1..]].concat();
         let is_refused = || {
-            let answer = stage.parts.kubectl(&attempt);
+            let answer = env.servers.kubectl(&attempt);
             answer.is_err_and(|words| words.contains("change freeze"))
         };
-        stage.eventually("the policy is in force", is_refused).await;
+        env.eventually("the policy is in force", is_refused).await;
         guard
     }
 }
@@ -57,7 +57,7 @@ impl Drop for Freeze {
             "validatingadmissionpolicy",
         ] {
             let _ = self
-                .parts
+                .servers
                 .kubectl(&["delete", kind, &self.name, "--ignore-not-found"]);
         }
     }
@@ -94,16 +94,15 @@ fn policy(name: &str, plural: &str) -> [Value; 2] {
 
 /// Promise: a deletion that an admission policy refuses says who and why, and ends by itself once it may.
 async fn a_refused_finalizer_patch_is_told_and_tried_again(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({}));
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
     let unbind = json!({"deletionPolicy": "Unbind"});
-    stage.binding("payments", "checkout", "PAY/checkout", unbind);
-    stage
-        .binding_is("payments", "checkout", ("Ready", "True"))
+    env.binding("payments", "checkout", "PAY/checkout", unbind);
+    env.binding_is("payments", "checkout", ("Ready", "True"))
         .await;
     let leaving = ["pbind/checkout", "--namespace", "payments"];
-    let freeze = Freeze::of(&stage, "projectbindings", leaving).await;
-    stage.kubectl(&[&["delete", "--wait=false"], &leaving[..]].concat());
+    let freeze = Freeze::of(&env, "projectbindings", leaving).await;
+    env.kubectl(&[&["delete", "--wait=false"], &leaving[..]].concat());
     let says_who = |binding: &ProjectBinding| {
         condition(binding, "Stalled").is_some_and(|stalled| {
             let message = stalled["message"].as_str().unwrap();
@@ -113,19 +112,19 @@ async fn a_refused_finalizer_patch_is_told_and_tried_again(server: Server) {
                 && message.contains("change freeze")
         })
     };
-    stage.until("payments", "checkout", says_who).await;
+    env.until("payments", "checkout", says_who).await;
     drop(freeze);
-    stage.gone::<ProjectBinding>("payments", "checkout").await;
+    env.gone::<ProjectBinding>("payments", "checkout").await;
 }
 
 /// Promise: what cannot be protected is not begun, and says why.
 async fn a_connection_that_may_not_be_protected_says_who_refuses(server: Server) {
-    let stage = Stage::set(server).await;
+    let env = TestEnvironment::set(server).await;
     // A probe that the operator leaves alone.
-    stage.connection_named("probe", json!({"suspend": true}));
+    env.connection_named("probe", json!({"suspend": true}));
     let probe = ["bbconn/probe", "--namespace", "platform"];
-    let freeze = Freeze::of(&stage, "bitbucketconnections", probe).await;
-    stage.connection(json!({}));
+    let freeze = Freeze::of(&env, "bitbucketconnections", probe).await;
+    env.connection(json!({}));
     let says_who = |connection: &BitbucketConnection| {
         condition(connection, "Ready").is_some_and(|ready| {
             let message = ready["message"].as_str().unwrap();
@@ -134,7 +133,7 @@ async fn a_connection_that_may_not_be_protected_says_who_refuses(server: Server)
                 && message.contains("change freeze")
         })
     };
-    stage.until("platform", "bitbucket", says_who).await;
+    env.until("platform", "bitbucket", says_who).await;
     drop(freeze);
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    env.connection_is("bitbucket", ("Ready", "True")).await;
 }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::helm_release::Release;
-use crate::e2e::environment::{self, BITBUCKET_TOKEN, Stage};
+use crate::e2e::environment::{self, BITBUCKET_TOKEN, TestEnvironment};
 use crate::support::examples::{START, Shown, commands, lines};
-use crate::support::parts::Parts;
 use crate::support::server::{Server, simulated};
+use crate::support::servers::Servers;
 use crate::support::tree;
 
 simulated!(every_command_of_the_first_pages_works_as_written);
@@ -36,12 +36,12 @@ const ROLLOUT: &str = "kubectl rollout status";
 /// A clone of the tree, as far as the commands read it, with the URLs of the test's servers and the files with tokens.
 struct Clone {
     top: PathBuf,
-    parts: Parts,
+    servers: Servers,
 }
 
 impl Clone {
-    fn of(stage: &Stage) -> Self {
-        let top = stage.directory.join("clone");
+    fn of(env: &TestEnvironment) -> Self {
+        let top = env.directory.join("clone");
         fs::create_dir_all(&top).unwrap();
         let copied = Command::new("cp")
             .arg("-r")
@@ -51,20 +51,20 @@ impl Clone {
         assert!(copied.unwrap().success());
         let connection = top.join("deploy/samples/connection.yaml");
         let edited = fs::read_to_string(&connection).unwrap();
-        let bitbucket = stage.bitbucket.url();
+        let bitbucket = env.bitbucket.url();
         let bitbucket = bitbucket.as_str().trim_end_matches('/');
         let edited = edited.replace("https://bitbucket.example.com", bitbucket);
-        let edited = edited.replace("https://sonarqube.example.com", &stage.sonarqube.url);
+        let edited = edited.replace("https://sonarqube.example.com", &env.sonarqube.url);
         fs::write(&connection, edited).unwrap();
         fs::write(top.join("bitbucket.token"), BITBUCKET_TOKEN).unwrap();
-        fs::write(top.join("sonarqube.token"), &stage.sonarqube.token).unwrap();
-        let parts = stage.parts.clone();
-        Self { top, parts }
+        fs::write(top.join("sonarqube.token"), &env.sonarqube.token).unwrap();
+        let servers = env.servers.clone();
+        Self { top, servers }
     }
 
     /// What a command prints. It must succeed.
     fn run(&self, command: &str) -> String {
-        let output = self.parts.shell(&self.top, command);
+        let output = self.servers.shell(&self.top, command);
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "`{command}`: {said}");
         String::from_utf8(output.stdout).unwrap()
@@ -73,14 +73,14 @@ impl Clone {
 
 /// A cluster without Bindery. Dropped, also by a panic, it is as other tests need it.
 struct Fresh {
-    parts: Parts,
+    servers: Servers,
 }
 
 impl Fresh {
-    fn of(stage: &mut Stage) -> Self {
-        stage.operator.kill();
+    fn of(env: &mut TestEnvironment) -> Self {
+        env.operator.kill();
         let fresh = Self {
-            parts: stage.parts.clone(),
+            servers: env.servers.clone(),
         };
         fresh.clear().unwrap();
         fresh
@@ -89,7 +89,7 @@ impl Fresh {
     fn clear(&self) -> Result<String, String> {
         let delete = ["delete", "--ignore-not-found"];
         let kinds = [&delete[..], &["--kustomize", "deploy"]].concat();
-        self.parts.kubectl(&kinds)?;
+        self.servers.kubectl(&kinds)?;
         let objects = [
             "secret/bitbucket-token",
             "secret/sonarqube-token",
@@ -97,13 +97,13 @@ impl Fresh {
             "rolebinding/bindery-tokens",
             "--namespace=platform",
         ];
-        self.parts.kubectl(&[&delete[..], &objects].concat())
+        self.servers.kubectl(&[&delete[..], &objects].concat())
     }
 }
 
 impl Drop for Fresh {
     fn drop(&mut self) {
-        for outcome in [self.clear(), environment::install(&self.parts)] {
+        for outcome in [self.clear(), environment::install(&self.servers)] {
             if let Err(complaint) = outcome {
                 eprintln!("later tests may fail: {complaint}");
             }
@@ -114,16 +114,16 @@ impl Drop for Fresh {
 /// D32. Promise: every command block of the README and of the guide's first page runs as written, in this order, and
 /// prints what the page shows, except ages.
 async fn every_command_of_the_first_pages_works_as_written(server: Server) {
-    let mut stage = Stage::set(server).await;
-    let clone = Clone::of(&stage);
-    let _fresh = Fresh::of(&mut stage);
-    let parts = stage.parts.clone();
-    let _release = Release { parts: &parts };
+    let mut env = TestEnvironment::set(server).await;
+    let clone = Clone::of(&env);
+    let _fresh = Fresh::of(&mut env);
+    let servers = env.servers.clone();
+    let _release = Release { servers: &servers };
     let mut unused: Vec<_> = NOT_RUN.map(|(beginning, _reason)| beginning).into();
     for shown in ["README.md", START].into_iter().flat_map(commands) {
         let command = shown.command.as_str();
         if command.starts_with(ROLLOUT) {
-            stage.restart_operator(&[]);
+            env.restart_operator(&[]);
         }
         if let Some((not_run, _)) = NOT_RUN.iter().find(|(it, _)| command.starts_with(it)) {
             unused.retain(|it| it != not_run);
@@ -131,7 +131,7 @@ async fn every_command_of_the_first_pages_works_as_written(server: Server) {
         }
         if command.starts_with("kubectl get bbconn") {
             // "The first count appears within a second."
-            stage.counted(2).await;
+            env.counted(2).await;
         }
         let printed = clone.run(command);
         assert_shown(&shown, &printed);

@@ -2,35 +2,35 @@
 
 use serde_json::json;
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::support::server::{Server, simulated};
 
 simulated!(an_event_shows_the_text_of_its_own_moment);
 
 /// Promise: events of one reason carry the text that was true at the time; only equal texts are folded into one event.
 async fn an_event_shows_the_text_of_its_own_moment(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.binding("payments", "checkout", "PAY/nowhere", json!({}));
+    let env = TestEnvironment::set(server).await;
+    env.binding("payments", "checkout", "PAY/nowhere", json!({}));
     let reported = async |reason: &str| {
-        stage.binding_reason("payments", "checkout", reason).await;
+        env.binding_reason("payments", "checkout", reason).await;
     };
     reported("ConnectionNotFound").await;
-    stage.connection(json!({}));
+    env.connection(json!({}));
     reported("RepositoryNotFound").await;
     // Not admitting looks the same as not being there.
     let outsiders = json!({"matchLabels": {"kubernetes.io/metadata.name": "outsiders"}});
     let others =
         json!([{"name": "others", "namespaceSelector": outsiders, "repositories": ["PAY/*"]}]);
-    stage.connection(json!({"access": others}));
+    env.connection(json!({"access": others}));
     reported("ConnectionNotFound").await;
 
-    let binding = stage
+    let binding = env
         .api::<bindery::crd::ProjectBinding>("payments")
         .get("checkout")
         .await
         .unwrap();
     let not_ready = || {
-        let events = stage.reported(&binding).into_iter();
+        let events = env.reported(&binding).into_iter();
         events
             .filter(|event| event.reason == "NotReady")
             .map(|event| {
@@ -48,7 +48,6 @@ async fn an_event_shows_the_text_of_its_own_moment(server: Server) {
         found.sort();
         found == expected
     };
-    stage
-        .eventually(&format!("{expected:?}, not {:?}", not_ready()), is_reported)
+    env.eventually(&format!("{expected:?}, not {:?}", not_ready()), is_reported)
         .await;
 }

@@ -6,7 +6,7 @@ use bindery::crd::ProjectBinding;
 use serde_json::json;
 use simulators::bitbucket::{Caller, Fault};
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::many::{bindings, repositories};
 use crate::e2e::environment::operator::{LEASE, LOOPBACK, Operator};
 use crate::support::server::{Server, simulated};
@@ -38,36 +38,35 @@ const TAKEN: [&str; 2] = ["AlreadyManaged", "RepositoryAlreadyBound"];
 const LASTS: Duration = Duration::from_secs(5);
 
 /// An operator that leads, and another one that stands by, with a connection that is Ready.
-async fn two_operators(server: Server) -> (Stage, Operator) {
-    let stage = Stage::set_with(server, &SHORT).await;
-    stage.connection(json!({"interval": "1h"}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let standby = another(&stage).await;
-    (stage, standby)
+async fn two_operators(server: Server) -> (TestEnvironment, Operator) {
+    let env = TestEnvironment::set_with(server, &SHORT).await;
+    env.connection(json!({"interval": "1h"}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    let standby = another(&env).await;
+    (env, standby)
 }
 
 /// One more operator, which is ready and does not lead.
-async fn another(stage: &Stage) -> Operator {
+async fn another(env: &TestEnvironment) -> Operator {
     let arguments = [&LOOPBACK[..], &SHORT].concat();
-    let standby = Operator::start(&stage.parts, &stage.directory, &arguments);
+    let standby = Operator::start(&env.servers, &env.directory, &arguments);
     let is_ready = || standby.get("readyz").0 == 200;
-    stage.eventually("the standby is ready", is_ready).await;
-    assert!(stage.operator.leads() && !standby.leads());
+    env.eventually("the standby is ready", is_ready).await;
+    assert!(env.operator.leads() && !standby.leads());
     standby
 }
 
 /// Waits until an operator leads, and returns for how long.
-async fn leads(stage: &Stage, operator: &Operator) -> Duration {
+async fn leads(env: &TestEnvironment, operator: &Operator) -> Duration {
     let since = Instant::now();
-    stage
-        .eventually("the other one leads", || operator.leads())
+    env.eventually("the other one leads", || operator.leads())
         .await;
     since.elapsed()
 }
 
 /// Calls to SonarQube that change something.
-fn writes(stage: &Stage) -> Vec<String> {
-    let calls = stage.sonarqube.simulated().calls();
+fn writes(env: &TestEnvironment) -> Vec<String> {
+    let calls = env.sonarqube.simulated().calls();
     let calls = calls
         .into_iter()
         .filter(|call| call.caller == Caller::Bindery);
@@ -77,53 +76,51 @@ fn writes(stage: &Stage) -> Vec<String> {
 
 /// Promise: an operator that is stopped gives its lease back; the other one does not wait for the lease to end.
 async fn a_standby_goes_on_when_the_leader_stops(server: Server) {
-    let (mut stage, standby) = two_operators(server).await;
+    let (mut env, standby) = two_operators(server).await;
     // A standby reads and writes nothing of the servers.
     assert_eq!(standby.external_calls(), [].into());
-    assert_eq!(stage.operator.stop().code(), Some(0));
-    let log = std::fs::read_to_string(&stage.operator.log).unwrap();
+    assert_eq!(env.operator.stop().code(), Some(0));
+    let log = std::fs::read_to_string(&env.operator.log).unwrap();
     assert!(log.contains("the lease is given back"));
-    let after = leads(&stage, &standby).await;
+    let after = leads(&env, &standby).await;
     eprintln!("measured: the standby led {after:?} after the end of the leader");
-    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
-    stage
-        .binding_is("payments", "checkout", ("Ready", "True"))
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
+    env.binding_is("payments", "checkout", ("Ready", "True"))
         .await;
 }
 
 /// Promise: a leader that was killed is replaced without any help.
 async fn a_standby_replaces_a_killed_leader(server: Server) {
-    let (mut stage, standby) = two_operators(server).await;
-    stage.operator.kill_silently();
-    let after = leads(&stage, &standby).await;
+    let (mut env, standby) = two_operators(server).await;
+    env.operator.kill_silently();
+    let after = leads(&env, &standby).await;
     eprintln!("measured: the standby led {after:?} after the leader was killed");
-    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
-    stage
-        .binding_is("payments", "checkout", ("Ready", "True"))
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
+    env.binding_is("payments", "checkout", ("Ready", "True"))
         .await;
 }
 
 /// Promise: a leader that is suspended among its imports, and resumed when another one leads, calls no server any more.
 async fn a_leader_that_is_resumed_too_late_writes_nothing(server: Server) {
-    let (mut stage, standby) = two_operators(server).await;
-    let slugs = repositories(&stage, 12);
+    let (mut env, standby) = two_operators(server).await;
+    let slugs = repositories(&env, 12);
     let import = "PUT /api/v2/dop-translation/bound-projects";
     let slow = Fault::at(import).delay(Duration::from_millis(1500));
-    stage.sonarqube.simulated().fault(slow);
-    stage.apply(&bindings(&slugs));
+    env.sonarqube.simulated().fault(slow);
+    env.apply(&bindings(&slugs));
     // Others have stored their intent, and wait to make their call.
-    let some = || stage.sonarqube.project_keys().len() >= 2;
-    stage.eventually("some imports", some).await;
-    stage.operator.signal("STOP");
-    leads(&stage, &standby).await;
+    let some = || env.sonarqube.project_keys().len() >= 2;
+    env.eventually("some imports", some).await;
+    env.operator.signal("STOP");
+    leads(&env, &standby).await;
     for slug in &slugs {
-        stage.binding_is("payments", slug, ("Ready", "True")).await;
+        env.binding_is("payments", slug, ("Ready", "True")).await;
     }
-    let projects = stage.sonarqube.project_keys();
-    stage.sonarqube.simulated().clear_calls();
-    stage.bitbucket.clear_calls();
-    stage.operator.signal("CONT");
-    let operator = &mut stage.operator;
+    let projects = env.sonarqube.project_keys();
+    env.sonarqube.simulated().clear_calls();
+    env.bitbucket.clear_calls();
+    env.operator.signal("CONT");
+    let operator = &mut env.operator;
     let mut code = None;
     for _ in 0..300 {
         code = operator.ended().map(|status| status.code());
@@ -133,23 +130,23 @@ async fn a_leader_that_is_resumed_too_late_writes_nothing(server: Server) {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(code, Some(Some(1)), "it ends");
-    let log = std::fs::read_to_string(&stage.operator.log).unwrap();
+    let log = std::fs::read_to_string(&env.operator.log).unwrap();
     assert!(log.contains("the lease is lost"), "it says why");
-    assert_eq!(writes(&stage), Vec::<String>::new());
-    assert_eq!(stage.sonarqube.project_keys(), projects);
+    assert_eq!(writes(&env), Vec::<String>::new());
+    assert_eq!(env.sonarqube.project_keys(), projects);
     assert_eq!(projects.len(), slugs.len());
 }
 
 /// Promise: who writes another name into the lease, or deletes it, makes its holder end, and no second one begin at once.
 async fn a_leader_ends_whose_lease_is_taken_or_deleted_by_hand(server: Server) {
-    let (mut stage, mut standby) = two_operators(server).await;
+    let (mut env, mut standby) = two_operators(server).await;
     let stolen = r#"{"spec": {"holderIdentity": "thief"}}"#;
     let steal = [&LEASE[..], &["--patch", stolen]].concat();
     let delete = ["delete", "lease", "bindery", "--namespace=bindery-system"];
     for change in [&steal[..], &delete] {
         let since = Instant::now();
-        stage.kubectl(change);
-        let Stage { operator, .. } = &mut stage;
+        env.kubectl(change);
+        let TestEnvironment { operator, .. } = &mut env;
         let mut code = None;
         while code.is_none() && since.elapsed() < Duration::from_mins(1) {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -157,34 +154,34 @@ async fn a_leader_ends_whose_lease_is_taken_or_deleted_by_hand(server: Server) {
         }
         assert_eq!(code, Some(Some(1)), "{change:?}");
         assert!(!standby.leads() || since.elapsed() >= LASTS, "{change:?}");
-        leads(&stage, &standby).await;
+        leads(&env, &standby).await;
         assert!(
             since.elapsed() >= LASTS,
             "{change:?}: {:?}",
             since.elapsed()
         );
-        stage.operator = standby;
-        standby = another(&stage).await;
+        env.operator = standby;
+        standby = another(&env).await;
     }
 }
 
 /// Promise: of two operators that see the same bindings at once, one imports. Before there was a lease, two did.
 async fn two_operators_import_each_repository_once(server: Server) {
-    let (stage, standby) = two_operators(server).await;
+    let (env, standby) = two_operators(server).await;
     let access = json!([{
         "name": "all", "namespaceSelector": {}, "repositories": ["PAY/*"], "sonarqubeProjects": ["*"],
     }]);
-    stage.connection(json!({"interval": "1h", "access": access}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let slugs = repositories(&stage, 10);
+    env.connection(json!({"interval": "1h", "access": access}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    let slugs = repositories(&env, 10);
     let import = "PUT /api/v2/dop-translation/bound-projects";
     let slow = Fault::at(import).delay(Duration::from_millis(1500));
-    stage.sonarqube.simulated().fault(slow);
-    stage.apply(&bindings(&slugs));
+    env.sonarqube.simulated().fault(slow);
+    env.apply(&bindings(&slugs));
     // A second binding of each repository wants another project for it.
     for slug in &slugs {
         let other = json!({"sonarqubeProject": {"key": format!("other-{slug}")}});
-        stage.binding(
+        env.binding(
             "payments",
             &format!("other-{slug}"),
             &format!("PAY/{slug}"),
@@ -199,11 +196,10 @@ async fn two_operators_import_each_repository_once(server: Server) {
         })
     };
     for slug in &slugs {
-        stage.until("payments", slug, settled).await;
-        stage
-            .until("payments", &format!("other-{slug}"), settled)
+        env.until("payments", slug, settled).await;
+        env.until("payments", &format!("other-{slug}"), settled)
             .await;
     }
-    assert_eq!(stage.sonarqube.project_keys().len(), slugs.len());
+    assert_eq!(env.sonarqube.project_keys().len(), slugs.len());
     assert_eq!(standby.external_calls(), [].into());
 }

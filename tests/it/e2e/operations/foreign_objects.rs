@@ -7,7 +7,7 @@ use kube::Api;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use serde_json::{Value, json};
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::support::server::{Server, simulated};
 
 simulated!(secrets_and_namespaces_of_others_cost_nothing);
@@ -25,20 +25,20 @@ const OF_OTHERS: &str = "bindery-test=of-others";
 /// Promise: no Secret is listed, watched with its content, or read, except those that connections refer to, by name; and
 /// the memory of the operator does not grow with what others have.
 async fn secrets_and_namespaces_of_others_cost_nothing(server: Server) {
-    let mut stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    let mut env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
     let ready = ("Ready", "True");
-    stage.binding_is("payments", "checkout", ready).await;
-    let alone = memory_after_a_start(&mut stage).await;
-    make(&stage).await;
-    let among = memory_after_a_start(&mut stage).await;
-    remove(&stage).await;
+    env.binding_is("payments", "checkout", ready).await;
+    let alone = memory_after_a_start(&mut env).await;
+    make(&env).await;
+    let among = memory_after_a_start(&mut env).await;
+    remove(&env).await;
     assert!(
         among < alone * 1.5,
         "{among} bytes among {SECRETS} Secrets and {NAMESPACES} namespaces, {alone} without them"
     );
-    let urls = urls(&fs::read_to_string(&stage.operator.log).unwrap());
+    let urls = urls(&fs::read_to_string(&env.operator.log).unwrap());
     let of_secrets: Vec<_> = urls.iter().filter(|url| url.contains("/secrets")).collect();
     assert!(!of_secrets.is_empty(), "no URL is logged");
     for url in of_secrets {
@@ -50,24 +50,22 @@ async fn secrets_and_namespaces_of_others_cost_nothing(server: Server) {
 }
 
 /// Starts the operator anew, and waits until it has reconciled what there is.
-async fn memory_after_a_start(stage: &mut Stage) -> f64 {
-    stage.restart_operator(&["--minimum-interval", "10s"]);
-    let operator = &stage.operator;
+async fn memory_after_a_start(env: &mut TestEnvironment) -> f64 {
+    env.restart_operator(&["--minimum-interval", "10s"]);
+    let operator = &env.operator;
     let kinds = ["bitbucketconnection", "projectbinding"];
-    let is_at_work = || kinds.iter().all(|kind| operator.passes(kind) > 0);
-    stage
-        .eventually("everything is reconciled", is_at_work)
-        .await;
-    let metrics = stage.operator.metrics();
+    let is_at_work = || kinds.iter().all(|kind| operator.reconciles(kind) > 0);
+    env.eventually("everything is reconciled", is_at_work).await;
+    let metrics = env.operator.metrics();
     let mut lines = metrics.lines();
     let memory = lines.find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
     memory.unwrap().parse().unwrap()
 }
 
-async fn make(stage: &Stage) {
+async fn make(env: &TestEnvironment) {
     let meta = |name: String| json!({"name": name, "labels": {"bindery-test": "of-others"}});
-    let namespaces: Api<Namespace> = Api::all(stage.client.clone());
-    let secrets: Api<Secret> = stage.api("platform");
+    let namespaces: Api<Namespace> = Api::all(env.client.clone());
+    let secrets: Api<Secret> = env.api("platform");
     for number in 0..NAMESPACES {
         let namespace = json!({"metadata": meta(format!("of-others-{number}"))});
         create(&namespaces, namespace).await;
@@ -100,15 +98,15 @@ where
 }
 
 /// The namespaces are not waited for: Kubernetes takes its time to remove each.
-async fn remove(stage: &Stage) {
+async fn remove(env: &TestEnvironment) {
     let of_others = ListParams::default().labels(OF_OTHERS);
-    let secrets: Api<Secret> = stage.api("platform");
+    let secrets: Api<Secret> = env.api("platform");
     let at_once = DeleteParams::default();
     secrets
         .delete_collection(&at_once, &of_others)
         .await
         .unwrap();
-    let namespaces: Api<Namespace> = Api::all(stage.client.clone());
+    let namespaces: Api<Namespace> = Api::all(env.client.clone());
     for number in 0..NAMESPACES {
         let name = format!("of-others-{number}");
         namespaces.delete(&name, &at_once).await.unwrap();

@@ -3,10 +3,10 @@
 use bindery::crd::BitbucketConnection;
 use serde_json::json;
 
-use crate::e2e::environment::{self, Stage};
+use crate::e2e::environment::{self, TestEnvironment};
 use crate::support::chart::{CHART, manifest};
-use crate::support::parts::Parts;
 use crate::support::server::{Server, simulated};
+use crate::support::servers::Servers;
 
 simulated!(
     the_chart_lends_the_secrets_that_it_is_told_to,
@@ -16,7 +16,7 @@ simulated!(
 
 const DEFINITION: &str = "crd/bitbucketconnections.bindery.dev";
 
-/// What `deploy/` and the stage gave to the operator, both kinds aside.
+/// What `deploy/` and the environment gave to the operator, both kinds aside.
 const BASE: [&[&str]; 4] = [
     &[
         "deployment/bindery",
@@ -52,14 +52,14 @@ const GRANTS: [&[&str]; 2] = [
 
 /// Removes `deploy/` for one test, and brings it back in the chart's place for the next.
 struct Replaced {
-    parts: Parts,
+    servers: Servers,
 }
 
 impl Replaced {
-    fn base(stage: &mut Stage) -> Self {
-        stage.operator.kill();
+    fn base(env: &mut TestEnvironment) -> Self {
+        env.operator.kill();
         let replaced = Self {
-            parts: stage.parts.clone(),
+            servers: env.servers.clone(),
         };
         for objects in BASE {
             replaced.delete(objects).unwrap();
@@ -68,7 +68,7 @@ impl Replaced {
     }
 
     fn delete(&self, objects: &[&str]) -> Result<String, String> {
-        self.parts
+        self.servers
             .kubectl(&[&["delete", "--ignore-not-found"], objects].concat())
     }
 }
@@ -78,7 +78,7 @@ impl Drop for Replaced {
         let restored = GRANTS.map(|objects| self.delete(objects));
         for outcome in restored
             .into_iter()
-            .chain([environment::install(&self.parts)])
+            .chain([environment::install(&self.servers)])
         {
             if let Err(complaint) = outcome {
                 eprintln!("later tests may fail: {complaint}");
@@ -88,8 +88,8 @@ impl Drop for Replaced {
 }
 
 /// `helm template | kubectl apply --server-side --filename -`
-fn install(stage: &Stage, values: &str) {
-    let file = stage.directory.join("chart.yaml");
+fn install(env: &TestEnvironment, values: &str) {
+    let file = env.directory.join("chart.yaml");
     std::fs::write(&file, manifest("bindery-system", values).unwrap()).unwrap();
     let path = file.to_str().unwrap();
     let arguments = [
@@ -99,70 +99,67 @@ fn install(stage: &Stage, values: &str) {
         "--filename",
         path,
     ];
-    stage.parts.kubectl(&arguments).unwrap();
+    env.servers.kubectl(&arguments).unwrap();
 }
 
-fn may_read(stage: &Stage, secret: &str) -> bool {
+fn may_read(env: &TestEnvironment, secret: &str) -> bool {
     let secret = format!("secret/{secret}");
     let question = ["get", &secret, "--namespace=platform"];
-    stage.parts.operator_may(&question)
+    env.servers.operator_may(&question)
 }
 
-async fn is_bound(stage: &Stage) {
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    stage
-        .binding_is("payments", "checkout", ("Ready", "True"))
+async fn is_bound(env: &TestEnvironment) {
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    env.binding_is("payments", "checkout", ("Ready", "True"))
         .await;
     assert_eq!(
-        stage.sonarqube.bound_to("PAY:checkout").as_deref(),
+        env.sonarqube.bound_to("PAY:checkout").as_deref(),
         Some("PAY/checkout")
     );
 }
 
 /// Promise: the chart grants no Secret by default, and exactly those that `grants.namespaces` names.
 async fn the_chart_lends_the_secrets_that_it_is_told_to(server: Server) {
-    let mut stage = Stage::set(server).await;
-    let _replaced = Replaced::base(&mut stage);
-    install(&stage, "{}");
-    stage.restart_operator(&["--minimum-interval", "10s"]);
-    stage.connection(json!({}));
-    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
-    let message = stage
-        .connection_reason("bitbucket", "SecretForbidden")
-        .await;
+    let mut env = TestEnvironment::set(server).await;
+    let _replaced = Replaced::base(&mut env);
+    install(&env, "{}");
+    env.restart_operator(&["--minimum-interval", "10s"]);
+    env.connection(json!({}));
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
+    let message = env.connection_reason("bitbucket", "SecretForbidden").await;
     assert!(
         message.contains("--serviceaccount=bindery-system:bindery"),
         "{message}"
     );
 
     let lent = r#"{"secrets":["bitbucket-token","sonarqube-token"]}"#;
-    install(&stage, &format!("grants.namespaces.platform={lent}"));
-    is_bound(&stage).await;
-    assert!(may_read(&stage, "bitbucket-token"));
-    assert!(!may_read(&stage, "another-token"));
+    install(&env, &format!("grants.namespaces.platform={lent}"));
+    is_bound(&env).await;
+    assert!(may_read(&env, "bitbucket-token"));
+    assert!(!may_read(&env, "another-token"));
 }
 
 /// Promise: with `grants.clusterWide` no namespace has to grant anything.
 async fn the_chart_lends_every_secret_when_it_is_told_to(server: Server) {
-    let mut stage = Stage::set(server).await;
-    let _replaced = Replaced::base(&mut stage);
-    install(&stage, "grants.clusterWide=true");
-    stage.restart_operator(&["--minimum-interval", "10s"]);
-    stage.connection(json!({}));
-    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
-    is_bound(&stage).await;
-    assert!(may_read(&stage, "another-token"));
+    let mut env = TestEnvironment::set(server).await;
+    let _replaced = Replaced::base(&mut env);
+    install(&env, "grants.clusterWide=true");
+    env.restart_operator(&["--minimum-interval", "10s"]);
+    env.connection(json!({}));
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
+    is_bound(&env).await;
+    assert!(may_read(&env, "another-token"));
 }
 
 /// Helm's release `bindery`. Dropped, also by a panic, it is gone.
 pub(super) struct Release<'a> {
-    pub(super) parts: &'a Parts,
+    pub(super) servers: &'a Servers,
 }
 
 impl Release<'_> {
     fn uninstall(&self) -> Result<String, String> {
         let release = ["bindery", "--namespace", "bindery-system"];
-        self.parts
+        self.servers
             .helm(&[&["uninstall", "--ignore-not-found"], &release[..]].concat())
     }
 }
@@ -176,8 +173,8 @@ impl Drop for Release<'_> {
 }
 
 /// A copy of the chart whose connections have another short name, as an older version might.
-fn older_chart(stage: &Stage) -> String {
-    let copy = stage.directory.join("older-chart");
+fn older_chart(env: &TestEnvironment) -> String {
+    let copy = env.directory.join("older-chart");
     let copied = std::process::Command::new("cp")
         .args(["-r", CHART])
         .arg(&copy)
@@ -189,38 +186,38 @@ fn older_chart(stage: &Stage) -> String {
     copy.to_str().unwrap().to_owned()
 }
 
-fn short_name(stage: &Stage) -> String {
+fn short_name(env: &TestEnvironment) -> String {
     let output = "--output=jsonpath={.spec.names.shortNames[0]}";
-    stage.parts.kubectl(&["get", DEFINITION, output]).unwrap()
+    env.servers.kubectl(&["get", DEFINITION, output]).unwrap()
 }
 
 /// Promise: helm takes over what kustomize installed, an upgrade brings both kinds up to date, there is no second
 /// release, and the kinds and their objects outlive the one that there is.
 async fn a_release_upgrades_both_kinds_and_leaves_them(server: Server) {
-    let mut stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    stage.operator.kill();
+    let mut env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    env.operator.kill();
     let _replaced = Replaced {
-        parts: stage.parts.clone(),
+        servers: env.servers.clone(),
     };
     let helm = |arguments: &[&str]| {
         let namespace = ["--namespace", "bindery-system"];
-        stage.parts.helm(&[arguments, &namespace].concat())
+        env.servers.helm(&[arguments, &namespace].concat())
     };
 
     let release = Release {
-        parts: &stage.parts,
+        servers: &env.servers,
     };
-    let older = older_chart(&stage);
+    let older = older_chart(&env);
     let install = ["upgrade", "--install", "bindery", &older];
     let refusal = helm(&install).unwrap_err();
     assert!(refusal.contains("invalid ownership metadata"), "{refusal}");
     helm(&[&install[..], &["--take-ownership", "--force-conflicts"]].concat()).unwrap();
-    assert_eq!(short_name(&stage), "bbolder");
+    assert_eq!(short_name(&env), "bbolder");
 
     helm(&["upgrade", "bindery", CHART]).unwrap();
-    assert_eq!(short_name(&stage), "bbconn");
+    assert_eq!(short_name(&env), "bbconn");
 
     let second = helm(&["install", "another", CHART]).unwrap_err();
     assert!(
@@ -229,11 +226,10 @@ async fn a_release_upgrades_both_kinds_and_leaves_them(server: Server) {
     );
 
     release.uninstall().unwrap();
-    stage
-        .parts
+    env.servers
         .kubectl(&["get", "deployment/bindery", "--namespace=bindery-system"])
         .unwrap_err();
-    let left = stage
+    let left = env
         .api::<BitbucketConnection>("platform")
         .get("bitbucket")
         .await;

@@ -3,7 +3,7 @@
 use kube::ResourceExt as _;
 use serde_json::json;
 
-use crate::e2e::environment::{BITBUCKET_TOKEN, Stage};
+use crate::e2e::environment::{BITBUCKET_TOKEN, TestEnvironment};
 use crate::support::server::{Server, simulated};
 
 simulated!(what_happens_is_counted_and_nobody_is_named);
@@ -11,53 +11,46 @@ simulated!(what_happens_is_counted_and_nobody_is_named);
 /// Promise: imports, adoptions, drift and failures are counted as they happen, objects as they are, and no label names
 /// an object, a project or a token.
 async fn what_happens_is_counted_and_nobody_is_named(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
     let declared = json!({"sonarqubeProject": {"visibility": "Private"}});
-    stage.binding("payments", "checkout", "PAY/checkout", declared);
-    let checkout = stage
+    env.binding("payments", "checkout", "PAY/checkout", declared);
+    let checkout = env
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;
-    let setting = stage.setting_id();
-    stage
-        .sonarqube
+    let setting = env.setting_id();
+    env.sonarqube
         .bind("legacy", "Legacy", &setting, "PAY/ledger");
-    stage.binding("payments", "ledger", "PAY/ledger", json!({}));
-    stage
-        .binding_reason("payments", "ledger", "AccessDenied")
+    env.binding("payments", "ledger", "PAY/ledger", json!({}));
+    env.binding_reason("payments", "ledger", "AccessDenied")
         .await;
-    stage.binding("platform", "ledger", "PAY/ledger", json!({}));
-    stage
-        .binding_is("platform", "ledger", ("Ready", "True"))
+    env.binding("platform", "ledger", "PAY/ledger", json!({}));
+    env.binding_is("platform", "ledger", ("Ready", "True"))
         .await;
 
     let ready = r#"bindery_objects{kind="ProjectBinding",ready="True",reason="Succeeded"}"#;
     let denied = r#"bindery_objects{kind="ProjectBinding",ready="False",reason="AccessDenied"}"#;
-    stage.measures(ready, 2.0).await;
+    env.measures(ready, 2.0).await;
     let became_ready = r#"bindery_time_to_ready_seconds_count{kind="ProjectBinding"}"#;
-    stage.measures(became_ready, 2.0).await;
+    env.measures(became_ready, 2.0).await;
     let idle = r#"bindery_external_inflight{system="sonarqube"}"#;
-    stage.measures(idle, 0.0).await;
-    stage.measures(denied, 1.0).await;
-    stage
-        .measures(r#"bindery_imports_total{result="success"}"#, 1.0)
+    env.measures(idle, 0.0).await;
+    env.measures(denied, 1.0).await;
+    env.measures(r#"bindery_imports_total{result="success"}"#, 1.0)
         .await;
-    stage
-        .measures(r#"bindery_adoptions_total{kind="ProjectBinding"}"#, 1.0)
+    env.measures(r#"bindery_adoptions_total{kind="ProjectBinding"}"#, 1.0)
         .await;
-    stage.measures("bindery_objects_in_backoff", 1.0).await;
+    env.measures("bindery_objects_in_backoff", 1.0).await;
     let corrected = r#"bindery_drift_corrected_total{kind="ProjectBinding"}"#;
-    let before = stage.measured(corrected).unwrap_or(0.0);
-    stage
-        .sonarqube
+    let before = env.measured(corrected).unwrap_or(0.0);
+    env.sonarqube
         .re_point("PAY:checkout", &setting, "PAY/payments-api");
-    stage.look_at("payments", "checkout", "re-pointed").await;
-    stage.measures(corrected, before + 1.0).await;
+    env.look_at("payments", "checkout", "re-pointed").await;
+    env.measures(corrected, before + 1.0).await;
 
-    stage.delete_binding("payments", "ledger").await;
-    stage
-        .eventually("its series is gone", || stage.measured(denied).is_none())
+    env.delete_binding("payments", "ledger").await;
+    env.eventually("its series is gone", || env.measured(denied).is_none())
         .await;
     let uid = checkout.uid().unwrap();
     let names = [
@@ -69,7 +62,7 @@ async fn what_happens_is_counted_and_nobody_is_named(server: Server) {
         BITBUCKET_TOKEN,
         &uid,
     ];
-    assert_well_told(&stage.operator.metrics(), &names);
+    assert_well_told(&env.operator.metrics(), &names);
 }
 
 /// Whether a scrape has the form that Prometheus reads, and names no object.
@@ -91,7 +84,7 @@ fn assert_well_told(text: &str, names: &[&str]) {
     assert!(text.ends_with("# EOF\n"));
 }
 
-impl Stage {
+impl TestEnvironment {
     /// The value of a series, if it is exported.
     pub(crate) fn measured(&self, series: &str) -> Option<f64> {
         let text = self.operator.metrics();

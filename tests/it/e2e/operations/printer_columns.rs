@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bindery::crd::BitbucketConnection;
 use serde_json::json;
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::support::server::{Server, simulated};
 
 simulated!(
@@ -15,13 +15,12 @@ simulated!(
 
 /// Promise: the columns REPOSITORY and PROJECT are filled from the spec until the servers have returned more.
 async fn a_failing_binding_shows_what_it_is_about(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    stage.binding("payments", "checkout", "PAY/no-such-repository", json!({}));
-    stage
-        .binding_reason("payments", "checkout", "RepositoryNotFound")
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    env.binding("payments", "checkout", "PAY/no-such-repository", json!({}));
+    env.binding_reason("payments", "checkout", "RepositoryNotFound")
         .await;
-    let table = stage.kubectl(&["get", "pbind", "checkout", "--namespace", "payments"]);
+    let table = env.kubectl(&["get", "pbind", "checkout", "--namespace", "payments"]);
     let row: Vec<_> = table.lines().nth(1).unwrap().split_whitespace().collect();
     assert_eq!(
         row[..6],
@@ -39,7 +38,7 @@ async fn a_failing_binding_shows_what_it_is_about(server: Server) {
 /// Promise: a connection shows `0/2` as soon as it has two bindings. Later counts are written every ten seconds at
 /// most.
 async fn the_first_count_of_bindings_is_shown_at_once(server: Server) {
-    let stage = Stage::set(server).await;
+    let env = TestEnvironment::set(server).await;
     let counts = |count: &'static str| {
         move |connection: &BitbucketConnection| {
             let status = connection.status.as_ref();
@@ -48,17 +47,17 @@ async fn the_first_count_of_bindings_is_shown_at_once(server: Server) {
         }
     };
     // Counts were just written: the next ones of this connection are ten seconds away.
-    stage.connection(json!({}));
-    stage.binding("payments", "first", "PAY/no-such-repository", json!({}));
-    stage.until("platform", "bitbucket", counts("0/1")).await;
+    env.connection(json!({}));
+    env.binding("payments", "first", "PAY/no-such-repository", json!({}));
+    env.until("platform", "bitbucket", counts("0/1")).await;
     // Both bindings are there when the connection comes: its first count cannot be that of one alone.
     for name in ["second", "third"] {
         let through = json!({"connectionRef": {"name": "second"}});
-        stage.binding("payments", name, "PAY/no-such-repository", through);
+        env.binding("payments", name, "PAY/no-such-repository", through);
     }
     let began = Instant::now();
-    stage.connection_named("second", json!({"configurationName": "second"}));
-    stage.until("platform", "second", counts("0/2")).await;
+    env.connection_named("second", json!({"configurationName": "second"}));
+    env.until("platform", "second", counts("0/2")).await;
     assert!(
         began.elapsed() < Duration::from_secs(7),
         "{:?}",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::e2e::environment::operator::{LOOPBACK, Operator};
-use crate::e2e::environment::{Stage, install};
+use crate::e2e::environment::{TestEnvironment, install};
 use crate::support::server::{Server, simulated};
 
 simulated!(
@@ -15,16 +15,15 @@ simulated!(
 
 /// Promise: ready once it knows what there is, alive all the time, measured by name, and gone when asked to.
 async fn the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it(server: Server) {
-    let mut stage = Stage::set(server).await;
-    assert_ready_when_it_may_look(&mut stage).await;
-    assert_eq!(stage.operator.get("elsewhere").0, 404);
+    let mut env = TestEnvironment::set(server).await;
+    assert_ready_when_it_may_look(&mut env).await;
+    assert_eq!(env.operator.get("elsewhere").0, 404);
 
-    stage.connection(json!({}));
-    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
-    stage
-        .binding_is("payments", "checkout", ("Ready", "True"))
+    env.connection(json!({}));
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
+    env.binding_is("payments", "checkout", ("Ready", "True"))
         .await;
-    let metrics = stage.operator.metrics();
+    let metrics = env.operator.metrics();
     let (samples, comments): (Vec<_>, Vec<_>) =
         metrics.lines().partition(|line| !line.starts_with('#'));
     assert_eq!(comments.last(), Some(&"# EOF"));
@@ -58,31 +57,28 @@ async fn the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it(serve
             "{name}"
         );
     }
-    assert_eq!(stage.operator.stop().code(), Some(0));
+    assert_eq!(env.operator.stop().code(), Some(0));
 }
 
 /// An operator that may not list its objects is alive and not ready, and becomes ready without a restart.
-async fn assert_ready_when_it_may_look(stage: &mut Stage) {
+async fn assert_ready_when_it_may_look(env: &mut TestEnvironment) {
     let role = ["clusterrolebinding", "bindery"];
-    stage.kubectl(&[&["delete"], &role[..]].concat());
+    env.kubectl(&[&["delete"], &role[..]].concat());
     let list = ["list", "projectbindings.bindery.dev", "--all-namespaces"];
-    let parts = &stage.parts;
-    stage
-        .eventually("the right is gone", || !parts.operator_may(&list))
+    let servers = &env.servers;
+    env.eventually("the right is gone", || !servers.operator_may(&list))
         .await;
-    stage.restart_operator(&["--minimum-interval", "10s"]);
-    let operator = &stage.operator;
-    stage
-        .eventually("it listens", || operator.get("healthz").0 == 200)
+    env.restart_operator(&["--minimum-interval", "10s"]);
+    let operator = &env.operator;
+    env.eventually("it listens", || operator.get("healthz").0 == 200)
         .await;
     // Long enough for a first list, had it been allowed.
     for _ in 0..10 {
         assert_eq!(operator.get("readyz").0, 503);
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    install(&stage.parts).unwrap();
-    stage
-        .eventually("it is ready", || operator.get("readyz").0 == 200)
+    install(&env.servers).unwrap();
+    env.eventually("it is ready", || operator.get("readyz").0 == 200)
         .await;
     assert_eq!(operator.get("healthz").0, 200);
 }
@@ -90,20 +86,18 @@ async fn assert_ready_when_it_may_look(stage: &mut Stage) {
 /// Promise: what collects the logs may hang; the operator works on. At this log level it says more until it is `Ready`
 /// than fits into a pipe.
 async fn a_log_that_nobody_reads_holds_up_nothing(server: Server) {
-    let mut stage = Stage::set(server).await;
-    stage.operator.kill();
+    let mut env = TestEnvironment::set(server).await;
+    env.operator.kill();
     let arguments = [&LOOPBACK[..], &["--minimum-interval", "10s"]].concat();
-    stage.operator = Operator::start_unread(&stage.parts, &stage.directory, &arguments);
-    stage.connection(json!({}));
-    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
-    stage
-        .binding_is("payments", "checkout", ("Ready", "True"))
+    env.operator = Operator::start_unread(&env.servers, &env.directory, &arguments);
+    env.connection(json!({}));
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
+    env.binding_is("payments", "checkout", ("Ready", "True"))
         .await;
     assert!(
-        stage
-            .operator
+        env.operator
             .metrics()
             .contains("bindery_log_lines_lost_total ")
     );
-    assert_eq!(stage.operator.stop().code(), Some(0));
+    assert_eq!(env.operator.stop().code(), Some(0));
 }

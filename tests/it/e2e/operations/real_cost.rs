@@ -12,9 +12,9 @@ use serde_json::json;
 use simulators::bitbucket::Caller;
 
 use crate::e2e::environment::many;
-use crate::e2e::environment::{BITBUCKET_TOKEN, Stage};
-use crate::support::parts;
+use crate::e2e::environment::{BITBUCKET_TOKEN, TestEnvironment};
 use crate::support::server::{Server, on};
+use crate::support::servers;
 
 on!([real_26_9] => creates_and_quiet_intervals_cost_a_real_server_what_the_guide_says);
 
@@ -30,24 +30,24 @@ const BARE: &str = "OPS";
 /// Promise: a create among many costs SonarQube its import, one call for the branch and a share of listings and
 /// look-ups. A quiet interval costs listings and a few reads.
 async fn creates_and_quiet_intervals_cost_a_real_server_what_the_guide_says(server: Server) {
-    let wanted = parts::optional("BINDERY_REAL_BINDINGS");
+    let wanted = servers::optional("BINDERY_REAL_BINDINGS");
     let count = wanted.map_or(BINDINGS, |count| count.parse().unwrap());
-    let mut stage = Stage::set(server).await;
-    stage.patience *= 10;
-    stage.connection(json!({"interval": "1h"}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let slugs = many::repositories(&stage, count);
-    stage.look_now("the repositories").await;
+    let mut env = TestEnvironment::set(server).await;
+    env.patience *= 10;
+    env.connection(json!({"interval": "1h"}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    let slugs = many::repositories(&env, count);
+    env.look_now("the repositories").await;
 
-    let before = Seen::so_far(&stage);
+    let before = Seen::so_far(&env);
     let begun = Instant::now();
-    stage.apply(&many::bindings(&slugs));
+    env.apply(&many::bindings(&slugs));
     for slug in &slugs {
-        stage.binding_is("payments", slug, ("Ready", "True")).await;
+        env.binding_is("payments", slug, ("Ready", "True")).await;
     }
     let seconds = begun.elapsed().as_secs_f64();
-    let create = before.since(&stage);
-    let bare = bare_loop(&stage, &slugs).await;
+    let create = before.since(&env);
+    let bare = bare_loop(&env, &slugs).await;
     let each = per(create.without_listings(), count);
     tell(&format!(
         "{count} creates on a real 26.9: {each:.2} calls each to both servers and {} pages of listings in {seconds:.1} s, \
@@ -62,10 +62,10 @@ async fn creates_and_quiet_intervals_cost_a_real_server_what_the_guide_says(serv
     let most = per(31 * count, 10) + 100.0;
     assert!(per(create.without_listings(), 1) <= most, "{create:?}");
 
-    stage.look_now("everything is listed").await;
-    let before = Seen::so_far(&stage);
-    stage.look_now("quiet").await;
-    let quiet = before.since(&stage);
+    env.look_now("everything is listed").await;
+    let before = Seen::so_far(&env);
+    env.look_now("quiet").await;
+    let quiet = before.since(&env);
     let spread = quiet.sonarqube.iter();
     let spread = spread.filter(|it| it.contains("/get_binding")).count();
     tell(&format!(
@@ -89,9 +89,9 @@ struct Seen {
 }
 
 impl Seen {
-    fn so_far(stage: &Stage) -> Self {
+    fn so_far(env: &TestEnvironment) -> Self {
         let mut seen = Self::default();
-        for line in stage.sonarqube.requests().lines() {
+        for line in env.sonarqube.requests().lines() {
             let mut quoted = line.split('"');
             let (request, agent) = (quoted.nth(1), quoted.nth(3));
             let agent = agent.unwrap_or_default();
@@ -109,7 +109,7 @@ impl Seen {
                 calls.push(request.to_owned());
             }
         }
-        for call in stage.bitbucket.calls() {
+        for call in env.bitbucket.calls() {
             if call.caller == Caller::Bindery {
                 let is_page = call.operation == "repositories" && !call.target.contains("name=");
                 let calls = if is_page {
@@ -123,8 +123,8 @@ impl Seen {
         seen
     }
 
-    fn since(&self, stage: &Stage) -> Self {
-        let now = Self::so_far(stage);
+    fn since(&self, env: &TestEnvironment) -> Self {
+        let now = Self::so_far(env);
         let new = |now: Vec<String>, before: &[String]| now[before.len()..].to_vec();
         Self {
             listings: {
@@ -147,18 +147,18 @@ impl Seen {
 
 /// Imports as many repositories by the calls alone that an import cannot do without, and returns how many seconds that
 /// takes.
-async fn bare_loop(stage: &Stage, slugs: &[String]) -> f64 {
-    stage.bitbucket.world(|world| {
+async fn bare_loop(env: &TestEnvironment, slugs: &[String]) -> f64 {
+    env.bitbucket.world(|world| {
         for slug in slugs {
             world.repository(BARE, slug);
         }
     });
     let token = |token: &str| Token::parse(token.as_bytes()).unwrap();
-    let sonarqube = transport(&stage.sonarqube.url);
-    let sonarqube = sonarqube::Client::new(sonarqube, token(&stage.sonarqube.token));
-    let bitbucket = transport(stage.bitbucket.url().as_str().trim_end_matches('/'));
+    let sonarqube = transport(&env.sonarqube.url);
+    let sonarqube = sonarqube::Client::new(sonarqube, token(&env.sonarqube.token));
+    let bitbucket = transport(env.bitbucket.url().as_str().trim_end_matches('/'));
     let bitbucket = bitbucket::Client::new(bitbucket, token(BITBUCKET_TOKEN));
-    let setting = SettingId::new(stage.setting_id());
+    let setting = SettingId::new(env.setting_id());
     let begun = Instant::now();
     let all = futures::stream::iter(slugs);
     all.for_each_concurrent(AT_ONCE, async |slug| {

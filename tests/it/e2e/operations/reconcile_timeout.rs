@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use simulators::bitbucket::Fault;
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::support::server::{Server, simulated};
 
 simulated!(an_import_that_outlasts_the_deadline_is_said_and_not_repeated);
@@ -18,25 +18,20 @@ const SHORT: [&str; 4] = ["--minimum-interval", "10s", "--reconcile-timeout", "1
 const HANGING: Duration = Duration::from_secs(25);
 
 async fn an_import_that_outlasts_the_deadline_is_said_and_not_repeated(server: Server) {
-    let mut stage = Stage::set_with(server, &SHORT).await;
-    stage.connection(json!({}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let mut env = TestEnvironment::set_with(server, &SHORT).await;
+    env.connection(json!({}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
     let import = Fault::at("PUT /api/v2/dop-translation/bound-projects");
     let slow = import.with("projectIdentifier", "PAY").times(1);
-    stage
-        .sonarqube
-        .simulated()
-        .fault(slow.answer_delay(HANGING));
-    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
-    stage.patience = Duration::from_secs(40);
-    let said = stage
-        .binding_reason("payments", "checkout", "Timeout")
-        .await;
+    env.sonarqube.simulated().fault(slow.answer_delay(HANGING));
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
+    env.patience = Duration::from_secs(40);
+    let said = env.binding_reason("payments", "checkout", "Timeout").await;
     assert!(
         said.starts_with("the import into SonarQube did not end within the 10 s"),
         "{said}"
     );
-    let binding = stage
+    let binding = env
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;
     let status = binding.status.unwrap();
@@ -49,22 +44,21 @@ async fn an_import_that_outlasts_the_deadline_is_said_and_not_repeated(server: S
 }
 
 async fn listings_that_outlast_the_deadline_are_said_by_the_connection(server: Server) {
-    let mut stage = Stage::set_with(server, &SHORT).await;
+    let mut env = TestEnvironment::set_with(server, &SHORT).await;
     let listing = Fault::at("GET /api/projects/search");
-    stage.sonarqube.simulated().fault(listing.delay(HANGING));
-    stage.connection(json!({}));
-    stage.patience = Duration::from_secs(40);
-    let said = stage.connection_reason("bitbucket", "Timeout").await;
+    env.sonarqube.simulated().fault(listing.delay(HANGING));
+    env.connection(json!({}));
+    env.patience = Duration::from_secs(40);
+    let said = env.connection_reason("bitbucket", "Timeout").await;
     assert!(
         said.starts_with(
             "reading the lists of projects, bindings and repositories did not end within the 10 s"
         ),
         "{said}"
     );
-    stage.sonarqube.simulated().clear_faults();
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
-    stage
-        .binding_is("payments", "checkout", ("Ready", "True"))
+    env.sonarqube.simulated().clear_faults();
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
+    env.binding_is("payments", "checkout", ("Ready", "True"))
         .await;
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::e2e::environment::imports::{slow_imports, under_way};
 use crate::e2e::environment::many;
-use crate::e2e::environment::{Stage, install};
+use crate::e2e::environment::{TestEnvironment, install};
 use crate::support::server::{Server, on, simulated};
 
 on!([simulated_26_9, simulated_9_9] => a_stop_waits_for_imports_and_the_next_operator_goes_on);
@@ -21,31 +21,30 @@ const INTERVAL: [&str; 2] = ["--minimum-interval", "10s"];
 /// Promise: SIGTERM ends the operator in time, with any work in progress; the next one makes nothing twice, and all is
 /// ours.
 async fn a_stop_waits_for_imports_and_the_next_operator_goes_on(server: Server) {
-    let mut stage = Stage::set(server).await;
-    let slugs = many::repositories(&stage, 10);
-    slow_imports(&stage, Duration::from_secs(2));
-    stage.connection(json!({}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    stage.apply(&many::bindings(&slugs));
-    stage
-        .eventually("imports are in progress", || under_way(&stage) > 3)
+    let mut env = TestEnvironment::set(server).await;
+    let slugs = many::repositories(&env, 10);
+    slow_imports(&env, Duration::from_secs(2));
+    env.connection(json!({}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    env.apply(&many::bindings(&slugs));
+    env.eventually("imports are in progress", || under_way(&env) > 3)
         .await;
     let asked = Instant::now();
-    assert_eq!(stage.operator.stop().code(), Some(0));
+    assert_eq!(env.operator.stop().code(), Some(0));
     let taken = asked.elapsed();
     assert!(taken < Duration::from_secs(12), "{taken:?}");
-    assert_eq!(under_way(&stage), 0, "an answer was not waited for");
-    stage.restart_operator(&INTERVAL);
+    assert_eq!(under_way(&env), 0, "an answer was not waited for");
+    env.restart_operator(&INTERVAL);
     let mut wanted = Vec::new();
     for slug in &slugs {
-        let binding = stage.binding_is("payments", slug, ("Ready", "True")).await;
+        let binding = env.binding_is("payments", slug, ("Ready", "True")).await;
         let status = binding.status.as_ref().unwrap();
         assert_eq!(status.record.intent, None, "{slug}");
         let project = status.sonarqube_project.as_ref().unwrap();
         assert_eq!(status.record.created_by, binding.uid(), "{slug}");
         wanted.push(project.key.clone());
     }
-    let mut keys = stage.sonarqube.project_keys();
+    let mut keys = env.sonarqube.project_keys();
     keys.sort();
     assert_eq!(keys, wanted);
 }
@@ -54,33 +53,32 @@ async fn a_stop_waits_for_imports_and_the_next_operator_goes_on(server: Server) 
 /// word that it shall go.
 async fn a_binding_that_goes_while_it_is_imported_leaves_no_project(server: Server) {
     let arguments = [&INTERVAL[..], &["--allow-project-deletion"]].concat();
-    let stage = Stage::set_with(server, &arguments).await;
-    slow_imports(&stage, Duration::from_secs(3));
-    stage.connection(json!({}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let env = TestEnvironment::set_with(server, &arguments).await;
+    slow_imports(&env, Duration::from_secs(3));
+    env.connection(json!({}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
     let deleting = json!({"deletionPolicy": "DeleteProject"});
-    stage.binding("payments", "checkout", "PAY/checkout", deleting);
-    stage
-        .eventually("the import is in progress", || under_way(&stage) == 1)
+    env.binding("payments", "checkout", "PAY/checkout", deleting);
+    env.eventually("the import is in progress", || under_way(&env) == 1)
         .await;
-    stage.delete_binding("payments", "checkout").await;
-    assert_eq!(under_way(&stage), 0);
-    assert_eq!(stage.sonarqube.project_keys(), [""; 0]);
+    env.delete_binding("payments", "checkout").await;
+    assert_eq!(under_way(&env), 0);
+    assert_eq!(env.sonarqube.project_keys(), [""; 0]);
 }
 
 /// Promise: without the right to publish events all works; without the right to write statuses nothing is created that
 /// could not be remembered; and each right works as soon as it is back.
 async fn a_right_that_is_missing_stops_no_more_than_it_must(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    without(&stage, "events", &["patch", "events.events.k8s.io"]).await;
-    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
-    let quiet = stage
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    without(&env, "events", &["patch", "events.events.k8s.io"]).await;
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
+    let quiet = env
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;
-    assert_eq!(stage.reasons(&quiet), [""; 0]);
-    install(&stage.parts).unwrap();
+    assert_eq!(env.reasons(&quiet), [""; 0]);
+    install(&env.servers).unwrap();
 
     let write = [
         "patch",
@@ -88,30 +86,29 @@ async fn a_right_that_is_missing_stops_no_more_than_it_must(server: Server) {
         "--subresource",
         "status",
     ];
-    without(&stage, "projectbindings/status", &write).await;
-    let passes = || stage.operator.passes("projectbinding");
-    let before = passes();
-    stage.binding("payments", "ledger", "PAY/ledger", json!({}));
-    stage
-        .eventually("it is tried again", || passes() >= before + 3)
+    without(&env, "projectbindings/status", &write).await;
+    let reconciles = || env.operator.reconciles("projectbinding");
+    let before = reconciles();
+    env.binding("payments", "ledger", "PAY/ledger", json!({}));
+    env.eventually("it is tried again", || reconciles() >= before + 3)
         .await;
-    assert_eq!(stage.sonarqube.project_keys(), ["PAY:checkout"]);
-    install(&stage.parts).unwrap();
-    let ledger = stage
+    assert_eq!(env.sonarqube.project_keys(), ["PAY:checkout"]);
+    install(&env.servers).unwrap();
+    let ledger = env
         .binding_is("payments", "ledger", ("Ready", "True"))
         .await;
     let record = &ledger.status.as_ref().unwrap().record;
     assert_eq!(record.created_by, ledger.uid());
-    let mut keys = stage.sonarqube.project_keys();
+    let mut keys = env.sonarqube.project_keys();
     keys.sort();
     assert_eq!(keys, ["PAY:checkout", "PAY:ledger"]);
-    stage.reported_once(&ledger, "Imported");
+    env.reported_once(&ledger, "Imported");
 }
 
 /// Takes the rules about a resource out of the operator's role, until `deploy/` is applied again.
-async fn without(stage: &Stage, resource: &str, question: &[&str]) {
+async fn without(env: &TestEnvironment, resource: &str, question: &[&str]) {
     let role = ["clusterrole", "bindery"];
-    let found = stage.kubectl(&[&["get"], &role[..], &["--output", "json"]].concat());
+    let found = env.kubectl(&[&["get"], &role[..], &["--output", "json"]].concat());
     let found: Value = serde_json::from_str(&found).unwrap();
     let is_about = |rule: &&Value| {
         !rule["resources"]
@@ -126,7 +123,7 @@ async fn without(stage: &Stage, resource: &str, question: &[&str]) {
         .filter(is_about)
         .collect();
     let patch = json!({"rules": left}).to_string();
-    stage.kubectl(
+    env.kubectl(
         &[
             &["patch"],
             &role[..],
@@ -134,9 +131,8 @@ async fn without(stage: &Stage, resource: &str, question: &[&str]) {
         ]
         .concat(),
     );
-    let parts = &stage.parts;
+    let servers = &env.servers;
     let question = [question, &["--namespace", "payments"]].concat();
-    stage
-        .eventually("the right is gone", || !parts.operator_may(&question))
+    env.eventually("the right is gone", || !servers.operator_may(&question))
         .await;
 }

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::many;
-use crate::e2e::environment::snapshot::{Done, SPREAD_READ, Tally};
+use crate::e2e::environment::snapshot::{Done, SPREAD_READ, Snapshot};
 use crate::support::server::{Server, on};
 
 on!([real_26_9, simulated_25_1] => passes_over_settled_bindings_are_quiet);
@@ -54,27 +54,27 @@ const PROBES: [&str; 6] = [
 /// Promise: reconciles of fifty bindings that are up to date write nothing anywhere, and ask each server for its
 /// listings; what no listing has is asked in spread reads.
 async fn passes_over_settled_bindings_are_quiet(server: Server) {
-    let stage = settled_bindings(server).await;
-    for pass in 1..=3 {
-        let before = Tally::now(&stage).await;
-        stage.look_now(&format!("pass {pass}")).await;
-        let done = before.since(&stage).await;
-        report(&format!("forced pass {pass}"), &done);
+    let env = settled_bindings(server).await;
+    for reconcile in 1..=3 {
+        let before = Snapshot::now(&env).await;
+        env.look_now(&format!("reconcile {reconcile}")).await;
+        let done = before.since(&env).await;
+        report(&format!("forced reconcile {reconcile}"), &done);
         let asked = each_once(&[&LISTINGS, &FIXED, &SELDOM]);
-        assert_eq!(without_probes(&done), asked, "pass {pass}");
-        assert_eq!(done.writes(), 0, "pass {pass}: {done:?}");
+        assert_eq!(without_probes(&done), asked, "reconcile {reconcile}");
+        assert_eq!(done.writes(), 0, "reconcile {reconcile}: {done:?}");
         // The acknowledgement, and nothing else.
         assert_eq!(done.status_writes, 1, "{done:?}");
         assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
         assert_eq!(done.events, 0, "{done:?}");
     }
 
-    stage.connection(json!({"interval": "10s"}));
-    intervals_go_by(&stage, 2).await;
-    let passes = stage.operator.passes("projectbinding");
-    let before = Tally::now(&stage).await;
-    intervals_go_by(&stage, INTERVALS).await;
-    let done = before.since(&stage).await;
+    env.connection(json!({"interval": "10s"}));
+    intervals_go_by(&env, 2).await;
+    let reconciles = env.operator.reconciles("projectbinding");
+    let before = Snapshot::now(&env).await;
+    intervals_go_by(&env, INTERVALS).await;
+    let done = before.since(&env).await;
     report("three natural intervals", &done);
     assert_eq!((done.writes(), done.status_writes), (0, 0), "{done:?}");
     assert_eq!(done.written, Vec::<String>::new());
@@ -86,39 +86,40 @@ async fn passes_over_settled_bindings_are_quiet(server: Server) {
     assert_eq!(without_spread_reads(&done), exactly);
     // A binding that is up to date is reconciled only for its spread read: one in twelve intervals, of which three went
     // by.
-    let turns = stage.operator.passes("projectbinding") - passes;
-    assert!(turns <= u64::from(BINDINGS) / 2, "{turns} passes");
-    assert!(spread_reads(&done) <= turns, "{done:?}");
+    let done_reconciles = env.operator.reconciles("projectbinding") - reconciles;
+    assert!(
+        done_reconciles <= u64::from(BINDINGS) / 2,
+        "{done_reconciles} reconciles"
+    );
+    assert!(spread_reads(&done) <= done_reconciles, "{done:?}");
 }
 
 /// Intervals that are counted.
 const INTERVALS: u64 = 3;
 
 /// Waits until so many reconciles of the connection have ended.
-async fn intervals_go_by(stage: &Stage, intervals: u64) {
-    let passes = || stage.operator.passes("bitbucketconnection");
-    let before = passes();
-    let all = || passes() >= before + intervals;
-    stage.eventually("intervals go by", all).await;
+async fn intervals_go_by(env: &TestEnvironment, intervals: u64) {
+    let reconciles = || env.operator.reconciles("bitbucketconnection");
+    let before = reconciles();
+    let all = || reconciles() >= before + intervals;
+    env.eventually("intervals go by", all).await;
 }
 
 /// Promise: where no listing has bindings each is asked about once an interval, and no moment of it sees many at once.
 async fn what_no_listing_has_is_read_evenly_over_the_interval(server: Server) {
-    let stage = settled_bindings(server).await;
-    stage.connection(json!({"interval": "10s"}));
+    let env = settled_bindings(server).await;
+    env.connection(json!({"interval": "10s"}));
     // One interval, until all of them have only spread reads.
-    intervals_go_by(&stage, 3).await;
+    intervals_go_by(&env, 3).await;
     let reads = || {
-        stage
-            .measured("bindery_spread_reads_total")
+        env.measured("bindery_spread_reads_total")
             .unwrap_or_default()
     };
     let (first, begun) = (reads(), Instant::now());
     let (mut last, mut most) = ((begun, first), 0.0_f64);
     for tenth in 1..=20_u32 {
         let end = begun + TENTH * tenth;
-        stage
-            .eventually("a tenth goes by", || Instant::now() >= end)
+        env.eventually("a tenth goes by", || Instant::now() >= end)
             .await;
         let now = (Instant::now(), reads());
         // On a busy machine a tenth is counted late, and with it what belongs to the next ones.
@@ -173,15 +174,15 @@ fn each_once(groups: &[&[&str]]) -> BTreeMap<String, u64> {
 }
 
 /// Fifty bindings that are not reconciled for an hour.
-async fn settled_bindings(server: Server) -> Stage {
-    let stage = Stage::set(server).await;
-    let slugs = many::repositories(&stage, BINDINGS as usize);
-    stage.connection(json!({"interval": "1h"}));
-    stage.apply(&many::bindings(&slugs));
-    stage.counted(BINDINGS).await;
+async fn settled_bindings(server: Server) -> TestEnvironment {
+    let env = TestEnvironment::set(server).await;
+    let slugs = many::repositories(&env, BINDINGS as usize);
+    env.connection(json!({"interval": "1h"}));
+    env.apply(&many::bindings(&slugs));
+    env.counted(BINDINGS).await;
     // The sweep before the imports knows nothing of them: one more, and every binding is up to date.
-    stage.look_now("settled").await;
-    stage
+    env.look_now("settled").await;
+    env
 }
 
 fn report(what: &str, done: &Done) {

@@ -7,7 +7,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use simulators::sonarqube::{Call, Fault, Outcome};
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::many;
 use crate::support::server::{Server, simulated};
 
@@ -23,26 +23,25 @@ const STUCK: Duration = Duration::from_secs(90);
 
 /// Promise: SonarQube may take minutes for each import. An edit of a binding that is up to date is done meanwhile.
 async fn an_edit_does_not_wait_for_imports_that_hold_every_place(server: Server) {
-    let mut stage = Stage::set(server).await;
-    stage.patience = STUCK * 2;
-    stage.connection(json!({"interval": "1h"}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    stage.binding("payments", "own", "PAY/checkout", json!({}));
-    stage.binding_is("payments", "own", ("Ready", "True")).await;
-    let slugs = many::repositories(&stage, 60);
-    let sonarqube = stage.sonarqube.simulated();
+    let mut env = TestEnvironment::set(server).await;
+    env.patience = STUCK * 2;
+    env.connection(json!({"interval": "1h"}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    env.binding("payments", "own", "PAY/checkout", json!({}));
+    env.binding_is("payments", "own", ("Ready", "True")).await;
+    let slugs = many::repositories(&env, 60);
+    let sonarqube = env.sonarqube.simulated();
     sonarqube.clear_calls();
     sonarqube.fault(Fault::at(IMPORT).delay(STUCK));
-    stage.apply(&many::bindings(&slugs));
+    env.apply(&many::bindings(&slugs));
     let imports = || {
         let calls = sonarqube.calls();
         calls.into_iter().filter(is_import).collect::<Vec<_>>()
     };
-    stage
-        .eventually("every place is taken", || imports().len() >= PLACES)
+    env.eventually("every place is taken", || imports().len() >= PLACES)
         .await;
     let private = json!({"spec": {"sonarqubeProject": {"visibility": "Private"}}});
-    let api = stage.api::<ProjectBinding>("payments");
+    let api = env.api::<ProjectBinding>("payments");
     api.patch("own", &PatchParams::default(), &Patch::Merge(&private))
         .await
         .unwrap();
@@ -52,7 +51,7 @@ async fn an_edit_does_not_wait_for_imports_that_hold_every_place(server: Server)
             .iter()
             .any(|call| call.target.contains("update_visibility"))
     };
-    stage.eventually("the edit is done", is_changed).await;
+    env.eventually("the edit is done", is_changed).await;
     let imports = imports();
     let answered = imports
         .iter()

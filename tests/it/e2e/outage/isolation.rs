@@ -8,7 +8,7 @@ use kube::core::PartialObjectMeta;
 use serde_json::{Value, json};
 use simulators::bitbucket::Fault;
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::manifests::merge;
 use crate::e2e::environment::many;
 use crate::e2e::environment::newer_definition::{NewerDefinition, UNHEARD_OF};
@@ -29,48 +29,45 @@ on!([simulated_26_9] => what_was_done_before_an_outage_is_remembered_and_told);
 const UNREAD: [&str; 3] = ["pbind/unread", "--namespace", "payments"];
 
 /// A binding of `PAY/ledger`, with this metadata beside its name, that this Bindery cannot read.
-async fn apply_unread(stage: &Stage, metadata: &Value) -> NewerDefinition {
-    let newer = NewerDefinition::install(stage, ("projectbindings", "mode"), UNREAD);
+async fn apply_unread(env: &TestEnvironment, metadata: &Value) -> NewerDefinition {
+    let newer = NewerDefinition::install(env, ("projectbindings", "mode"), UNREAD);
     let mut unread = many::bindings(&["ledger".to_owned()])["items"][0].take();
     merge(&mut unread["metadata"], metadata.clone());
     unread["metadata"]["name"] = "unread".into();
     unread["spec"]["mode"] = UNHEARD_OF.into();
-    let file = stage.directory.join("unread.json");
+    let file = env.directory.join("unread.json");
     std::fs::write(&file, unread.to_string()).unwrap();
     let file = file.to_str().unwrap();
     let apply = ["apply", "--server-side", "--filename", file];
-    newer.write(stage, &apply).await;
+    newer.write(env, &apply).await;
     newer
 }
 
 /// Promise: an object that this version cannot read, as after a rollback, stops only itself.
 async fn an_object_that_cannot_be_read_stops_only_itself(server: Server) {
-    let mut stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    let newer = apply_unread(&stage, &json!({})).await;
+    let mut env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    let newer = apply_unread(&env, &json!({})).await;
     // Its neighbours, those that come later, and those of an operator that finds it at its start.
-    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
-    stage
-        .binding_is("payments", "checkout", ("Ready", "True"))
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
+    env.binding_is("payments", "checkout", ("Ready", "True"))
         .await;
-    stage.restart_operator(&["--minimum-interval", "10s"]);
-    stage.binding("payments", "payments-api", "PAY/payments-api", json!({}));
-    stage
-        .binding_is("payments", "payments-api", ("Ready", "True"))
+    env.restart_operator(&["--minimum-interval", "10s"]);
+    env.binding("payments", "payments-api", "PAY/payments-api", json!({}));
+    env.binding_is("payments", "payments-api", ("Ready", "True"))
         .await;
     let conditions = ["--output", "jsonpath={.status.conditions}"];
     let status = [&["get"], &UNREAD[..], &conditions].concat();
-    assert_eq!(stage.kubectl(&status), "", "nobody touched it");
-    assert_eq!(stage.sonarqube.project("PAY:ledger"), None);
+    assert_eq!(env.kubectl(&status), "", "nobody touched it");
+    assert_eq!(env.sonarqube.project("PAY:ledger"), None);
     // Readable again, it is taken up.
-    stage.binding(
+    env.binding(
         "payments",
         "unread",
         "PAY/ledger",
         json!({"mode": "ImportOrBind"}),
     );
-    stage
-        .binding_is("payments", "unread", ("Ready", "True"))
+    env.binding_is("payments", "unread", ("Ready", "True"))
         .await;
     drop(newer);
 }
@@ -78,17 +75,16 @@ async fn an_object_that_cannot_be_read_stops_only_itself(server: Server) {
 /// Promise: SonarQube goes away right after a write. The object stays as it was, and what was done is on record all the
 /// same: who bound a project decides who may unbind it.
 async fn what_was_done_before_an_outage_is_remembered_and_told(server: Server) {
-    let stage = Stage::set(server).await;
-    let proxy = Proxy::start(&stage.sonarqube.url).await;
-    stage.connection(json!({"sonarqube": {"url": proxy.url}}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let setting = stage.setting_id();
-    stage
-        .sonarqube
+    let env = TestEnvironment::set(server).await;
+    let proxy = Proxy::start(&env.sonarqube.url).await;
+    env.connection(json!({"sonarqube": {"url": proxy.url}}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    let setting = env.setting_id();
+    env.sonarqube
         .bind("legacy", "Legacy", &setting, "PAY/ledger");
     let given = json!({"sonarqubeProject": {"key": "legacy"}});
-    stage.binding("platform", "ledger", "PAY/ledger", given);
-    let adopted = stage
+    env.binding("platform", "ledger", "PAY/ledger", given);
+    let adopted = env
         .binding_is("platform", "ledger", ("Ready", "True"))
         .await;
     let bound_by = |binding: &ProjectBinding| {
@@ -97,54 +93,51 @@ async fn what_was_done_before_an_outage_is_remembered_and_told(server: Server) {
     };
     assert_eq!(bound_by(&adopted), None);
 
-    stage.sonarqube.re_point("legacy", &setting, "PAY/checkout");
+    env.sonarqube.re_point("legacy", &setting, "PAY/checkout");
     proxy.shut_after_import();
     let rebound = |binding: &ProjectBinding| bound_by(binding) == binding.uid();
-    let rebound = stage.until("platform", "ledger", rebound).await;
+    let rebound = env.until("platform", "ledger", rebound).await;
     assert!(says(&rebound, ("Ready", "True")));
-    stage
-        .eventually("it is reported", || {
-            stage
-                .reasons(&rebound)
-                .contains(&"DriftCorrected".to_owned())
-        })
-        .await;
+    env.eventually("it is reported", || {
+        env.reasons(&rebound).contains(&"DriftCorrected".to_owned())
+    })
+    .await;
     proxy.open();
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    env.connection_is("bitbucket", ("Ready", "True")).await;
 }
 
 /// Promise: a deletion always ends, also of an object that this version cannot read; until a user says so it waits for
 /// one that can.
 async fn an_object_that_cannot_be_read_is_let_go_when_somebody_says_so(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    let newer = apply_unread(&stage, &json!({"finalizers": [FINALIZER]})).await;
-    stage.kubectl(&[&["delete", "--wait=false"], &UNREAD[..]].concat());
-    let api = stage.api::<PartialObjectMeta<ProjectBinding>>("payments");
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    let newer = apply_unread(&env, &json!({"finalizers": [FINALIZER]})).await;
+    env.kubectl(&[&["delete", "--wait=false"], &UNREAD[..]].concat());
+    let api = env.api::<PartialObjectMeta<ProjectBinding>>("payments");
     let leaving = api.get("unread").await.unwrap();
     assert!(leaving.metadata.deletion_timestamp.is_some());
     let forced = format!("{FORCE_ORPHAN}=true");
-    stage.kubectl(&[&["annotate"], &UNREAD[..], &[&forced]].concat());
+    env.kubectl(&[&["annotate"], &UNREAD[..], &[&forced]].concat());
     let gone = ["delete", "--ignore-not-found", "--timeout", "60s"];
-    stage.kubectl(&[&gone[..], &UNREAD].concat());
-    assert_eq!(stage.reasons(&leaving), ["Orphaned"]);
+    env.kubectl(&[&gone[..], &UNREAD].concat());
+    assert_eq!(env.reasons(&leaving), ["Orphaned"]);
     drop(newer);
 }
 
 /// The bindings `service-00` to `service-19`, ready.
-async fn twenty(stage: &Stage) -> Vec<ProjectBinding> {
-    let slugs = many::repositories(stage, 20);
-    stage.apply(&many::bindings(&slugs));
+async fn twenty(env: &TestEnvironment) -> Vec<ProjectBinding> {
+    let slugs = many::repositories(env, 20);
+    env.apply(&many::bindings(&slugs));
     let mut bindings = Vec::new();
     for slug in &slugs {
-        bindings.push(stage.binding_is("payments", slug, ("Ready", "True")).await);
+        bindings.push(env.binding_is("payments", slug, ("Ready", "True")).await);
     }
     bindings
 }
 
 /// That these bindings were not touched at all.
-async fn assert_untouched(stage: &Stage, bindings: &[ProjectBinding]) {
-    let api = stage.api::<ProjectBinding>("payments");
+async fn assert_untouched(env: &TestEnvironment, bindings: &[ProjectBinding]) {
+    let api = env.api::<ProjectBinding>("payments");
     for before in bindings {
         let now = api.get(&before.name_any()).await.unwrap();
         assert_eq!(now.resource_version(), before.resource_version(), "{now:?}");
@@ -152,13 +145,11 @@ async fn assert_untouched(stage: &Stage, bindings: &[ProjectBinding]) {
 }
 
 /// A binding that comes during an outage says what it waits for, and is taken up when the outage ends.
-async fn assert_a_newcomer_waits(stage: &Stage) {
-    stage.binding("payments", "newcomer", "PAY/checkout", json!({}));
-    stage
-        .binding_reason("payments", "newcomer", "ConnectionUnavailable")
+async fn assert_a_newcomer_waits(env: &TestEnvironment) {
+    env.binding("payments", "newcomer", "PAY/checkout", json!({}));
+    env.binding_reason("payments", "newcomer", "ConnectionUnavailable")
         .await;
-    stage
-        .binding_is("payments", "newcomer", ("Reconciling", "True"))
+    env.binding_is("payments", "newcomer", ("Reconciling", "True"))
         .await;
 }
 
@@ -166,32 +157,31 @@ async fn assert_a_newcomer_waits(stage: &Stage) {
 async fn an_outage_of_sonarqube_leaves_what_is_settled_and_costs_one_probe_per_back_off(
     server: Server,
 ) {
-    let stage = Stage::set(server).await;
-    let proxy = Proxy::start(&stage.sonarqube.url).await;
-    stage.connection(json!({"sonarqube": {"url": proxy.url}}));
-    let settled = twenty(&stage).await;
+    let env = TestEnvironment::set(server).await;
+    let proxy = Proxy::start(&env.sonarqube.url).await;
+    env.connection(json!({"sonarqube": {"url": proxy.url}}));
+    let settled = twenty(&env).await;
     proxy.shut();
-    let connection = stage.connection_is("bitbucket", ("Ready", "False")).await;
+    let connection = env.connection_is("bitbucket", ("Ready", "False")).await;
     assert!(says(&connection, ("Reconciling", "True")));
     assert!(says(&connection, ("SonarQubeReachable", "False")));
-    assert_a_newcomer_waits(&stage).await;
+    assert_a_newcomer_waits(&env).await;
     // 20 s, not less: that is what is promised to cost little.
     tokio::time::sleep(Duration::from_secs(20)).await;
     // 0.75, 1.5, 3, 6, 12 s: five probes, and the first trouble. Twenty bindings would cost twenty.
     let attempts = proxy.attempts();
     assert!((2..=9).contains(&attempts), "{attempts} connections");
-    assert_untouched(&stage, &settled).await;
+    assert_untouched(&env, &settled).await;
 
     proxy.open();
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    stage
-        .binding_is("payments", "newcomer", ("Ready", "True"))
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    env.binding_is("payments", "newcomer", ("Ready", "True"))
         .await;
-    assert_untouched(&stage, &settled).await;
+    assert_untouched(&env, &settled).await;
     for binding in &settled {
-        assert_eq!(stage.reasons(binding), ["Imported"]);
+        assert_eq!(env.reasons(binding), ["Imported"]);
     }
-    let mut reported = stage.reasons(&connection);
+    let mut reported = env.reasons(&connection);
     reported.retain(|reason| reason == "Ready" || reason == "NotReady");
     // Equal events are one event with a count: their order is lost.
     reported.sort();
@@ -200,20 +190,19 @@ async fn an_outage_of_sonarqube_leaves_what_is_settled_and_costs_one_probe_per_b
 
 /// Promise: the same holds for Bitbucket.
 async fn an_outage_of_bitbucket_leaves_what_is_settled(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    let settled = twenty(&stage).await;
-    stage.bitbucket.fault(Fault::at("/*").answer(503, "{}"));
-    let connection = stage.connection_is("bitbucket", ("Ready", "False")).await;
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    let settled = twenty(&env).await;
+    env.bitbucket.fault(Fault::at("/*").answer(503, "{}"));
+    let connection = env.connection_is("bitbucket", ("Ready", "False")).await;
     assert!(says(&connection, ("BitbucketReachable", "False")));
     assert!(says(&connection, ("SonarQubeReachable", "True")));
-    assert_a_newcomer_waits(&stage).await;
-    assert_untouched(&stage, &settled).await;
-    stage.bitbucket.clear_faults();
-    stage
-        .binding_is("payments", "newcomer", ("Ready", "True"))
+    assert_a_newcomer_waits(&env).await;
+    assert_untouched(&env, &settled).await;
+    env.bitbucket.clear_faults();
+    env.binding_is("payments", "newcomer", ("Ready", "True"))
         .await;
-    assert_untouched(&stage, &settled).await;
+    assert_untouched(&env, &settled).await;
 }
 
 fn assert_of_its_generation(object: &impl serde::Serialize) {
@@ -227,9 +216,9 @@ fn assert_of_its_generation(object: &impl serde::Serialize) {
 
 /// Promise: quiet is quiet, and what a status says is said of its generation.
 async fn a_status_changes_only_when_something_changes(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
     let wait = [
         "wait",
         "pbind/checkout",
@@ -240,33 +229,32 @@ async fn a_status_changes_only_when_something_changes(server: Server) {
         "--timeout",
         "60s",
     ];
-    stage.kubectl(&wait);
-    let connection = stage.until("platform", "bitbucket", counts("1/1")).await;
-    let binding = stage
+    env.kubectl(&wait);
+    let connection = env.until("platform", "bitbucket", counts("1/1")).await;
+    let binding = env
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;
     assert_of_its_generation(&connection);
     assert_of_its_generation(&binding);
     assert!(condition(&binding, "DecorationReady").is_some());
 
-    let writes = stage.operator.status_writes();
-    let passes =
-        || ["bitbucketconnection", "projectbinding"].map(|kind| stage.operator.passes(kind));
-    let (before, calls) = (passes(), stage.operator.external_calls());
+    let writes = env.operator.status_writes();
+    let reconciles =
+        || ["bitbucketconnection", "projectbinding"].map(|kind| env.operator.reconciles(kind));
+    let (before, calls) = (reconciles(), env.operator.external_calls());
     let looked_twice = || {
-        let mut both = passes().into_iter().zip(before);
-        both.all(|(now, before)| now >= before + 2) && stage.operator.external_calls() != calls
+        let mut both = reconciles().into_iter().zip(before);
+        both.all(|(now, before)| now >= before + 2) && env.operator.external_calls() != calls
     };
-    stage
-        .eventually("two passes over each find nothing", looked_twice)
+    env.eventually("two reconciles over each find nothing", looked_twice)
         .await;
-    assert_eq!(stage.operator.status_writes(), writes);
-    let api = stage.api::<BitbucketConnection>("platform");
+    assert_eq!(env.operator.status_writes(), writes);
+    let api = env.api::<BitbucketConnection>("platform");
     let now = api.get("bitbucket").await.unwrap();
     assert_eq!(now.resource_version(), connection.resource_version());
-    assert_untouched(&stage, std::slice::from_ref(&binding)).await;
-    assert_eq!(stage.reasons(&binding), ["Imported"]);
+    assert_untouched(&env, std::slice::from_ref(&binding)).await;
+    assert_eq!(env.reasons(&binding), ["Imported"]);
 
-    stage.delete_binding("payments", "checkout").await;
-    stage.until("platform", "bitbucket", counts("0/0")).await;
+    env.delete_binding("payments", "checkout").await;
+    env.until("platform", "bitbucket", counts("0/0")).await;
 }

@@ -8,7 +8,7 @@ use kube::{Api, ResourceExt as _};
 use serde_json::json;
 use simulators::sonarqube::{Effect, Fault, Outcome};
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::support::server::{Server, on};
 
 on!([simulated_9_9, simulated_26_9_developer] => no_lost_answer_makes_a_second_project);
@@ -25,27 +25,27 @@ async fn no_lost_answer_makes_a_second_project(server: Server) {
         ],
         other => panic!("{other} takes one call: see crash.rs"),
     };
-    let stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
     let mut wanted = Vec::new();
     for (path, slug) in lost.iter().zip(["checkout", "ledger"]) {
-        assert_survives_the_loss(&stage, path, slug).await;
+        assert_survives_the_loss(&env, path, slug).await;
         wanted.push(format!("PAY:{slug}"));
     }
-    let mut keys = stage.sonarqube.project_keys();
+    let mut keys = env.sonarqube.project_keys();
     keys.sort();
     assert_eq!(keys, wanted);
 }
 
 /// Imports a repository of `PAY` while the answer to one call is lost.
-async fn assert_survives_the_loss(stage: &Stage, path: &str, slug: &str) {
-    let sonarqube = &stage.sonarqube;
+async fn assert_survives_the_loss(env: &TestEnvironment, path: &str, slug: &str) {
+    let sonarqube = &env.sonarqube;
     let fault = Fault::at(&format!("POST {path}")).effect(Effect::CommitThenDrop);
     sonarqube.simulated().fault(fault.times(1));
     let repository = format!("PAY/{slug}");
-    stage.binding("payments", slug, &repository, json!({}));
-    let binding = stage.binding_is("payments", slug, ("Ready", "True")).await;
+    env.binding("payments", slug, &repository, json!({}));
+    let binding = env.binding_is("payments", slug, ("Ready", "True")).await;
     let calls = sonarqube.simulated().calls().into_iter();
     let lost = calls.filter(|call| call.operation == path && call.outcome == Outcome::Dropped);
     assert_eq!(lost.count(), 1, "no answer of {path} was lost");
@@ -56,56 +56,54 @@ async fn assert_survives_the_loss(stage: &Stage, path: &str, slug: &str) {
     assert_eq!(status.record.created_by, binding.uid());
     assert_eq!(status.record.bound_by, binding.uid());
     assert_eq!(sonarqube.bound_to(&project.key), Some(repository));
-    stage.reported_once(&binding, "Imported");
+    env.reported_once(&binding, "Imported");
 }
 
 /// Promise: a project is deleted only where Bindery created it. Here its import was announced, and never asked for: the
 /// check before the call failed. Another client then created the project under the announced key.
 async fn what_somebody_creates_after_a_call_that_was_never_sent_is_not_ours(server: Server) {
-    let stage = Stage::set_with(
+    let env = TestEnvironment::set_with(
         server,
         &["--minimum-interval", "60s", "--allow-project-deletion"],
     )
     .await;
-    stage.connection(json!({}));
+    env.connection(json!({}));
     // The connection checks SonarQube twice at first, by the same call: from here on only the import makes it.
-    stage.binding("payments", "ledger", "PAY/ledger", json!({}));
-    stage
-        .binding_is("payments", "ledger", ("Ready", "True"))
+    env.binding("payments", "ledger", "PAY/ledger", json!({}));
+    env.binding_is("payments", "ledger", ("Ready", "True"))
         .await;
-    let setting = stage.setting_id();
-    let bindings: Api<ProjectBinding> = stage.api("payments");
+    let setting = env.setting_id();
+    let bindings: Api<ProjectBinding> = env.api("payments");
     let before = bindings
         .list(&ListParams::default())
         .await
         .unwrap()
         .metadata;
-    let simulated = stage.sonarqube.simulated();
+    let simulated = env.sonarqube.simulated();
     let path = "/api/v2/dop-translation/dop-settings";
     simulated.fault(Fault::at(&format!("GET {path}")).effect(Effect::Drop));
     let change = json!({"deletionPolicy": "DeleteProject"});
-    stage.binding("payments", "checkout", "PAY/checkout", change);
-    stage
-        .binding_is("payments", "checkout", ("Ready", "False"))
+    env.binding("payments", "checkout", "PAY/checkout", change);
+    env.binding_is("payments", "checkout", ("Ready", "False"))
         .await;
     let announced = was_announced(&bindings, &before.resource_version.unwrap()).await;
     assert!(announced, "the check that failed was not that of an import");
-    assert_eq!(stage.sonarqube.project("PAY:checkout"), None);
+    assert_eq!(env.sonarqube.project("PAY:checkout"), None);
 
-    let made = stage
+    let made = env
         .sonarqube
         .bind("PAY:checkout", "Checkout", &setting, "PAY/checkout");
-    let repository = stage.sonarqube.bound_to("PAY:checkout");
+    let repository = env.sonarqube.bound_to("PAY:checkout");
     assert_eq!(repository.as_deref(), Some("PAY/checkout"), "{made}");
-    stage.sonarqube.let_operator_administer("PAY:checkout");
+    env.sonarqube.let_operator_administer("PAY:checkout");
     simulated.clear_faults();
-    let binding = stage
+    let binding = env
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;
     let record = binding.status.unwrap().record;
     assert_eq!(record.created_by, None, "it was taken for our import");
-    stage.delete_binding("payments", "checkout").await;
-    let mut left = stage.sonarqube.project_keys();
+    env.delete_binding("payments", "checkout").await;
+    let mut left = env.sonarqube.project_keys();
     left.sort();
     assert_eq!(left, ["PAY:checkout", "PAY:ledger"]);
 }

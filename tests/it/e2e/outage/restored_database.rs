@@ -5,7 +5,7 @@ use kube::ResourceExt as _;
 use serde_json::json;
 use simulators::sonarqube::{Caller, SonarQube};
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::manifests::merge;
 use crate::support::server::{Server, on};
 
@@ -18,21 +18,21 @@ const RESTORED: &str = "0BACC0DE-AZrestored000000000000";
 /// Bindery created in the other database is not deleted in this one.
 async fn what_a_restored_database_holds_is_adopted_and_never_deleted(server: Server) {
     let arguments = ["--minimum-interval", "10s", "--allow-project-deletion"];
-    let stage = Stage::set_with(server, &arguments).await;
-    stage.connection(json!({"deletionPolicy": "Delete"}));
+    let env = TestEnvironment::set_with(server, &arguments).await;
+    env.connection(json!({"deletionPolicy": "Delete"}));
     for name in ["checkout", "ledger"] {
         let deleting = json!({"deletionPolicy": "DeleteProject"});
-        stage.binding("payments", name, &format!("PAY/{name}"), deleting);
-        let binding = stage.binding_is("payments", name, ("Ready", "True")).await;
+        env.binding("payments", name, &format!("PAY/{name}"), deleting);
+        let binding = env.binding_is("payments", name, ("Ready", "True")).await;
         let record = &binding.status.as_ref().unwrap().record;
         assert_eq!(record.created_by, binding.uid());
     }
-    let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let connection = env.connection_is("bitbucket", ("Ready", "True")).await;
     let ours = &connection.status.as_ref().unwrap().record;
     assert_eq!(ours.created_by, connection.uid());
-    let before = stage.sonarqube.everything();
+    let before = env.sonarqube.everything();
 
-    restore(&stage).await;
+    restore(&env).await;
     for name in ["checkout", "ledger"] {
         let is_adopted = |binding: &ProjectBinding| {
             let project = binding
@@ -41,23 +41,23 @@ async fn what_a_restored_database_holds_is_adopted_and_never_deleted(server: Ser
                 .and_then(|status| status.sonarqube_project.as_ref());
             project.is_some_and(|project| project.server_id == RESTORED)
         };
-        let binding = stage.until("payments", name, is_adopted).await;
+        let binding = env.until("payments", name, is_adopted).await;
         let record = &binding.status.as_ref().unwrap().record;
         let ours = (&record.created_by, &record.bound_by);
         assert_eq!(ours, (&None, &None), "{name}");
-        stage.reported_once(&binding, "Adopted");
-        stage.delete_binding("payments", name).await;
+        env.reported_once(&binding, "Adopted");
+        env.delete_binding("payments", name).await;
     }
-    stage.kubectl(&["delete", "bbconn", "bitbucket", "--namespace", "platform"]);
-    assert_eq!(stage.sonarqube.everything(), before);
+    env.kubectl(&["delete", "bbconn", "bitbucket", "--namespace", "platform"]);
+    assert_eq!(env.sonarqube.everything(), before);
 }
 
 /// Gives SonarQube another database with all that is in this one, and sees that the connection takes it for another.
-async fn restore(stage: &Stage) {
-    let simulated = stage.sonarqube.simulated();
+async fn restore(env: &TestEnvironment) {
+    let simulated = env.sonarqube.simulated();
     simulated.clear_calls();
     simulated.world(|world| RESTORED.clone_into(&mut world.server_id));
-    stage.look_now("restored").await;
+    env.look_now("restored").await;
     let is_known = |connection: &BitbucketConnection| {
         let status = connection.status.as_ref().unwrap();
         let applied = status.record.applied_secrets.as_ref();
@@ -67,7 +67,7 @@ async fn restore(stage: &Stage) {
                 && applied.import_token.is_some()
         })
     };
-    let connection = stage.until("platform", "bitbucket", is_known).await;
+    let connection = env.until("platform", "bitbucket", is_known).await;
     let status = connection.status.unwrap();
     assert_eq!(status.configuration.unwrap().server_id, RESTORED);
     assert_eq!(status.record.created_by, None);
@@ -82,55 +82,55 @@ async fn restore(stage: &Stage) {
 /// delete nothing with them, although everything was created by Bindery and both policies ask for it.
 async fn objects_restored_without_status_adopt_what_exists_and_delete_nothing(server: Server) {
     const OPERATOR: [&str; 3] = ["--minimum-interval", "10s", "--allow-project-deletion"];
-    let mut stage = Stage::set_with(server, &OPERATOR).await;
+    let mut env = TestEnvironment::set_with(server, &OPERATOR).await;
     let rows = [("checkout", "ImportOrBind"), ("ledger", "Import")];
-    let apply = |stage: &Stage| {
-        stage.connection(json!({"deletionPolicy": "Delete"}));
+    let apply = |env: &TestEnvironment| {
+        env.connection(json!({"deletionPolicy": "Delete"}));
         for (name, mode) in rows {
             let mut spec = json!({"deletionPolicy": "DeleteProject", "mode": mode});
             merge(
                 &mut spec,
                 json!({"sonarqubeProject": {"visibility": "Private"}}),
             );
-            stage.binding("payments", name, &format!("PAY/{name}"), spec);
+            env.binding("payments", name, &format!("PAY/{name}"), spec);
         }
     };
-    apply(&stage);
+    apply(&env);
     for (name, _) in rows {
-        let binding = stage.binding_is("payments", name, ("Ready", "True")).await;
+        let binding = env.binding_is("payments", name, ("Ready", "True")).await;
         let record = binding.status.as_ref().unwrap().record.clone();
         assert_eq!(record.created_by, binding.uid());
     }
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let before = stage.sonarqube.everything();
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    let before = env.sonarqube.everything();
 
-    stage.operator.kill();
-    stage.lose_all_objects().await;
-    apply(&stage);
-    stage.restart_operator(&OPERATOR);
+    env.operator.kill();
+    env.lose_all_objects().await;
+    apply(&env);
+    env.restart_operator(&OPERATOR);
     for (name, _) in rows {
-        let binding = stage.binding_is("payments", name, ("Ready", "True")).await;
+        let binding = env.binding_is("payments", name, ("Ready", "True")).await;
         let status = binding.status.as_ref().unwrap();
         let project = status.sonarqube_project.as_ref().unwrap();
         assert_eq!(project.key, format!("PAY:{name}"));
         let made = (&status.record.created_by, &status.record.bound_by);
         assert_eq!(made, (&None, &None), "{name}");
-        stage.reported_once(&binding, "Adopted");
+        env.reported_once(&binding, "Adopted");
     }
-    let connection = stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let connection = env.connection_is("bitbucket", ("Ready", "True")).await;
     let record = connection.status.unwrap().record;
     assert_eq!(record.created_by, None);
     assert!(
         record.applied_secrets.is_some(),
         "tokens are given once more"
     );
-    assert_eq!(stage.sonarqube.everything(), before, "after the restore");
+    assert_eq!(env.sonarqube.everything(), before, "after the restore");
 
     for (name, _) in rows {
-        stage.delete_binding("payments", name).await;
+        env.delete_binding("payments", name).await;
     }
-    stage.kubectl(&["delete", "bbconn", "bitbucket", "--namespace", "platform"]);
-    assert_eq!(stage.sonarqube.everything(), before, "after the deletion");
+    env.kubectl(&["delete", "bbconn", "bitbucket", "--namespace", "platform"]);
+    assert_eq!(env.sonarqube.everything(), before, "after the deletion");
 }
 
 /// How often the operator made a call that writes.

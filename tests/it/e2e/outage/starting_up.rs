@@ -14,53 +14,50 @@ use serde_json::json;
 
 use tokio::task::JoinSet;
 
-use crate::e2e::environment::Stage;
+use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::waiting::condition;
 use crate::support::server::{Server, on};
-use crate::support::starting::{Listening, answers_of_the_twin};
+use crate::support::starting::{Listening, answers_of_the_simulator};
 
 on!([simulated_26_9, real_26_9, simulated_25_1] => nothing_is_believed_while_sonarqube_starts);
 
 /// Promise: while SonarQube starts, its 404 and 401 are not believed. Nothing is created again, no token is called
 /// bad, what is up to date stays so, and what is new waits.
 async fn nothing_is_believed_while_sonarqube_starts(server: Server) {
-    let mut stage = Stage::set(server).await;
-    stage.patience = Duration::from_mins(5);
-    stage.connection(json!({}));
+    let mut env = TestEnvironment::set(server).await;
+    env.patience = Duration::from_mins(5);
+    env.connection(json!({}));
     for slug in ["checkout", "ledger", "payments-api"] {
-        stage.binding("payments", slug, &format!("PAY/{slug}"), json!({}));
+        env.binding("payments", slug, &format!("PAY/{slug}"), json!({}));
     }
     let mut settled = Vec::new();
     for slug in ["checkout", "ledger", "payments-api"] {
-        settled.push(stage.binding_is("payments", slug, ("Ready", "True")).await);
+        settled.push(env.binding_is("payments", slug, ("Ready", "True")).await);
     }
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let before = stage.sonarqube.everything();
-    let (reasons, _watching) = reasons_of_the_connection(&stage);
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    let before = env.sonarqube.everything();
+    let (reasons, _watching) = reasons_of_the_connection(&env);
 
-    let (url, token) = (&stage.sonarqube.url, &stage.sonarqube.token);
+    let (url, token) = (&env.sonarqube.url, &env.sonarqube.token);
     let listening = Listening::to(url, token);
-    stage.sonarqube.post("api/system/restart", &[]);
-    stage
-        .eventually("SonarQube goes down", || stage.sonarqube.phase().is_none())
+    env.sonarqube.post("api/system/restart", &[]);
+    env.eventually("SonarQube goes down", || env.sonarqube.phase().is_none())
         .await;
-    stage.look_now("while it is down").await;
-    stage.binding("platform", "deploy", "OPS/deploy", json!({}));
-    stage
-        .binding_reason("platform", "deploy", "ConnectionUnavailable")
+    env.look_now("while it is down").await;
+    env.binding("platform", "deploy", "OPS/deploy", json!({}));
+    env.binding_reason("platform", "deploy", "ConnectionUnavailable")
         .await;
-    look_all_the_time_until_it_is_up(&stage).await;
-    its_twin_says_the_same(server, &listening.heard()).await;
+    look_all_the_time_until_it_is_up(&env).await;
+    the_simulator_answers_the_same(server, &listening.heard()).await;
     drop(listening);
-    stage.look_now("once it is up").await;
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    stage
-        .binding_is("platform", "deploy", ("Ready", "True"))
+    env.look_now("once it is up").await;
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    env.binding_is("platform", "deploy", ("Ready", "True"))
         .await;
 
     for then in &settled {
         let name = then.name_any();
-        let now: ProjectBinding = stage.api("payments").get(&name).await.unwrap();
+        let now: ProjectBinding = env.api("payments").get(&name).await.unwrap();
         assert_eq!(
             now.metadata.resource_version, then.metadata.resource_version,
             "{name}"
@@ -78,18 +75,17 @@ async fn nothing_is_believed_while_sonarqube_starts(server: Server) {
         ];
         assert!(expected.contains(&reason.as_str()), "{reasons:?}");
     }
-    let events = events_of(&stage, &settled).await;
+    let events = events_of(&env, &settled).await;
     assert_eq!(events.len(), settled.len(), "one import each: {events:?}");
-    stage.delete_binding("platform", "deploy").await;
-    stage
-        .sonarqube
+    env.delete_binding("platform", "deploy").await;
+    env.sonarqube
         .post("api/projects/delete", &[("project", "OPS:deploy")]);
-    assert_eq!(stage.sonarqube.everything(), before);
+    assert_eq!(env.sonarqube.everything(), before);
 }
 
 /// All that a real server says while it restarts, the simulated one says in one of its phases.
-async fn its_twin_says_the_same(server: Server, heard: &BTreeSet<String>) {
-    let known = answers_of_the_twin(server.version.parse().unwrap()).await;
+async fn the_simulator_answers_the_same(server: Server, heard: &BTreeSet<String>) {
+    let known = answers_of_the_simulator(server.version.parse().unwrap()).await;
     let unknown: Vec<_> = heard.difference(&known).collect();
     assert!(unknown.is_empty(), "{unknown:#?}");
     for answer in [
@@ -104,26 +100,26 @@ async fn its_twin_says_the_same(server: Server, heard: &BTreeSet<String>) {
 }
 
 /// Each request triggers the connection and all of its bindings: they meet all answers of a SonarQube that starts.
-async fn look_all_the_time_until_it_is_up(stage: &Stage) {
+async fn look_all_the_time_until_it_is_up(env: &TestEnvironment) {
     let looks = async {
         let mut ticks = tokio::time::interval(Duration::from_millis(250));
         for look in 1.. {
             ticks.tick().await;
-            if stage.sonarqube.phase().as_deref() == Some("UP") {
+            if env.sonarqube.phase().as_deref() == Some("UP") {
                 return;
             }
-            stage.look_now(&format!("while it starts, {look}")).await;
+            env.look_now(&format!("while it starts, {look}")).await;
         }
     };
-    tokio::time::timeout(stage.patience, looks).await.unwrap();
+    tokio::time::timeout(env.patience, looks).await.unwrap();
 }
 
 /// Collects every reason that the connection's `Ready` gives from now on, in order, while the task stands.
-fn reasons_of_the_connection(stage: &Stage) -> (Arc<Mutex<Vec<String>>>, JoinSet<()>) {
+fn reasons_of_the_connection(env: &TestEnvironment) -> (Arc<Mutex<Vec<String>>>, JoinSet<()>) {
     let reasons = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&reasons);
     let only = watcher::Config::default().fields("metadata.name=bitbucket");
-    let connections = watcher(stage.api::<BitbucketConnection>("platform"), only).applied_objects();
+    let connections = watcher(env.api::<BitbucketConnection>("platform"), only).applied_objects();
     let mut watching = JoinSet::new();
     watching.spawn(connections.for_each(move |connection| {
         let reason = match connection {
@@ -139,8 +135,8 @@ fn reasons_of_the_connection(stage: &Stage) -> (Arc<Mutex<Vec<String>>>, JoinSet
 }
 
 /// What the events say of these bindings, but that they became ready.
-async fn events_of(stage: &Stage, bindings: &[ProjectBinding]) -> Vec<(String, String)> {
-    let events: Api<Event> = stage.api("payments");
+async fn events_of(env: &TestEnvironment, bindings: &[ProjectBinding]) -> Vec<(String, String)> {
+    let events: Api<Event> = env.api("payments");
     let events = events.list(&ListParams::default()).await.unwrap();
     let of_these = events.into_iter().filter(|event| {
         let about = event

@@ -6,7 +6,7 @@ use serde_json::json;
 use simulators::bitbucket::{Caller, Fault, Outcome};
 use url::form_urlencoded;
 
-use crate::e2e::environment::{BITBUCKET_TOKEN, Stage};
+use crate::e2e::environment::{BITBUCKET_TOKEN, TestEnvironment};
 use crate::support::server::{Server, everywhere};
 
 everywhere!(no_token_is_told_to_anybody_whatever_goes_wrong);
@@ -15,59 +15,53 @@ const BAD_TOKEN: &str = "canary+bad/token=with&special%characters";
 
 /// Promise: no token in any log, event, status, metric, argument or URL, and trace shows everything else.
 async fn no_token_is_told_to_anybody_whatever_goes_wrong(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    stage.binding("payments", "checkout", "PAY/checkout", json!({}));
-    stage
-        .binding_is("payments", "checkout", ("Ready", "True"))
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
+    env.binding_is("payments", "checkout", ("Ready", "True"))
         .await;
 
     let echo = format!("{{\"echo\": \"{BITBUCKET_TOKEN}\"}}");
     let refused = Fault::at("repository").caller(Caller::SonarQube);
-    stage.bitbucket.fault(refused.answer(500, BITBUCKET_TOKEN));
-    stage.binding("payments", "ledger", "PAY/ledger", json!({}));
-    stage
-        .binding_reason("payments", "ledger", "ConnectionUnavailable")
+    env.bitbucket.fault(refused.answer(500, BITBUCKET_TOKEN));
+    env.binding("payments", "ledger", "PAY/ledger", json!({}));
+    env.binding_reason("payments", "ledger", "ConnectionUnavailable")
         .await;
-    assert_echoed(&stage, Caller::SonarQube, "repository");
+    assert_echoed(&env, Caller::SonarQube, "repository");
     let broken = Fault::at("repositories").caller(Caller::Bindery);
-    stage.bitbucket.fault(broken.answer(500, &echo));
-    stage.look_now("broken").await;
-    stage
-        .connection_reason("bitbucket", "ConnectionUnavailable")
+    env.bitbucket.fault(broken.answer(500, &echo));
+    env.look_now("broken").await;
+    env.connection_reason("bitbucket", "ConnectionUnavailable")
         .await;
-    assert_echoed(&stage, Caller::Bindery, "repositories");
-    stage.bitbucket.clear_faults();
+    assert_echoed(&env, Caller::Bindery, "repositories");
+    env.bitbucket.clear_faults();
 
-    stage.secret("bitbucket-token", BAD_TOKEN);
-    stage
-        .connection_reason("bitbucket", "AuthenticationFailed")
+    env.secret("bitbucket-token", BAD_TOKEN);
+    env.connection_reason("bitbucket", "AuthenticationFailed")
         .await;
-    stage.secret("bitbucket-token", BITBUCKET_TOKEN);
-    stage.secret("sonarqube-token", BAD_TOKEN);
-    stage
-        .connection_reason("bitbucket", "AuthenticationFailed")
+    env.secret("bitbucket-token", BITBUCKET_TOKEN);
+    env.secret("sonarqube-token", BAD_TOKEN);
+    env.connection_reason("bitbucket", "AuthenticationFailed")
         .await;
-    stage.secret("sonarqube-token", &stage.sonarqube.token);
-    stage.connection(json!({"sonarqube": {"url": "http://127.0.0.1:1"}}));
-    stage
-        .connection_is("bitbucket", ("SonarQubeReachable", "False"))
+    env.secret("sonarqube-token", &env.sonarqube.token);
+    env.connection(json!({"sonarqube": {"url": "http://127.0.0.1:1"}}));
+    env.connection_is("bitbucket", ("SonarQubeReachable", "False"))
         .await;
 
-    let log = std::fs::read_to_string(&stage.operator.log).unwrap();
+    let log = std::fs::read_to_string(&env.operator.log).unwrap();
     let traces = |target: &str| {
         let target = format!("\"target\":\"{target}");
         log.lines()
             .any(|line| line.contains("\"level\":\"TRACE\"") && line.contains(&target))
     };
     assert!(traces("hyper"), "the log is at trace");
-    let tokens = [BITBUCKET_TOKEN, BAD_TOKEN, &stage.sonarqube.token];
-    assert_no_leak(&stage, &tokens);
+    let tokens = [BITBUCKET_TOKEN, BAD_TOKEN, &env.sonarqube.token];
+    assert_no_leak(&env, &tokens);
 }
 
 /// That Bitbucket answered 500, and the token with it, to this program.
-fn assert_echoed(stage: &Stage, caller: Caller, operation: &str) {
-    let calls = stage.bitbucket.calls();
+fn assert_echoed(env: &TestEnvironment, caller: Caller, operation: &str) {
+    let calls = env.bitbucket.calls();
     let echoed = calls.iter().any(|call| {
         (call.caller, call.operation, call.outcome) == (caller, operation, Outcome::Status(500))
     });
@@ -75,7 +69,7 @@ fn assert_echoed(stage: &Stage, caller: Caller, operation: &str) {
 }
 
 /// Looks for tokens wherever the operator, or the servers that it talked to, could have put them.
-pub(crate) fn assert_no_leak(stage: &Stage, tokens: &[&str]) {
+pub(crate) fn assert_no_leak(env: &TestEnvironment, tokens: &[&str]) {
     let kubectl = |what: &str| {
         let arguments = [
             "get",
@@ -85,21 +79,18 @@ pub(crate) fn assert_no_leak(stage: &Stage, tokens: &[&str]) {
             "json",
             "--show-managed-fields",
         ];
-        stage.parts.kubectl(&arguments).unwrap()
+        env.servers.kubectl(&arguments).unwrap()
     };
     let read = |path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
     let places = [
-        ("the operator's log", read(&stage.operator.log)),
-        ("the operator's arguments", stage.operator.visible()),
-        ("its metrics", stage.operator.metrics()),
+        ("the operator's log", read(&env.operator.log)),
+        ("the operator's arguments", env.operator.visible()),
+        ("its metrics", env.operator.metrics()),
         ("events", kubectl("events")),
         ("bindings", kubectl("projectbindings")),
         ("connections", kubectl("bitbucketconnections")),
-        ("SonarQube's access log", stage.sonarqube.requests()),
-        (
-            "Bitbucket's calls",
-            format!("{:?}", stage.bitbucket.calls()),
-        ),
+        ("SonarQube's access log", env.sonarqube.requests()),
+        ("Bitbucket's calls", format!("{:?}", env.bitbucket.calls())),
     ];
     for (place, text) in places {
         assert!(!text.is_empty(), "{place}: nothing to look through");
@@ -137,7 +128,7 @@ fn a_planted_token_is_found_in_every_spelling() {
         "?token=a%2Btoken%2Fx%3D&",
         "YSt0b2tlbi94PQ==",
         "Basic YSt0b2tlbi94PTo=",
-        "?token=<token bindery/parts>&",
+        "?token=<token bindery/servers>&",
     ] {
         assert_ne!(
             leaks(planted, &["a+token/x="]),

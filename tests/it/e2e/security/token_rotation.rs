@@ -8,9 +8,9 @@ use simulators::bitbucket::Permission;
 use super::token_leaks;
 use crate::e2e::environment::many;
 use crate::e2e::environment::snapshot::SPREAD_READ;
-use crate::e2e::environment::snapshot::Tally;
+use crate::e2e::environment::snapshot::Snapshot;
 use crate::e2e::environment::waiting::condition;
-use crate::e2e::environment::{BITBUCKET_TOKEN, Stage};
+use crate::e2e::environment::{BITBUCKET_TOKEN, TestEnvironment};
 use crate::support::server::{Server, on};
 
 on!([simulated_26_9, real_26_9, simulated_25_1] => a_rotation_costs_five_calls_and_touches_no_binding);
@@ -24,168 +24,160 @@ const BAD_TOKEN: &str = "canary+bad/bitbucket=token-55e0";
 
 /// Promise: five calls and one status, however many bindings there are; bad tokens stay out of SonarQube.
 async fn a_rotation_costs_five_calls_and_touches_no_binding(server: Server) {
-    let stage = many_bindings(server).await;
-    stage.bitbucket.world(|world| {
+    let env = many_bindings(server).await;
+    env.bitbucket.world(|world| {
         let permissions = [Permission::ProjectRead, Permission::RepoWrite];
         world.token(NEW_TOKEN, "bindery", &permissions);
     });
 
-    rotate(&stage, NEW_TOKEN).await;
-    stage
-        .bitbucket
+    rotate(&env, NEW_TOKEN).await;
+    env.bitbucket
         .world(|world| world.revoke_token(BITBUCKET_TOKEN))
         .unwrap();
-    works(&stage);
+    works(&env);
 
     // The same bytes in a new version of the Secret.
-    let before = Tally::now(&stage).await;
-    stage.apply(&json!({
+    let before = Snapshot::now(&env).await;
+    env.apply(&json!({
         "apiVersion": "v1", "kind": "Secret", "stringData": {"token": NEW_TOKEN},
         "metadata": {"name": "bitbucket-token", "namespace": "platform", "labels": {"rewritten": "yes"}},
     }));
-    applied(&stage).await;
-    let done = before.since(&stage).await;
+    applied(&env).await;
+    let done = before.since(&env).await;
     eprintln!("equal bytes: {:#?}", done.calls);
     assert_eq!(done.writes(), 0, "{done:?}");
     assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
 
     // A bad one.
-    let before = Tally::now(&stage).await;
-    stage.secret("bitbucket-token", BAD_TOKEN);
-    let message = stage
+    let before = Snapshot::now(&env).await;
+    env.secret("bitbucket-token", BAD_TOKEN);
+    let message = env
         .connection_reason("bitbucket", "AuthenticationFailed")
         .await;
     assert!(
         message.contains("put a valid one into the Secret"),
         "{message}"
     );
-    works(&stage);
-    stage.secret("bitbucket-token", NEW_TOKEN);
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let done = before.since(&stage).await;
+    works(&env);
+    env.secret("bitbucket-token", NEW_TOKEN);
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    let done = before.since(&env).await;
     assert_eq!(done.writes(), 0, "{done:?}");
     assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
 
-    let tokens = [
-        BITBUCKET_TOKEN,
-        NEW_TOKEN,
-        BAD_TOKEN,
-        &stage.sonarqube.token,
-    ];
-    token_leaks::assert_no_leak(&stage, &tokens);
+    let tokens = [BITBUCKET_TOKEN, NEW_TOKEN, BAD_TOKEN, &env.sonarqube.token];
+    token_leaks::assert_no_leak(&env, &tokens);
 }
 
 /// Promise: a token works with a line break behind it, as `echo` leaves one; a condition reports it until it is gone.
 async fn what_stands_around_a_token_is_left_out_and_told(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.secret("bitbucket-token", &format!("{BITBUCKET_TOKEN}\r\n"));
-    stage.connection(json!({}));
+    let env = TestEnvironment::set(server).await;
+    env.secret("bitbucket-token", &format!("{BITBUCKET_TOKEN}\r\n"));
+    env.connection(json!({}));
     let advice = |connection: &BitbucketConnection| {
         let valid = condition(connection, "CredentialsValid").unwrap();
         valid["message"].as_str().unwrap_or_default().to_owned()
     };
-    let ready = stage.connection_is("bitbucket", ("Ready", "True")).await;
+    let ready = env.connection_is("bitbucket", ("Ready", "True")).await;
     assert_eq!(
         advice(&ready),
         "spaces or line breaks around the token are left out; store it without them in: bitbucket-token"
     );
-    stage.secret("bitbucket-token", BITBUCKET_TOKEN);
+    env.secret("bitbucket-token", BITBUCKET_TOKEN);
     let tidy = |connection: &BitbucketConnection| advice(connection).is_empty();
-    stage.until("platform", "bitbucket", tidy).await;
+    env.until("platform", "bitbucket", tidy).await;
 }
 
 /// Promise: the token that SonarQube has cannot be read, so it is tried once an interval; one that does not work is set
 /// back.
 async fn a_token_that_was_changed_in_sonarqube_by_hand_is_set_back(server: Server) {
-    let stage = Stage::set(server).await;
-    stage.connection(json!({}));
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let url = stage.sonarqube.settings()[0]["url"].clone();
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    let url = env.sonarqube.settings()[0]["url"].clone();
     let edit = [
         ("key", "bitbucket"),
         ("url", url.as_str().unwrap()),
         ("personalAccessToken", BAD_TOKEN),
     ];
-    let edited = stage
+    let edited = env
         .sonarqube
         .post("api/alm_settings/update_bitbucket", &edit);
     assert_eq!(edited, Value::Null);
     let is_set_back = || {
         let key = [("key", "bitbucket")];
-        let validated = stage.sonarqube.get("api/alm_settings/validate", &key);
+        let validated = env.sonarqube.get("api/alm_settings/validate", &key);
         validated == Value::Null
     };
-    stage.eventually("it works again", is_set_back).await;
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
+    env.eventually("it works again", is_set_back).await;
+    env.connection_is("bitbucket", ("Ready", "True")).await;
 }
 
 /// Promise: SonarQube's token is rotated like Bitbucket's, and one that was revoked is named as such.
 async fn a_new_sonarqube_token_is_used_at_once(server: Server) {
-    let stage = many_bindings(server).await;
+    let env = many_bindings(server).await;
     let name = format!("rotated-{}", std::process::id());
     let named = [("login", "bindery"), ("name", &*name)];
-    let second = stage.sonarqube.post("api/user_tokens/generate", &named);
+    let second = env.sonarqube.post("api/user_tokens/generate", &named);
     let second = second["token"].as_str().unwrap().to_owned();
 
-    let before = Tally::now(&stage).await;
-    stage.secret("sonarqube-token", &second);
-    let asked = || stage.operator.external_calls() != before.calls;
-    stage
-        .eventually("the servers are asked with it", asked)
-        .await;
-    stage.look_now("rotated").await;
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let done = before.since(&stage).await;
+    let before = Snapshot::now(&env).await;
+    env.secret("sonarqube-token", &second);
+    let asked = || env.operator.external_calls() != before.calls;
+    env.eventually("the servers are asked with it", asked).await;
+    env.look_now("rotated").await;
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    let done = before.since(&env).await;
     eprintln!(
-        "a rotation of SonarQube's token, and a forced pass: {:#?}",
+        "a rotation of SonarQube's token, and a forced reconcile: {:#?}",
         done.calls
     );
     assert_eq!(done.writes(), 0, "{done:?}");
     assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
 
     // It is the one in use: without it nothing works.
-    stage.sonarqube.post("api/user_tokens/revoke", &named);
-    stage.look_now("revoked").await;
-    let message = stage
+    env.sonarqube.post("api/user_tokens/revoke", &named);
+    env.look_now("revoked").await;
+    let message = env
         .connection_reason("bitbucket", "AuthenticationFailed")
         .await;
     assert!(
         message.contains("spec.sonarqube.tokenSecretRef"),
         "{message}"
     );
-    stage.secret("sonarqube-token", &stage.sonarqube.token);
-    stage.connection_is("bitbucket", ("Ready", "True")).await;
-    let bindings = before.since(&stage).await.written;
+    env.secret("sonarqube-token", &env.sonarqube.token);
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    let bindings = before.since(&env).await.written;
     assert_eq!(bindings, ["BitbucketConnection bitbucket"]);
-    token_leaks::assert_no_leak(&stage, &[&second, &stage.sonarqube.token]);
+    token_leaks::assert_no_leak(&env, &[&second, &env.sonarqube.token]);
 }
 
 const BINDINGS: u32 = 12;
 
 /// Twelve bindings that are not reconciled for an hour.
-async fn many_bindings(server: Server) -> Stage {
-    let stage = Stage::set(server).await;
-    let slugs = many::repositories(&stage, BINDINGS as usize);
-    stage.connection(json!({"interval": "1h"}));
-    stage.apply(&many::bindings(&slugs));
-    stage.counted(BINDINGS).await;
-    stage
+async fn many_bindings(server: Server) -> TestEnvironment {
+    let env = TestEnvironment::set(server).await;
+    let slugs = many::repositories(&env, BINDINGS as usize);
+    env.connection(json!({"interval": "1h"}));
+    env.apply(&many::bindings(&slugs));
+    env.counted(BINDINGS).await;
+    env
 }
 
 /// Edits the Secret, and sees what it costs until SonarQube has the new token, and afterwards.
-async fn rotate(stage: &Stage, token: &str) {
-    let before = Tally::now(stage).await;
-    stage.secret("bitbucket-token", token);
-    applied(stage).await;
-    let done = before.since(stage).await;
+async fn rotate(env: &TestEnvironment, token: &str) {
+    let before = Snapshot::now(env).await;
+    env.secret("bitbucket-token", token);
+    applied(env).await;
+    let done = before.since(env).await;
     eprintln!("a rotation with 12 bindings: {:#?}", done.calls);
     assert!(done.total() <= 5, "{done:?}");
     assert_eq!(done.written, ["BitbucketConnection bitbucket"]);
     assert_eq!(done.status_writes, 1);
 
     // Reconciles that the status could have triggered come after it: none asks for anything beyond a requested one.
-    stage.look_now("rotated").await;
-    let later = before.since(stage).await;
+    env.look_now("rotated").await;
+    let later = before.since(env).await;
     assert_eq!(later.writes(), done.writes(), "{later:?}");
     assert_eq!(later.written, ["BitbucketConnection bitbucket"]);
     for (call, count) in &later.calls {
@@ -200,8 +192,8 @@ async fn rotate(stage: &Stage, token: &str) {
 }
 
 /// Waits until the status says that what the Secret holds now is what SonarQube has.
-async fn applied(stage: &Stage) {
-    let secret = stage
+async fn applied(env: &TestEnvironment) {
+    let secret = env
         .api::<Secret>("platform")
         .get("bitbucket-token")
         .await
@@ -210,28 +202,27 @@ async fn applied(stage: &Stage) {
         uid: secret.metadata.uid.unwrap(),
         resource_version: secret.metadata.resource_version.unwrap(),
     };
-    stage
-        .until(
-            "platform",
-            "bitbucket",
-            |connection: &BitbucketConnection| {
-                let status = connection.status.as_ref();
-                let applied = status.and_then(|status| status.record.applied_secrets.as_ref());
-                applied.is_some_and(|applied| {
-                    [&applied.token, &applied.import_token] == [&Some(version.clone()); 2]
-                })
-            },
-        )
-        .await;
+    env.until(
+        "platform",
+        "bitbucket",
+        |connection: &BitbucketConnection| {
+            let status = connection.status.as_ref();
+            let applied = status.and_then(|status| status.record.applied_secrets.as_ref());
+            applied.is_some_and(|applied| {
+                [&applied.token, &applied.import_token] == [&Some(version.clone()); 2]
+            })
+        },
+    )
+    .await;
 }
 
 /// SonarQube itself reaches Bitbucket, with its own token and with the operator's user's.
-fn works(stage: &Stage) {
-    let validated = stage
+fn works(env: &TestEnvironment) {
+    let validated = env
         .sonarqube
         .get("api/alm_settings/validate", &[("key", "bitbucket")]);
     assert_eq!(validated, Value::Null);
-    let checked = stage.sonarqube.get_as_operator(
+    let checked = env.sonarqube.get_as_operator(
         "api/alm_integrations/check_pat",
         &[("almSetting", "bitbucket")],
     );

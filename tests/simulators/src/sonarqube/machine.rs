@@ -9,7 +9,7 @@ use super::{
     refusal::Refusal,
     routes::{self, Destination, Door},
     simulation::{Guest, Simulation},
-    visit::Turn,
+    visit::Progress,
     world::{Identity, is_date},
 };
 use crate::{
@@ -103,24 +103,28 @@ impl Machine for Simulation {
 
 /// Does what a guest came for, and asks Bitbucket in between as often as it takes. The world is not locked meanwhile.
 async fn converse(shared: &Shared<Simulation>, guest: &Guest) -> Reply {
-    let (asker, plugin, mut turn) = {
+    let (asker, plugin, mut progress) = {
         let mut simulation = shared.lock();
-        let turn = simulation.begin(guest);
-        (simulation.asker.clone(), simulation.plugin.clone(), turn)
+        let progress = simulation.begin(guest);
+        (
+            simulation.asker.clone(),
+            simulation.plugin.clone(),
+            progress,
+        )
     };
     loop {
-        match turn {
-            Ok(Turn::Done(reply)) => return reply,
+        match progress {
+            Ok(Progress::Done(reply)) => return reply,
             Err(Refusal::Forbidden) if guest.identity == Identity::Anonymous => {
                 return Refusal::NotAuthenticated.reply(guest.api);
             }
             Err(refusal) => return refusal.reply(guest.api),
-            Ok(Turn::AskAsPlugin(question, then)) => {
-                turn = then(plugin.call(Method::GET, &question, None).await);
+            Ok(Progress::AskAsPlugin(question, then)) => {
+                progress = then(plugin.call(Method::GET, &question, None).await);
             }
-            Ok(Turn::Ask(question, then)) => {
+            Ok(Progress::Ask(question, then)) => {
                 let answer = asker.ask(&question).await;
-                turn = answer.and_then(|answer| shared.lock().resume(guest, then, answer));
+                progress = answer.and_then(|answer| shared.lock().resume(guest, then, answer));
             }
         }
     }

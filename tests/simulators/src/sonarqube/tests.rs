@@ -94,7 +94,7 @@ async fn the_log_names_tokens_and_never_shows_them() {
     assert_eq!(calls[0].operation, "/api/settings/values");
     assert_eq!(
         calls[0].credential,
-        Credential::Token("bindery/parts".to_owned())
+        Credential::Token("bindery/servers".to_owned())
     );
     assert_eq!(calls[0].outcome, Outcome::Status(200));
     assert!(!format!("{calls:?}").contains(TOKEN));

@@ -20,7 +20,7 @@ use super::{
 use crate::reply::Reply;
 
 /// What a route makes of a visit.
-pub(crate) type Answer = Result<Turn, Refusal>;
+pub(crate) type Answer = Result<Progress, Refusal>;
 
 /// What to do with what Bitbucket said; `None` where it said nothing. The world may have changed meanwhile.
 pub(crate) type Then = Box<dyn FnOnce(&mut Visit<'_>, Option<Value>) -> Answer + Send>;
@@ -29,7 +29,7 @@ pub(crate) type Then = Box<dyn FnOnce(&mut Visit<'_>, Option<Value>) -> Answer +
 pub(crate) type PluginThen = Box<dyn FnOnce(Result<Value, Failure>) -> Answer + Send>;
 
 /// Where a visit stands.
-pub(crate) enum Turn {
+pub(crate) enum Progress {
     /// It is over.
     Done(Reply),
     /// Bitbucket is to be asked first; no request waits for the world meanwhile.
@@ -251,20 +251,20 @@ pub(crate) fn ok(body: &Value) -> Answer {
 
 pub(crate) fn json(status: StatusCode, body: &Value) -> Answer {
     let reply = Reply::text(status, "application/json", body.to_string());
-    Ok(Turn::Done(reply))
+    Ok(Progress::Done(reply))
 }
 
 pub(crate) fn text(body: &str, kind: &str) -> Answer {
     let reply = Reply::text(StatusCode::OK, kind, body.to_owned());
-    Ok(Turn::Done(reply))
+    Ok(Progress::Done(reply))
 }
 
 pub(crate) fn no_content() -> Answer {
-    Ok(Turn::Done(Reply::no_content()))
+    Ok(Progress::Done(Reply::no_content()))
 }
 
 pub(crate) fn empty() -> Answer {
-    Ok(Turn::Done(Reply::empty(StatusCode::OK)))
+    Ok(Progress::Done(Reply::empty(StatusCode::OK)))
 }
 
 /// Asks Bitbucket, then goes on.
@@ -272,7 +272,7 @@ pub(crate) fn ask(
     question: Question,
     then: impl FnOnce(&mut Visit<'_>, Option<Value>) -> Answer + Send + 'static,
 ) -> Answer {
-    Ok(Turn::Ask(question, Box::new(then)))
+    Ok(Progress::Ask(question, Box::new(then)))
 }
 
 /// Lets the community branch plugin ask Bitbucket, then goes on.
@@ -280,5 +280,5 @@ pub(crate) fn ask_as_plugin(
     question: Question,
     then: impl FnOnce(Result<Value, Failure>) -> Answer + Send + 'static,
 ) -> Answer {
-    Ok(Turn::AskAsPlugin(question, Box::new(then)))
+    Ok(Progress::AskAsPlugin(question, Box::new(then)))
 }

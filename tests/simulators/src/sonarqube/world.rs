@@ -87,8 +87,8 @@ impl World {
         for permission in [GlobalPermission::Admin, GlobalPermission::Provisioning] {
             self.user("bindery").permissions.insert(permission);
         }
-        self.token("admin", "parts", admin_token);
-        self.token("bindery", "parts", bindery_token);
+        self.token("admin", "servers", admin_token);
+        self.token("bindery", "servers", bindery_token);
     }
 
     pub(crate) fn profile(&self) -> Profile {

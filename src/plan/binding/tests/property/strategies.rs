@@ -8,7 +8,7 @@ fn visibilities() -> impl Strategy<Value = Visibility> {
 
 pub(super) fn events() -> impl Strategy<Value = Vec<Event>> {
     let event = prop_oneof![
-        6 => (0..3_usize).prop_map(Event::Pass),
+        6 => (0..3_usize).prop_map(Event::Reconcile),
         3 => (0..8_usize, 0..5_usize, prop::bool::weighted(0.2)).prop_map(|(a, b, c)| Event::Point(a, b, c)),
         2 => (0..8_usize).prop_map(Event::Delete),
         2 => (0..KEYS.len(), 0..5_usize).prop_map(|(a, b)| Event::Create(a, b)),

@@ -124,7 +124,7 @@ pub(crate) async fn run<K: Reconcile + Queued>(
 ) -> Option<Duration> {
     let kind = K::NAME;
     let span = tracing::info_span!(
-        "pass",
+        "reconcile",
         kind,
         namespace = object.namespace().unwrap_or_default(),
         name = object.name_any()
@@ -134,7 +134,7 @@ pub(crate) async fn run<K: Reconcile + Queued>(
         return left_alone.instrument(span).await;
     }
     let started = Instant::now();
-    let _under_way = context.metrics.pass_begins(kind);
+    let _under_way = context.metrics.reconcile_begins(kind);
     let limits = Limits {
         kind,
         // Its work has limits of its own, so that the status can say what it came to.
@@ -199,7 +199,7 @@ async fn unreadable<K: Queued>(
     context: &Context,
 ) -> Option<Duration> {
     let metrics = &context.metrics;
-    metrics.pass_ended(K::NAME, Ended::Undecodable, Duration::ZERO);
+    metrics.reconcile_ended(K::NAME, Ended::Undecodable, Duration::ZERO);
     tracing::error!(
         error,
         "the object cannot be read by this version and is left alone"
@@ -238,25 +238,25 @@ fn schedule(
     }
     match next {
         Next::Settled(interval) => {
-            context.metrics.pass_ended(kind, Ended::Well, elapsed);
+            context.metrics.reconcile_ended(kind, Ended::Well, elapsed);
             Some(context.agenda.settled(own, interval, now))
         }
         Next::AtRest(interval) => {
-            context.metrics.pass_ended(kind, Ended::Well, elapsed);
+            context.metrics.reconcile_ended(kind, Ended::Well, elapsed);
             Some(context.agenda.at_rest(own, interval, now))
         }
         Next::AtOnce => {
-            context.metrics.pass_ended(kind, Ended::Well, elapsed);
+            context.metrics.reconcile_ended(kind, Ended::Well, elapsed);
             context.agenda.waits(own, now);
             Some(Duration::ZERO)
         }
         Next::Queued | Next::Waits => {
-            context.metrics.pass_ended(kind, Ended::Well, elapsed);
+            context.metrics.reconcile_ended(kind, Ended::Well, elapsed);
             context.agenda.waits(own, now);
             None
         }
         Next::Woken(interval) => {
-            context.metrics.pass_ended(kind, Ended::Well, elapsed);
+            context.metrics.reconcile_ended(kind, Ended::Well, elapsed);
             context.agenda.waits(own, now);
             Some(interval)
         }
@@ -281,12 +281,12 @@ fn schedule(
                 Class::Waiting | Class::Transient | Class::Bug => Ended::Failed,
                 Class::Invalid | Class::Denied => Ended::Terminal,
             };
-            context.metrics.pass_ended(kind, ended, elapsed);
+            context.metrics.reconcile_ended(kind, ended, elapsed);
             Some(pause)
         }
         Next::Gone => {
             context.agenda.leave_alone(own);
-            context.metrics.pass_ended(kind, Ended::Gone, elapsed);
+            context.metrics.reconcile_ended(kind, Ended::Gone, elapsed);
             None
         }
     }

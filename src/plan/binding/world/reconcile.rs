@@ -4,7 +4,7 @@ use super::*;
 
 /// A member during its reconcile.
 #[derive(Clone, Debug)]
-pub(super) struct Pass {
+pub(super) struct Reconcile {
     pub(super) record: Record,
     /// What is stored if the reconcile fails here.
     kept: Kept,
@@ -19,7 +19,7 @@ enum Kept {
     New(Record),
 }
 
-impl Pass {
+impl Reconcile {
     fn keeping(record: Record) -> Self {
         Self {
             kept: Kept::New(record.clone()),
@@ -41,30 +41,31 @@ enum Taking {
 
 impl World {
     /// One reconcile of one member.
-    pub(in crate::plan::binding) fn pass(&mut self, index: usize) -> Outcome {
-        let mut pass = self.begin(index);
+    pub(in crate::plan::binding) fn reconcile(&mut self, index: usize) -> Outcome {
+        let mut reconcile = self.begin(index);
         for _ in 0..8 {
-            let (desired, observed) = self.observe(index, &pass);
+            let (desired, observed) = self.observe(index, &reconcile);
             let planned = plan(&desired, &observed);
             let Plan::Steps(steps) = &planned else {
                 match planned {
                     Plan::Settled | Plan::Differs(_) => {
-                        let settled = record::settled(pass.record, &desired.repository, &observed);
-                        pass = Pass::keeping(settled);
+                        let settled =
+                            record::settled(reconcile.record, &desired.repository, &observed);
+                        reconcile = Reconcile::keeping(settled);
                     }
                     Plan::Wait(_) | Plan::Refused { .. } | Plan::Steps(_) => {}
                 }
-                self.end(index, pass);
+                self.end(index, reconcile);
                 return Outcome::Rests(planned);
             };
             assert_ne!(desired.management, Management::Observe, "Observe wrote");
             let seen = observed.repository.found();
             let seen = seen.map(|found| found.seen_as(&desired.repository));
             for step in steps {
-                match self.take(index, &mut pass, (step, seen.as_ref())) {
+                match self.take(index, &mut reconcile, (step, seen.as_ref())) {
                     Taking::Done => {}
                     Taking::Failed => {
-                        self.end(index, pass);
+                        self.end(index, reconcile);
                         return Outcome::Interrupted;
                     }
                     Taking::Died => return Outcome::Interrupted,
@@ -75,14 +76,14 @@ impl World {
     }
 
     /// What a reconcile begins with.
-    fn begin(&self, index: usize) -> Pass {
+    fn begin(&self, index: usize) -> Reconcile {
         let member = &self.members[index];
         let mut stored = member.record.clone().on(&self.server);
         let kept = stored.clone();
         if member.accepted_by != member.connection {
             stored = stored.through_another_connection();
         }
-        Pass {
+        Reconcile {
             record: stored,
             kept: Kept::Stored(kept),
             considered: None,
@@ -90,9 +91,9 @@ impl World {
     }
 
     /// The status is written.
-    fn end(&mut self, index: usize, pass: Pass) {
+    fn end(&mut self, index: usize, reconcile: Reconcile) {
         let member = &mut self.members[index];
-        match pass.kept {
+        match reconcile.kept {
             Kept::Stored(record) => member.record = record,
             Kept::New(record) => {
                 if record.accepted.is_some() {
@@ -110,7 +111,7 @@ impl World {
     fn take(
         &mut self,
         index: usize,
-        pass: &mut Pass,
+        reconcile: &mut Reconcile,
         (step, seen): (&Step, Option<&SeenRepository>),
     ) -> Taking {
         let fault = self.faults.remove(&self.steps);
@@ -122,15 +123,15 @@ impl World {
             Some(Fault::Refused) if is_call(step) => record::Answer::RefusedByServer,
             Some(Fault::NeverSent) if is_call(step) => record::Answer::NeverSent,
             Some(Fault::AnswerLost) if is_call(step) => {
-                self.apply(index, &pass.record, step);
+                self.apply(index, &reconcile.record, step);
                 record::Answer::Unknown
             }
-            Some(_) | None => record::Answer::Done(self.apply(index, &pass.record, step)),
+            Some(_) | None => record::Answer::Done(self.apply(index, &reconcile.record, step)),
         };
         if let Step::Consider(key) = step {
-            pass.considered = Some(key.clone());
+            reconcile.considered = Some(key.clone());
         }
-        self.remember(index, pass, (step, seen, &answer));
+        self.remember(index, reconcile, (step, seen, &answer));
         match (fault, answer) {
             (Some(Fault::CrashAfter), _) => Taking::Died,
             (_, record::Answer::Done(_)) => Taking::Done,
@@ -141,7 +142,7 @@ impl World {
     fn remember(
         &mut self,
         index: usize,
-        pass: &mut Pass,
+        reconcile: &mut Reconcile,
         (step, seen, answer): (&Step, Option<&SeenRepository>, &record::Answer),
     ) {
         let server = self.server.clone();
@@ -153,16 +154,16 @@ impl World {
             step,
             answer,
         };
-        pass.record = record::after(pass.record.clone(), &taken);
+        reconcile.record = record::after(reconcile.record.clone(), &taken);
         if let record::Answer::Done(_) = answer {
-            keeps_the_maker((member, step), &pass.record);
+            keeps_the_maker((member, step), &reconcile.record);
         }
         match record::storing(step, answer) {
             record::Storing::BeforeTheNextStep => {
                 member.record = record::after(member.record.clone(), &taken);
-                pass.kept = Kept::New(pass.record.clone());
+                reconcile.kept = Kept::New(reconcile.record.clone());
             }
-            record::Storing::InAnyCase => pass.kept = Kept::New(pass.record.clone()),
+            record::Storing::InAnyCase => reconcile.kept = Kept::New(reconcile.record.clone()),
             record::Storing::OnSuccess => {}
         }
     }
@@ -172,7 +173,7 @@ impl World {
         (0..self.members.len())
             .map(|index| {
                 loop {
-                    if let Outcome::Rests(plan) = self.pass(index) {
+                    if let Outcome::Rests(plan) = self.reconcile(index) {
                         return plan;
                     }
                 }

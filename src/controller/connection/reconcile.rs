@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::controller::context::Context;
 use crate::controller::credentials;
 use crate::controller::error::{Doing, Error};
-use crate::controller::pass::Reconcile as _;
+use crate::controller::reconcile::Reconcile as _;
 use crate::controller::wake;
 use crate::crd::{BitbucketConnection, SecretVersion};
 use crate::declared::connection::{self as declared, reference_to};
@@ -33,7 +33,7 @@ use super::sync::{Kept, Sync, Synced};
 use ready::{Checked, Prepared};
 
 /// One reconcile of one connection: what it found out, for the report.
-pub(super) struct Pass<'a> {
+pub(super) struct ConnectionReconcile<'a> {
     pub(super) connection: BitbucketConnection,
     pub(super) context: &'a Context,
     /// The current stage of the reconcile: where it stops is what failed.
@@ -58,7 +58,7 @@ pub(super) struct Pass<'a> {
     pub(super) link: SharedLink,
 }
 
-impl<'a> Pass<'a> {
+impl<'a> ConnectionReconcile<'a> {
     pub(super) fn new(connection: BitbucketConnection, context: &'a Context) -> Self {
         let status = connection.status.as_ref();
         let name = declared::recorded_name(&connection);

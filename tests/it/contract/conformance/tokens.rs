@@ -7,11 +7,11 @@ pub(super) async fn tokens_come_and_go(talk: &mut Conversation) {
     talk.by(Who::Administrator);
     let who = user(talk, "comes", &["admin"]).await;
     let login = ("login", "comes");
-    talk.post("api/user_tokens/generate", &[login, ("name", "twin")])
+    talk.post("api/user_tokens/generate", &[login, ("name", "contract")])
         .await;
     talk.post(
         "api/user_tokens/generate",
-        &[("login", "nobody"), ("name", "twin")],
+        &[("login", "nobody"), ("name", "contract")],
     )
     .await;
     talk.post("api/user_tokens/generate", &[login]).await;
@@ -50,9 +50,9 @@ pub(super) async fn tokens_come_and_go(talk: &mut Conversation) {
         &[login, ("permission", "admin")],
     )
     .await;
-    talk.post("api/user_tokens/revoke", &[login, ("name", "twin")])
+    talk.post("api/user_tokens/revoke", &[login, ("name", "contract")])
         .await;
-    talk.post("api/user_tokens/revoke", &[login, ("name", "twin")])
+    talk.post("api/user_tokens/revoke", &[login, ("name", "contract")])
         .await;
 
     let name = ("key", "sonar.core.serverBaseURL");

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# Processes, ports and progress. A part NAME lives in $parts/NAME: its process id in `pid`, its output in `logs/`.
+# Processes, ports and progress. A server NAME lives in $servers/NAME: its process id in `pid`, its output in `logs/`.
 
-say() { printf 'parts: %s\n' "$*" >&2; }
+say() { printf 'servers: %s\n' "$*" >&2; }
 
 fail() {
     say "$*"
@@ -31,7 +31,7 @@ locked() {
     exec {lock}>&-
 }
 
-# Sets `port` to one that nobody listens on. It is locked through a descriptor that the parts started later
+# Sets `port` to one that nobody listens on. It is locked through a descriptor that the servers started later
 # inherit, so that nobody else takes it before they listen on it, and no lock outlives them.
 # Below 32768 the kernel gives none of them to an outgoing connection.
 free_port() {
@@ -54,10 +54,10 @@ numbered_variable() { if (($2)); then echo "$1_$(($2 + 1))"; else echo "$1"; fi;
 # start NAME COMMAND...: in a session, hence process group, of its own, so that it can be ended with its children.
 start() {
     local name=$1
-    mkdir -p "$parts/$name/logs"
-    setsid "${@:2}" >"$parts/$name/logs/console.log" 2>&1 </dev/null &
+    mkdir -p "$servers/$name/logs"
+    setsid "${@:2}" >"$servers/$name/logs/console.log" 2>&1 </dev/null &
     # The time of start tells it from a stranger that gets the same number later.
-    echo "$! $(started_at $!)" >"$parts/$name/pid"
+    echo "$! $(started_at $!)" >"$servers/$name/pid"
     disown # or bash would report its end
 }
 
@@ -71,7 +71,7 @@ started_at() {
 
 alive() {
     local pid started
-    read -r pid started <"$parts/$1/pid" && [[ $(started_at "$pid") == "$started" ]]
+    read -r pid started <"$servers/$1/pid" && [[ $(started_at "$pid") == "$started" ]]
 }
 
 # await NAME SECONDS CHECK...: until the check succeeds.
@@ -89,18 +89,18 @@ await() {
 }
 
 fail_with_logs() {
-    tail -n 20 "$parts/$1"/logs/*.log >&2 || true
-    fail "$2, see $parts/$1/logs"
+    tail -n 20 "$servers/$1"/logs/*.log >&2 || true
+    fail "$2, see $servers/$1/logs"
 }
 
 # stop NAME [SECONDS]: ends its process group. At once by default: what a part leaves is never started again.
 stop() {
     local pid started
-    [[ -f $parts/$1/pid ]] || return 0
-    read -r pid started <"$parts/$1/pid"
+    [[ -f $servers/$1/pid ]] || return 0
+    read -r pid started <"$servers/$1/pid"
     # When the leader is gone its children may still be there; no other process can have got its number then.
     if [[ -z $(started_at "$pid") ]] || alive "$1"; then end_group "$pid" "${2:-0}"; fi
-    rm "$parts/$1/pid"
+    rm "$servers/$1/pid"
 }
 
 # end_group PID SECONDS: asks a process group to end, insists after some seconds, returns when it is gone.
@@ -115,7 +115,7 @@ end_group() {
 
 stop_all() {
     local pid
-    for pid in "$parts"/*/pid; do
+    for pid in "$servers"/*/pid; do
         [[ ! -f $pid ]] || stop "$(basename "$(dirname "$pid")")"
     done
 }

@@ -1,4 +1,4 @@
-//! The real parts that `tests/parts` started.
+//! The real servers that `tests/servers` started.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -9,16 +9,16 @@ use super::stopwatch::Stopwatch;
 
 /// A control plane that no other test uses as long as this or a copy of it lives, and the tools to work with it.
 #[derive(Clone)]
-pub(crate) struct Parts {
+pub(crate) struct Servers {
     /// Rights of a cluster administrator.
     pub(crate) kubeconfig: &'static Path,
-    /// Where tests may leave what explains a failure: `tests/parts run` removes it when there was none.
+    /// Where tests may leave what explains a failure: `tests/servers run` removes it when there was none.
     pub(crate) directory: &'static Path,
     held: Arc<(Held, Option<Stopwatch>)>,
 }
 
-/// A real SonarQube server that `tests/parts` started.
-pub(crate) struct SonarQubePart {
+/// A real SonarQube server that `tests/servers` started.
+pub(crate) struct StartedSonarQube {
     pub(crate) url: String,
     /// Of `bindery`, who has Administer System and Create Projects, nothing else.
     pub(crate) token: String,
@@ -28,13 +28,13 @@ pub(crate) struct SonarQubePart {
     pub(crate) access_log: PathBuf,
 }
 
-impl SonarQubePart {
+impl StartedSonarQube {
     /// The one of this version, such as `26.9`.
     pub(crate) fn of_version(version: &str) -> Self {
         let is_it = |found: String| found.starts_with(&format!("{version}."));
         let Some(nth) = numbered("BINDERY_SONARQUBE_VERSION").position(is_it) else {
             panic!(
-                "no SonarQube {version} was started: run `make test` (`make contract-all` for what is only tested there), or `tests/parts up` with --sonarqube, and source its env"
+                "no SonarQube {version} was started: run `make test` (`make contract-all` for what is only tested there), or `tests/servers up` with --sonarqube, and source its env"
             )
         };
         let reported = |name: &str| {
@@ -50,7 +50,7 @@ impl SonarQubePart {
     }
 }
 
-impl Parts {
+impl Servers {
     /// Waits until a control plane is free.
     pub(crate) async fn take() -> Self {
         let held = Held::any().await;
@@ -162,12 +162,12 @@ pub(crate) fn kstatus(objects: &Path) -> String {
     run(&mut tool("kstatus", "BINDERY_KSTATUS"), &[objects]).unwrap()
 }
 
-/// A program that `tests/parts` builds, at the top of the tree.
+/// A program that `tests/servers` builds, at the top of the tree.
 fn tool(name: &str, place: &str) -> Command {
     let program = PathBuf::from(variable(place));
     assert!(
         program.is_file(),
-        "{} is not there: run `tests/parts build {name}`",
+        "{} is not there: run `tests/servers build {name}`",
         program.display()
     );
     let mut command = Command::new(program);
@@ -187,15 +187,15 @@ fn run(command: &mut Command, arguments: &[&str]) -> Result<String, String> {
     }
 }
 
-pub(super) const NO_PARTS: &str =
-    "run `make test`, or start real parts with tests/parts and source their env";
+pub(super) const NO_SERVERS: &str =
+    "run `make test`, or start real servers with tests/servers and source their env";
 
-/// Where the parts have their files.
+/// Where the servers have their files.
 pub(super) fn directory() -> PathBuf {
-    variable("BINDERY_PARTS").into()
+    variable("BINDERY_SERVERS").into()
 }
 
-/// What `tests/parts` says of the first of several, of the second, and so on.
+/// What `tests/servers` says of the first of several, of the second, and so on.
 pub(super) fn numbered(name: &str) -> impl Iterator<Item = String> + use<> {
     let name = name.to_owned();
     let names = (1..).map(move |number| match number {
@@ -206,12 +206,12 @@ pub(super) fn numbered(name: &str) -> impl Iterator<Item = String> + use<> {
 }
 
 fn variable(name: &str) -> String {
-    optional(name).unwrap_or_else(|| panic!("{name} is not set: {NO_PARTS}"))
+    optional(name).unwrap_or_else(|| panic!("{name} is not set: {NO_SERVERS}"))
 }
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "tests/parts says by environment where the parts are; only here is it read"
+    reason = "tests/servers says by environment where the servers are; only here is it read"
 )]
 pub(crate) fn optional(name: &str) -> Option<String> {
     std::env::var(name).ok()

@@ -2,7 +2,7 @@
 # A template is what a version's first start makes (database, search indexes) with the users that tests need and
 # their tokens. Later starts copy it. Its name changes with this file, so that it is made anew with it.
 
-sonarqube_template() { echo "$cache/sonarqube/$1.template-$(cksum <"$here/parts.d/sonarqube-template.sh" | cut -d' ' -f1)"; }
+sonarqube_template() { echo "$cache/sonarqube/$1.template-$(cksum <"$here/servers.d/sonarqube-template.sh" | cut -d' ' -f1)"; }
 
 make_sonarqube_template() {
     local template began=$SECONDS
@@ -19,14 +19,14 @@ make_sonarqube_template() {
 
 # first_start VERSION DIR, in a subshell: whatever ends it, the server does not outlive it.
 first_start() (
-    local parts=$2
+    local servers=$2
     exit_on_signals
     trap stop_all EXIT
-    mkdir -p "$parts"
+    mkdir -p "$servers"
     prepare_sonarqube first-start
     launch_sonarqube first-start "$1"
     await_sonarqube first-start
-    set_up_users "$(<"$parts/first-start/url")" >/dev/null
+    set_up_users "$(<"$servers/first-start/url")" >/dev/null
     # Not killed: the database must be whole.
     stop first-start 60
 )
@@ -62,7 +62,7 @@ administrate() {
 # keep_token URL LOGIN: makes a user token and writes it to LOGIN.token.
 keep_token() {
     local answer token
-    answer=$(administrate "$1" user_tokens/generate login="$2" name=parts)
+    answer=$(administrate "$1" user_tokens/generate login="$2" name=servers)
     token=${answer#*'"token":"'}
-    (umask 077 && echo "${token%%'"'*}" >"$parts/$2.token")
+    (umask 077 && echo "${token%%'"'*}" >"$servers/$2.token")
 }

@@ -10,13 +10,13 @@ pub(crate) const SPREAD: u32 = 12;
 
 /// The clock of spread reads: after a restart they are due at the same moments.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Turns {
+pub(crate) struct SpreadReads {
     start: Instant,
     /// What the clock showed then, since 1970.
     shown: Duration,
 }
 
-impl Turns {
+impl SpreadReads {
     /// Spread reads by a clock that shows this now, since 1970.
     pub(crate) fn by_the_clock(start: Instant, shown: Duration) -> Self {
         Self { start, shown }
@@ -27,8 +27,8 @@ impl Turns {
         let length = cycle.as_nanos().max(1);
         let shown = self.shown + now.saturating_duration_since(self.start);
         // The share of the cycle after which the spread read is due, as a fraction of 2 to the 64th.
-        let turn = (length * u128::from(hash(object))) >> 64;
-        let wait = (turn + length - shown.as_nanos() % length) % length;
+        let share = (length * u128::from(hash(object))) >> 64;
+        let wait = (share + length - shown.as_nanos() % length) % length;
         let wait = if wait == 0 { length } else { wait };
         let nanoseconds = u64::try_from(wait).unwrap_or(u64::MAX);
         after(now, Duration::from_nanos(nanoseconds))
@@ -57,11 +57,11 @@ mod tests {
     /// Promise: spread reads are never a burst: of ten thousand objects no tenth of a cycle has many more than another.
     #[test]
     fn turns_are_spread_evenly_over_the_cycle() {
-        let turns = Turns::by_the_clock(Instant::now(), HOUR * 12_345_678);
+        let spread_reads = SpreadReads::by_the_clock(Instant::now(), HOUR * 12_345_678);
         let mut tenths = [0_u32; 10];
         for object in 0..10_000_u32 {
             let own = Uid::new(object.to_string());
-            let wait = turns.next(&own, HOUR, turns.start) - turns.start;
+            let wait = spread_reads.next(&own, HOUR, spread_reads.start) - spread_reads.start;
             let tenth = usize::try_from(wait.as_nanos() * 10 / HOUR.as_nanos()).unwrap();
             tenths[tenth.min(9)] += 1;
         }
@@ -73,19 +73,22 @@ mod tests {
 
     /// Promise: a process that is started again neither forgets nor repeats spread reads.
     #[test]
-    fn a_turn_comes_once_in_a_cycle_also_over_a_restart() {
-        let (turns, own) = (
-            Turns::by_the_clock(Instant::now(), HOUR * 12_345_678),
+    fn a_spread_read_is_due_once_in_a_cycle_also_over_a_restart() {
+        let (spread_reads, own) = (
+            SpreadReads::by_the_clock(Instant::now(), HOUR * 12_345_678),
             Uid::new("own"),
         );
-        let first = turns.next(&own, HOUR, turns.start);
-        assert!(first > turns.start && first <= turns.start + HOUR);
-        assert_eq!(turns.next(&own, HOUR, first), first + HOUR);
-        let later = turns.start + HOUR / 7;
-        let again = Turns {
+        let first = spread_reads.next(&own, HOUR, spread_reads.start);
+        assert!(first > spread_reads.start && first <= spread_reads.start + HOUR);
+        assert_eq!(spread_reads.next(&own, HOUR, first), first + HOUR);
+        let later = spread_reads.start + HOUR / 7;
+        let again = SpreadReads {
             start: later,
-            shown: turns.shown + HOUR / 7,
+            shown: spread_reads.shown + HOUR / 7,
         };
-        assert_eq!(again.next(&own, HOUR, later), turns.next(&own, HOUR, later));
+        assert_eq!(
+            again.next(&own, HOUR, later),
+            spread_reads.next(&own, HOUR, later)
+        );
     }
 }

@@ -75,7 +75,7 @@ start_control_planes() {
     say "$1 control plane(s) ready after $((SECONDS - began)) s"
 }
 
-kubeconfig() { numbered "$parts/kubeconfig" "$1"; }
+kubeconfig() { numbered "$servers/kubeconfig" "$1"; }
 
 kubectl_of() { kubectl --kubeconfig="$(kubeconfig "$1")" "${@:2}"; }
 
@@ -84,22 +84,22 @@ start_etcd() {
     name=$(numbered etcd "$1")
     free_port && peer=http://127.0.0.1:$port
     free_port && client=http://127.0.0.1:$port
-    start "$name" "$(control_plane_binary etcd)" --unsafe-no-fsync --data-dir="$parts/$name/data" \
+    start "$name" "$(control_plane_binary etcd)" --unsafe-no-fsync --data-dir="$servers/$name/data" \
         --listen-client-urls="$client" --advertise-client-urls="$client" \
         --listen-peer-urls="$peer" --initial-advertise-peer-urls="$peer" --initial-cluster="default=$peer"
-    echo "$client" >"$parts/$name/url"
+    echo "$client" >"$servers/$name/url"
 }
 
 await_etcd() {
     local name
     name=$(numbered etcd "$1")
-    await "$name" 30 curl --silent --fail "$(<"$parts/$name/url")/health"
+    await "$name" 30 curl --silent --fail "$(<"$servers/$name/url")/health"
 }
 
 start_apiserver() {
     local name state token
     name=$(numbered kube-apiserver "$1")
-    state=$parts/$name
+    state=$servers/$name
     mkdir -p "$state/logs"
     token=$(openssl rand -hex 16)
     (umask 077 && openssl genrsa -out "$state/service-account.key" 2048 2>/dev/null)
@@ -107,7 +107,7 @@ start_apiserver() {
     free_port
     echo "https://127.0.0.1:$port" >"$state/url"
     # Kubernetes' own Service would need an address of this machine that is not loopback: no endpoints for it.
-    start "$name" "$(control_plane_binary kube-apiserver)" --etcd-servers="$(<"$parts/$(numbered etcd "$1")/url")" \
+    start "$name" "$(control_plane_binary kube-apiserver)" --etcd-servers="$(<"$servers/$(numbered etcd "$1")/url")" \
         --bind-address=127.0.0.1 --advertise-address=127.0.0.1 --secure-port="$port" --cert-dir="$state" \
         --endpoint-reconciler-type=none --service-cluster-ip-range=10.0.0.0/24 \
         --authorization-mode=RBAC --token-auth-file="$state/tokens.csv" \
@@ -120,7 +120,7 @@ start_apiserver() {
 await_apiserver() {
     local name state
     name=$(numbered kube-apiserver "$1")
-    state=$parts/$name
+    state=$servers/$name
     await "$name" 30 test -s "$state/apiserver.crt"
     write_kubeconfig "$(kubeconfig "$1")" "$(<"$state/url")" "$state/apiserver.crt" "$(cut -d, -f1 "$state/tokens.csv")"
     await "$name" 60 kubectl_of "$1" get --raw=/readyz
@@ -133,10 +133,10 @@ write_kubeconfig() {
     (umask 077 && cat >"$1") <<KUBECONFIG
 apiVersion: v1
 kind: Config
-current-context: parts
-clusters: [{name: parts, cluster: {server: "$2", certificate-authority-data: $(base64 --wrap=0 "$3")}}]
+current-context: servers
+clusters: [{name: servers, cluster: {server: "$2", certificate-authority-data: $(base64 --wrap=0 "$3")}}]
 users: [{name: administrator, user: {token: $4}}]
-contexts: [{name: parts, context: {cluster: parts, user: administrator}}]
+contexts: [{name: servers, context: {cluster: servers, user: administrator}}]
 KUBECONFIG
 }
 
@@ -144,7 +144,7 @@ KUBECONFIG
 start_controller_manager() {
     local controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller state
     controllers+=,serviceaccount-token-controller,clusterrole-aggregation-controller
-    state=$parts/$(numbered kube-apiserver "$1")
+    state=$servers/$(numbered kube-apiserver "$1")
     start "$(numbered kube-controller-manager "$1")" "$(control_plane_binary kube-controller-manager)" \
         --kubeconfig="$(kubeconfig "$1")" --controllers="$controllers" --leader-elect=false --secure-port=0 \
         --service-account-private-key-file="$state/service-account.key" --root-ca-file="$state/apiserver.crt"

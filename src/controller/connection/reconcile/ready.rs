@@ -6,7 +6,7 @@ use crate::controller::connection::health::{self, Seldom, Stage};
 use crate::controller::connection::{remotes, requested};
 use crate::controller::credentials::{self, Credentials, SonarQubeCredentials};
 use crate::controller::error::Error;
-use crate::controller::pass::Reconcile as _;
+use crate::controller::reconcile::Reconcile as _;
 use crate::declared::connection as declared;
 use crate::fleet::SPREAD;
 use crate::fleet::link::{
@@ -17,7 +17,7 @@ use crate::plan::condition::ConditionType;
 use crate::plan::connection::Desired;
 use crate::sonarqube;
 
-use super::Pass;
+use super::ConnectionReconcile;
 
 /// What the spec refers to, read and understood.
 pub(super) struct Prepared {
@@ -33,7 +33,7 @@ pub(super) struct Checked {
     pub(super) reading: Reading,
 }
 
-impl Pass<'_> {
+impl ConnectionReconcile<'_> {
     pub(super) fn request(&self) -> Request {
         let connection = &self.connection;
         Request {

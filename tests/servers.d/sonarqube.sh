@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SonarQube servers. One read-only installation per version serves all its instances, each of which keeps
-# its data, logs and temporary files under $parts/NAME.
+# its data, logs and temporary files under $servers/NAME.
 
 sonarqube_home() { echo "$cache/sonarqube/$1"; }
 
@@ -88,24 +88,24 @@ find_java() {
 # start_sonarqube NAME VERSION: from the template, so that neither database nor users have to be made.
 start_sonarqube() {
     prepare_sonarqube "$1"
-    cp -a "$(sonarqube_template "$2")/data/." "$parts/$1/data"
+    cp -a "$(sonarqube_template "$2")/data/." "$servers/$1/data"
     launch_sonarqube "$1" "$2"
     say "SonarQube $2 is starting, which takes about a minute"
 }
 
 prepare_sonarqube() {
-    local state=$parts/$1
+    local state=$servers/$1
     mkdir -p "$state"/{data,logs,temp}
     ((EUID)) || chown "$sonarqube_user:" "$state"/{data,logs,temp}
     "${as_sonarqube[@]}" test -w "$state/data" ||
-        fail "the user $sonarqube_user cannot reach $parts: choose a directory that all may pass through, such as one in /tmp"
+        fail "the user $sonarqube_user cannot reach $servers: choose a directory that all may pass through, such as one in /tmp"
 }
 
 # launch_sonarqube NAME VERSION: without the script that comes with it, which writes into its installation.
 # For its own metrics SonarQube (9.9 and later) validates its configurations 10 s after it is up, and then every 5
 # minutes: three calls to Bitbucket that no test asked for. Here it does so after a day.
 launch_sonarqube() {
-    local state=$parts/$1 home java web search database
+    local state=$servers/$1 home java web search database
     # Quick to start rather than quick to run, and small.
     local quick=(-XX:TieredStopAtLevel=1 -XX:+UseSerialGC)
     local opened search_opened
@@ -134,7 +134,7 @@ launch_sonarqube() {
 
 await_sonarqube() {
     local began=$SECONDS
-    await "$1" 600 sonarqube_is_up "$(<"$parts/$1/url")"
+    await "$1" 600 sonarqube_is_up "$(<"$servers/$1/url")"
     say "$1 is ready, $((SECONDS - began)) s later"
 }
 
@@ -149,8 +149,8 @@ sonarqube_environment() {
     name=$(numbered sonarqube "$1")
     template=$(sonarqube_template "$2")
     sonarqube_line "$1" VERSION "$2"
-    sonarqube_line "$1" URL "$(<"$parts/$name/url")"
+    sonarqube_line "$1" URL "$(<"$servers/$name/url")"
     sonarqube_line "$1" TOKEN "$(<"$template/bindery.token")"
     sonarqube_line "$1" ADMIN_TOKEN "$(<"$template/admin.token")"
-    sonarqube_line "$1" ACCESS_LOG "$parts/$name/logs/access.log"
+    sonarqube_line "$1" ACCESS_LOG "$servers/$name/logs/access.log"
 }

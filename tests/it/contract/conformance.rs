@@ -28,15 +28,15 @@ use crate::support::server::{
 };
 use crate::support::stopwatch::Stopwatch;
 
-/// Holds a conversation with both servers of each version: `a_conversation::twins_26_9` and so on.
+/// Holds a conversation with both servers of each version: `a_conversation::conforms_26_9` and so on.
 macro_rules! on_versions {
-    ([$($twins:ident: $real:ident, $simulated:ident);+] $part:ident::$name:ident) => {
+    ([$($conforms:ident: $real:ident, $simulated:ident);+] $part:ident::$name:ident) => {
         mod $name {
             use super::{$part, compare, $($real, $simulated),+};
 
             $(
                 #[tokio::test(flavor = "multi_thread")]
-                async fn $twins() {
+                async fn $conforms() {
                     let pair = ($real(), $simulated());
                     compare(stringify!($name), pair, async |it| $part::$name(it).await).await;
                 }
@@ -47,10 +47,10 @@ macro_rules! on_versions {
 
 /// The conversations. Those with versions whose real servers are not started by `make test` are in a module of their
 /// own, which it leaves out by its name: `make contract-all` holds them.
-macro_rules! twins {
+macro_rules! conformance {
     ($($part:ident::$name:ident),+ $(,)?) => {
         $(on_versions!(
-            [twins_26_9: real_26_9, simulated_26_9; twins_25_1: real_25_1, simulated_25_1]
+            [conforms_26_9: real_26_9, simulated_26_9; conforms_25_1: real_25_1, simulated_25_1]
             $part::$name
         );)+
 
@@ -59,10 +59,10 @@ macro_rules! twins {
 
             $(on_versions!(
                 [
-                    twins_25_12: real_25_12, simulated_25_12;
-                    twins_10_7: real_10_7, simulated_10_7;
-                    twins_9_9: real_9_9, simulated_9_9;
-                    twins_8_9: real_8_9, simulated_8_9
+                    conforms_25_12: real_25_12, simulated_25_12;
+                    conforms_10_7: real_10_7, simulated_10_7;
+                    conforms_9_9: real_9_9, simulated_9_9;
+                    conforms_8_9: real_8_9, simulated_8_9
                 ]
                 $part::$name
             );)+
@@ -81,7 +81,7 @@ macro_rules! twins {
     };
 }
 
-twins!(
+conformance!(
     protocol::what_no_call_should_look_like,
     protocol::what_a_server_is,
     settings::a_configuration_lives,
@@ -151,7 +151,7 @@ async fn compare(
     (real, simulated): (Server, Server),
     conversation: impl AsyncFn(&mut Conversation),
 ) {
-    let _turn = (real.alone().await, Stopwatch::start());
+    let _lock = (real.alone().await, Stopwatch::start());
     let real_answers = held(real, &conversation).await;
     let simulated_answers = held(simulated, &conversation).await;
     assert!(!real_answers.is_empty(), "nothing was asked");
@@ -170,7 +170,7 @@ async fn compare(
     );
     // Straight to the terminal: the test runner shows only failures what they print.
     let reported = format!(
-        "twins of {}: {} answers alike in {name}\n",
+        "conformance of {}: {} answers alike in {name}\n",
         real.version,
         real_answers.len()
     );

@@ -24,10 +24,10 @@ pub(super) async fn user(talk: &mut Conversation, login: &str, permissions: &[&s
         )
         .await;
     }
-    talk.post("api/user_tokens/revoke", &[user, ("name", "twin")])
+    talk.post("api/user_tokens/revoke", &[user, ("name", "contract")])
         .await;
     let token = talk
-        .post("api/user_tokens/generate", &[user, ("name", "twin")])
+        .post("api/user_tokens/generate", &[user, ("name", "contract")])
         .await;
     Who::Holder(token["token"].as_str().unwrap().to_owned())
 }
