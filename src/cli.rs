@@ -1,13 +1,21 @@
 //! The command line.
 
+mod cluster;
 mod crds;
+mod files;
+mod grant;
+mod init;
 mod lease;
 mod limits;
 mod run;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 
 pub use crds::definitions;
+pub use grant::GrantArguments;
+pub use init::InitArguments;
 pub use run::{LogFormat, RunArguments};
 
 /// Makes SonarQube's Bitbucket Server / Data Center integration declarative.
@@ -24,6 +32,46 @@ pub struct Cli {
 pub enum Command {
     /// Runs the operator until it receives a signal to stop.
     Run(Box<RunArguments>),
+    /// Prints a connection, a first binding, and what they need, for `kubectl apply --server-side --filename -`.
+    Init(Box<InitArguments>),
+    /// Prints the Role, and its binding, that lets the operator read what a connection refers to.
+    Grant(Box<GrantArguments>),
     /// Prints the definitions of both kinds as YAML, for `kubectl apply --server-side --filename -`.
     Crds,
+}
+
+/// What a command prints, and its exit status.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What it prints.
+    pub text: String,
+    /// The exit status.
+    pub status: u8,
+}
+
+impl Answer {
+    fn of(text: String) -> Self {
+        Self { text, status: 0 }
+    }
+}
+
+/// Carries out a command that ends by itself.
+///
+/// # Errors
+/// When it cannot be carried out.
+pub async fn answer(command: Command) -> anyhow::Result<Answer> {
+    match command {
+        Command::Run(_) => anyhow::bail!("the operator does not end by itself"),
+        Command::Init(arguments) => arguments.run().map(Answer::of),
+        Command::Grant(arguments) => arguments.run().await.map(Answer::of),
+        Command::Crds => Ok(Answer::of(
+            definitions().context("failed to write the definitions as YAML")?,
+        )),
+    }
+}
+
+/// An object as a document of a YAML stream.
+fn yaml(object: &impl Serialize) -> anyhow::Result<String> {
+    let document = serde_saphyr::to_string(object).context("failed to write YAML")?;
+    Ok(format!("---\n{document}"))
 }

@@ -1,10 +1,11 @@
 //! The program: reads the command line and hands over.
 
 use std::io::{self, Write};
+use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use bindery::cli::{self, Cli, Command, RunArguments};
+use bindery::cli::{self, Answer, Cli, Command, RunArguments};
 use bindery::controller::{Setup, Signals};
 use bindery::fence::Fence;
 use bindery::kubernetes::lease::Leases;
@@ -17,11 +18,12 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
-        Command::Run(arguments) => run(&arguments),
-        Command::Crds => print_crds(),
+fn main() -> anyhow::Result<ExitCode> {
+    let command = Cli::parse().command;
+    if let Command::Run(arguments) = &command {
+        return run(arguments).map(|()| ExitCode::SUCCESS);
     }
+    print(command)
 }
 
 #[tokio::main]
@@ -95,9 +97,14 @@ async fn clients(
     Ok((client, Leases::new(leases, holder)))
 }
 
-fn print_crds() -> anyhow::Result<()> {
-    let definitions = cli::definitions().context("failed to write the definitions as YAML")?;
-    io::stdout()
-        .write_all(definitions.as_bytes())
-        .context("failed to print")
+/// Carries out a command, and prints what it says.
+#[tokio::main]
+async fn print(command: Command) -> anyhow::Result<ExitCode> {
+    let Answer { text, status } = cli::answer(command).await?;
+    match io::stdout().write_all(text.as_bytes()) {
+        // The reader has seen enough, as `head` has.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        printed => printed.context("failed to print")?,
+    }
+    Ok(ExitCode::from(status))
 }

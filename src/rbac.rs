@@ -3,14 +3,14 @@
 //! Secrets and `ConfigMaps` are not here: a namespace grants access to them one by one
 //! (`deploy/samples/grants.yaml`, the chart's `grants`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::rbac::v1::{
     ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::crd::{self, BitbucketConnection, Kind, ProjectBinding};
+use crate::crd::{self, BitbucketConnection, CaBundleKind, Kind, ProjectBinding};
 
 /// Name of the operator's `ServiceAccount`, of its `ClusterRole` and of the binding between them.
 pub const OPERATOR: &str = "bindery";
@@ -94,6 +94,53 @@ pub fn lease_binding() -> RoleBinding {
         },
         subjects: Some(vec![operator()]),
     }
+}
+
+/// Lets an operator read what a connection refers to, by name, and nothing else. `account`: its service account, as
+/// `(namespace, name)`.
+#[must_use]
+pub fn grant(
+    (namespace, connection): (&str, &str),
+    references: &[(CaBundleKind, String)],
+    account: &(String, String),
+) -> (Role, RoleBinding) {
+    let metadata = ObjectMeta {
+        name: Some(format!("{OPERATOR}-{connection}")),
+        namespace: Some(namespace.to_owned()),
+        ..ObjectMeta::default()
+    };
+    let named = |kind, resource: &str| {
+        let names = references.iter().filter(|(it, _)| *it == kind);
+        let names: BTreeSet<_> = names.map(|(_, name)| name.clone()).collect();
+        (!names.is_empty()).then(|| PolicyRule {
+            resource_names: Some(names.into_iter().collect()),
+            ..rule("", &owned(&[resource]), &READ)
+        })
+    };
+    let rules = [
+        named(CaBundleKind::Secret, "secrets"),
+        named(CaBundleKind::ConfigMap, "configmaps"),
+    ];
+    let role = Role {
+        metadata: metadata.clone(),
+        rules: Some(rules.into_iter().flatten().collect()),
+    };
+    let (of, name) = account;
+    let binding = RoleBinding {
+        role_ref: RoleRef {
+            api_group: Some("rbac.authorization.k8s.io".to_owned()),
+            kind: "Role".to_owned(),
+            name: format!("{OPERATOR}-{connection}"),
+        },
+        subjects: Some(vec![Subject {
+            kind: "ServiceAccount".to_owned(),
+            name: name.clone(),
+            namespace: Some(of.clone()),
+            ..Subject::default()
+        }]),
+        metadata,
+    };
+    (role, binding)
 }
 
 fn in_the_system_namespace(name: &str) -> ObjectMeta {

@@ -12,9 +12,10 @@ use kube::ResourceExt as _;
 use crate::controller::context::{Context, SecretHosts};
 use crate::controller::error::Error;
 use crate::crd::{
-    ALLOWED_HOSTS, BitbucketConnection, BitbucketConnectionSpec, CaBundleKind, CaBundleReference,
-    SecretKeyReference, SecretVersion,
+    ALLOWED_HOSTS, BitbucketConnection, CaBundleKind, CaBundleReference, SecretKeyReference,
+    SecretVersion,
 };
+use crate::declared::connection as declared;
 use crate::fleet::link::TriedTokens;
 use crate::http::{CaBundle, HostPolicy, Token};
 use crate::kubernetes::secrets::{self, Unread};
@@ -145,25 +146,13 @@ pub(crate) fn is_gone(reason: Reason, connection: &BitbucketConnection, context:
 
 /// The objects that a connection refers to.
 fn references(connection: &BitbucketConnection, namespace: &str) -> Vec<Watched> {
-    let BitbucketConnectionSpec {
-        bitbucket,
-        sonarqube,
-        ..
-    } = &connection.spec;
-    let watched = |kind, name: &str| Watched {
+    let watched = |(kind, name)| Watched {
         kind,
         namespace: namespace.to_owned(),
-        name: name.to_owned(),
+        name,
     };
-    let tokens = [&bitbucket.token_secret_ref, &sonarqube.token_secret_ref]
-        .into_iter()
-        .chain(&bitbucket.import_token_secret_ref)
-        .map(|reference| watched(CaBundleKind::Secret, &reference.name));
-    let bundles = [&bitbucket.ca_bundle_ref, &sonarqube.ca_bundle_ref]
-        .into_iter()
-        .flatten()
-        .map(|reference| watched(reference.kind, &reference.name));
-    tokens.chain(bundles).collect()
+    let references = declared::references(connection).into_iter();
+    references.map(watched).collect()
 }
 
 struct Reader<'a> {

@@ -1,8 +1,8 @@
 //! What a connection declares and remembers.
 
 use crate::crd::{
-    self, AdoptionPolicy, AppliedSecrets, BitbucketConnection, ConfigurationIntent,
-    ConfigurationStatus, ManagementPolicy, SecretVersion,
+    self, AdoptionPolicy, AppliedSecrets, BitbucketConnection, BitbucketConnectionSpec,
+    CaBundleKind, ConfigurationIntent, ConfigurationStatus, ManagementPolicy, SecretVersion,
 };
 use crate::identity::{ServerId, ServerUrl, SettingId, SettingKey, Uid};
 use crate::plan::connection::{Adoption, Applied, ConfigurationPolicy, Desired, Intent, Recorded};
@@ -19,6 +19,25 @@ pub(crate) fn reference_to(connection: &BitbucketConnection) -> (String, String)
     let metadata = &connection.metadata;
     let part = |part: &Option<String>| part.clone().unwrap_or_default();
     (part(&metadata.namespace), part(&metadata.name))
+}
+
+/// The Secrets and `ConfigMaps` that a connection refers to, all of them in its own namespace: the kind and the name of
+/// each.
+pub(crate) fn references(connection: &BitbucketConnection) -> Vec<(CaBundleKind, String)> {
+    let BitbucketConnectionSpec {
+        bitbucket,
+        sonarqube,
+        ..
+    } = &connection.spec;
+    let tokens = [&bitbucket.token_secret_ref, &sonarqube.token_secret_ref]
+        .into_iter()
+        .chain(&bitbucket.import_token_secret_ref)
+        .map(|reference| (CaBundleKind::Secret, reference.name.clone()));
+    let bundles = [&bitbucket.ca_bundle_ref, &sonarqube.ca_bundle_ref]
+        .into_iter()
+        .flatten()
+        .map(|reference| (reference.kind, reference.name.clone()));
+    tokens.chain(bundles).collect()
 }
 
 /// Parses the servers' URLs: CEL takes some that are none.

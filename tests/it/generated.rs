@@ -1,6 +1,7 @@
 //! Files that are generated from the code are committed as the code has them. `make generate` writes them: it sets
 //! `UPDATE`, and the test then writes in place of comparing.
 
+mod captures;
 mod files;
 mod guide;
 mod states;

@@ -10,7 +10,7 @@ use super::references::tokens;
 use crate::support::tree;
 
 /// Files that may name several kinds, and why.
-const MAY_NAME_SEVERAL: [&str; 7] = [
+const MAY_NAME_SEVERAL: [&str; 8] = [
     // The list, and the descriptions of fields.
     "crd",
     // The stories: a binding has a connection, and a connection waits for its bindings.
@@ -22,6 +22,8 @@ const MAY_NAME_SEVERAL: [&str; 7] = [
     "controller/access",
     // Who holds what, of the objects of both.
     "controller/register",
+    // Commands print manifests of both.
+    "cli/",
     // Bindings are edited by other people than connections.
     "rbac.rs",
 ];

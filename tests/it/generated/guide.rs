@@ -81,7 +81,10 @@ fn parts() -> Parts {
         ("capabilities", capabilities()),
     ];
     let others = others.map(|(name, part)| (name.to_owned(), part));
-    of_kinds.chain(others).collect()
+    of_kinds
+        .chain(others)
+        .chain(super::captures::parts())
+        .collect()
 }
 
 /// What each server can do, as the plans know it.
