@@ -139,8 +139,8 @@ mod tests {
                 (metadata.namespace.clone(), metadata.name.clone())
             })
             .collect();
-        let named = |name: &str| (Some("payments".to_owned()), Some(name.to_owned()));
-        assert_eq!(names, [named("first"), named("second")]);
+        let both = |name: &str| (Some("payments".to_owned()), Some(name.to_owned()));
+        assert_eq!(names, [both("first"), both("second")]);
     }
 
     #[test]
