@@ -243,10 +243,10 @@ mod tests {
 
     fn init(options: &[&str]) -> InitArguments {
         let line = [&["bindery", "init"], options].concat();
-        match Cli::try_parse_from(line).unwrap().command {
-            Command::Init(arguments) => *arguments,
-            other => panic!("{other:?}"),
-        }
+        let Command::Init(arguments) = Cli::try_parse_from(line).unwrap().command else {
+            panic!("another command");
+        };
+        *arguments
     }
 
     const SERVERS: [&str; 4] = [
