@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn parts_that_end_when_told_to_are_no_failure() {
+    async fn tasks_that_end_on_shutdown_are_no_failure() {
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         tasks.spawn(stop.clone().cancelled_owned());

@@ -275,7 +275,7 @@ mod tests {
 
     /// Promise: a connection does not go while an import through it may still have to be undone.
     #[test]
-    fn who_holds_a_project_or_is_about_to_needs_the_connection() {
+    fn a_binding_that_holds_or_wants_a_project_needs_its_connection() {
         let connection: BitbucketConnection = serde_json::from_value(serde_json::json!({
             "apiVersion": "bindery.dev/v1alpha1", "kind": "BitbucketConnection",
             "metadata": {"name": "bitbucket", "uid": "this"},

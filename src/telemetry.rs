@@ -162,7 +162,7 @@ mod tests {
 
     /// Promise: a reader that is stuck costs lines, not the operator.
     #[test]
-    fn a_reader_that_is_stuck_holds_up_nobody_and_loses_what_is_too_much() {
+    fn a_stuck_reader_blocks_no_writer_and_loses_excess_lines() {
         let reader = Reader::default();
         let stuck = reader.0.lock().unwrap();
         let (mut lines, lost) = counted(&reader);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_logged_is_written_in_order_before_the_end() {
+    fn log_lines_are_written_in_order_before_the_end() {
         let reader = Reader::default();
         let (mut lines, lost) = counted(&reader);
         for line in ["first\n", "second\n"] {

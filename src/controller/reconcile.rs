@@ -335,7 +335,7 @@ mod tests {
 
     /// Promise: the report contains a deadline and of a panic as of any other failure.
     #[tokio::test]
-    async fn what_outlasts_the_deadline_or_panics_is_a_failure_with_words() {
+    async fn a_reconcile_past_the_deadline_or_in_panic_is_a_described_failure() {
         let late = kept(std::future::pending()).await.during(Doing::Importing);
         let message = late.refusal().message;
         assert!(

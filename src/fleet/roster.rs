@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_told_when_a_binding_needs_it_no_more() {
+    fn a_connection_is_woken_when_a_binding_needs_it_no_more() {
         let (roster, one) = (Roster::default(), row("one", "a"));
         let a = one.connection.clone();
         let unprotected = Row {
@@ -259,7 +259,7 @@ mod tests {
 
     /// Promise: what was accepted a moment ago holds the connection, though the status does not show it yet.
     #[test]
-    fn what_is_fresh_needs_the_connection() {
+    fn a_fresh_binding_needs_its_connection() {
         let roster = Roster::default();
         let one = Row {
             need: Need::OnceAccepted,

@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_may_have_spaces_around_it_and_tells() {
+    fn surrounding_spaces_of_a_token_are_ignored_and_reported() {
         for text in ["squ_a1b2\n", "squ_a1b2\r\n", " squ_a1b2 "] {
             let token = Token::parse(text.as_bytes()).unwrap();
             assert_eq!(token.reveal(), "squ_a1b2");
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_refused_without_repeating_it() {
+    fn an_invalid_token_is_refused_without_being_shown() {
         let long = "x".repeat(2001);
         let encoded = STANDARD.encode("squ_0123456789abcdef\n");
         for (text, error) in [

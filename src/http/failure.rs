@@ -337,7 +337,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_time_alone_may_heal_is_transient() {
+    fn only_failures_that_may_end_by_themselves_are_transient() {
         let status = |status| Problem::Status {
             status,
             excerpt: String::new(),

@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_without_the_servers_date_tells_nothing() {
+    fn a_date_without_the_date_of_the_server_is_ignored() {
         let mut headers = HeaderMap::new();
         let date = HeaderValue::from_static("Sun, 22 Nov 2026 10:00:30 GMT");
         headers.insert(RETRY_AFTER, date);

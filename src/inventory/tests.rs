@@ -35,7 +35,7 @@ fn listed() -> Inventory {
 
 /// Promise: what a call has read of a binding that no listing has serves until it is read again.
 #[test]
-fn what_was_read_where_nothing_is_listed_outlives_the_next_listing() {
+fn a_single_read_outlives_the_next_listing_where_nothing_is_listed() {
     let unread = || Project {
         repository: None,
         is_unread: true,
@@ -75,7 +75,7 @@ fn a_flag_is_forgotten_with_the_binding_that_it_was_read_of() {
 }
 
 #[test]
-fn only_what_came_went_or_changed_is_worth_a_look() {
+fn only_added_removed_or_changed_rows_are_reconciled() {
     let mut then = Inventory::default();
     for row in [
         repository("same", 1),
@@ -149,7 +149,7 @@ fn a_row_that_is_newer_than_the_listing_is_kept() {
 
 /// Promise: a write that may have been done is not taken for undone because an earlier listing does not show it.
 #[test]
-fn a_listing_that_began_before_an_answer_was_lost_tells_nothing_of_that_repository() {
+fn a_listing_older_than_a_lost_answer_says_nothing_of_its_repository() {
     let start = Instant::now();
     let mut inventory = nothing_since(start);
     let (path, other) = (repository("new", 9).path, repository("other", 8).path);

@@ -285,7 +285,7 @@ mod tests {
 
     /// Promise: a create costs one event.
     #[test]
-    fn an_import_that_made_the_object_ready_tells_of_both() {
+    fn an_import_that_makes_the_object_ready_is_one_event_about_both() {
         let of = |kind, note: &str| Event::new(kind, note);
         let import = || of(EventReason::Imported, "imported");
         let ready = || Some(of(EventReason::Ready, "as declared"));
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_is_named_by_what_it_says() {
+    fn an_event_is_named_by_its_content() {
         let first = named("checkout", "1", "Timeout");
         assert!(first.starts_with("checkout."), "{first}");
         assert_eq!(first, named("checkout", "1", "Timeout"));

@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_patch_that_somebody_refuses_is_an_error_in_his_words() {
+    async fn a_refused_patch_is_an_error_in_the_words_of_the_refusal() {
         let (ended, left) = removal_with([refused(), found(1, &[FINALIZER])]).await;
         let expected =
             "failed to remove the finalizer: the API server answered 422: the policy says no";
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_took_effect_or_is_gone_is_done() {
+    async fn a_patch_that_took_effect_or_has_no_object_is_done() {
         assert_eq!(removal_with([refused(), found(2, &[])]).await, (Ok(()), 0));
         let nothing = json!({
             "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404,

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_never_read_is_not_stored() {
+    fn fields_that_are_never_read_are_not_stored() {
         let mut binding = binding("checkout", 1);
         let metadata = binding.meta_mut();
         metadata.managed_fields = Some(vec![ManagedFieldsEntry::default()]);

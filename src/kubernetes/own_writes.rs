@@ -195,7 +195,7 @@ mod tests {
 
     /// Promise: no reconcile goes by an object older than our own last write, and it is woken by the watch.
     #[test]
-    fn a_reconcile_waits_until_the_watch_shows_what_was_written() {
+    fn a_reconcile_waits_until_the_watch_shows_its_writes() {
         let writes = waiting("20");
         let expected = writes.expected(&own()).unwrap();
         assert!(
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_woken_who_does_not_wait() {
+    fn only_waiting_objects_are_woken() {
         let writes = OwnWrites::default();
         writes.wrote(&binding("20"));
         assert!(
@@ -241,7 +241,7 @@ mod tests {
 
     /// Promise: a watch that was away (410) never leaves a reconcile waiting, even if the list lacks the object.
     #[test]
-    fn a_list_ends_the_wait_for_what_was_written_before_it_began() {
+    fn a_list_ends_the_wait_for_writes_before_it_began() {
         let writes = waiting("20");
         assert!(writes.follow::<ProjectBinding>(&Event::Init).is_empty());
         // The database was restored: versions are smaller than they were.
@@ -253,7 +253,7 @@ mod tests {
 
     /// Promise: a list may be older than what was written while it was read.
     #[test]
-    fn what_was_written_during_a_list_is_awaited_on() {
+    fn writes_during_a_list_are_still_awaited() {
         let writes = OwnWrites::default();
         assert!(writes.follow::<ProjectBinding>(&Event::Init).is_empty());
         writes.wrote(&binding("20"));

@@ -62,7 +62,7 @@ mod tests {
 
     /// Promise: what was done is kept until it is stored, and reported once.
     #[test]
-    fn what_is_not_stored_is_kept_and_its_events_are_published_once() {
+    fn an_unstored_status_is_kept_and_its_events_are_published_once() {
         let (unstored, own) = (Unstored::default(), Uid::new("own"));
         let imported = Event::new(EventReason::Imported, "imported");
         let pending = |events| Pending {

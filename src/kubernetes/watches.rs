@@ -315,7 +315,7 @@ mod tests {
 
     /// Promise: a Secret that is written all the time is no rotation each time, and its last version is never lost.
     #[tokio::test]
-    async fn of_many_edits_the_first_and_the_last_are_told() {
+    async fn of_many_edits_the_first_and_the_last_are_reported() {
         let (woken, mut asked) = unbounded_channel();
         let shared: Arc<Mutex<Shared>> = Arc::default();
         lock(&shared).insert("bitbucket".to_owned(), None);

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_is_told() {
+    fn the_process_metrics_are_of_this_process() {
         let process = Process::now();
         assert!(process.memory_bytes.is_some_and(|bytes| bytes > 1e6));
         assert!(process.open_files.is_some_and(|count| count >= 3.0));

@@ -73,7 +73,7 @@ fn series(sample: &str) -> &str {
 }
 
 #[test]
-fn every_declared_metric_is_told_with_its_labels_and_no_other_is() {
+fn exactly_the_declared_metrics_are_written_with_their_labels() {
     let text = reported().text();
     let samples: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     for declared in ALL {
@@ -107,7 +107,7 @@ fn every_declared_metric_is_told_with_its_labels_and_no_other_is() {
 }
 
 #[test]
-fn what_happened_is_counted_once_each() {
+fn each_event_is_counted_once() {
     let text = reported().text();
     for line in [
         // Four of the five: what cannot be read takes no time.
@@ -189,7 +189,7 @@ fn budgets_are_counted_as_they_are_at_the_moment() {
 
 /// Promise: an alert on an increase sees the first panic.
 #[test]
-fn what_never_happened_is_told_as_zero() {
+fn counters_start_at_zero() {
     let metrics = Metrics::default();
     metrics.may_run("ProjectBinding", 1);
     let text = metrics.text();

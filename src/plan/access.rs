@@ -125,7 +125,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_pattern_matches_what_its_definition_says(
+        fn a_pattern_matches_by_its_definition(
             pattern in "[ab/*]{0,8}",
             text in "[ab/]{0,10}",
             barrier in prop_oneof![Just(None), Just(Some('/'))],
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_for_keys_admit_what_they_match_and_only_with_an_admitted_repository() {
+    fn patterns_for_keys_admit_matches_with_an_admitted_repository_only() {
         let access = rule(&["PAY/*"], Some(&["PAY:*", "legacy*"]));
         assert!(admits(&access, "PAY/checkout", "legacy-checkout"));
         assert!(!admits(&access, "PAY/checkout", "OPS:deploy"));
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_list_only_what_the_schema_would_accept_is_taken() {
+    fn only_entries_of_a_list_that_the_schema_accepts_are_used() {
         let list = "PAY/*,OPS/deploy\n ~jdoe/a*b*c*d* */*";
         assert_eq!(
             patterns(list),

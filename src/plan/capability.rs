@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_each_version_and_edition_offers() {
+    fn features_of_each_version_and_edition() {
         use BindingMethod::{ImportRepository, PostBoundProject, PutBoundProject, SetBinding};
         use Edition::{BranchPlugin, Community, Developer, Enterprise};
         use Support::{Missing, Offered, Unlisted};
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_becomes_of_each_promise() {
+    fn outlook_of_each_promise() {
         use Outlook::{Kept, Refused, Reported};
         let outlook = |version, edition, promise| expected(version, edition).outlook(promise);
         let old = |promise| outlook((10, 4), Edition::Community, promise);

@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_before_the_failure_is_true_and_what_comes_after_is_unknown() {
+    fn conditions_before_the_failure_are_true_and_later_ones_unknown() {
         use ConditionType::{BitbucketReachable, CredentialsValid, SonarQubeReachable};
         let refusal = Blocked::new(Reason::Timeout, "no answer");
         let conditions = own_conditions(

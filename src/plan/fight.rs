@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_undone_again_and_again_is_written_once_a_reconcile() {
+    fn a_change_undone_again_and_again_is_written_once_per_reconcile() {
         let fight = Some(Reason::FightDetected);
         let (made, why, writes) = reconcile(Writes::default(), 8, &Step("PAY:a"));
         assert_eq!((made, why), (3, fight));
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fight_is_told_with_what_is_undone_and_two_ways_out() {
+    fn a_fight_is_reported_with_the_undone_change_and_two_remedies() {
         let (_, _, before) = reconcile(Writes::default(), 3, &Step("the sign"));
         let mut writes = Writes::after(before);
         assert_eq!(
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_to_kubernetes_alone_is_no_fight() {
+    fn writes_to_kubernetes_alone_are_no_fight() {
         let (made, why, writes) = reconcile(Writes::default(), 8, &Step(""));
         assert_eq!((made, why, writes), (8, None, Writes::default()));
     }

@@ -98,14 +98,14 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_token_is_tried_every_ten_minutes_whatever_the_interval() {
+    fn a_refused_token_is_tried_every_ten_minutes_at_any_interval() {
         for interval in [Duration::from_secs(10), Duration::from_hours(24)] {
             assert_eq!(delay(Class::Denied, 1, interval, 0, None), RARELY);
         }
     }
 
     #[test]
-    fn what_a_person_mends_is_noticed_within_ten_minutes_whatever_the_interval() {
+    fn a_correction_by_a_user_is_noticed_within_ten_minutes_at_any_interval() {
         let after = |interval| delay(Class::Invalid, 1, interval, 0, None);
         assert_eq!(after(Duration::from_hours(24)), RARELY);
         assert_eq!(after(Duration::from_mins(1)), Duration::from_mins(1));

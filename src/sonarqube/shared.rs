@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn one_call_looks_up_as_many_keys_as_fit() {
+    fn one_call_reads_as_many_keys_as_fit() {
         let own = ProjectKey::reported("own");
         let some = keys(2, 5).chain([own.clone(), ProjectKey::reported("a,b")]);
         let looked_up: Vec<_> = together(&own, some)

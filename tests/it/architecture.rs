@@ -70,7 +70,7 @@ fn all_violations() -> Vec<String> {
 }
 
 #[test]
-fn every_module_uses_only_what_its_rule_allows() {
+fn every_module_uses_only_modules_that_its_rule_allows() {
     let violations = all_violations();
     assert!(violations.is_empty(), "{}", violations.join("\n"));
 }

@@ -5,5 +5,6 @@ mod filters;
 mod guide;
 mod layout;
 mod links;
+mod names;
 mod prose;
 mod words;

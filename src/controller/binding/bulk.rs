@@ -41,7 +41,7 @@ pub(super) fn basis(
     let listings = Listings {
         lists_bindings: scene.access.capabilities.lists_bindings,
         others,
-        is_fresh: began.is_some_and(|began| listing.is_as_good_as_a_look(began, now)),
+        is_fresh: began.is_some_and(|began| listing.replaces_a_read(began, now)),
         is_served: listing.serves(now),
     };
     let basis = listings.basis(&desired.record);

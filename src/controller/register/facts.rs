@@ -196,7 +196,7 @@ mod tests {
 
     /// Promise: of two connections that come together and declare different base URLs for one server, one decides.
     #[test]
-    fn a_base_url_is_declared_by_one_also_before_anybody_looked() {
+    fn one_connection_declares_the_base_url_also_before_the_first_check() {
         let first = connection("first", "2026-11-26T10:00:00Z", Value::Null);
         let second = connection("second", "2026-11-26T10:00:01Z", Value::Null);
         let mut elsewhere = connection("elsewhere", "2026-11-26T09:00:00Z", Value::Null);
@@ -290,7 +290,7 @@ mod tests {
     /// Promise: of the bindings that want a project the oldest goes first, unless a user must correct it; one that lost
     /// the project to another goes on wanting it.
     #[test]
-    fn a_binding_that_must_be_mended_makes_room_for_the_next() {
+    fn a_stalled_binding_releases_its_claim_to_the_next() {
         let reached = json!({"sonarqube": {"id": "server", "version": "26.9", "capabilities": []}});
         let connection = connection("bitbucket", "2026-11-26T09:00:00Z", reached);
         let ledger = Ledger::new(|_| ());
@@ -321,7 +321,7 @@ mod tests {
     /// Promise: before 10.5, what SonarQube made of an import is taken for its own by no other binding of the
     /// repository.
     #[test]
-    fn what_an_import_made_under_a_key_of_sonarqubes_choice_belongs_to_it() {
+    fn an_import_under_a_generated_key_belongs_to_its_binding() {
         let connection = connection("bitbucket", "2026-11-26T09:00:00Z", Value::Null);
         let mut first = binding("first", "2026-11-26T10:00:00Z", None);
         let intent = json!({

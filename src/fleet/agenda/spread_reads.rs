@@ -56,7 +56,7 @@ mod tests {
 
     /// Promise: spread reads are never a burst: of ten thousand objects no tenth of a cycle has many more than another.
     #[test]
-    fn turns_are_spread_evenly_over_the_cycle() {
+    fn spread_reads_are_spread_evenly_over_the_cycle() {
         let spread_reads = SpreadReads::by_the_clock(Instant::now(), HOUR * 12_345_678);
         let mut tenths = [0_u32; 10];
         for object in 0..10_000_u32 {

@@ -80,7 +80,7 @@ fn an_object_that_waits_for_a_place_is_overdue() {
 
 /// Promise: an object that waited long, or was wrong long, is retried soon after a temporary failure.
 #[test]
-fn only_what_may_pass_by_itself_lengthens_the_pause() {
+fn only_transient_failures_lengthen_the_pause() {
     let (agenda, own, now) = noticed();
     let pause = |class| agenda.failed(&own, &failure(class), now);
     let first = pause(Class::Transient);
@@ -101,7 +101,7 @@ fn only_what_may_pass_by_itself_lengthens_the_pause() {
 
 /// Promise: an object that is gone leaves nothing behind, also where its last reconcile ends later.
 #[test]
-fn what_is_gone_is_forgotten() {
+fn deleted_objects_are_forgotten() {
     let (agenda, own, now) = noticed();
     agenda.failed(&own, &failure(Class::Transient), now);
     assert_eq!((agenda.is_failing(&own), agenda.failing()), (true, 1));
@@ -186,7 +186,7 @@ fn events() -> impl Strategy<Value = Vec<(u8, Event)>> {
 proptest! {
     /// Promise: what is reported of all objects is what a scan of each of them would find.
     #[test]
-    fn what_is_counted_is_what_a_look_at_all_records_finds(events in events()) {
+    fn counts_equal_a_count_of_all_records(events in events()) {
         let (agenda, start) = (agenda(), Instant::now());
         agenda.begin(start);
         for (step, (object, event)) in events.into_iter().enumerate() {

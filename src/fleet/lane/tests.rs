@@ -53,7 +53,7 @@ fn visitor(object: &str, urgency: Urgency) -> Visitor {
 }
 
 #[test]
-fn a_free_place_wakes_the_most_urgent_and_among_equals_the_oldest() {
+fn a_free_place_goes_to_the_most_urgent_then_to_the_oldest() {
     let bench = Bench::new();
     let first = bench.enter("slow", "first", Urgency::New);
     let second = bench.enter("slow", "second", Urgency::New);
@@ -114,7 +114,7 @@ fn the_next_are_those_that_wait_in_their_order() {
 }
 
 #[test]
-fn who_gives_up_wakes_the_next() {
+fn a_waiter_that_gives_up_wakes_the_next() {
     let bench = Bench::new();
     let taken = [1, 2].map(|number| bench.enter("slow", &number.to_string(), Urgency::New));
     for object in ["third", "fourth", "gone", "fifth"] {
@@ -139,7 +139,7 @@ fn who_gives_up_wakes_the_next() {
 }
 
 #[test]
-fn a_connection_is_woken_when_nobody_calls_its_servers_any_more() {
+fn a_connection_is_woken_when_the_last_call_to_its_servers_ends() {
     let (bench, own) = (Bench::new(), Uid::new("slow"));
     let is_busy = || {
         let name = ("platform".to_owned(), "slow".to_owned());
@@ -290,7 +290,7 @@ impl Model {
         let woken = self.bench.woken();
         self.on_their_way
             .extend(woken.iter().map(|name| name.parse::<usize>().unwrap()));
-        self.assert_nobody_is_lost();
+        self.assert_no_waiter_is_lost();
     }
 
     /// The reconcile that a wake-up asked for. One that waits no more is up to date by now.
@@ -315,7 +315,7 @@ impl Model {
     }
 
     /// As many as there are free places are woken: the first ones.
-    fn assert_nobody_is_lost(&self) {
+    fn assert_no_waiter_is_lost(&self) {
         for lane in 0..2 {
             let mut queue: Vec<_> = self
                 .waiting

@@ -83,7 +83,7 @@ fn a_thing_belongs_to_the_accepted_then_to_the_older() {
 
 /// Promise (D4): a claim does not outlive its right.
 #[test]
-fn a_claim_ends_with_the_right_to_it_and_wakes_who_waits() {
+fn a_claim_ends_with_the_right_to_it_and_wakes_the_waiting() {
     let (ledger, woken) = ledger();
     ledger.put(holds("first", 1));
     ledger.put(wants("second", 2));
@@ -172,7 +172,7 @@ fn a_reservation_that_ends_wakes_the_oldest_that_waits() {
 
 /// Promise: of two things both are reserved, or none.
 #[test]
-fn what_is_reserved_together_is_reserved_as_a_whole() {
+fn a_reservation_is_made_as_a_whole() {
     let (ledger, woken) = ledger();
     ledger.put(facts("first", 1, &[]));
     ledger.put(facts("second", 2, &[]));
@@ -190,7 +190,7 @@ fn what_is_reserved_together_is_reserved_as_a_whole() {
 
 /// Promise: an object that exchanges what it reserved gives the rest back, and keeps what is in both.
 #[test]
-fn what_is_exchanged_is_given_back() {
+fn an_exchanged_reservation_is_released() {
     let (ledger, woken) = ledger();
     for (name, created) in [("first", 1), ("second", 2), ("third", 3)] {
         ledger.put(facts(name, created, &[]));
@@ -228,7 +228,7 @@ fn to_ask_for_the_rival_is_not_to_wait_for_it() {
 
 /// Promise: a connection that finds the only configuration taken is woken when its holder goes.
 #[test]
-fn whoever_waits_for_a_thing_is_woken_when_it_belongs_to_another() {
+fn a_waiting_object_is_woken_when_its_claim_has_a_new_holder() {
     let (ledger, woken) = ledger();
     let only = here().only_configuration();
     ledger.put(facts("holder", 1, &[(only.clone(), true)]));
@@ -241,7 +241,7 @@ fn whoever_waits_for_a_thing_is_woken_when_it_belongs_to_another() {
 
 /// An object that proves to be older than it seemed.
 #[test]
-fn a_claim_ranks_by_what_is_known_of_its_object_now() {
+fn a_claim_ranks_by_the_current_state_of_its_object() {
     let (ledger, woken) = ledger();
     ledger.put(wants("old", 5));
     ledger.put(wants("young", 9));
@@ -264,7 +264,7 @@ fn declares(name: &str, created: i64, url: &str) -> Facts {
 
 /// Promise: an object that waits for the base URL is woken when its holder declares another one, and for nothing less.
 #[test]
-fn a_base_url_that_its_holder_changes_wakes_who_waits_for_it() {
+fn a_changed_base_url_wakes_the_waiting() {
     let (ledger, woken) = ledger();
     let waits = Uid::new("second");
     let lost = || {
@@ -291,7 +291,7 @@ fn a_base_url_that_its_holder_changes_wakes_who_waits_for_it() {
 
 /// Promise: what was accepted a moment ago voids what the watch shows, but for what the spec declares.
 #[test]
-fn what_is_declared_counts_beside_what_was_just_accepted() {
+fn a_declaration_counts_beside_a_fresh_acceptance() {
     let (ledger, _) = ledger();
     ledger.put(declares("first", 1, "https://one"));
     let (name, id) = (
@@ -340,7 +340,7 @@ fn an_id_that_is_made_of_the_name_is_no_other_thing() {
 
 /// Promise: a project that strayed to a repository goes back to the one for which another binding holds it.
 #[test]
-fn a_project_is_held_for_the_repository_of_whoever_has_accepted_it() {
+fn a_project_is_held_for_the_repository_of_its_holder() {
     let (ledger, _) = ledger();
     let held_for = |own: &str, thing: &Thing, id: Option<&str>| {
         let id = id.map(ProjectId::new);

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_was_taken_is_found_out_again_where_it_is_not_given_back() {
+    fn a_taken_value_that_is_not_returned_is_read_again() {
         let start = Instant::now();
         let mut cached = Cached::default();
         let reading = cached.begin(start);

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_check_that_a_doubt_asked_for_counts() {
+    fn only_a_check_after_an_invalidation_counts() {
         let (mut invalidations, now) = (Invalidations::default(), Instant::now());
         check(&mut invalidations, now);
         assert!(
@@ -137,7 +137,7 @@ mod tests {
 
     /// Promise: a report during a check that finds a failure has the servers checked once more.
     #[test]
-    fn a_doubt_during_a_check_that_finds_trouble_is_kept() {
+    fn an_invalidation_during_a_failing_check_is_kept() {
         let (mut invalidations, now) = (Invalidations::default(), Instant::now());
         invalidations.begin();
         assert!(invalidations.invalidate(None, now));
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_doubt_after_a_long_time_is_checked_soon_again() {
+    fn an_invalidation_after_a_long_time_is_checked_soon() {
         let (mut invalidations, start) = (Invalidations::default(), Instant::now());
         let mut now = start;
         for _ in 0..12 {

@@ -93,7 +93,7 @@ impl Listing {
 
     /// Whether a listing that began then replaces reading the servers. If the pause is longer, a listing serves until
     /// the next.
-    pub(crate) fn is_as_good_as_a_look(&self, began: Instant, now: Instant) -> bool {
+    pub(crate) fn replaces_a_read(&self, began: Instant, now: Instant) -> bool {
         let last = self.last.as_ref();
         let until_the_next = last.map_or(PAUSE, |last| (last.pause() + last.took) * 2);
         now.saturating_duration_since(began) < AS_GOOD_AS_A_LOOK.max(until_the_next)
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_that_failed_is_waited_for_by_nobody() {
+    fn a_failed_listing_keeps_no_binding_waiting() {
         let (mut listing, start) = (Listing::default(), Instant::now());
         assert!(listing.serves(start));
         wait(&mut listing, 1);
@@ -173,12 +173,12 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_is_as_good_as_a_look_for_some_seconds_or_until_the_next_one() {
+    fn a_listing_replaces_reads_for_some_seconds_or_until_the_next_one() {
         let (mut listing, start) = (Listing::default(), Instant::now());
-        assert!(listing.is_as_good_as_a_look(start, start + SECOND * 9));
-        assert!(!listing.is_as_good_as_a_look(start, start + SECOND * 10));
+        assert!(listing.replaces_a_read(start, start + SECOND * 9));
+        assert!(!listing.replaces_a_read(start, start + SECOND * 10));
         assert!(listing.listed(start, start + SECOND * 5).is_empty());
-        assert!(listing.is_as_good_as_a_look(start, start + SECOND * 30));
+        assert!(listing.replaces_a_read(start, start + SECOND * 30));
     }
 
     /// Promise: how many are created is counted over seconds, and no object counts twice.
@@ -233,7 +233,7 @@ mod tests {
         /// Promise: an object that waits is woken once, by the next listing that ends or fails; the connection knows of a
         /// listing to make while any object waits.
         #[test]
-        fn nobody_waits_for_ever_and_nobody_is_told_twice(events in prop::collection::vec(events(), 0..60)) {
+        fn each_waiting_binding_is_woken_exactly_once(events in prop::collection::vec(events(), 0..60)) {
             let (mut listing, now) = (Listing::default(), Instant::now());
             let mut naive = BTreeSet::new();
             for event in events {

@@ -114,7 +114,7 @@ fn undoing_goes_on_by_the_client_that_was_found() {
 }
 
 #[test]
-fn what_is_added_to_an_inventory_is_seen_by_all_that_share_it() {
+fn an_addition_to_an_inventory_is_visible_to_all_its_users() {
     let (one, another) = (SharedInventory::default(), SharedInventory::default());
     assert!(std::ptr::eq(one.shared(), one.clone().shared()));
     assert!(!std::ptr::eq(one.shared(), another.shared()));
@@ -146,7 +146,7 @@ fn a_token_whose_secret_is_gone_is_forgotten() {
 }
 
 #[test]
-fn a_deleted_connection_tells_whether_it_served_bindings() {
+fn a_deleted_connection_reports_whether_it_served_bindings() {
     let mut link = Link::default();
     link.serve(access());
     let why = || Blocked::new(Reason::Deleting, "");
@@ -159,7 +159,7 @@ fn a_deleted_connection_tells_whether_it_served_bindings() {
 
 /// Promise: what a binding found out while the connection is being reconciled is not lost.
 #[test]
-fn a_doubt_during_a_reconcile_has_the_servers_checked_by_the_next_one() {
+fn an_invalidation_during_a_reconcile_is_checked_by_the_next_one() {
     let (mut link, now) = (Link::default(), Instant::now());
     link.serve(access());
     link.begin();
@@ -180,7 +180,7 @@ fn a_doubt_during_a_reconcile_has_the_servers_checked_by_the_next_one() {
 
 /// Up to 10.7 `validate` asks Bitbucket without a token first, so that its answer says nothing about the token.
 #[test]
-fn what_validate_says_is_believed_from_25_1_on() {
+fn the_answer_of_validate_counts_from_25_1_on() {
     for (version, is_believed) in [("10.7.0.96327", false), ("25.1.0.102122", true)] {
         let server = VerifiedServer {
             server: ServerId::new("server"),

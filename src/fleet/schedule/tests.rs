@@ -37,7 +37,7 @@ fn the_most_urgent_begins_first_and_among_equals_the_one_that_waits_longest() {
 
 /// Promise: no object is reconciled twice at once, and what is asked for meanwhile is not lost.
 #[test]
-fn what_is_asked_for_meanwhile_begins_after_the_end() {
+fn a_request_during_a_reconcile_begins_after_its_end() {
     let mut schedule = Schedule::default();
     schedule.ask(name("one"), Urgency::New);
     let one = schedule.begin().unwrap();
@@ -53,7 +53,7 @@ fn what_is_asked_for_meanwhile_begins_after_the_end() {
 }
 
 #[test]
-fn what_is_to_be_reconciled_later_begins_at_its_time_or_when_it_is_asked_for() {
+fn a_delayed_reconcile_begins_at_its_time_or_on_request() {
     let (mut schedule, now) = (Schedule::default(), Instant::now());
     let due = now + Duration::from_mins(1);
     for object in ["one", "two", "gone"] {

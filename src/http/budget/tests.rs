@@ -139,7 +139,7 @@ fn calls_that_wait_go_by_their_urgency() {
 
 /// Promise: a sweep ends also while thousands of imports keep coming, and none of them overtakes a person.
 #[test]
-fn nobody_waits_for_ever_but_a_person_goes_first_still() {
+fn no_call_starves_and_changes_by_people_go_first() {
     let mut bench = Bench::new(Limits {
         concurrency: 1,
         ..LIMITS
@@ -267,7 +267,7 @@ fn after_an_outage_calls_become_more_with_every_round_of_answers() {
 
 /// Promise: who waits for a server that is tried learns the outcome of the try, without a call of its own.
 #[test]
-fn nobody_waits_for_a_server_that_is_still_away() {
+fn no_call_waits_for_a_server_that_is_still_down() {
     let mut bench = Bench::new(LIMITS);
     bench.arrive("unlucky", Urgency::New);
     bench.end("unlucky", away());
@@ -306,7 +306,7 @@ fn old_news_change_nothing() {
 }
 
 #[test]
-fn a_budget_belongs_to_a_server_and_a_token_and_is_forgotten_with_the_last_who_calls() {
+fn a_budget_belongs_to_a_server_and_token_and_ends_with_its_last_user() {
     let budgets = Budgets::default();
     let url = |host: &str| ServerUrl::parse(&format!("https://{host}.example.com")).unwrap();
     let token = |text: &str| Token::parse(text.as_bytes()).unwrap();

@@ -55,7 +55,7 @@ fn without_a_list_no_disguise_of_a_local_address_is_admitted() {
 
 /// Promise: a denied network stays denied also where something else admits it, by any name that leads there.
 #[test]
-fn what_is_denied_is_denied_by_name_and_by_address() {
+fn a_denied_host_is_denied_by_name_and_by_address() {
     let denied = HostPolicy::denying("10.96.0.0/12, *.svc, kubernetes.default:443").unwrap();
     for (host, address, admitted) in [
         ("sq.example.com", "10.96.0.1", false),
@@ -80,7 +80,7 @@ fn what_is_denied_is_denied_by_name_and_by_address() {
 }
 
 #[test]
-fn an_entry_admits_what_it_names() {
+fn an_entry_admits_the_hosts_that_it_names() {
     for (list, host, address, admitted) in [
         ("sq.example.com", "sq.example.com", "10.0.0.1", true),
         ("SQ.example.com", "sq.example.COM.", "10.0.0.1", true),
@@ -133,7 +133,7 @@ fn a_name_never_vouches_for_a_local_address_but_localhost_does_for_loopback() {
 }
 
 #[test]
-fn several_policies_admit_what_all_of_them_admit() {
+fn several_policies_admit_only_hosts_that_all_admit() {
     let both = HostPolicy::all([only("*.example.com"), only("sq.example.com,10.0.0.0/8")]);
     assert!(admits(&both, "sq.example.com", "8.8.8.8"));
     assert!(admits(&both, "bb.example.com", "10.0.0.1"));
@@ -174,7 +174,7 @@ fn an_entry_that_is_none_is_named() {
 }
 
 #[test]
-fn an_address_in_a_url_is_judged_without_dns_and_a_name_only_by_what_is_possible() {
+fn an_address_in_a_url_is_checked_without_dns() {
     let url = |text: &str| ServerUrl::parse(text).unwrap();
     let default = HostPolicy::default();
     for text in [
@@ -205,7 +205,7 @@ fn an_address_in_a_url_is_judged_without_dns_and_a_name_only_by_what_is_possible
 }
 
 #[test]
-fn a_refusal_says_what_stands_in_the_way() {
+fn a_refusal_names_the_policy_that_refuses() {
     let refusal = |policy: &HostPolicy, host: &str, address: &str| {
         let address = address.parse().unwrap();
         policy

@@ -86,7 +86,7 @@ fn learn(inventory: &mut Inventory, learned: Learned) {
 proptest! {
     /// Promise: a look-up costs the same however much there is, and finds the same.
     #[test]
-    fn an_index_finds_what_a_search_through_all_rows_finds(
+    fn an_index_finds_the_same_rows_as_a_full_search(
         all in proptest::collection::vec(learned(), 0..40),
     ) {
         let mut inventory = Inventory::default();

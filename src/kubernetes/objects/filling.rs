@@ -143,7 +143,7 @@ mod tests {
 
     /// Promise: no reconcile reads a store that does not show yet what the reconcile is for.
     #[test]
-    fn what_a_new_list_brings_is_told_once_the_store_shows_it() {
+    fn changes_of_a_new_list_are_reported_once_the_store_shows_them() {
         let mut filling = filling();
         let mut take = |event| {
             let changed = filling.take(&shared(event));
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_asked_for_is_no_news_and_another_object_of_the_name_is() {
+    fn unchanged_objects_are_not_reported_and_replaced_ones_are() {
         let mut filling = filling();
         let mut reported = |event| filling.take(&shared(event)).news.len();
         assert_eq!(reported(Event::Apply(binding("checkout", 1))), 1);
@@ -180,7 +180,7 @@ mod tests {
 
     /// Promise: a list that is taken anew does not hold a second copy of what did not change.
     #[test]
-    fn what_a_new_list_shows_unchanged_is_kept_as_it_is() {
+    fn unchanged_objects_of_a_new_list_are_kept() {
         let mut filling = filling();
         let versioned = |version: &str| {
             let mut binding = binding("checkout", 1);
@@ -206,7 +206,7 @@ mod tests {
 
     /// Promise: what was deleted while no watch ran is reported.
     #[test]
-    fn what_a_new_list_does_not_bring_is_gone() {
+    fn objects_that_a_new_list_lacks_are_removed() {
         let mut filling = filling();
         let mut anew = binding("anew", 1);
         anew.meta_mut().uid = Some("another".to_owned());

@@ -76,7 +76,7 @@ mod tests {
 
     /// Promise: an outage writes no status of bindings that are up to date.
     #[test]
-    fn an_outage_changes_nothing_about_what_is_settled() {
+    fn an_outage_does_not_change_a_settled_binding() {
         let unsettled = Standing {
             settled: false,
             ..KEPT

@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_each_of_them_can_do() {
+    fn abilities_of_each_method() {
         let those = |can: fn(Method) -> bool| {
             let mut all = Method::ALL.to_vec();
             all.retain(|method| can(*method));

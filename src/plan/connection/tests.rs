@@ -121,7 +121,7 @@ fn nothing_there_is_announced_and_then_created() {
 }
 
 #[test]
-fn what_a_crash_left_behind_is_ours_if_it_is_what_was_announced() {
+fn a_configuration_left_by_a_crash_is_adopted_if_it_is_the_intended_one() {
     let announced = intending("server", "bitbucket");
     assert_eq!(
         plan(&announced, &observed(same())),
@@ -204,7 +204,7 @@ fn a_configuration_of_another_platform_is_never_taken() {
 
 /// Before 10.5 its id is that of the one that was ours: both are made of the key.
 #[test]
-fn a_configuration_of_another_platform_is_not_ours_whatever_its_id() {
+fn a_configuration_of_another_platform_is_never_adopted() {
     let mut world = observed(same());
     world.settings[0].platform = Platform::Other;
     world.token = TokenState::ToPush;
@@ -222,7 +222,7 @@ fn a_configuration_of_another_platform_is_not_ours_whatever_its_id() {
 }
 
 #[test]
-fn a_second_configuration_is_refused_where_one_is_allowed_and_the_one_in_the_way_is_named() {
+fn a_second_configuration_is_refused_where_one_is_allowed_and_the_first_is_named() {
     let mut world = observed(vec![setting(
         "id-9",
         "old",
@@ -267,7 +267,7 @@ fn a_rename_keeps_the_token_and_a_taken_name_is_refused() {
 }
 
 #[test]
-fn while_the_url_is_not_ours_nothing_but_its_healing_carries_or_uses_a_token() {
+fn with_a_changed_url_only_its_correction_uses_a_token() {
     let mut world = observed(vec![setting(
         "id-1",
         "bitbucket",

@@ -102,7 +102,7 @@ fn the_table_of_situations() {
 }
 
 #[test]
-fn what_stands_in_the_way_of_every_pull_request_comes_first() {
+fn causes_that_block_every_pull_request_come_first() {
     let reason = |server, archived| {
         let decorated = has_report();
         let facts = Facts {
@@ -132,7 +132,7 @@ fn what_stands_in_the_way_of_every_pull_request_comes_first() {
 
 /// D34: Code Insights takes reports with Read alone, so the report outweighs the listing of rights.
 #[test]
-fn a_report_outweighs_a_missing_right_which_is_told_as_a_risk() {
+fn a_report_outweighs_a_missing_right_which_is_reported_as_a_risk() {
     let condition = says(Some(false), Some(&has_report()), None);
     let begins = "pull request 1 is decorated. Risk: ";
     assert!(
@@ -161,7 +161,7 @@ fn warnings_stand_beside_the_advice() {
 
 /// What an earlier process found stays until this one has looked, as far as it can still be true.
 #[test]
-fn what_was_found_before_a_restart_stays() {
+fn findings_before_a_restart_stay() {
     let kept = |outcome: &Outcome, then: Option<bool>, now: Option<bool>| {
         let before = says(then, Some(outcome), None);
         says(now, None, Some(&before))
@@ -193,7 +193,7 @@ fn a_refused_token_is_named_except_where_nothing_is_decorated_anyway() {
 
 /// Promise: one event for what a binding's own pull requests show, none for what holds for the whole server.
 #[test]
-fn what_pull_requests_show_is_worth_an_event_once() {
+fn a_change_of_decoration_is_one_event() {
     let (good, bad) = (has_report(), undecorated(&[]));
     let good = says(Some(true), Some(&good), None);
     let bad = says(Some(true), Some(&bad), None);

@@ -16,7 +16,7 @@ fn row(facts: Facts) -> (Class, Reason, Blame, Option<ConditionType>) {
 }
 
 #[test]
-fn what_sonarqube_answers() {
+fn answers_of_sonarqube_are_classified() {
     use Blame::{Object, SonarQube};
     use Class::{Denied, Invalid, Transient};
     let credentials = Some(ConditionType::CredentialsValid);
@@ -72,7 +72,7 @@ fn what_sonarqube_answers() {
 }
 
 #[test]
-fn what_bitbucket_answers() {
+fn answers_of_bitbucket_are_classified() {
     use Blame::{Bitbucket, Object};
     use Class::{Denied, Invalid, Transient};
     let (credentials, reachable) = (
@@ -113,7 +113,7 @@ fn what_bitbucket_answers() {
 
 /// Who does not answer says nothing about a token, and no other object need find it out.
 #[test]
-fn what_does_not_answer() {
+fn calls_without_an_answer_are_classified() {
     use CallProblem as P;
     use Class::{Invalid, Transient};
     let server = true;
@@ -162,7 +162,7 @@ fn what_does_not_answer() {
 }
 
 #[test]
-fn what_is_found_out_otherwise() {
+fn failures_without_a_call_are_classified() {
     use Class::{Bug, Denied, Invalid, Transient, Waiting};
     let retry = Reason::ProgressingWithRetry;
     let by = System::SonarQube;

@@ -128,7 +128,7 @@ async fn modes_that_create_no_default_project_need_a_key() {
 }
 
 #[tokio::test]
-async fn new_code_is_defined_in_exactly_one_way() {
+async fn new_code_has_exactly_one_definition() {
     let new_code =
         |definition: Value| spec(json!({"sonarqubeProject": {"newCodeDefinition": definition}}));
     let days = "newCodeDefinition.days goes with type NumberOfDays, and only with it";
@@ -260,7 +260,7 @@ async fn names_are_bounded_and_unknown_fields_named() {
 }
 
 #[tokio::test]
-async fn what_is_left_out_is_filled_in_as_the_descriptions_say() {
+async fn omitted_fields_get_the_described_defaults() {
     let mut object = binding();
     object["spec"]["sonarqubeProject"] = json!({});
     let admitted = Cluster::connect().await.admit(&object).await.unwrap();

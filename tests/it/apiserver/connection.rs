@@ -343,7 +343,7 @@ async fn names_and_references_are_bounded() {
 }
 
 #[tokio::test]
-async fn what_is_left_out_is_filled_in_as_the_descriptions_say() {
+async fn omitted_fields_get_the_described_defaults() {
     let mut object = connection();
     object["spec"]["bitbucket"]["caBundleRef"] = json!({"name": "corporate-ca"});
     let admitted = Cluster::connect().await.admit(&object).await.unwrap();

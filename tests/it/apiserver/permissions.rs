@@ -110,7 +110,7 @@ fn allows(role: &ClusterRole, verb: &str, resource: &str) -> bool {
 
 /// The sample's Role and `RoleBinding`, in a namespace of the test's own.
 #[tokio::test]
-async fn a_grant_lends_the_named_secrets_only() {
+async fn a_grant_allows_to_read_the_named_secrets_only() {
     let cluster = Cluster::connect().await;
     let sandbox = cluster.sandbox().await;
     let sample =

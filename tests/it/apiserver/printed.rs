@@ -48,7 +48,7 @@ fn words(table: &str) -> Vec<Vec<&str>> {
 }
 
 #[tokio::test]
-async fn tables_show_what_matters_first() {
+async fn tables_show_the_important_columns_first() {
     let cluster = Cluster::connect().await;
     let sandbox = cluster.sandbox().await;
     settled(&sandbox).await;
@@ -111,7 +111,7 @@ async fn tables_show_what_matters_first() {
 }
 
 #[tokio::test]
-async fn wide_tables_add_the_way_there_and_the_message() {
+async fn wide_tables_add_the_path_and_the_message() {
     let cluster = Cluster::connect().await;
     let sandbox = cluster.sandbox().await;
     settled(&sandbox).await;
@@ -153,7 +153,7 @@ async fn both_kinds_are_listed_by_their_category() {
 }
 
 #[tokio::test]
-async fn objects_are_found_by_what_they_point_at() {
+async fn objects_are_found_by_their_references() {
     let cluster = Cluster::connect().await;
     let sandbox = cluster.sandbox().await;
     settled(&sandbox).await;
@@ -275,7 +275,7 @@ async fn every_example_in_the_documents_is_accepted() {
 
 /// Promise: the first page of the guide shows the output of `kubectl explain`.
 #[tokio::test]
-async fn the_first_page_shows_what_kubectl_explains() {
+async fn the_first_page_shows_the_answer_of_kubectl_explain() {
     let cluster = Cluster::connect().await;
     let explain = shown("kubectl explain");
     let printed = cluster.servers.kubectl(&explain.arguments()).unwrap();

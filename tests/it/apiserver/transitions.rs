@@ -62,7 +62,7 @@ async fn a_project_key_is_free_until_something_is_created() {
 }
 
 #[tokio::test]
-async fn a_project_key_is_fixed_while_a_creation_is_under_way() {
+async fn a_project_key_is_immutable_during_a_creation() {
     let rows = vec![
         refused("set", key(Some("other")), UNDER_WAY),
         accepted(
@@ -154,7 +154,7 @@ async fn a_reference_to_a_connection_may_change() {
 }
 
 #[tokio::test]
-async fn nobody_takes_an_object_for_ready_that_was_never_looked_at() {
+async fn an_object_before_its_first_reconcile_is_not_ready() {
     let cluster = Cluster::connect().await;
     let sandbox = cluster.sandbox().await;
     for object in [connection(), binding()] {
@@ -166,7 +166,7 @@ async fn nobody_takes_an_object_for_ready_that_was_never_looked_at() {
 
 /// The operator must be able to release all that it once accepted.
 #[tokio::test]
-async fn status_and_finalizers_are_written_whatever_is_in_use() {
+async fn status_and_finalizers_can_be_written_with_any_object_in_use() {
     let cluster = Cluster::connect().await;
     let sandbox = cluster.sandbox().await;
     for object in [connection(), binding()] {

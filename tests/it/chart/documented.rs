@@ -76,7 +76,7 @@ fn expected_table() -> String {
 }
 
 #[test]
-fn the_readme_has_every_value_as_values_yaml_tells_it() {
+fn the_readme_describes_every_value_as_values_yaml_does() {
     let table = expected_table();
     assert!(
         table.contains("| `operator.minimumInterval` | `\"60s\"` | The shortest interval"),

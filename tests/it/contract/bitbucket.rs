@@ -49,7 +49,7 @@ fn unexpected(error: &Error) -> Option<BodyKind> {
 }
 
 #[tokio::test]
-async fn every_version_tells_what_it_is_without_a_token() {
+async fn every_version_reports_itself_without_a_token() {
     for profile in Profile::ALL {
         let bitbucket = server(profile).await;
         let server = client(&bitbucket, TOKEN).server().await.unwrap();
@@ -63,7 +63,7 @@ async fn every_version_tells_what_it_is_without_a_token() {
 }
 
 #[tokio::test]
-async fn what_is_not_bitbucket_is_told_by_its_looks() {
+async fn an_answer_of_another_server_is_recognised() {
     let bitbucket = server(Profile::V9_4).await;
     let client = client(&bitbucket, TOKEN);
     let at = "GET /git/rest/api/1.0/*";
@@ -138,7 +138,7 @@ async fn a_repository_is_found_in_any_letter_case_and_spelled_as_bitbucket_does(
 }
 
 #[tokio::test]
-async fn what_is_missing_denied_or_moved_is_told_apart() {
+async fn missing_denied_and_moved_repositories_are_distinguished() {
     for profile in Profile::ALL {
         let bitbucket = server(profile).await;
         bitbucket.world(|world| {
@@ -252,7 +252,7 @@ async fn pages_that_do_not_lead_on_are_an_error() {
 }
 
 #[tokio::test]
-async fn trouble_is_told_and_no_error_shows_the_token() {
+async fn errors_are_described_and_none_shows_the_token() {
     let bitbucket = server(Profile::V9_4).await;
     let client = client(&bitbucket, TOKEN);
     for status in [400, 401, 403, 404, 409, 429, 500, 502, 503] {

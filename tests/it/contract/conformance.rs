@@ -82,8 +82,8 @@ macro_rules! conformance {
 }
 
 conformance!(
-    protocol::what_no_call_should_look_like,
-    protocol::what_a_server_is,
+    protocol::malformed_calls,
+    protocol::version_and_edition,
     settings::a_configuration_lives,
     settings::a_configuration_is_refused,
     imports::a_token_is_kept,
@@ -99,12 +99,12 @@ conformance!(
     projects::a_project_lives,
     projects::a_project_is_refused,
     projects::branches_and_new_code,
-    people::who_may_what,
+    people::rights_of_users,
     people::a_project_is_hidden,
     tokens::tokens_come_and_go,
     tokens::a_token_is_of_a_kind,
     tokens::nothing_was_analysed,
-    rights::what_takes_a_right,
+    rights::calls_that_need_a_right,
 );
 
 on!(

@@ -32,7 +32,7 @@ fn slow(at: &str) -> Fault {
 
 /// Promise: a hundred imports at once look up their keys in a few calls.
 #[tokio::test]
-async fn keys_that_are_looked_up_at_once_share_calls() {
+async fn keys_requested_together_share_calls() {
     let (sonarqube, client) = start().await;
     let there = key("PAY:there-7");
     let project = NewProject {
@@ -68,7 +68,7 @@ async fn keys_that_are_looked_up_at_once_share_calls() {
 /// Promise: a key that was looked up along with another one is not looked up again, for as long as its reader says;
 /// then it is.
 #[tokio::test]
-async fn the_keys_of_those_that_come_next_are_looked_up_along() {
+async fn keys_of_the_next_bindings_are_read_in_the_same_call() {
     let (sonarqube, client) = start().await;
     sonarqube.clear_calls();
     let keys: Vec<_> = (0..50)
@@ -108,7 +108,7 @@ async fn settings_serve_for_as_long_as_their_reader_says() {
 
 /// Promise: a caller that is cut short takes nobody's answer along.
 #[tokio::test]
-async fn a_look_up_outlives_the_one_that_made_the_call_for_it() {
+async fn a_shared_read_outlives_the_reconcile_that_made_it() {
     let (sonarqube, client) = start().await;
     let never = Duration::from_hours(1);
     sonarqube.fault(Fault::at(SEARCH).times(1));

@@ -7,15 +7,15 @@ use super::bench::{Bench, key, token, transport, with_setting};
 use crate::support::server::{Server, everywhere_with_v2};
 
 everywhere_with_v2!(
-    the_server_tells_what_it_is_and_offers,
+    the_server_reports_its_version_and_features,
     a_good_token_has_a_user_and_a_bad_one_has_none,
     a_setting_is_created_renamed_counted_and_deleted,
-    a_bitbucket_that_nobody_reaches_is_told_as_such,
+    an_unreachable_bitbucket_is_reported_as_such,
     the_server_base_url_is_set_and_read,
     a_bitbucket_client_recognises_sonarqube,
 );
 
-async fn the_server_tells_what_it_is_and_offers(server: Server) {
+async fn the_server_reports_its_version_and_features(server: Server) {
     let bench = Bench::at(server).await;
     let client = &bench.client;
     let status = client.status().await.unwrap();
@@ -102,7 +102,7 @@ async fn a_setting_is_created_renamed_counted_and_deleted(server: Server) {
     assert!(matches!(error, Error::NotFound { .. }));
 }
 
-async fn a_bitbucket_that_nobody_reaches_is_told_as_such(server: Server) {
+async fn an_unreachable_bitbucket_is_reported_as_such(server: Server) {
     let bench = Bench::at(server).await;
     let client = &bench.client;
     let (setting, _url, _lock) = with_setting(&bench, "contract-c").await;

@@ -10,9 +10,9 @@ use crate::support::server::{Kind, Server, everywhere, on};
 
 everywhere!(
     a_new_project_is_bound_and_found_by_its_repository,
-    a_server_offers_what_its_version_does,
+    a_server_offers_the_features_of_its_version,
     a_repository_is_imported_under_a_key_of_sonarqubes_choice,
-    the_id_of_a_project_is_asked_for_where_nothing_else_tells_it,
+    the_id_of_a_project_is_read_where_no_other_answer_has_it,
 );
 on!([simulated_26_9, real_26_9, simulated_25_12] => an_existing_project_is_bound_again);
 
@@ -21,9 +21,9 @@ mod simulated_versions {
 
     on!([simulated_25_12, simulated_10_7] => a_new_project_is_bound_and_found_by_its_repository);
     on!([simulated_25_12, simulated_10_7, simulated_9_9, simulated_8_9] =>
-        a_server_offers_what_its_version_does,
+        a_server_offers_the_features_of_its_version,
         a_repository_is_imported_under_a_key_of_sonarqubes_choice,
-        the_id_of_a_project_is_asked_for_where_nothing_else_tells_it,
+        the_id_of_a_project_is_read_where_no_other_answer_has_it,
     );
 }
 
@@ -33,9 +33,9 @@ mod other_versions {
     on!([real_25_12] => an_existing_project_is_bound_again);
     on!([real_25_12, real_10_7] => a_new_project_is_bound_and_found_by_its_repository);
     on!([real_25_12, real_10_7, real_9_9, real_8_9] =>
-        a_server_offers_what_its_version_does,
+        a_server_offers_the_features_of_its_version,
         a_repository_is_imported_under_a_key_of_sonarqubes_choice,
-        the_id_of_a_project_is_asked_for_where_nothing_else_tells_it,
+        the_id_of_a_project_is_read_where_no_other_answer_has_it,
     );
 }
 
@@ -51,7 +51,7 @@ async fn may_administer(bench: &Bench, key: &ProjectKey) {
 }
 
 /// Promise: nothing must be created to find out.
-async fn a_server_offers_what_its_version_does(server: Server) {
+async fn a_server_offers_the_features_of_its_version(server: Server) {
     let bench = Bench::at(server).await;
     let client = &bench.client;
     let expected = server.capabilities();
@@ -112,7 +112,7 @@ async fn a_new_project_is_bound_and_found_by_its_repository(server: Server) {
     assert_eq!(others.unwrap(), []);
     assert_eq!(client.count_binding(&site.setting).await.unwrap(), 1);
     let found = client.project(&project).await.unwrap().unwrap();
-    let reported = server.tells_project_ids().then_some(made.project);
+    let reported = server.reports_project_ids().then_some(made.project);
     assert_eq!(found.id, reported);
     let bound = client.binding(&project).await.unwrap();
     assert_eq!(bound, Some(expected_binding(&site, &checkout, false)));
@@ -267,7 +267,7 @@ async fn a_repository_is_imported_under_a_key_of_sonarqubes_choice(server: Serve
     client.delete_setting(&site.setting).await.unwrap();
 }
 
-async fn the_id_of_a_project_is_asked_for_where_nothing_else_tells_it(server: Server) {
+async fn the_id_of_a_project_is_read_where_no_other_answer_has_it(server: Server) {
     let bench = Bench::at(server).await;
     let client = &bench.client;
     let project = key("contract:id");

@@ -8,7 +8,7 @@ use crate::support::server::{Server, everywhere_with_v2};
 
 everywhere_with_v2!(
     a_project_is_created_changed_found_and_deleted,
-    what_is_wrong_with_a_project_is_told_in_sonarqubes_words,
+    errors_of_a_project_are_in_the_words_of_sonarqube,
     main_branch_and_new_code_are_set_and_read,
     a_long_list_is_compressed,
 );
@@ -38,7 +38,7 @@ async fn a_project_is_created_changed_found_and_deleted(server: Server) {
         (found.name.as_str(), found.visibility),
         ("Contract", Visibility::Private)
     );
-    assert_eq!(found.id.is_some(), server.tells_project_ids());
+    assert_eq!(found.id.is_some(), server.reports_project_ids());
     assert_eq!(client.binding(&first).await.unwrap(), None);
 
     let login = client.current_user().await.unwrap().login;
@@ -68,7 +68,7 @@ async fn a_project_is_created_changed_found_and_deleted(server: Server) {
         (&second, Visibility::Public)
     );
     assert_eq!(moved.id, found.id);
-    assert_eq!(moved.id.is_some(), server.tells_project_ids());
+    assert_eq!(moved.id.is_some(), server.reports_project_ids());
     assert!(
         client
             .projects()
@@ -82,7 +82,7 @@ async fn a_project_is_created_changed_found_and_deleted(server: Server) {
     assert_eq!(client.project(&second).await.unwrap(), None);
 }
 
-async fn what_is_wrong_with_a_project_is_told_in_sonarqubes_words(server: Server) {
+async fn errors_of_a_project_are_in_the_words_of_sonarqube(server: Server) {
     let bench = Bench::at(server).await;
     let client = &bench.client;
     let taken = with_project(client, "contract:taken").await;

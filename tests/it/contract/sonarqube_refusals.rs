@@ -10,9 +10,9 @@ use crate::support::server::{Server, everywhere, on};
 
 everywhere!(
     an_unbound_project_and_no_project_differ_by_words_alone,
-    what_bitbucket_answered_sonarqube_is_known_by_its_words,
-    a_token_that_is_missing_is_told_as_such,
-    the_day_on_which_a_token_ends_is_told,
+    answers_of_bitbucket_to_sonarqube_are_recognised,
+    a_missing_token_is_reported_as_such,
+    the_expiry_date_of_a_token_is_reported,
 );
 
 mod simulated_versions {
@@ -20,11 +20,11 @@ mod simulated_versions {
 
     on!([simulated_25_12, simulated_10_7, simulated_9_9, simulated_8_9] =>
         an_unbound_project_and_no_project_differ_by_words_alone,
-        a_token_that_is_missing_is_told_as_such,
+        a_missing_token_is_reported_as_such,
     );
     on!([simulated_25_12, simulated_10_7, simulated_9_9] =>
-        what_bitbucket_answered_sonarqube_is_known_by_its_words,
-        the_day_on_which_a_token_ends_is_told,
+        answers_of_bitbucket_to_sonarqube_are_recognised,
+        the_expiry_date_of_a_token_is_reported,
     );
 }
 
@@ -33,11 +33,11 @@ mod other_versions {
 
     on!([real_25_12, real_10_7, real_9_9, real_8_9] =>
         an_unbound_project_and_no_project_differ_by_words_alone,
-        a_token_that_is_missing_is_told_as_such,
+        a_missing_token_is_reported_as_such,
     );
     on!([real_25_12, real_10_7, real_9_9] =>
-        what_bitbucket_answered_sonarqube_is_known_by_its_words,
-        the_day_on_which_a_token_ends_is_told,
+        answers_of_bitbucket_to_sonarqube_are_recognised,
+        the_expiry_date_of_a_token_is_reported,
     );
 }
 
@@ -58,7 +58,7 @@ async fn an_unbound_project_and_no_project_differ_by_words_alone(server: Server)
 }
 
 /// `check_pat` is not the operator's; `import_repository` and `validate` answer with the same words.
-async fn what_bitbucket_answered_sonarqube_is_known_by_its_words(server: Server) {
+async fn answers_of_bitbucket_to_sonarqube_are_recognised(server: Server) {
     use BitbucketAnswer as B;
     let site = Site::with_token(server, "contract-words").await;
     let client = &site.bench.client;
@@ -108,7 +108,7 @@ async fn what_bitbucket_answered_sonarqube_is_known_by_its_words(server: Server)
     assert!(matches!(failed, Error::NotFound { .. }), "{failed:?}");
 }
 
-async fn a_token_that_is_missing_is_told_as_such(server: Server) {
+async fn a_missing_token_is_reported_as_such(server: Server) {
     let site = Site::at(server, "contract-missing").await;
     let client = &site.bench.client;
     let checkout = RepositoryPath::parse("PAY", "checkout").unwrap();
@@ -126,7 +126,7 @@ async fn a_token_that_is_missing_is_told_as_such(server: Server) {
 }
 
 /// `authentication/validate` returns no day: it needs no login.
-async fn the_day_on_which_a_token_ends_is_told(server: Server) {
+async fn the_expiry_date_of_a_token_is_reported(server: Server) {
     let bench = Bench::at(server).await;
     let name = ("name", "contract-dated");
     bench.sonarqube.post("api/user_tokens/revoke", &[name]);

@@ -58,7 +58,7 @@ async fn no_word_of_a_stranger_is_repeated_and_no_token_is_called_bad() {
 }
 
 #[tokio::test]
-async fn a_wrong_context_path_is_told_as_such() {
+async fn a_wrong_context_path_is_reported_as_such() {
     let server = Scripted::saying(&[answer("404 Not Found", "", "")]);
     let client = sonarqube::Client::new(server.transport(), canary());
     let error = client.status().await.unwrap_err();

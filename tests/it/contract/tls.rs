@@ -45,7 +45,7 @@ async fn an_authority_is_trusted_when_its_certificate_is_in_the_bundle() {
 }
 
 #[tokio::test]
-async fn whoever_is_not_trusted_is_told_why_in_words_that_stay_the_same() {
+async fn an_untrusted_certificate_is_described_in_stable_words() {
     let site = Site::new().await;
     let own = site.authority.bundle.clone();
     let other = Authority::new().bundle;

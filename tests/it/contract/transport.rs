@@ -75,7 +75,7 @@ async fn a_call_carries_its_token_in_the_header_or_the_form_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_told_and_not_followed() {
+async fn a_redirect_is_reported_and_not_followed() {
     let target = Scripted::saying(&[answer("200 OK", "", "{}")]);
     let location = format!(
         "Location: http://127.0.0.1:{}/login?next={CANARY}\r\n",
@@ -172,7 +172,7 @@ async fn compressed_answers_are_asked_for() {
 }
 
 #[tokio::test]
-async fn what_is_not_json_is_told_by_its_looks() {
+async fn an_answer_that_is_not_json_is_described() {
     for (body, kind) in [
         ("", BodyKind::Empty),
         ("  <!doctype html><html>login</html>", BodyKind::Html),
@@ -220,7 +220,7 @@ async fn a_host_that_may_not_be_called_never_is() {
 }
 
 #[tokio::test]
-async fn where_nobody_answers_the_cause_is_told() {
+async fn a_call_without_answer_reports_the_cause() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -65,7 +65,7 @@ fn decisions_are_numbered_by_date_and_listed() {
 }
 
 #[test]
-fn the_check_finds_what_is_wrong_about_a_decision() {
+fn the_check_finds_defects_of_a_decision() {
     let good = "# 2. A\n\nDate: 2026-11-22\n\n## Context\n\n## Decision\n\n## Consequences\n";
     assert_eq!(
         read("0002-a.md", 2, good),

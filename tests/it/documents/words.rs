@@ -33,7 +33,7 @@ const QUOTED: [&str; 1] = ["ALM setting not found"];
 const LONGEST: usize = 120;
 
 /// Words and phrases that prose does not use, and what to write instead. All of them are in lower case.
-const WORDS: &[(&str, &str)] = &[
+pub(super) const WORDS: &[(&str, &str)] = &[
     ("told", "reported, shown, given"),
     ("tell", "show, report, state"),
     ("tells", "shows, reports, states"),
@@ -64,12 +64,12 @@ const WORDS: &[(&str, &str)] = &[
 ];
 
 /// A document or source file, and its lines of prose.
-struct Text {
-    path: String,
-    lines: Vec<Line>,
+pub(super) struct Text {
+    pub(super) path: String,
+    pub(super) lines: Vec<Line>,
 }
 
-fn path_of(file: &Path) -> String {
+pub(super) fn path_of(file: &Path) -> String {
     let path = file.strip_prefix(tree::top()).unwrap();
     path.to_string_lossy().into_owned()
 }
@@ -112,7 +112,10 @@ fn manifests() -> Vec<Text> {
 }
 
 /// Where a text has one of these phrases, and what to write instead.
-fn found<'a>(text: &Text, phrases: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<String> {
+pub(super) fn found<'a>(
+    text: &Text,
+    phrases: impl Iterator<Item = (&'a str, &'a str)>,
+) -> Vec<String> {
     let words = prose::words(&text.lines);
     let phrases = phrases.flat_map(|(phrase, better)| {
         let wanted: Vec<_> = phrase.split(' ').collect();

@@ -110,7 +110,7 @@ async fn all(server: Server) {
         ("deletion: Unbind", scene.unbind().await),
         ("deletion: DeleteProject", scene.delete_project().await),
     ] {
-        tell(server, scenario, &outcome);
+        print_outcome(server, scenario, &outcome);
     }
 }
 
@@ -156,7 +156,7 @@ fn reason(binding: &ProjectBinding, condition: &str, state: &str) -> Option<Stri
 }
 
 /// A cell of the matrix, past the test runner's capture.
-fn tell(server: Server, scenario: &str, outcome: &Outcome) {
+fn print_outcome(server: Server, scenario: &str, outcome: &Outcome) {
     let kind = match server.kind {
         Kind::Real(_) => "real",
         Kind::Simulated(_) => "simulated",

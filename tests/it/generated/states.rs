@@ -134,7 +134,7 @@ impl State {
 
 /// Promise: tools that wait by kstatus (Flux, Helm) get an answer in every state that does not change by itself.
 #[test]
-fn kstatus_computes_what_the_guide_says() {
+fn kstatus_computes_the_verdicts_of_the_guide() {
     let states = states();
     let objects: Vec<_> = states
         .iter()

@@ -166,7 +166,7 @@ impl Server {
     }
 
     /// Whether `projects/search` returns the ids of projects (`projectUuid`): 2025.6 and later.
-    pub(crate) fn tells_project_ids(self) -> bool {
+    pub(crate) fn reports_project_ids(self) -> bool {
         ["25.12", "26.9"].contains(&self.version)
     }
 }

@@ -126,7 +126,7 @@ proptest! {
 
 /// Promise: the first that waits keeps the clock, and if it goes away another one does.
 #[tokio::test]
-async fn a_pause_ends_for_all_who_wait() {
+async fn a_pause_ends_for_all_waiting_calls() {
     let (_budgets, budget) = budget(LIMITS);
     let mut permit = budget.enter(Urgency::New).await.unwrap();
     permit.learn(busy(Duration::from_millis(50)));

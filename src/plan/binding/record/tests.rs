@@ -63,7 +63,7 @@ fn found(name: &str, id: Option<&str>) -> Step {
 /// Promise: a project that another client creates is never taken for our import. An intent stays only while a call that
 /// was sent may have created the project.
 #[test]
-fn an_intent_is_withdrawn_where_nothing_can_have_been_created() {
+fn an_intent_is_removed_where_nothing_can_have_been_created() {
     let create = Step::Create {
         key: key("PAY:checkout"),
         name: "Checkout".to_owned(),
@@ -129,7 +129,7 @@ fn another_connection_of_the_name_expects_no_answer_that_came() {
 }
 
 #[test]
-fn what_another_connection_of_the_name_accepted_says_who_made_the_project() {
+fn a_record_of_an_earlier_connection_shows_who_made_the_project() {
     let before = Record {
         accepted: Some(held()),
         ..Record::default()

@@ -28,7 +28,7 @@ fn given_our_key(from: &str) -> [Step; 2] {
 }
 
 #[test]
-fn what_sonarqube_made_of_our_import_gets_our_key_wherever_it_is_bound_by_now() {
+fn an_imported_project_gets_its_key_also_when_it_is_bound_elsewhere_by_now() {
     let (desired, mut observed) = importing(&["PAY_checkout_other"], Some("PAY_checkout_x"));
     observed.imported = Some(key("PAY_checkout_x"));
     assert_eq!(
@@ -47,7 +47,7 @@ fn an_import_whose_answer_was_lost_is_known_by_its_key_and_its_repository() {
 
 /// Promise: no project that another client made or another binding holds gets another key.
 #[test]
-fn what_is_not_our_import_keeps_its_key() {
+fn a_project_of_another_client_keeps_its_key() {
     let (desired, observed) = importing(&["legacy"], None);
     assert_eq!(
         decision(&plan(&desired, &observed)),
@@ -72,7 +72,7 @@ fn what_is_not_our_import_keeps_its_key() {
 /// Promise: never twice. While SonarQube may still be at work a second import would make a second project.
 /// Promise: what another client made under our key is adopted, not ours to delete: our own import stands beside it.
 #[test]
-fn what_stands_beside_our_import_was_made_by_somebody_else() {
+fn a_project_beside_the_import_was_made_by_another_client() {
     for (beside, origin) in [(true, Origin::Found), (false, Origin::Imported)] {
         let (desired, nothing) = importing(&["PAY:checkout"], Some("PAY_checkout_x"));
         let observed = Observed {

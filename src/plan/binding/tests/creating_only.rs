@@ -44,7 +44,7 @@ fn binding(found: &str) -> Vec<Difference> {
 }
 
 #[test]
-fn what_needs_no_project_to_be_bound_is_as_on_any_server() {
+fn cases_without_a_bound_project_are_as_on_any_server() {
     let monorepo = BindingState::Bound {
         repository: path("PAY/checkout"),
         monorepo: Some(true),
@@ -75,7 +75,7 @@ fn an_unbound_project_is_refused_and_its_repository_need_not_be_free() {
 }
 
 #[test]
-fn a_refusal_names_what_is_missing_who_has_it_and_what_to_do() {
+fn a_refusal_names_the_missing_feature_its_editions_and_what_to_do() {
     let unbound = creating_only(observed(BindingState::Unbound, &[]));
     let given = |mode| Desired {
         key_given: true,
@@ -112,7 +112,7 @@ fn a_refusal_names_what_is_missing_who_has_it_and_what_to_do() {
 }
 
 #[test]
-fn drift_of_a_binding_is_told_as_a_difference_and_the_settled_key_is_no_way_out() {
+fn drift_of_a_binding_is_reported_as_a_difference_without_offering_its_own_key() {
     let unbound = creating_only(observed(BindingState::Unbound, &["legacy"]));
     for desired in [keeping(), keeping_a_foreign_one()] {
         let (message, differences) = unable(plan(&desired, &unbound));
@@ -135,7 +135,7 @@ fn drift_of_a_binding_is_told_as_a_difference_and_the_settled_key_is_no_way_out(
 }
 
 #[test]
-fn another_repository_in_the_spec_is_refused_and_the_way_back_is_named() {
+fn another_repository_in_the_spec_is_refused_and_the_former_one_is_named() {
     let found = creating_only(observed(bound("PAY/kasse"), &[]));
     let (message, differences) = unable(plan(&keeping(), &found));
     assert_eq!(differences, binding("PAY/kasse"));
@@ -151,7 +151,7 @@ fn another_repository_in_the_spec_is_refused_and_the_way_back_is_named() {
 }
 
 #[test]
-fn observe_tells_the_difference_alone() {
+fn observe_reports_only_the_difference() {
     let watching = Desired {
         management: Management::Observe,
         ..keeping()
@@ -176,7 +176,7 @@ fn a_project_deleted_by_hand_is_imported_again_and_taken_for_our_own_if_the_answ
 
 /// Promise: what may be another client's project of the same key is given no rights, and takes no writes.
 #[test]
-fn rights_are_granted_only_on_what_is_provably_ours() {
+fn rights_are_granted_only_on_projects_that_bindery_created() {
     let mut denied = creating_only(equal());
     denied.rights = Rights::Denied;
     assert_eq!(

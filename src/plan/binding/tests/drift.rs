@@ -9,7 +9,7 @@ fn a_settled_world_needs_nothing() {
 }
 
 #[test]
-fn re_pointed_and_unbound_are_healed_under_the_current_name() {
+fn re_pointed_and_unbound_projects_are_corrected_under_the_current_name() {
     let elsewhere = BindingState::Elsewhere("GitHub".to_owned());
     let monorepo = BindingState::Bound {
         repository: path("PAY/checkout"),
@@ -60,7 +60,7 @@ fn a_project_deleted_by_hand_is_imported_again_but_not_in_mode_bind() {
 }
 
 #[test]
-fn a_project_recreated_by_hand_under_the_same_key_must_satisfy_the_table_again() {
+fn a_project_recreated_by_hand_must_satisfy_the_table_again() {
     let mut found = observed(bound("OPS/deploy"), &[]);
     found.project.as_mut().unwrap().id = Some(ProjectId::new("uuid-2"));
     refused(plan(&keeping(), &found), Reason::ProjectAlreadyBound);
@@ -108,7 +108,7 @@ fn another_repository_in_the_spec_re_points_the_project_where_it_is_free() {
 }
 
 #[test]
-fn a_project_that_another_object_holds_for_another_repository_is_not_in_the_way() {
+fn a_project_held_for_another_repository_does_not_block() {
     let held_for = |home| {
         let mut found = observed(bound("PAY/ledger"), &["PAY:ledger"]);
         found.bound_to_repository[0].held_for = Some(path(home));
@@ -136,7 +136,7 @@ fn a_repository_that_is_missing_or_moved_stops_everything_and_is_named() {
 }
 
 #[test]
-fn visibility_is_kept_on_what_bindery_created_and_only_reported_on_what_it_found() {
+fn visibility_is_corrected_on_created_and_reported_on_adopted_projects() {
     let public = |desired| Desired {
         visibility: Some(Visibility::Public),
         ..desired
@@ -272,7 +272,7 @@ fn denied_rights_are_granted_on_our_own_and_asked_for_on_others() {
 }
 
 #[test]
-fn what_another_claims_is_left_to_it() {
+fn a_project_claimed_by_another_binding_is_not_changed() {
     let mut claimed = observed(bound("OPS/deploy"), &[]);
     claimed.claimed_by = Some(Contender {
         uid: Uid::new("another"),
@@ -318,7 +318,7 @@ fn access_is_checked_in_every_reconcile_before_any_fact_is_shown() {
 }
 
 #[test]
-fn observe_reports_what_full_would_write_and_writes_nothing() {
+fn observe_reports_the_writes_of_full_and_writes_nothing() {
     let watching = |desired| Desired {
         management: Management::Observe,
         visibility: Some(Visibility::Public),
@@ -369,7 +369,7 @@ fn observe_reports_what_full_would_write_and_writes_nothing() {
 }
 
 #[test]
-fn a_difference_tells_a_tenant_no_names_outside_its_access() {
+fn a_difference_shows_a_tenant_no_names_outside_its_access() {
     let reported = |desired: Desired, binding| {
         let watching = Desired {
             management: Management::Observe,

@@ -30,7 +30,7 @@ fn an_import_is_answered_once_its_project_is_created_or_bound_by_us_and_bound() 
 }
 
 #[test]
-fn an_import_is_under_way_for_the_intended_key_alone() {
+fn an_import_is_in_progress_for_the_intended_key_alone() {
     let mut desired = desired();
     let ours = key("PAY:checkout");
     assert!(!desired.record.is_importing(&ours), "no intent");

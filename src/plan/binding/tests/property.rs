@@ -164,7 +164,7 @@ proptest! {
     #![proptest_config(cases())]
 
     #[test]
-    fn whatever_others_do_the_world_comes_to_rest_and_no_promise_is_broken(
+    fn the_world_comes_to_rest_and_no_promise_is_broken_in_any_history(
         mut world in worlds(), events in events(), faults in faults()
     ) {
         world.faults = faults;
@@ -178,7 +178,7 @@ proptest! {
     }
 
     #[test]
-    fn a_crash_anywhere_ends_where_no_crash_would_have(world in worlds(), faults in faults()) {
+    fn a_crash_at_any_point_ends_in_the_same_state_as_none(world in worlds(), faults in faults()) {
         let (mut calm, mut shaken) = (world.clone(), World { faults, ..world });
         settle(&mut calm);
         settle(&mut shaken);
@@ -186,7 +186,7 @@ proptest! {
     }
 
     #[test]
-    fn a_deletion_never_reaches_what_a_hand_made_or_another_claims(
+    fn a_deletion_never_removes_manual_projects_or_those_of_other_bindings(
         mut world in worlds(), events in events(), faults in faults()
     ) {
         world.faults = faults;

@@ -57,7 +57,7 @@ fn a_project_goes_only_where_bindery_made_it_and_may_delete() {
 }
 
 #[test]
-fn a_project_is_looked_at_before_it_goes() {
+fn a_project_is_read_before_it_is_deleted() {
     let look = released(ReleasePolicy::DeleteProject, |_, _, _| {});
     assert_ne!(look, Release::Look(key("PAY:checkout")));
     let (uid, desired) = (Uid::new(OURS), keeping());
@@ -100,7 +100,7 @@ fn a_project_recreated_by_hand_or_gone_or_never_accepted_is_left() {
 }
 
 #[test]
-fn where_no_uuid_is_told_the_binding_must_be_as_it_was_written() {
+fn without_a_uuid_the_binding_must_be_as_it_was_written() {
     let without_uuid = |binding: BindingState| {
         released(ReleasePolicy::DeleteProject, |_, found, _| {
             let found = found.as_mut().unwrap();
@@ -135,7 +135,7 @@ fn a_binding_stays_where_it_cannot_be_removed_alone_or_is_not_ours() {
 
 /// D40: Bindery made this binding, and does not deny it.
 #[test]
-fn a_binding_that_somebody_changed_since_stays_and_is_said_to_have_changed() {
+fn a_binding_changed_by_another_client_stays_and_is_reported_as_changed() {
     for (now, leave) in [
         (bound("OPS/deploy"), Leave::ReboundSince as fn(_) -> _),
         (
@@ -154,7 +154,7 @@ fn a_binding_that_somebody_changed_since_stays_and_is_said_to_have_changed() {
 
 /// Promise of the CRD: what Bindery did not create is not deleted, and unbound all the same if Bindery bound it.
 #[test]
-fn what_was_only_bound_is_unbound_where_its_deletion_is_asked_for() {
+fn an_adopted_project_is_unbound_instead_of_deleted() {
     use ReleasePolicy::{DeleteProject, Unbind};
     for creator in [None, Some(Uid::new("an earlier object of this name"))] {
         let bound_only = |unbinds| {
@@ -190,7 +190,7 @@ fn interrupted(
 
 /// Promise: everything that is left is reported, and nothing is deleted that may belong to another client.
 #[test]
-fn an_import_that_was_never_answered_is_looked_for_and_undone_as_asked() {
+fn an_unanswered_import_is_searched_and_undone_by_the_deletion_policy() {
     use ReleasePolicy::{DeleteProject, Orphan, Unbind};
     let ours = || Some(project(bound("pay/Checkout")));
     let unanswered = Release::Leave(Leave::Unanswered(key("PAY:checkout")));

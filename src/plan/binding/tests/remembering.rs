@@ -27,7 +27,7 @@ fn accepted(record: Record) -> Accepted {
 }
 
 #[test]
-fn what_is_found_at_the_end_is_remembered() {
+fn the_final_state_is_recorded() {
     let asked = path("PAY/checkout");
     let mut record = keeping().record;
     let before = record.accepted.as_mut().unwrap();
@@ -47,7 +47,7 @@ fn what_is_found_at_the_end_is_remembered() {
 
 /// Ownership: the project that is about to be created is not the one that was there before.
 #[test]
-fn an_intent_takes_back_what_was_known_of_an_earlier_project() {
+fn an_intent_clears_the_record_of_an_earlier_project() {
     let intent = Step::RecordIntent(key("PAY:checkout"));
     let now = accepted(took(keeping().record, &intent, Done::Plain));
     assert_eq!((now.id, now.created_by, now.bound_by), (None, None, None));
@@ -98,7 +98,7 @@ fn a_binding_that_was_written_is_remembered_as_ours() {
 
 /// Ownership: a database that was swapped makes every memory worthless.
 #[test]
-fn what_was_remembered_of_another_server_is_forgotten() {
+fn a_record_of_another_server_is_forgotten() {
     let record = Record {
         intent: Some(intent("PAY:checkout")),
         repository: Some(seen()),
@@ -170,7 +170,7 @@ fn our_own_project_that_we_may_not_see_is_granted() {
 }
 
 #[test]
-fn a_rival_is_named_to_those_who_may_see_into_its_namespace() {
+fn a_rival_is_named_only_to_readers_of_its_namespace() {
     let message = |desired: &Desired, name: &str| {
         let mut observed = observed(bound("PAY/checkout"), &["PAY:checkout"]);
         observed.claimed_by = Some(Contender {

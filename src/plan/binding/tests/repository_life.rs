@@ -30,7 +30,7 @@ fn moved_to(place: &str, id: i64) -> (Desired, Observed) {
 }
 
 #[test]
-fn a_move_is_told_and_followed_only_where_that_was_asked_for() {
+fn a_move_is_reported_and_followed_only_on_request() {
     let (desired, observed) = moved_to("OPS/till", 7);
     let message = refused(plan(&desired, &observed), Reason::RepositoryMoved);
     assert!(
@@ -79,7 +79,7 @@ fn a_move_is_not_followed_out_of_the_access_nor_to_another_repository() {
 
 /// Promise: what a team imported is not silently bound to another repository that gets the name later.
 #[test]
-fn another_repository_under_the_same_name_is_told_and_not_bound() {
+fn another_repository_under_the_same_name_is_reported_and_not_bound() {
     let mut settled = keeping();
     settled.record.repository = Some(seen(6, "pay/Checkout"));
     for observed in [
@@ -132,7 +132,7 @@ fn a_second_project_on_a_repository_wants_the_monorepo_flag() {
 }
 
 #[test]
-fn drift_of_the_monorepo_flag_is_mended_both_ways() {
+fn drift_of_the_monorepo_flag_is_corrected_in_both_directions() {
     for (desired, found) in [
         (sharing(keeping()), bound("PAY/checkout")),
         (keeping(), shared("PAY/checkout")),
@@ -171,7 +171,7 @@ fn a_flag_that_was_not_read_is_no_drift() {
 }
 
 #[test]
-fn a_server_that_cannot_share_repositories_says_who_can() {
+fn a_server_that_cannot_share_repositories_names_the_editions_that_can() {
     let cannot = |method, monorepo| {
         let mut second = observed(None, &["legacy"]);
         second.capabilities = Capabilities {

@@ -97,7 +97,7 @@ fn unbound_is_not_bound_to_a_repository_that_another_project_is_bound_to() {
 }
 
 #[test]
-fn bound_to_this_repository_is_adopted_in_any_letter_case_whoever_else_is_bound_to_it() {
+fn a_project_bound_to_this_repository_is_adopted_in_any_letter_case() {
     for keys in [&["PAY:checkout"][..], &["PAY:checkout", "legacy"]] {
         assert_eq!(
             row(&observed(bound("pay/Checkout"), keys)),
@@ -139,7 +139,7 @@ fn an_import_takes_the_declared_name_else_the_repositorys() {
 }
 
 #[test]
-fn an_import_whose_answer_was_lost_is_taken_for_our_own() {
+fn an_import_whose_answer_was_lost_is_adopted() {
     let mut awaiting = desired();
     awaiting.record.intent = Some(intent("pay:checkout"));
     assert_eq!(
@@ -184,7 +184,7 @@ fn hidden_bindings_stop_an_import_and_nothing_else() {
 }
 
 #[test]
-fn the_messages_name_the_way_out() {
+fn the_messages_name_what_to_do() {
     let given = Desired {
         key_given: true,
         ..desired()
@@ -303,7 +303,7 @@ fn an_adopted_key_must_be_admitted_like_any_other() {
 }
 
 #[test]
-fn a_key_adopted_from_the_listing_passes_the_table_once_its_project_is_seen() {
+fn a_key_adopted_from_the_listing_satisfies_the_table_once_its_project_is_read() {
     let mut adopting = keeping_a_foreign_one();
     adopting.record.accepted.as_mut().unwrap().id = None;
     assert_eq!(

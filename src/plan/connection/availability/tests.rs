@@ -87,7 +87,7 @@ fn bindings_that_are_deleted_go_on_once_sonarqube_is_well_or_its_token_is_gone()
 }
 
 #[test]
-fn a_failure_leaves_what_sonarqube_allows() {
+fn a_failure_keeps_the_capabilities_of_sonarqube() {
     use SonarQubeState::{NotWell, TokenGone, Well};
     for (sonarqube, has_access, expected) in [
         (Well, true, undo_only(Token::NotRefused)),

@@ -69,7 +69,7 @@ fn of_two_base_urls_for_one_server_the_first_is_kept() {
 
 /// Promise: a rotation does not wait until people agree on a URL.
 #[test]
-fn what_else_is_to_be_done_goes_before_the_refusal() {
+fn other_steps_go_before_the_refusal() {
     let declaring = Desired {
         server_base_url: Some(url("https://sq.example.com")),
         ..keeping()

@@ -33,7 +33,7 @@ fn fought(desired: &Desired, observed: &Observed) -> (u32, String) {
 }
 
 #[test]
-fn a_configuration_that_is_changed_back_is_told() {
+fn a_configuration_that_is_changed_back_is_reported() {
     let elsewhere = setting("id-1", "bitbucket", "https://other.example.com");
     let renamed = setting("id-1", "theirs", "https://bitbucket.example.com");
     for found in [elsewhere, renamed] {
@@ -49,14 +49,14 @@ fn a_configuration_that_is_changed_back_is_told() {
 }
 
 #[test]
-fn a_configuration_that_is_deleted_again_and_again_is_told() {
+fn a_configuration_that_is_deleted_again_and_again_is_reported() {
     let (times, why) = fought(&intending("server", "bitbucket"), &observed(vec![]));
     assert_eq!(times, 3);
     assert!(why.contains("configuration bitbucket"), "{why}");
 }
 
 #[test]
-fn a_base_url_that_is_changed_back_is_told_with_the_field_to_leave_out() {
+fn a_base_url_that_is_changed_back_is_reported_with_the_field_to_omit() {
     let declaring = Desired {
         server_base_url: Some(url("https://sonarqube.example.com")),
         ..keeping()
@@ -87,7 +87,7 @@ fn tokens_that_are_rotated_again_and_again_are_no_fight() {
 }
 
 #[test]
-fn what_nobody_else_can_see_is_not_undone() {
+fn steps_that_other_clients_cannot_see_are_no_writes() {
     let id = || SettingId::new("id-1");
     for step in [
         Step::RecordIntent(key("bitbucket")),

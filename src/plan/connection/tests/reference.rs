@@ -39,7 +39,7 @@ fn refusal(observed: &Observed) -> (Reason, String) {
 
 /// Promise: nothing is created, updated or validated.
 #[test]
-fn a_configuration_is_looked_up_and_left_alone() {
+fn a_referenced_configuration_is_read_and_never_written() {
     let found = listed(&[("id-1", URL, Platform::Bitbucket)]);
     let refers = Plan::Steps(vec![Step::Refer(SettingId::new("id-1"))]);
     assert_eq!(plan(&referring(None), &found), refers);
@@ -63,7 +63,7 @@ fn a_configuration_is_looked_up_and_left_alone() {
 
 /// Promise: each thing that is not as declared ends in a condition that says what to do.
 #[test]
-fn what_cannot_be_referenced_is_refused_with_what_to_do() {
+fn an_unusable_reference_is_refused_with_what_to_do() {
     let elsewhere = "https://other.example.com";
     for (settings, reason, advice) in [
         (

@@ -76,7 +76,7 @@ impl Conversation {
     }
 
     /// Lets visitors without a token see what is public in Bitbucket: nothing, but that is an answer, too.
-    pub(super) fn let_bitbucket_answer_everybody(&self) {
+    pub(super) fn let_bitbucket_answer_all_callers(&self) {
         self.bitbucket
             .world(|world| world.settings.public_access = Switch::On);
     }

@@ -32,7 +32,7 @@ pub(super) async fn user(talk: &mut Conversation, login: &str, permissions: &[&s
     Who::Holder(token["token"].as_str().unwrap().to_owned())
 }
 
-pub(super) async fn who_may_what(talk: &mut Conversation) {
+pub(super) async fn rights_of_users(talk: &mut Conversation) {
     talk.by(Who::Administrator);
     talk.post(
         "api/projects/create",

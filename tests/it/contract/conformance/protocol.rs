@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::conversation::{Conversation, Who};
 
-pub(super) async fn what_no_call_should_look_like(talk: &mut Conversation) {
+pub(super) async fn malformed_calls(talk: &mut Conversation) {
     for path in ["api/no/such", "api/alm_settings/no_such", "api/v2/no/such"] {
         talk.get(path, &[]).await;
         talk.post(path, &[]).await;
@@ -78,7 +78,7 @@ pub(super) async fn what_no_call_should_look_like(talk: &mut Conversation) {
     }
 }
 
-pub(super) async fn what_a_server_is(talk: &mut Conversation) {
+pub(super) async fn version_and_edition(talk: &mut Conversation) {
     for who in [
         Who::Nobody,
         Who::Stranger,

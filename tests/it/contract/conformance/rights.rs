@@ -8,7 +8,7 @@ use super::conversation::{BITBUCKET_TOKEN, Conversation, Who};
 use super::imports::{SET_PAT, with_token};
 use super::people::user;
 
-pub(super) async fn what_takes_a_right(talk: &mut Conversation) {
+pub(super) async fn calls_that_need_a_right(talk: &mut Conversation) {
     with_token(talk).await;
     let setting = talk.setting_id().await;
     talk.by(Who::Administrator);

@@ -75,7 +75,7 @@ pub(super) async fn a_configuration_lives(talk: &mut Conversation) {
     talk.get(VALIDATE, &[renamed]).await;
     talk.bitbucket_was_asked();
     // Where Bitbucket answers those who show no token, every version checks the token that it has.
-    talk.let_bitbucket_answer_everybody();
+    talk.let_bitbucket_answer_all_callers();
     talk.get(VALIDATE, &[renamed]).await;
     talk.bitbucket_was_asked();
     talk.post(UPDATE, &[renamed, ("url", &slashed), pat]).await;

@@ -10,12 +10,12 @@ use crate::e2e::environment::{BITBUCKET_TOKEN, TestEnvironment};
 use crate::support::server::{Server, on, simulated};
 
 on!([simulated_26_9, simulated_25_1] =>
-    a_wrong_token_of_sonarqube_and_a_weak_one_are_told_apart,
-    a_configuration_in_the_way_is_named_and_can_be_adopted,
+    a_wrong_and_a_weak_token_of_sonarqube_are_distinguished,
+    a_conflicting_configuration_is_named_and_can_be_adopted,
 );
 simulated!(
-    who_does_not_answer_says_nothing_about_a_token,
-    a_list_that_changes_faster_than_it_can_be_read_stops_nobody,
+    a_silent_server_says_nothing_about_a_token,
+    a_list_that_changes_while_it_is_read_blocks_no_binding,
     a_missing_repository_is_bound_when_it_appears,
     a_wrong_token_of_bitbucket_is_said_and_not_pushed,
     a_secret_is_missing_then_lacks_its_key_then_serves,
@@ -72,7 +72,7 @@ async fn a_wrong_token_of_bitbucket_is_said_and_not_pushed(server: Server) {
 
 /// Promise: SonarQube's refusals of a token, and what its user lacks, are distinguished, and a change of the Secret is
 /// enough.
-async fn a_wrong_token_of_sonarqube_and_a_weak_one_are_told_apart(server: Server) {
+async fn a_wrong_and_a_weak_token_of_sonarqube_are_distinguished(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.secret(
         "sonarqube-token",
@@ -102,7 +102,7 @@ async fn a_wrong_token_of_sonarqube_and_a_weak_one_are_told_apart(server: Server
 }
 
 /// Promise: the condition that is false is that of what is wrong, wherever in a reconcile it shows.
-async fn who_does_not_answer_says_nothing_about_a_token(server: Server) {
+async fn a_silent_server_says_nothing_about_a_token(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({}));
     env.connection_is("bitbucket", ("Ready", "True")).await;
@@ -150,7 +150,7 @@ async fn who_does_not_answer_says_nothing_about_a_token(server: Server) {
 }
 
 /// Promise: while SonarQube's list of projects changes as it is read, what was read last serves on.
-async fn a_list_that_changes_faster_than_it_can_be_read_stops_nobody(server: Server) {
+async fn a_list_that_changes_while_it_is_read_blocks_no_binding(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({}));
     env.connection_is("bitbucket", ("Ready", "True")).await;
@@ -158,7 +158,7 @@ async fn a_list_that_changes_faster_than_it_can_be_read_stops_nobody(server: Ser
     let simulated = env.sonarqube.simulated();
     simulated.clear_calls();
     simulated.fault(Fault::at("GET /api/projects/search").answer(200, page));
-    env.look_now("while projects are imported").await;
+    env.reconcile_now("while projects are imported").await;
     let connection = env.connection_is("bitbucket", ("Ready", "True")).await;
     let reported = env.reasons(&connection);
     assert!(!reported.contains(&"NotReady".to_owned()), "{reported:?}");
@@ -229,7 +229,7 @@ async fn the_printed_command_grants_a_secret(server: Server) {
 }
 
 /// Promise: where SonarQube takes one configuration, the existing one is named and left alone, and adopted by name.
-async fn a_configuration_in_the_way_is_named_and_can_be_adopted(server: Server) {
+async fn a_conflicting_configuration_is_named_and_can_be_adopted(server: Server) {
     let env = TestEnvironment::set(server).await;
     let url = env.bitbucket.url();
     let url = url.as_str().trim_end_matches('/');

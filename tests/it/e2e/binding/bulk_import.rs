@@ -14,9 +14,9 @@ use crate::support::server::{Server, simulated};
 simulated!(
     a_create_among_many_costs_few_calls,
     a_create_that_comes_alone_costs_no_more,
-    a_listing_is_made_for_many_and_wakes_them,
+    one_listing_serves_many_bindings_and_wakes_them,
     a_project_that_appears_after_the_listing_is_not_taken,
-    an_import_that_created_nothing_makes_no_project_ours,
+    an_import_that_created_nothing_adopts_no_project,
     an_object_that_is_written_before_its_intent_is_reconciled_anew,
     a_url_that_is_changed_during_many_imports_gets_a_token_for_a_moment_at_most,
 );
@@ -38,7 +38,7 @@ pub(crate) async fn listed_with(
     env.connection(serde_json::json!({"interval": "1h"}));
     env.connection_is("bitbucket", ("Ready", "True")).await;
     let slugs = repositories(&env, count);
-    env.look_now("the repositories").await;
+    env.reconcile_now("the repositories").await;
     (env, slugs)
 }
 
@@ -163,7 +163,7 @@ async fn a_create_that_comes_alone_costs_no_more(server: Server) {
 }
 
 /// Promise: where the listing is too old, one is made for all that wait for it, and wakes them.
-async fn a_listing_is_made_for_many_and_wakes_them(server: Server) {
+async fn one_listing_serves_many_bindings_and_wakes_them(server: Server) {
     let (env, slugs) = listed(server, 20).await;
     let listed = Instant::now();
     let is_old = || listed.elapsed() > Duration::from_secs(10);
@@ -262,7 +262,7 @@ async fn a_project_that_appears_after_the_listing_is_not_taken(server: Server) {
 }
 
 /// Promise: an import that met a project of another user says so, and does not make it ours.
-async fn an_import_that_created_nothing_makes_no_project_ours(server: Server) {
+async fn an_import_that_created_nothing_adopts_no_project(server: Server) {
     let (env, slugs) = listed(server, 30).await;
     let slug = &slugs[12];
     let key = format!("PAY:{slug}");

@@ -10,7 +10,7 @@ use crate::support::server::{Server, simulated};
 
 simulated!(what_is_undone_again_and_again_is_said_and_seldom_written);
 simulated!(a_configuration_that_is_changed_back_is_said_and_seldom_written);
-simulated!(a_base_url_that_is_changed_back_is_said_and_holds_up_no_binding);
+simulated!(a_base_url_that_is_changed_back_is_reported_and_blocks_no_binding);
 
 const WRITE: &str = "POST /api/projects/update_visibility";
 const UPDATE: &str = "POST /api/alm_settings/update_bitbucket";
@@ -34,7 +34,7 @@ async fn what_is_undone_again_and_again_is_said_and_seldom_written(server: Serve
     );
     assert_eq!(writes(&env), 3);
     for round in 0..3 {
-        env.look_now(&format!("again-{round}")).await;
+        env.reconcile_now(&format!("again-{round}")).await;
         let once = || writes(&env) >= 4 + round;
         env.eventually("written once more", once).await;
     }
@@ -47,8 +47,8 @@ async fn what_is_undone_again_and_again_is_said_and_seldom_written(server: Serve
     assert!(count("DriftCorrected") <= 3, "{events:?}");
     assert!(writes(&env) <= 6 + 2, "{}", writes(&env));
     env.sonarqube.simulated().clear_faults();
-    env.look_now("the-other-is-gone").await;
-    env.look_now("and-nothing-is-undone").await;
+    env.reconcile_now("the-other-is-gone").await;
+    env.reconcile_now("and-nothing-is-undone").await;
     env.binding_is("payments", "checkout", ("Ready", "True"))
         .await;
 }
@@ -65,7 +65,7 @@ async fn a_configuration_that_is_changed_back_is_said_and_seldom_written(server:
     let theirs = "https://theirs.example.com";
     sonarqube.world(|world| theirs.clone_into(&mut world.settings[0].url));
     sonarqube.clear_calls();
-    env.look_now("changed").await;
+    env.reconcile_now("changed").await;
     let said = env.connection_reason("bitbucket", "FightDetected").await;
     assert!(
         said.contains("configuration bitbucket of SonarQube"),
@@ -76,7 +76,7 @@ async fn a_configuration_that_is_changed_back_is_said_and_seldom_written(server:
     assert!((3..=4).contains(&first), "{first}");
     for round in 0..2 {
         let before = written(&env, "update_bitbucket");
-        env.look_now(&format!("again-{round}")).await;
+        env.reconcile_now(&format!("again-{round}")).await;
         let more = written(&env, "update_bitbucket") - before;
         assert!((1..=2).contains(&more), "{more}");
     }
@@ -87,25 +87,25 @@ async fn a_configuration_that_is_changed_back_is_said_and_seldom_written(server:
     let count = |reason: &str| events.iter().filter(|event| *event == reason).count();
     assert!(count("DriftCorrected") <= 3, "{events:?}");
     sonarqube.clear_faults();
-    env.look_now("the-other-is-gone").await;
-    env.look_now("and-nothing-is-undone").await;
+    env.reconcile_now("the-other-is-gone").await;
+    env.reconcile_now("and-nothing-is-undone").await;
     env.connection_is("bitbucket", ("Ready", "True")).await;
 }
 
 /// Promise: what is as declared after all serves its bindings, while the condition says who has to stop.
-async fn a_base_url_that_is_changed_back_is_said_and_holds_up_no_binding(server: Server) {
+async fn a_base_url_that_is_changed_back_is_reported_and_blocks_no_binding(server: Server) {
     let env = TestEnvironment::set(server).await;
     let ours = "https://sonarqube.example.com";
     env.connection(json!({"interval": "1h", "sonarqube": {"serverBaseURL": ours}}));
     env.connection_is("bitbucket", ("Ready", "True")).await;
     // The first write undid nothing.
-    env.look_now("quiet").await;
+    env.reconcile_now("quiet").await;
     let change_back = async |round: u32| {
         env.sonarqube.simulated().world(|world| {
             let theirs = "https://theirs.example.com".to_owned();
             world.properties.insert(SERVER_BASE_URL.to_owned(), theirs);
         });
-        env.look_now(&format!("changed-back-{round}")).await;
+        env.reconcile_now(&format!("changed-back-{round}")).await;
         let now = |world: &mut World| world.properties[SERVER_BASE_URL].clone();
         assert_eq!(env.sonarqube.simulated().world(now), ours);
     };
@@ -121,7 +121,7 @@ async fn a_base_url_that_is_changed_back_is_said_and_holds_up_no_binding(server:
     env.binding("payments", "checkout", "PAY/checkout", json!({}));
     env.binding_is("payments", "checkout", ("Ready", "True"))
         .await;
-    env.look_now("nothing-is-undone").await;
+    env.reconcile_now("nothing-is-undone").await;
     env.connection_is("bitbucket", ("Ready", "True")).await;
 }
 

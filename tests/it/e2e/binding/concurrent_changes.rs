@@ -9,16 +9,16 @@ use simulators::bitbucket::{Caller, Fault, Outcome};
 
 use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::deletions::DELETING;
-use crate::e2e::environment::imports::{slow_imports, under_way};
+use crate::e2e::environment::imports::{imports_in_progress, slow_imports};
 use crate::e2e::environment::manifests::list;
 use crate::e2e::environment::waiting::{condition, says};
 use crate::support::server::{Server, on, simulated};
 
-on!([simulated_26_9, simulated_25_1, simulated_26_9_developer] => a_repository_is_imported_once_whatever_keys_it_is_wanted_under);
+on!([simulated_26_9, simulated_25_1, simulated_26_9_developer] => a_repository_wanted_under_several_keys_is_imported_once);
 simulated!(a_connection_does_not_go_while_a_binding_begins_to_need_it);
 
 /// Promise: a repository has one project, unless a user says that several may share it.
-async fn a_repository_is_imported_once_whatever_keys_it_is_wanted_under(server: Server) {
+async fn a_repository_wanted_under_several_keys_is_imported_once(server: Server) {
     let env = TestEnvironment::set(server).await;
     slow_imports(&env, Duration::from_secs(2));
     env.connection(json!({"access": [{
@@ -51,7 +51,7 @@ async fn a_repository_is_imported_once_whatever_keys_it_is_wanted_under(server: 
     let refused = [mine, other].iter().filter(|one| is_refused(one)).count();
     assert_eq!(refused, 1);
     assert_eq!(env.sonarqube.project_keys().len(), 1);
-    assert_eq!(under_way(&env), 0);
+    assert_eq!(imports_in_progress(&env), 0);
 }
 
 /// Whether a binding is ready, or says that it cannot be.

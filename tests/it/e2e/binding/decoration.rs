@@ -10,20 +10,20 @@ use crate::e2e::environment::{BITBUCKET_TOKEN, TestEnvironment};
 use crate::support::server::{Server, on};
 
 on!([simulated_26_9_enterprise, simulated_26_9_developer, simulated_26_9_branch_plugin] =>
-    a_binding_tells_whether_its_pull_requests_are_decorated,
-    a_binding_that_was_pointed_at_another_repository_tells_nothing_of_the_former,
+    a_binding_shows_whether_its_pull_requests_are_decorated,
+    a_re_pointed_binding_shows_nothing_of_the_former_repository,
     a_repository_that_was_created_after_the_last_listing_is_not_accused,
-    what_was_mended_in_the_spec_is_told_without_being_asked,
-    what_was_changed_in_sonarqube_is_told_to_who_asks_and_then_to_all,
-    a_right_that_came_or_went_is_told_to_who_asks,
-    a_token_with_more_rights_is_told_without_being_asked,
-    a_revoked_token_is_told_of_decoration_alone,
-    a_binding_that_somebody_changed_is_left_with_words_that_are_true,
+    a_corrected_spec_is_shown_without_a_request,
+    a_change_in_sonarqube_is_shown_on_request_and_then_everywhere,
+    a_changed_right_is_shown_on_request,
+    a_token_with_more_rights_is_shown_without_a_request,
+    a_revoked_token_is_shown_by_the_decoration_condition_alone,
+    a_binding_changed_by_another_client_is_left_and_described,
 );
 
 /// Promise: a report on the latest commit is seen; a missing one is reported, with what to do; and Ready is never
 /// delayed.
-async fn a_binding_tells_whether_its_pull_requests_are_decorated(server: Server) {
+async fn a_binding_shows_whether_its_pull_requests_are_decorated(server: Server) {
     let env = TestEnvironment::set(server).await;
     let able = json!({"sonarqube": {"serverBaseURL": "https://sonarqube.example.com"}});
     env.connection(able);
@@ -77,9 +77,7 @@ async fn a_binding_tells_whether_its_pull_requests_are_decorated(server: Server)
 }
 
 /// Promise: what is reported of pull requests belongs to the repository in the same status.
-async fn a_binding_that_was_pointed_at_another_repository_tells_nothing_of_the_former(
-    server: Server,
-) {
+async fn a_re_pointed_binding_shows_nothing_of_the_former_repository(server: Server) {
     let env = TestEnvironment::set(server).await;
     let able = json!({"sonarqube": {"serverBaseURL": "https://sonarqube.example.com"}});
     env.connection(able);
@@ -128,7 +126,9 @@ async fn says(env: &TestEnvironment, name: &str, reason: &str) -> String {
 /// Asks the binding `checkout` alone, and returns reason and message of `DecorationReady` in the very status that says
 /// that it was asked.
 async fn asked(env: &TestEnvironment, request: &str) -> (String, String) {
-    let binding = env.look_at("platform", "checkout", request).await;
+    let binding = env
+        .requested_reconcile("platform", "checkout", request)
+        .await;
     let condition = condition(&binding, "DecorationReady").unwrap();
     let text = |field: &str| condition[field].as_str().unwrap().to_owned();
     (text("reason"), text("message"))
@@ -148,7 +148,7 @@ async fn a_repository_that_was_created_after_the_last_listing_is_not_accused(ser
 }
 
 /// D36. Promise: who does what the message says sees that it worked, within seconds.
-async fn what_was_mended_in_the_spec_is_told_without_being_asked(server: Server) {
+async fn a_corrected_spec_is_shown_without_a_request(server: Server) {
     let env = TestEnvironment::set(server).await;
     hourly(&env, None);
     bound(&env, "ServerBaseURLUnset").await;
@@ -158,7 +158,7 @@ async fn what_was_mended_in_the_spec_is_told_without_being_asked(server: Server)
 
 /// D36. Promise: a request for one binding checks all that its condition depends on; all bindings then report
 /// what holds for the server.
-async fn what_was_changed_in_sonarqube_is_told_to_who_asks_and_then_to_all(server: Server) {
+async fn a_change_in_sonarqube_is_shown_on_request_and_then_everywhere(server: Server) {
     let env = TestEnvironment::set(server).await;
     let set = |url: &str| {
         let setting = [("key", "sonar.core.serverBaseURL"), ("value", url)];
@@ -176,7 +176,7 @@ async fn what_was_changed_in_sonarqube_is_told_to_who_asks_and_then_to_all(serve
 }
 
 /// D36, of the right to write.
-async fn a_right_that_came_or_went_is_told_to_who_asks(server: Server) {
+async fn a_changed_right_is_shown_on_request(server: Server) {
     let env = TestEnvironment::set(server).await;
     hourly(&env, Some(URL));
     bound(&env, "NotChecked").await;
@@ -194,7 +194,7 @@ async fn a_right_that_came_or_went_is_told_to_who_asks(server: Server) {
 }
 
 /// D36. Promise: who puts a token with more rights into the Secret, as the message says, sees that it worked.
-async fn a_token_with_more_rights_is_told_without_being_asked(server: Server) {
+async fn a_token_with_more_rights_is_shown_without_a_request(server: Server) {
     const BETTER: &str = "canary-bitbucket-better-token-22a1";
     let env = TestEnvironment::set(server).await;
     env.bitbucket.world(|world| {
@@ -210,7 +210,7 @@ async fn a_token_with_more_rights_is_told_without_being_asked(server: Server) {
 
 /// D38. Promise: while Bitbucket refuses SonarQube's token no binding says that its pull requests are decorated; it
 /// stays Ready, and a request for it gets an answer.
-async fn a_revoked_token_is_told_of_decoration_alone(server: Server) {
+async fn a_revoked_token_is_shown_by_the_decoration_condition_alone(server: Server) {
     let env = TestEnvironment::set(server).await;
     hourly(&env, Some(URL));
     bound(&env, "NotChecked").await;
@@ -240,13 +240,13 @@ async fn a_revoked_token_is_told_of_decoration_alone(server: Server) {
     let token = [Permission::ProjectRead, Permission::RepoWrite];
     env.bitbucket
         .world(|world| world.token(BITBUCKET_TOKEN, "bindery", &token).clone());
-    env.look_now("the token is back").await;
+    env.reconcile_now("the token is back").await;
     let message = says(&env, "checkout", "Succeeded").await;
     assert_eq!(message, "pull request 1 is decorated");
 }
 
 /// D40. Promise: what Bindery made it does not deny.
-async fn a_binding_that_somebody_changed_is_left_with_words_that_are_true(server: Server) {
+async fn a_binding_changed_by_another_client_is_left_and_described(server: Server) {
     let env = TestEnvironment::set(server).await;
     hourly(&env, Some(URL));
     bound(&env, "NotChecked").await;
@@ -296,7 +296,8 @@ async fn analyse(env: &TestEnvironment, digit: char) -> Decoration {
 
 /// Has the binding reconciled, waits until it says this of decoration, and returns its message.
 async fn reported(env: &TestEnvironment, request: &str, reason: &str) -> String {
-    env.look_now(request).await;
-    env.look_at("platform", "checkout", request).await;
+    env.reconcile_now(request).await;
+    env.requested_reconcile("platform", "checkout", request)
+        .await;
     says(env, "checkout", reason).await
 }

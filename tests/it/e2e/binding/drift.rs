@@ -9,26 +9,27 @@ use crate::e2e::environment::snapshot::Snapshot;
 use crate::e2e::environment::waiting::condition;
 use crate::support::server::{Server, everywhere, on, simulated};
 
-everywhere!(the_configuration_heals_in_place_and_every_binding_survives);
+everywhere!(a_configuration_is_corrected_in_place_and_every_binding_survives);
 on!([simulated_26_9, real_26_9] =>
     a_configuration_that_is_gone_comes_back_with_all_its_bindings,
-    what_was_changed_on_a_project_is_healed_and_its_siblings_are_not_touched,
+    drift_of_a_project_is_corrected_and_its_siblings_are_not_touched,
 );
-on!([simulated_26_9, simulated_25_1] => a_changed_url_is_healed_before_any_token_travels);
+on!([simulated_26_9, simulated_25_1] => a_changed_url_is_corrected_before_any_token_is_sent);
 simulated!(
     a_visibility_declared_for_an_adopted_project_is_reported_and_not_written,
-    the_server_base_url_is_set_back_where_it_is_declared_only,
+    the_server_base_url_is_corrected_only_where_it_is_declared,
 );
 
 /// Promise: a project that was re-pointed, swapped, made public or deleted is brought back, and no other.
-async fn what_was_changed_on_a_project_is_healed_and_its_siblings_are_not_touched(server: Server) {
+async fn drift_of_a_project_is_corrected_and_its_siblings_are_not_touched(server: Server) {
     let env = bound_environment(server).await;
     let sibling = Sibling::of(&env).await;
 
     point(&env, "PAY:checkout", "PAY/spare");
-    healed(&env, "re-pointed", &[("PAY:checkout", "PAY/checkout")]).await;
+    corrected(&env, "re-pointed", &[("PAY:checkout", "PAY/checkout")]).await;
     // The reconcile that corrected it reads once more: what is done before that would be corrected by it as well.
-    env.look_at("payments", "checkout", "over").await;
+    env.requested_reconcile("payments", "checkout", "over")
+        .await;
 
     point(&env, "PAY:checkout", "PAY/ledger");
     point(&env, "PAY:ledger", "PAY/checkout");
@@ -36,13 +37,13 @@ async fn what_was_changed_on_a_project_is_healed_and_its_siblings_are_not_touche
         ("PAY:checkout", "PAY/checkout"),
         ("PAY:ledger", "PAY/ledger"),
     ];
-    healed(&env, "swapped", &home).await;
+    corrected(&env, "swapped", &home).await;
 
     let shown = [("project", "PAY:checkout"), ("visibility", "public")];
     let answer = env.sonarqube.post("api/projects/update_visibility", &shown);
     // Not read back: a reconcile that was due may have corrected it already.
     assert_eq!(answer, Value::Null);
-    env.look_now("shown").await;
+    env.reconcile_now("shown").await;
     let private = || visibility(&env, "PAY:checkout") == "private";
     env.eventually("private again", private).await;
 
@@ -51,7 +52,7 @@ async fn what_was_changed_on_a_project_is_healed_and_its_siblings_are_not_touche
         .await;
     env.sonarqube
         .post("api/projects/delete", &[("project", "PAY:checkout")]);
-    env.look_now("deleted").await;
+    env.reconcile_now("deleted").await;
     let id = |binding: &ProjectBinding| {
         let status = binding.status.clone();
         status.and_then(|status| status.sonarqube_project?.id)
@@ -113,7 +114,7 @@ async fn a_visibility_declared_for_an_adopted_project_is_reported_and_not_writte
 }
 
 /// Promise: SonarQube's configuration is corrected and renamed in place, with all its bindings.
-async fn the_configuration_heals_in_place_and_every_binding_survives(server: Server) {
+async fn a_configuration_is_corrected_in_place_and_every_binding_survives(server: Server) {
     let env = bound_environment(server).await;
     let id = env.setting_id();
     let name = || env.sonarqube.settings()[0]["key"].clone();
@@ -124,7 +125,7 @@ async fn the_configuration_heals_in_place_and_every_binding_survives(server: Ser
         &[("newKey", "renamed"), ("url", &url(&env))],
     );
     assert_eq!(name(), "renamed");
-    env.look_now("renamed").await;
+    env.reconcile_now("renamed").await;
     assert_eq!((name(), env.setting_id()), (json!("bitbucket"), id.clone()));
 
     env.connection(json!({"configurationName": "corporate", "interval": "1h"}));
@@ -140,7 +141,7 @@ async fn a_configuration_that_is_gone_comes_back_with_all_its_bindings(server: S
     env.sonarqube
         .post("api/alm_settings/delete", &[("key", "bitbucket")]);
     assert_eq!(env.sonarqube.bound_to("PAY:checkout"), None);
-    env.look_now("deleted").await;
+    env.reconcile_now("deleted").await;
     assert_eq!(env.sonarqube.settings()[0]["key"], "bitbucket");
     assert_ne!(env.setting_id(), id);
     all_are_bound(&env).await;
@@ -149,7 +150,7 @@ async fn a_configuration_that_is_gone_comes_back_with_all_its_bindings(server: S
 
 /// Promise: no token of ours goes where a user pointed the configuration, not even for a binding that
 /// comes in between.
-async fn a_changed_url_is_healed_before_any_token_travels(server: Server) {
+async fn a_changed_url_is_corrected_before_any_token_is_sent(server: Server) {
     let env = bound_environment(server).await;
     let elsewhere = Bitbucket::start(Profile::V9_4).await.unwrap();
     let other = elsewhere.url();
@@ -164,7 +165,7 @@ async fn a_changed_url_is_healed_before_any_token_travels(server: Server) {
     env.binding("payments", "between", "PAY/spare", json!({}));
     env.binding_is("payments", "between", ("Ready", "True"))
         .await;
-    env.look_now("url").await;
+    env.reconcile_now("url").await;
 
     assert_eq!(setting_url(&env), url(&env));
     assert_eq!(
@@ -176,20 +177,20 @@ async fn a_changed_url_is_healed_before_any_token_travels(server: Server) {
 }
 
 /// Promise: the base URL is kept where it is declared, and is nobody's business where it is not.
-async fn the_server_base_url_is_set_back_where_it_is_declared_only(server: Server) {
+async fn the_server_base_url_is_corrected_only_where_it_is_declared(server: Server) {
     let env = TestEnvironment::set(server).await;
     let declared = json!({"sonarqube": {"serverBaseURL": "https://sonar.example.com"}});
     env.connection(declared);
     env.connection_is("bitbucket", ("Ready", "True")).await;
     assert_eq!(base_url(&env), "https://sonar.example.com");
     by_hand(&env, "https://hand.example.com");
-    env.look_now("declared").await;
+    env.reconcile_now("declared").await;
     assert_eq!(base_url(&env), "https://sonar.example.com");
 
     env.connection(json!({}));
     env.connection_is("bitbucket", ("Ready", "True")).await;
     by_hand(&env, "https://hand.example.com");
-    env.look_now("not declared").await;
+    env.reconcile_now("not declared").await;
     assert_eq!(base_url(&env), "https://hand.example.com");
 }
 
@@ -247,8 +248,8 @@ fn point(env: &TestEnvironment, key: &str, repository: &str) {
 }
 
 /// Has the connection reconciled, and waits until these projects are bound to these repositories.
-async fn healed(env: &TestEnvironment, what: &str, home: &[(&str, &str)]) {
-    env.look_now(what).await;
+async fn corrected(env: &TestEnvironment, what: &str, home: &[(&str, &str)]) {
+    env.reconcile_now(what).await;
     let all_home = || {
         home.iter()
             .all(|(key, repository)| env.sonarqube.bound_to(key).as_deref() == Some(repository))
@@ -262,7 +263,7 @@ async fn all_are_bound(env: &TestEnvironment) {
         ("PAY:ledger", "PAY/ledger"),
         ("PAY:payments-api", "PAY/payments-api"),
     ];
-    healed(env, "all are bound", &home).await;
+    corrected(env, "all are bound", &home).await;
 }
 
 fn visibility(env: &TestEnvironment, key: &str) -> Value {

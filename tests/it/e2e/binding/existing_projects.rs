@@ -8,8 +8,8 @@ use crate::support::server::{Server, everywhere, on, simulated};
 everywhere!(a_project_bound_by_hand_is_adopted_as_it_is);
 on!([simulated_26_9, real_26_9] => a_project_made_by_hand_is_bound_where_its_key_is_written);
 simulated!(
-    what_was_not_asked_for_is_refused_with_a_way_out_and_left_alone,
-    the_way_out_that_a_refusal_names_leads_out,
+    an_existing_project_is_refused_with_a_remedy_and_not_changed,
+    the_remedy_that_a_refusal_names_works,
 );
 
 /// An environment whose connection is ready, so that people can bind by hand as well.
@@ -78,7 +78,7 @@ async fn a_project_bound_by_hand_is_adopted_as_it_is(server: Server) {
 }
 
 /// Promise: no project is adopted by accident. Every refusal says why and what to do, and SonarQube stays as it was.
-async fn what_was_not_asked_for_is_refused_with_a_way_out_and_left_alone(server: Server) {
+async fn an_existing_project_is_refused_with_a_remedy_and_not_changed(server: Server) {
     let env = connected(server).await;
     let sonarqube = &env.sonarqube;
     let setting = env.setting_id();
@@ -139,7 +139,7 @@ async fn what_was_not_asked_for_is_refused_with_a_way_out_and_left_alone(server:
 }
 
 /// Promise: a refusal says truly what to do: the binding works once that is done.
-async fn the_way_out_that_a_refusal_names_leads_out(server: Server) {
+async fn the_remedy_that_a_refusal_names_works(server: Server) {
     let env = connected(server).await;
     let sonarqube = &env.sonarqube;
     let setting = env.setting_id();
@@ -172,7 +172,8 @@ async fn the_way_out_that_a_refusal_names_leads_out(server: Server) {
     env.binding_reason("platform", "foreign", "PermissionMissing")
         .await;
     sonarqube.let_operator_administer("foreign");
-    env.look_at("platform", "foreign", "granted").await;
+    env.requested_reconcile("platform", "foreign", "granted")
+        .await;
     env.binding_is("platform", "foreign", ("Ready", "True"))
         .await;
     assert_eq!(sonarqube.bound_to("foreign").as_deref(), Some("OPS/deploy"));

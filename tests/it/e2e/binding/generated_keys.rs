@@ -32,7 +32,7 @@ async fn what_8_9_cannot_import_is_said_and_stays_said(server: Server) {
         for look in ["first", "second"] {
             let message = env.binding_reason("platform", name, reason).await;
             assert!(message.contains(words), "{look}: {message}");
-            env.look_at("platform", name, look).await;
+            env.requested_reconcile("platform", name, look).await;
         }
         let binding = env.binding_is("platform", name, ("Stalled", "True")).await;
         let status = binding.status.unwrap();

@@ -15,13 +15,13 @@ use crate::support::server::{Server, simulated};
 
 simulated!(
     a_binding_that_is_imported_says_so_and_keeps_its_intent,
-    what_the_next_listing_does_not_show_is_mended,
-    a_killed_operator_finds_what_was_not_stored,
-    branches_that_cannot_be_read_leave_what_was_imported,
+    an_import_that_the_next_listing_lacks_is_corrected,
+    a_restarted_operator_finds_unstored_imports,
+    unreadable_branches_leave_the_imported_project,
     a_binding_deleted_during_its_import_takes_its_project_along,
     a_binding_edited_during_its_import_has_both,
     a_binding_suspended_during_its_import_remembers_its_project,
-    a_connection_deleted_during_an_import_waits_for_what_was_imported,
+    a_connection_deleted_during_an_import_waits_for_its_project,
 );
 
 /// What is read of a new project: the last call of its import.
@@ -92,13 +92,13 @@ async fn a_binding_that_is_imported_says_so_and_keeps_its_intent(server: Server)
 }
 
 /// Promise: an import is taken at its word, and what the next listing does not show of it is drift.
-async fn what_the_next_listing_does_not_show_is_mended(server: Server) {
+async fn an_import_that_the_next_listing_lacks_is_corrected(server: Server) {
     let (env, slugs) = slow_branches(server, Duration::from_secs(3)).await;
     let slug = one_that_waits(&env).await.name_any();
     let (key, setting) = (format!("PAY:{slug}"), env.setting_id());
     env.sonarqube.re_point(&key, &setting, "PAY/ledger");
     let ready = are_ready(&env, &slugs).await;
-    env.look_now("after the imports").await;
+    env.reconcile_now("after the imports").await;
     let binding = ready.iter().find(|it| it.name_any() == slug).unwrap();
     let is_reported = || env.reasons(binding) == ["Imported", "DriftCorrected"];
     env.eventually("the drift is reported", is_reported).await;
@@ -107,7 +107,7 @@ async fn what_the_next_listing_does_not_show_is_mended(server: Server) {
 }
 
 /// Promise: an operator that is killed during imports makes nothing twice, and all is ours.
-async fn a_killed_operator_finds_what_was_not_stored(server: Server) {
+async fn a_restarted_operator_finds_unstored_imports(server: Server) {
     let (mut env, slugs) = slow_branches(server, Duration::from_secs(20)).await;
     one_that_waits(&env).await;
     env.restart_operator(&DELETING);
@@ -119,7 +119,7 @@ async fn a_killed_operator_finds_what_was_not_stored(server: Server) {
 }
 
 /// Promise: what was imported is not forgotten where its branches cannot be read.
-async fn branches_that_cannot_be_read_leave_what_was_imported(server: Server) {
+async fn unreadable_branches_leave_the_imported_project(server: Server) {
     let (env, slugs) = listed(server, 30).await;
     let sonarqube = env.sonarqube.simulated();
     sonarqube.fault(Fault::at(BRANCHES).answer(500, "{}").times(1));
@@ -172,7 +172,7 @@ async fn a_binding_suspended_during_its_import_remembers_its_project(server: Ser
 }
 
 /// Promise: a connection that is deleted stays until what was imported through it is undone.
-async fn a_connection_deleted_during_an_import_waits_for_what_was_imported(server: Server) {
+async fn a_connection_deleted_during_an_import_waits_for_its_project(server: Server) {
     let (env, slugs) = slow_branches(server, Duration::from_secs(3)).await;
     let name = one_that_waits(&env).await.name_any();
     let connections = env.api::<BitbucketConnection>("platform");

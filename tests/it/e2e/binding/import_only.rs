@@ -7,9 +7,9 @@ use crate::e2e::environment::TestEnvironment;
 use crate::support::server::{Server, on};
 
 on!([simulated_25_1, real_25_1] =>
-    a_project_that_exists_and_is_not_bound_is_refused_with_a_way_out,
+    an_unbound_project_is_refused_with_a_remedy,
     a_project_deleted_by_hand_is_imported_again,
-    bindings_that_went_with_the_configuration_are_told,
+    bindings_lost_with_their_configuration_are_reported,
     another_repository_in_the_spec_is_refused,
     a_project_made_anew_by_hand_is_not_deleted,
 );
@@ -17,7 +17,7 @@ on!([simulated_25_1, real_25_1] =>
 const CANNOT: &str = "UnsupportedVersion";
 
 /// Promise: a project that exists and is unbound is refused in words that lead out, and left alone.
-async fn a_project_that_exists_and_is_not_bound_is_refused_with_a_way_out(server: Server) {
+async fn an_unbound_project_is_refused_with_a_remedy(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({}));
     let connection = env.connection_is("bitbucket", ("Ready", "True")).await;
@@ -61,7 +61,7 @@ async fn a_project_deleted_by_hand_is_imported_again(server: Server) {
     let env = TestEnvironment::set(server).await;
     let before = imported(&env).await;
     delete(&env, "PAY:checkout");
-    env.look_now("deleted").await;
+    env.reconcile_now("deleted").await;
     let again = env
         .until("payments", "checkout", |binding: &ProjectBinding| {
             id(binding).is_some() && id(binding) != id(&before)
@@ -80,7 +80,7 @@ async fn a_project_deleted_by_hand_is_imported_again(server: Server) {
 }
 
 /// Promise: bindings that went with the configuration are reported as what they are, and the advice works.
-async fn bindings_that_went_with_the_configuration_are_told(server: Server) {
+async fn bindings_lost_with_their_configuration_are_reported(server: Server) {
     let env = TestEnvironment::set(server).await;
     imported(&env).await;
     let url = env.sonarqube.settings()[0]["url"].clone();
@@ -88,7 +88,7 @@ async fn bindings_that_went_with_the_configuration_are_told(server: Server) {
         .post("api/alm_settings/delete", &[("key", "bitbucket")]);
     env.sonarqube
         .create_setting("bitbucket", url.as_str().unwrap(), "made-by-hand");
-    env.look_now("recreated").await;
+    env.reconcile_now("recreated").await;
     let message = env.binding_reason("payments", "checkout", CANNOT).await;
     assert!(message.contains("delete the project"), "{message}");
     let binding = env
@@ -108,7 +108,7 @@ async fn bindings_that_went_with_the_configuration_are_told(server: Server) {
     env.binding_is("payments", "ledger", ("Ready", "True"))
         .await;
     delete(&env, "PAY:checkout");
-    env.look_now("the way out").await;
+    env.reconcile_now("the way out").await;
     let binding = env
         .binding_is("payments", "checkout", ("Ready", "True"))
         .await;

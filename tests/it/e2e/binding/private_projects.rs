@@ -6,11 +6,11 @@ use crate::e2e::environment::TestEnvironment;
 use crate::support::server::{Server, on};
 
 on!([simulated_26_9, simulated_26_9_branch_plugin, simulated_25_1, simulated_9_9] =>
-    what_the_operator_imports_and_may_not_browse_it_grants_itself,
+    the_operator_grants_itself_access_to_its_private_imports,
 );
 
 /// Promise: a default permission template without Browse is no obstacle to an operator that administers the system.
-async fn what_the_operator_imports_and_may_not_browse_it_grants_itself(server: Server) {
+async fn the_operator_grants_itself_access_to_its_private_imports(server: Server) {
     let env = TestEnvironment::set(server).await;
     let simulated = env.sonarqube.simulated();
     simulated.world(|world| world.hides_new_projects = true);

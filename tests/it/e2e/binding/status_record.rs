@@ -11,16 +11,16 @@ use crate::e2e::environment::proxy::Proxy;
 use crate::support::server::{Server, on};
 
 on!([simulated_26_9] =>
-    the_connection_is_on_record_with_what_was_done_under_it,
+    the_record_names_the_connection,
     a_connection_that_was_created_again_loses_no_memory_in_an_outage,
 );
 on!([simulated_26_9_branch_plugin] =>
-    a_binding_that_could_not_be_pointed_elsewhere_remembers_where_it_is,
+    a_failed_re_pointing_keeps_the_record_of_the_bound_repository,
     a_call_that_sonarqube_does_not_know_any_more_is_no_outage,
 );
 on!([simulated_9_9] =>
     an_outage_that_a_spread_read_meets_is_diagnosed,
-    a_lost_import_token_that_a_look_meets_is_stored_again,
+    a_lost_import_token_that_a_check_meets_is_stored_again,
 );
 
 fn project(binding: &ProjectBinding) -> Value {
@@ -39,7 +39,7 @@ fn record(binding: &ProjectBinding) -> Value {
 }
 
 /// Promise: what was bound right before an outage is kept through all failed reconciles after it.
-async fn the_connection_is_on_record_with_what_was_done_under_it(server: Server) {
+async fn the_record_names_the_connection(server: Server) {
     let env = TestEnvironment::set(server).await;
     let proxy = Proxy::start(&env.sonarqube.url).await;
     env.connection(json!({"sonarqube": {"url": proxy.url}}));
@@ -101,7 +101,7 @@ async fn a_connection_that_was_created_again_loses_no_memory_in_an_outage(server
 }
 
 /// Promise: the status says to what a project is bound, not to what it was to be bound: that is what a deletion undoes.
-async fn a_binding_that_could_not_be_pointed_elsewhere_remembers_where_it_is(server: Server) {
+async fn a_failed_re_pointing_keeps_the_record_of_the_bound_repository(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({"interval": "1h"}));
     env.binding("platform", "checkout", "PAY/checkout", json!({}));
@@ -136,7 +136,7 @@ async fn a_call_that_sonarqube_does_not_know_any_more_is_no_outage(server: Serve
     let unknown = Fault::at(&format!("POST {call}")).answer(404, &unknown);
     sonarqube.simulated().fault(unknown);
     let reported = env.binding_reason("platform", "checkout", "UnsupportedVersion");
-    let asked = env.look_at("platform", "checkout", "after the edit");
+    let asked = env.requested_reconcile("platform", "checkout", "after the edit");
     let (message, _) = futures::join!(reported, asked);
     assert!(message.contains("is up and does not know"), "{message}");
     env.binding_is("platform", "checkout", ("Ready", "True"))
@@ -167,13 +167,13 @@ async fn an_outage_that_a_spread_read_meets_is_diagnosed(server: Server) {
     env.nudge(&settled, 0).await;
     simulated.clear_calls();
     // A request reads at once what the spread read of the binding reads otherwise.
-    env.look_at("platform", "checkout", "what no listing has")
+    env.requested_reconcile("platform", "checkout", "what no listing has")
         .await;
     let usual = probes();
     let away = Fault::at("/api/alm_settings/get_binding").caller(Caller::Bindery);
     simulated.fault(away.answer(503, "{}").times(1));
     simulated.clear_calls();
-    env.look_at("platform", "checkout", "the same, and that read fails")
+    env.requested_reconcile("platform", "checkout", "the same, and that read fails")
         .await;
     let is_asked = || probes() > usual;
     env.eventually(
@@ -185,7 +185,7 @@ async fn an_outage_that_a_spread_read_meets_is_diagnosed(server: Server) {
 
 /// Promise: a configuration that was deleted and made again has no import token, and gets ours as soon as any reconcile
 /// finds that out.
-async fn a_lost_import_token_that_a_look_meets_is_stored_again(server: Server) {
+async fn a_lost_import_token_that_a_check_meets_is_stored_again(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({"interval": "1h"}));
     env.connection_is("bitbucket", ("Ready", "True")).await;

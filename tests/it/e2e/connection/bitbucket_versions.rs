@@ -57,7 +57,7 @@ async fn lives(server: Server, version: Profile) {
         world.rename_repository("PAY", "checkout", "till").unwrap();
         world.delete_repository("~jdoe", "notes").unwrap();
     });
-    env.look_now("renamed").await;
+    env.reconcile_now("renamed").await;
     let message = env
         .binding_reason("platform", "checkout", "RepositoryMoved")
         .await;
@@ -79,7 +79,7 @@ async fn is_archived(env: &TestEnvironment) {
         .await;
     env.bitbucket
         .world(|world| world.repository("PAY", "ledger").archived = true);
-    env.look_now("archived").await;
+    env.reconcile_now("archived").await;
     let archived = |binding: &ProjectBinding| {
         condition(binding, "DecorationReady")
             .is_some_and(|condition| condition["reason"] == "RepositoryArchived")

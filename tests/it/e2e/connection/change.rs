@@ -139,7 +139,8 @@ async fn a_binding_does_not_move_while_its_import_is_unanswered(server: Server) 
     move_to(&env, "another");
     assert_refused(&env).await;
     simulated.clear_faults();
-    env.look_at("payments", "checkout", "again").await;
+    env.requested_reconcile("payments", "checkout", "again")
+        .await;
     assert_refused(&env).await;
     assert_eq!(env.sonarqube.everything(), everything);
     move_to(&env, "bitbucket");

@@ -29,10 +29,10 @@ async fn a_configuration_of_another_platform_is_left_alone(server: Server) {
         world.delete_setting(&id);
         world.create_setting(Platform::GitLab, "bitbucket", theirs.0, theirs.1);
     });
-    env.look_now("replaced").await;
+    env.reconcile_now("replaced").await;
     let message = env.connection_reason("bitbucket", "AdoptionRefused").await;
     assert!(message.contains("another platform"), "{message}");
-    env.look_now("again").await;
+    env.reconcile_now("again").await;
     env.sonarqube.simulated().world(|world| {
         let left = world.setting("bitbucket").unwrap();
         assert_eq!(left.platform, Platform::GitLab);
@@ -128,7 +128,7 @@ async fn of_two_base_urls_for_one_server_the_older_is_kept(server: Server) {
         );
         found["settings"][0]["value"].clone()
     };
-    env.look_now("the first one").await;
+    env.reconcile_now("the first one").await;
     env.connection_is("bitbucket", ("Ready", "True")).await;
     assert_eq!(base_url(), "https://first.example.com");
 
@@ -169,7 +169,7 @@ async fn another_edition_is_noticed_without_a_restart(server: Server) {
     let simulated = env.sonarqube.simulated();
     simulated.become_edition(simulators::sonarqube::Edition::Enterprise);
     if server.version == "8.9" {
-        env.look_now("bought Enterprise").await;
+        env.reconcile_now("bought Enterprise").await;
     }
     let connection = env.connection_is("bitbucket", ("Ready", "True")).await;
     let reported: Value = serde_json::to_value(connection.status).unwrap();

@@ -14,7 +14,7 @@ use crate::e2e::environment::waiting::{condition, says};
 use crate::e2e::environment::{BITBUCKET_TOKEN, TestEnvironment};
 use crate::support::server::{Server, simulated};
 
-simulated!(whatever_is_wrong_with_a_connection_is_named_and_can_be_put_right);
+simulated!(each_error_of_a_connection_is_named_and_can_be_corrected);
 
 /// What is made wrong.
 enum Wrong {
@@ -37,7 +37,7 @@ type Row = (Wrong, &'static str, &'static str, &'static [&'static str]);
 
 /// Promise: every mistake has its reason, says who must act, and is over when it is corrected. What was up to date
 /// before stays as it was all the time.
-async fn whatever_is_wrong_with_a_connection_is_named_and_can_be_put_right(server: Server) {
+async fn each_error_of_a_connection_is_named_and_can_be_corrected(server: Server) {
     let env = TestEnvironment::set(server).await;
     // Takes connections and never answers: half a minute, while all else is tried.
     let deaf = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -53,13 +53,13 @@ async fn whatever_is_wrong_with_a_connection_is_named_and_can_be_put_right(serve
     let rows = [specs(&env), tokens(), answers(&env)];
     for (number, (wrong, who, reason, words)) in rows.into_iter().flatten().enumerate() {
         make(&env, wrong);
-        env.look_now(&format!("wrong {number}")).await;
+        env.reconcile_now(&format!("wrong {number}")).await;
         let reported = reported(&env, "bitbucket", who, reason).await;
         for word in words {
             assert!(reported.contains(word), "no {word:?} in {reported:?}");
         }
         put_right(&env);
-        env.look_now(&format!("right {number}")).await;
+        env.reconcile_now(&format!("right {number}")).await;
         env.connection_is("bitbucket", ("Ready", "True")).await;
     }
     assert_calls_as_rarely_as_asked(&env).await;
@@ -197,7 +197,7 @@ async fn assert_calls_as_rarely_as_asked(env: &TestEnvironment) {
         headers: vec![("retry-after".to_owned(), "6".to_owned())],
         ..Scripted::new(429, "")
     })));
-    env.look_now("busy").await;
+    env.reconcile_now("busy").await;
     reported(env, "bitbucket", TIME, "RateLimited").await;
     env.bitbucket.clear_calls();
     // Unasked, it would be tried again after 0.75, 1.5 and 3 s.

@@ -8,14 +8,14 @@ use crate::e2e::environment::snapshot::Snapshot;
 use crate::support::server::{Server, simulated};
 
 simulated!(
-    an_observing_binding_tells_and_writes_nothing,
-    what_is_observed_is_shown_not_what_is_declared,
+    an_observing_binding_reports_and_writes_nothing,
+    the_status_shows_the_observed_and_not_the_declared_state,
     a_suspended_binding_is_left_alone_until_it_is_resumed,
-    a_look_that_was_asked_for_is_made_at_once_and_acknowledged,
+    a_requested_reconcile_runs_at_once_and_is_acknowledged,
 );
 
 /// Promise: an observing binding is ready where nothing differs, and names what differs otherwise.
-async fn an_observing_binding_tells_and_writes_nothing(server: Server) {
+async fn an_observing_binding_reports_and_writes_nothing(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({}));
     env.connection_is("bitbucket", ("Ready", "True")).await;
@@ -33,7 +33,7 @@ async fn an_observing_binding_tells_and_writes_nothing(server: Server) {
     }
     env.binding_is("payments", "hand", ("Ready", "True")).await;
     point("PAY/ledger");
-    env.look_now("drifted").await;
+    env.reconcile_now("drifted").await;
     env.binding_reason("payments", "hand", "DriftDetected")
         .await;
     let hand = env
@@ -65,14 +65,14 @@ async fn an_observing_binding_tells_and_writes_nothing(server: Server) {
     );
     assert_eq!(before.since(&env).await.writes(), 0);
     point("PAY/checkout");
-    env.look_now("as it should be").await;
+    env.reconcile_now("as it should be").await;
     let hand = env.binding_is("payments", "hand", ("Ready", "True")).await;
     assert_eq!(hand.status.unwrap().differences, []);
 }
 
 /// Promise: the status of an observing binding shows the repository that its project is bound to, also once another one
 /// is declared.
-async fn what_is_observed_is_shown_not_what_is_declared(server: Server) {
+async fn the_status_shows_the_observed_and_not_the_declared_state(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({"access": [{
         "name": "all", "namespaceSelector": {}, "repositories": ["PAY/*"], "sonarqubeProjects": ["PAY:*"],
@@ -109,14 +109,14 @@ async fn a_suspended_binding_is_left_alone_until_it_is_resumed(server: Server) {
     env.sonarqube.re_point("PAY:ledger", &setting, "PAY/spare");
     env.sonarqube
         .re_point("PAY:checkout", &setting, "PAY/spare");
-    env.look_now("both drifted").await;
+    env.reconcile_now("both drifted").await;
     let bound = |key, place: &str| env.sonarqube.bound_to(key).as_deref() == Some(place);
     env.eventually("the other one heals", || {
         bound("PAY:checkout", "PAY/checkout")
     })
     .await;
     // Both were reconciled by now: another reconcile finds nothing to do.
-    env.look_now("once more").await;
+    env.reconcile_now("once more").await;
     assert!(bound("PAY:ledger", "PAY/spare"));
 
     env.binding("payments", "ledger", "PAY/ledger", json!({}));
@@ -126,7 +126,7 @@ async fn a_suspended_binding_is_left_alone_until_it_is_resumed(server: Server) {
 }
 
 /// Promise: the annotation makes the operator ask the servers, though the last sweep shows nothing to do.
-async fn a_look_that_was_asked_for_is_made_at_once_and_acknowledged(server: Server) {
+async fn a_requested_reconcile_runs_at_once_and_is_acknowledged(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({"interval": "1h"}));
     env.binding("payments", "checkout", "PAY/checkout", json!({}));
@@ -136,7 +136,7 @@ async fn a_look_that_was_asked_for_is_made_at_once_and_acknowledged(server: Serv
         .re_point("PAY:checkout", &setting, "PAY/ledger");
     let before = Snapshot::now(&env).await;
 
-    env.look_at("payments", "checkout", "now").await;
+    env.requested_reconcile("payments", "checkout", "now").await;
     assert_eq!(
         env.sonarqube.bound_to("PAY:checkout").as_deref(),
         Some("PAY/checkout")

@@ -11,7 +11,7 @@ use crate::support::server::{Server, simulated};
 
 simulated!(
     under_a_suspended_connection_nothing_is_written_and_everything_later,
-    under_an_observing_connection_what_differs_is_told_and_mended_later,
+    differences_under_an_observing_connection_are_reported_and_corrected_later,
 );
 
 /// Promise: `suspend` on the connection stops its bindings too: drift stays, those that are up to date say nothing, a
@@ -25,27 +25,29 @@ async fn under_a_suspended_connection_nothing_is_written_and_everything_later(se
     env.binding("payments", "newcomer", "PAY/payments-api", json!({}));
     env.binding_reason("payments", "newcomer", "Suspended")
         .await;
-    env.look_at("payments", "newcomer", "now").await;
+    env.requested_reconcile("payments", "newcomer", "now").await;
     scene.assert_nothing_written(&["checkout", "ledger"]).await;
-    scene.assert_healed_when_resumed().await;
+    scene.assert_corrected_when_resumed().await;
 }
 
 /// Promise: `Observe` on the connection holds for its bindings too: what differs is reported, what is absent is not
 /// made.
-async fn under_an_observing_connection_what_differs_is_told_and_mended_later(server: Server) {
+async fn differences_under_an_observing_connection_are_reported_and_corrected_later(
+    server: Server,
+) {
     let scene = Scene::set(server).await;
     let env = &scene.env;
     env.connection(json!({"managementPolicy": "Observe"}));
     env.connection_is("bitbucket", ("Ready", "True")).await;
     scene.drift();
     env.binding("payments", "newcomer", "PAY/payments-api", json!({}));
-    env.look_now("drifted").await;
+    env.reconcile_now("drifted").await;
     for (name, word) in [("checkout", "PAY/ledger"), ("newcomer", "PAY:payments-api")] {
         let message = env.binding_reason("payments", name, "DriftDetected").await;
         assert!(message.contains(word), "{name}: {message}");
     }
     scene.assert_nothing_written(&["ledger"]).await;
-    scene.assert_healed_when_resumed().await;
+    scene.assert_corrected_when_resumed().await;
 }
 
 /// A connection with two bindings that are up to date.
@@ -99,14 +101,15 @@ impl Scene {
         }
     }
 
-    async fn assert_healed_when_resumed(&self) {
+    async fn assert_corrected_when_resumed(&self) {
         let env = &self.env;
         env.connection(json!({}));
         env.connection_is("bitbucket", ("Ready", "True")).await;
         env.binding_is("payments", "newcomer", ("Ready", "True"))
             .await;
-        let healed = || env.sonarqube.bound_to("PAY:checkout").as_deref() == Some("PAY/checkout");
-        env.eventually("the drift is mended", healed).await;
+        let corrected =
+            || env.sonarqube.bound_to("PAY:checkout").as_deref() == Some("PAY/checkout");
+        env.eventually("the drift is mended", corrected).await;
         let is_ready = |binding: &ProjectBinding| {
             condition(binding, "Ready").is_some_and(|ready: Value| ready["status"] == "True")
         };

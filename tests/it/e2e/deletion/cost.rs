@@ -10,7 +10,7 @@ use crate::e2e::environment::many;
 use crate::support::server::{Server, on, simulated};
 
 simulated!(a_deletion_that_undoes_nothing_costs_an_event_and_a_patch);
-on!([simulated_26_9_developer] => a_deletion_that_unbinds_costs_a_look_and_a_call);
+on!([simulated_26_9_developer] => a_deletion_that_unbinds_costs_one_read_and_one_call);
 
 const MANY: usize = 20;
 
@@ -91,7 +91,7 @@ async fn a_deletion_that_undoes_nothing_costs_an_event_and_a_patch(server: Serve
 }
 
 /// Promise: what is undone is proved ours right before, and costs no more than that.
-async fn a_deletion_that_unbinds_costs_a_look_and_a_call(server: Server) {
+async fn a_deletion_that_unbinds_costs_one_read_and_one_call(server: Server) {
     let env = TestEnvironment::set(server).await;
     let cost = deletions(&env).await;
     let many = u64::try_from(MANY).unwrap();

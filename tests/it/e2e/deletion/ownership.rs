@@ -57,7 +57,7 @@ async fn a_project_made_by_hand_survives_every_deletion_policy(server: Server) {
         assert_eq!(&status.sonarqube_project.unwrap().key, name);
         assert_eq!(status.record.created_by, None);
     }
-    assert_heals(&env, &setting, &names).await;
+    assert_corrected(&env, &setting, &names).await;
     env.kubectl(&["delete", "pbind", "--all", "--namespace", "payments"]);
     let mut left = env.sonarqube.project_keys();
     left.sort();
@@ -70,11 +70,11 @@ async fn a_project_made_by_hand_survives_every_deletion_policy(server: Server) {
 }
 
 /// Points these projects elsewhere, and waits until they are pointed back by bindings that made none of them.
-async fn assert_heals(env: &TestEnvironment, setting: &str, names: &[String]) {
+async fn assert_corrected(env: &TestEnvironment, setting: &str, names: &[String]) {
     for name in names {
         env.sonarqube.re_point(name, setting, "PAY/checkout");
     }
-    env.look_now("after the drift").await;
+    env.reconcile_now("after the drift").await;
     for name in names {
         let mended = |binding: &ProjectBinding| {
             let status = binding.status.as_ref();
@@ -84,8 +84,9 @@ async fn assert_heals(env: &TestEnvironment, setting: &str, names: &[String]) {
         let record = binding.status.unwrap().record;
         assert_eq!(record.created_by, None, "mending is not making");
         let own = format!("PAY/{name}");
-        let healed = || env.sonarqube.bound_to(name).as_ref() == Some(&own);
-        env.eventually(&format!("{name} is healed"), healed).await;
+        let corrected = || env.sonarqube.bound_to(name).as_ref() == Some(&own);
+        env.eventually(&format!("{name} is corrected"), corrected)
+            .await;
     }
 }
 

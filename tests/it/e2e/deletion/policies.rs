@@ -13,12 +13,12 @@ use crate::support::server::{Server, everywhere, on, simulated};
 
 everywhere!(a_configuration_goes_only_if_it_is_ours_and_unused);
 on!([simulated_26_9, simulated_25_1] => a_connection_goes_after_the_bindings_that_need_it);
-on!([simulated_26_9_developer] => an_outage_of_bitbucket_holds_up_nobody_who_leaves);
+on!([simulated_26_9_developer] => an_outage_of_bitbucket_delays_no_deletion);
 simulated!(
-    an_outage_holds_up_only_who_has_something_to_delete,
-    what_stands_still_can_go_and_leaves_everything,
-    a_namespace_terminates_whatever_goes_first,
-    a_refused_deletion_policy_is_told_from_the_first_reconcile,
+    an_outage_delays_only_deletions_that_need_the_server,
+    suspended_objects_can_be_deleted_and_leave_everything,
+    a_namespace_terminates_in_any_order_of_deletions,
+    a_refused_deletion_policy_is_reported_by_the_first_reconcile,
 );
 
 const DELETING: &[&str] = &["--minimum-interval", "10s", "--allow-project-deletion"];
@@ -66,7 +66,7 @@ impl TestEnvironment {
 }
 
 /// Promise: `Orphan` and `Unbind` need no server, and say so when something stays that was to go.
-async fn an_outage_holds_up_only_who_has_something_to_delete(server: Server) {
+async fn an_outage_delays_only_deletions_that_need_the_server(server: Server) {
     let env = TestEnvironment::set_with(server, DELETING).await;
     env.bitbucket.world(|world| {
         world.repository("PAY", "forced");
@@ -116,7 +116,7 @@ async fn an_outage_holds_up_only_who_has_something_to_delete(server: Server) {
 }
 
 /// Promise: what is to be undone in SonarQube is undone while Bitbucket is away, or takes our token no more.
-async fn an_outage_of_bitbucket_holds_up_nobody_who_leaves(server: Server) {
+async fn an_outage_of_bitbucket_delays_no_deletion(server: Server) {
     let env = TestEnvironment::set_with(server, DELETING).await;
     env.connection(json!({}));
     env.ready_binding("checkout", "Unbind").await;
@@ -124,7 +124,7 @@ async fn an_outage_of_bitbucket_holds_up_nobody_who_leaves(server: Server) {
     let unbound = |slug: &str| env.sonarqube.bound_to(&format!("PAY:{slug}")).is_none();
 
     env.bitbucket.fault(Fault::at("/*").answer(503, "{}"));
-    env.look_now("away").await;
+    env.reconcile_now("away").await;
     env.connection_is("bitbucket", ("Ready", "False")).await;
     env.delete_binding("payments", "checkout").await;
     assert!(unbound("checkout"));
@@ -132,7 +132,7 @@ async fn an_outage_of_bitbucket_holds_up_nobody_who_leaves(server: Server) {
     env.bitbucket
         .world(|world| world.revoke_token(BITBUCKET_TOKEN))
         .unwrap();
-    env.look_now("revoked").await;
+    env.reconcile_now("revoked").await;
     env.connection_reason("bitbucket", "AuthenticationFailed")
         .await;
     env.delete_binding("payments", "ledger").await;
@@ -149,7 +149,7 @@ async fn a_connection_goes_after_the_bindings_that_need_it(server: Server) {
         env.ready_binding(name, "DeleteProject").await;
     }
     proxy.shut();
-    env.look_now("away").await;
+    env.reconcile_now("away").await;
     env.connection_is("bitbucket", ("Ready", "False")).await;
     env.begin_to_delete_connection().await;
     let message = env.in_use().await;
@@ -213,7 +213,7 @@ async fn a_configuration_goes_only_if_it_is_ours_and_unused(server: Server) {
 }
 
 /// Promise: who is suspended, observes, or cannot be brought to its new spec any more can still go.
-async fn what_stands_still_can_go_and_leaves_everything(server: Server) {
+async fn suspended_objects_can_be_deleted_and_leave_everything(server: Server) {
     let env = TestEnvironment::set_with(server, DELETING).await;
     env.bitbucket.world(|world| {
         world.repository("PAY", "orphaned");
@@ -238,7 +238,7 @@ async fn what_stands_still_can_go_and_leaves_everything(server: Server) {
         .bitbucket
         .world(|world| world.delete_repository("PAY", "payments-api"));
     deleted.unwrap();
-    env.look_now("the repository is gone").await;
+    env.reconcile_now("the repository is gone").await;
     env.binding_reason("payments", "payments-api", "RepositoryNotFound")
         .await;
     env.delete_binding("payments", "payments-api").await;
@@ -261,7 +261,7 @@ async fn what_stands_still_can_go_and_leaves_everything(server: Server) {
 }
 
 /// Promise: a deletion policy that the operator refuses is reported while there is time to change it.
-async fn a_refused_deletion_policy_is_told_from_the_first_reconcile(server: Server) {
+async fn a_refused_deletion_policy_is_reported_by_the_first_reconcile(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({}));
     let change = json!({"deletionPolicy": "DeleteProject"});
@@ -277,7 +277,7 @@ async fn a_refused_deletion_policy_is_told_from_the_first_reconcile(server: Serv
 
 /// Promise: a namespace terminates, in any order in which Kubernetes empties it: with its Secrets and the grant to read
 /// them gone first, and with objects that want something deleted.
-async fn a_namespace_terminates_whatever_goes_first(server: Server) {
+async fn a_namespace_terminates_in_any_order_of_deletions(server: Server) {
     let mut env = TestEnvironment::set_with(server, DELETING).await;
     env.connection(json!({"deletionPolicy": "Delete"}));
     let change = json!({"connectionRef": {"namespace": null}, "deletionPolicy": "DeleteProject"});

@@ -13,16 +13,16 @@ use crate::e2e::environment::{BITBUCKET_TOKEN, TestEnvironment};
 use crate::support::server::{Server, on, simulated};
 
 simulated!(
-    a_typo_in_what_leads_to_sonarqube_orphans_nothing,
-    a_typo_in_a_secret_of_bitbucket_holds_up_nobody_who_leaves,
-    a_connection_that_cannot_serve_who_waits_for_it_says_so,
-    a_binding_without_access_holds_up_no_connection_and_is_not_counted,
-    a_connection_that_is_let_go_by_force_says_so,
+    a_typo_in_the_settings_of_sonarqube_orphans_nothing,
+    a_typo_in_a_secret_of_bitbucket_delays_no_deletion,
+    a_deleted_connection_that_cannot_serve_its_bindings_says_why,
+    a_binding_without_access_blocks_no_deletion_of_the_connection,
+    a_connection_released_by_force_says_so,
 );
-on!([simulated_26_9_developer] => no_trouble_beside_sonarqube_holds_up_who_leaves);
+on!([simulated_26_9_developer] => no_failure_beside_sonarqube_delays_a_deletion);
 
 /// Promise: a reference that leads nowhere may be a typo: who has something to delete waits until it is corrected.
-async fn a_typo_in_what_leads_to_sonarqube_orphans_nothing(server: Server) {
+async fn a_typo_in_the_settings_of_sonarqube_orphans_nothing(server: Server) {
     let env = TestEnvironment::set_with(server, DELETING).await;
     env.forget_secret("bitbucket-read-token");
     env.connection(json!({"deletionPolicy": "Delete"}));
@@ -31,7 +31,7 @@ async fn a_typo_in_what_leads_to_sonarqube_orphans_nothing(server: Server) {
     let mistyped = json!({"deletionPolicy": "Delete", "sonarqube": {"caBundleRef": mistyped}});
     env.connection(mistyped.clone());
     env.connection_reason("bitbucket", "SecretNotFound").await;
-    let message = env.held_up("checkout").await;
+    let message = env.deletion_is_delayed("checkout").await;
     assert!(message.contains("SecretNotFound"), "{message}");
     env.connection(json!({"deletionPolicy": "Delete", "sonarqube": {"caBundleRef": null}}));
     env.gone::<ProjectBinding>("payments", "checkout").await;
@@ -51,7 +51,7 @@ async fn a_typo_in_what_leads_to_sonarqube_orphans_nothing(server: Server) {
 }
 
 /// Promise: what is wrong with Bitbucket's own Secret neither orphans a project or a configuration nor holds it up.
-async fn a_typo_in_a_secret_of_bitbucket_holds_up_nobody_who_leaves(server: Server) {
+async fn a_typo_in_a_secret_of_bitbucket_delays_no_deletion(server: Server) {
     let env = TestEnvironment::set_with(server, DELETING).await;
     env.connection(json!({}));
     env.bound_to_be_deleted("checkout").await;
@@ -69,7 +69,7 @@ async fn a_typo_in_a_secret_of_bitbucket_holds_up_nobody_who_leaves(server: Serv
 }
 
 /// Promise: any failure after SonarQube was found well blocks no deletion, and what is to be deleted is.
-async fn no_trouble_beside_sonarqube_holds_up_who_leaves(server: Server) {
+async fn no_failure_beside_sonarqube_delays_a_deletion(server: Server) {
     let env = TestEnvironment::set_with(server, DELETING).await;
     let names = ["cannot-reach", "malformed", "too-old", "refused"];
     env.bitbucket.world(|world| {
@@ -82,7 +82,7 @@ async fn no_trouble_beside_sonarqube_holds_up_who_leaves(server: Server) {
         env.bound_to_be_deleted(name).await;
     }
     let goes = async |name: &str, reason: &str| {
-        env.look_now(name).await;
+        env.reconcile_now(name).await;
         env.connection_reason("bitbucket", reason).await;
         env.delete_binding("payments", name).await;
         let project = env.sonarqube.project(&format!("PAY:{name}"));
@@ -114,7 +114,7 @@ async fn no_trouble_beside_sonarqube_holds_up_who_leaves(server: Server) {
 }
 
 /// Promise: a connection that is waited for and cannot help says why, and so does who waits; also after a restart.
-async fn a_connection_that_cannot_serve_who_waits_for_it_says_so(server: Server) {
+async fn a_deleted_connection_that_cannot_serve_its_bindings_says_why(server: Server) {
     let mut env = TestEnvironment::set_with(server, DELETING).await;
     let proxy = Proxy::start(&env.sonarqube.url).await;
     env.connection(json!({"sonarqube": {"url": proxy.url}}));
@@ -125,7 +125,7 @@ async fn a_connection_that_cannot_serve_who_waits_for_it_says_so(server: Server)
     env.restart_operator(DELETING);
     let message = env.needed("cannot serve them").await;
     assert!(message.contains("SonarQube at"), "{message}");
-    env.held_up("checkout").await;
+    env.deletion_is_delayed("checkout").await;
     env.said_of_deletion("checkout", "is not ready").await;
 
     proxy.open();
@@ -136,7 +136,7 @@ async fn a_connection_that_cannot_serve_who_waits_for_it_says_so(server: Server)
 }
 
 /// Promise: a finalizer is everybody's to set. Who has no access, or has lost it, is neither waited for nor counted.
-async fn a_binding_without_access_holds_up_no_connection_and_is_not_counted(server: Server) {
+async fn a_binding_without_access_blocks_no_deletion_of_the_connection(server: Server) {
     let env = TestEnvironment::set_with(server, DELETING).await;
     env.connection(json!({}));
     env.bound_to_be_deleted("checkout").await;
@@ -161,7 +161,7 @@ async fn a_binding_without_access_holds_up_no_connection_and_is_not_counted(serv
 }
 
 /// Promise: what is left behind by force is reported.
-async fn a_connection_that_is_let_go_by_force_says_so(server: Server) {
+async fn a_connection_released_by_force_says_so(server: Server) {
     let env = TestEnvironment::set_with(server, DELETING).await;
     env.connection(json!({"deletionPolicy": "Delete"}));
     let connection = env.connection_is("bitbucket", ("Ready", "True")).await;

@@ -26,7 +26,7 @@ impl TestEnvironment {
     }
 
     /// Asks for the deletion of a binding in `payments`, and returns what holds it up.
-    pub(crate) async fn held_up(&self, name: &str) -> String {
+    pub(crate) async fn deletion_is_delayed(&self, name: &str) -> String {
         let api = self.api::<ProjectBinding>("payments");
         api.delete(name, &DeleteParams::default()).await.unwrap();
         self.said_of_deletion(name, "").await

@@ -14,7 +14,7 @@ pub(crate) fn slow_imports(env: &TestEnvironment, delay: Duration) {
 }
 
 /// Imports that SonarQube has not answered yet.
-pub(crate) fn under_way(env: &TestEnvironment) -> usize {
+pub(crate) fn imports_in_progress(env: &TestEnvironment) -> usize {
     let imports = [
         "/api/v2/dop-translation/bound-projects",
         "/api/alm_integrations/import_bitbucketserver_project",

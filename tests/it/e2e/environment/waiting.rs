@@ -162,7 +162,7 @@ impl TestEnvironment {
     }
 
     /// The same, and waits until it was.
-    pub(crate) async fn look_now(&self, request: &str) {
+    pub(crate) async fn reconcile_now(&self, request: &str) {
         self.ask(request).await;
         self.until(
             "platform",
@@ -177,7 +177,7 @@ impl TestEnvironment {
     }
 
     /// Has a binding reconciled now, and waits until it was, also if reconciles were in progress.
-    pub(crate) async fn look_at(
+    pub(crate) async fn requested_reconcile(
         &self,
         namespace: &str,
         name: &str,

@@ -11,7 +11,7 @@ use super::{Outcome, Scene, reason};
 
 impl Scene<'_> {
     /// What the guide says of a promise on this server.
-    fn assert_as_told(&self, promise: Promise, outcome: &Outcome) {
+    fn assert_as_documented(&self, promise: Promise, outcome: &Outcome) {
         match self.server.capabilities().outlook(promise) {
             Outlook::Kept => {
                 assert!(
@@ -85,7 +85,7 @@ impl Scene<'_> {
         let wanted = json!({"mode": "Bind", "sonarqubeProject": {"key": "legacy-key"}});
         self.env.binding("payments", "legacy", &repository, wanted);
         let outcome = self.rests("legacy").await;
-        self.assert_as_told(Promise::Bind, &outcome);
+        self.assert_as_documented(Promise::Bind, &outcome);
         let bound = self.env.sonarqube.bound_to("legacy-key");
         assert_eq!(bound.is_some(), matches!(outcome, Outcome::Works(_)));
         outcome
@@ -153,7 +153,7 @@ impl Scene<'_> {
         self.env
             .binding("payments", "shared", "PAY/imported", shared);
         let outcome = self.rests("shared").await;
-        self.assert_as_told(Promise::Monorepo, &outcome);
+        self.assert_as_documented(Promise::Monorepo, &outcome);
         if let Outcome::Works(_) = outcome {
             let found = [("project", "shared-key")];
             let binding = self
@@ -241,7 +241,7 @@ impl Scene<'_> {
                 Outcome::Condition(stalled.reason.clone())
             }
         };
-        self.assert_as_told(Promise::SeveralConfigurations, &outcome);
+        self.assert_as_documented(Promise::SeveralConfigurations, &outcome);
         let api: Api<BitbucketConnection> = self.env.api("platform");
         api.delete("second", &DeleteParams::default())
             .await
@@ -261,16 +261,16 @@ impl Scene<'_> {
         let found = reported(&binding).unwrap();
         if found != "ServerBaseURLUnset" {
             let outcome = Outcome::Condition(found);
-            self.assert_as_told(Promise::Decoration, &outcome);
+            self.assert_as_documented(Promise::Decoration, &outcome);
             return outcome;
         }
         let public = json!({"sonarqube": {"serverBaseURL": "https://sonarqube.example.com"}});
         self.connection(public);
-        self.env.look_now("the base URL is set").await;
+        self.env.reconcile_now("the base URL is set").await;
         let possible = |one: &ProjectBinding| reason(one, "DecorationReady", "Unknown").is_some();
         self.env.until("payments", "imported", possible).await;
         let outcome = Outcome::Works("possible");
-        self.assert_as_told(Promise::Decoration, &outcome);
+        self.assert_as_documented(Promise::Decoration, &outcome);
         outcome
     }
 
@@ -280,7 +280,7 @@ impl Scene<'_> {
             .bitbucket
             .world(|world| world.rename_repository("PAY", "before", "after"))
             .unwrap();
-        self.env.look_now("renamed").await;
+        self.env.reconcile_now("renamed").await;
         let message = self
             .env
             .binding_reason("payments", "before", "RepositoryMoved")
@@ -300,7 +300,7 @@ impl Scene<'_> {
             json!({"onRepositoryMoved": "Follow"}),
         );
         let outcome = self.rests("before").await;
-        self.assert_as_told(Promise::Bind, &outcome);
+        self.assert_as_documented(Promise::Bind, &outcome);
         let bound = self.env.sonarqube.bound_to("PAY:before");
         let followed = matches!(outcome, Outcome::Works(_));
         assert_eq!(
@@ -316,7 +316,7 @@ impl Scene<'_> {
             world.delete_repository("PAY", "again").unwrap();
             world.repository("PAY", "again");
         });
-        self.env.look_now("recreated").await;
+        self.env.reconcile_now("recreated").await;
         self.env
             .binding_reason("payments", "again", "RepositoryRecreated")
             .await;
@@ -331,7 +331,7 @@ impl Scene<'_> {
             .bitbucket
             .world(|world| world.delete_repository("PAY", "doomed"))
             .unwrap();
-        self.env.look_now("deleted").await;
+        self.env.reconcile_now("deleted").await;
         self.env
             .binding_reason("payments", "doomed", "RepositoryNotFound")
             .await;
@@ -364,7 +364,7 @@ impl Scene<'_> {
             Outcome::Works("left, with an event")
         };
         if outcome == Outcome::Works(self.way) {
-            self.assert_as_told(Promise::Unbind, &outcome);
+            self.assert_as_documented(Promise::Unbind, &outcome);
         } else {
             assert_eq!(
                 self.server.capabilities().outlook(Promise::Unbind),

@@ -9,8 +9,8 @@ use crate::support::server::{Server, simulated};
 use crate::support::servers::Servers;
 
 simulated!(
-    a_refused_finalizer_patch_is_told_and_tried_again,
-    a_connection_that_may_not_be_protected_says_who_refuses,
+    a_refused_finalizer_patch_is_reported_and_retried,
+    a_refused_finalizer_of_a_connection_names_the_refusing_policy,
 );
 
 const OPERATOR: &str = "system:serviceaccount:bindery-system:bindery";
@@ -93,7 +93,7 @@ fn policy(name: &str, plural: &str) -> [Value; 2] {
 }
 
 /// Promise: a deletion that an admission policy refuses says who and why, and ends by itself once it may.
-async fn a_refused_finalizer_patch_is_told_and_tried_again(server: Server) {
+async fn a_refused_finalizer_patch_is_reported_and_retried(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({}));
     let unbind = json!({"deletionPolicy": "Unbind"});
@@ -118,7 +118,7 @@ async fn a_refused_finalizer_patch_is_told_and_tried_again(server: Server) {
 }
 
 /// Promise: what cannot be protected is not begun, and says why.
-async fn a_connection_that_may_not_be_protected_says_who_refuses(server: Server) {
+async fn a_refused_finalizer_of_a_connection_names_the_refusing_policy(server: Server) {
     let env = TestEnvironment::set(server).await;
     // A probe that the operator leaves alone.
     env.connection_named("probe", json!({"suspend": true}));

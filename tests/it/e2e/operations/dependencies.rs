@@ -21,7 +21,7 @@ simulated!(
     a_claim_is_free_once_its_holder_has_lost_its_right,
     a_binding_waits_for_its_connection_and_for_the_labels_of_its_namespace,
     a_binding_waits_until_its_namespace_lists_its_repository,
-    the_example_of_the_guide_admits_what_its_namespace_lists,
+    the_example_of_the_guide_admits_the_listed_repositories,
 );
 on!([simulated_26_9_enterprise] => a_claim_is_free_also_for_the_bindings_of_another_connection, a_base_url_is_free_once_its_holder_declares_none);
 
@@ -48,8 +48,8 @@ async fn a_connection_that_is_gone_is_missed_at_once(server: Server) {
         .await;
     let checkout = env.bound_to_be_deleted("checkout").await;
     proxy.shut();
-    env.look_now("away").await;
-    env.held_up("checkout").await;
+    env.reconcile_now("away").await;
+    env.deletion_is_delayed("checkout").await;
     env.ask_for_deletion_of_connection().await;
     env.needed("payments/checkout").await;
     let released = r#"{"metadata": {"finalizers": null}}"#;
@@ -69,7 +69,7 @@ async fn a_deletion_goes_on_once_nothing_can_be_undone_any_more(server: Server) 
     let checkout = env.bound_to_be_deleted("checkout").await;
     proxy.shut();
     // Only the failure that its binding meets has the connection reconciled.
-    env.held_up("checkout").await;
+    env.deletion_is_delayed("checkout").await;
     env.connection_is("bitbucket", ("Ready", "False")).await;
     env.forget_secret("sonarqube-token");
     env.gone::<ProjectBinding>("payments", "checkout").await;
@@ -84,7 +84,7 @@ async fn a_deletion_that_waits_with_its_connection_is_patient_and_ends(server: S
     env.ask_for_deletion_of_connection().await;
     env.needed("payments/checkout").await;
     proxy.shut();
-    env.held_up("checkout").await;
+    env.deletion_is_delayed("checkout").await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     let attempts = proxy.attempts();
     assert!((1..40).contains(&attempts), "{attempts}");
@@ -227,7 +227,7 @@ async fn a_binding_waits_until_its_namespace_lists_its_repository(server: Server
 }
 
 /// Promise: the guide's example of `repositoriesFrom` admits what the Namespace of the example lists, and nothing else.
-async fn the_example_of_the_guide_admits_what_its_namespace_lists(server: Server) {
+async fn the_example_of_the_guide_admits_the_listed_repositories(server: Server) {
     let env = TestEnvironment::set(server).await;
     let page = std::fs::read_to_string(tree::top().join("docs/guide/connection.md")).unwrap();
     let objects = objects(&page);

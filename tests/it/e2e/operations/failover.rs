@@ -15,7 +15,7 @@ simulated!(
     a_standby_goes_on_when_the_leader_stops,
     a_standby_replaces_a_killed_leader,
     a_leader_that_is_resumed_too_late_writes_nothing,
-    a_leader_ends_whose_lease_is_taken_or_deleted_by_hand,
+    a_leader_exits_when_its_lease_is_taken_or_deleted_by_hand,
     two_operators_import_each_repository_once,
 );
 
@@ -138,7 +138,7 @@ async fn a_leader_that_is_resumed_too_late_writes_nothing(server: Server) {
 }
 
 /// Promise: who writes another name into the lease, or deletes it, makes its holder end, and no second one begin at once.
-async fn a_leader_ends_whose_lease_is_taken_or_deleted_by_hand(server: Server) {
+async fn a_leader_exits_when_its_lease_is_taken_or_deleted_by_hand(server: Server) {
     let (mut env, mut standby) = two_operators(server).await;
     let stolen = r#"{"spec": {"holderIdentity": "thief"}}"#;
     let steal = [&LEASE[..], &["--patch", stolen]].concat();

@@ -9,8 +9,8 @@ use crate::support::server::{Server, simulated};
 use crate::support::servers::Servers;
 
 simulated!(
-    the_chart_lends_the_secrets_that_it_is_told_to,
-    the_chart_lends_every_secret_when_it_is_told_to,
+    the_chart_grants_access_to_the_listed_secrets,
+    the_chart_grants_access_to_every_secret_on_request,
     a_release_upgrades_both_kinds_and_leaves_them
 );
 
@@ -119,7 +119,7 @@ async fn is_bound(env: &TestEnvironment) {
 }
 
 /// Promise: the chart grants no Secret by default, and exactly those that `grants.namespaces` names.
-async fn the_chart_lends_the_secrets_that_it_is_told_to(server: Server) {
+async fn the_chart_grants_access_to_the_listed_secrets(server: Server) {
     let mut env = TestEnvironment::set(server).await;
     let _replaced = Replaced::base(&mut env);
     install(&env, "{}");
@@ -140,7 +140,7 @@ async fn the_chart_lends_the_secrets_that_it_is_told_to(server: Server) {
 }
 
 /// Promise: with `grants.clusterWide` no namespace has to grant anything.
-async fn the_chart_lends_every_secret_when_it_is_told_to(server: Server) {
+async fn the_chart_grants_access_to_every_secret_on_request(server: Server) {
     let mut env = TestEnvironment::set(server).await;
     let _replaced = Replaced::base(&mut env);
     install(&env, "grants.clusterWide=true");

@@ -6,11 +6,11 @@ use serde_json::json;
 use crate::e2e::environment::{BITBUCKET_TOKEN, TestEnvironment};
 use crate::support::server::{Server, simulated};
 
-simulated!(what_happens_is_counted_and_nobody_is_named);
+simulated!(metrics_count_what_happened_without_names);
 
 /// Promise: imports, adoptions, drift and failures are counted as they happen, objects as they are, and no label names
 /// an object, a project or a token.
-async fn what_happens_is_counted_and_nobody_is_named(server: Server) {
+async fn metrics_count_what_happened_without_names(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({}));
     env.connection_is("bitbucket", ("Ready", "True")).await;
@@ -46,7 +46,8 @@ async fn what_happens_is_counted_and_nobody_is_named(server: Server) {
     let before = env.measured(corrected).unwrap_or(0.0);
     env.sonarqube
         .re_point("PAY:checkout", &setting, "PAY/payments-api");
-    env.look_at("payments", "checkout", "re-pointed").await;
+    env.requested_reconcile("payments", "checkout", "re-pointed")
+        .await;
     env.measures(corrected, before + 1.0).await;
 
     env.delete_binding("payments", "ledger").await;
@@ -62,11 +63,11 @@ async fn what_happens_is_counted_and_nobody_is_named(server: Server) {
         BITBUCKET_TOKEN,
         &uid,
     ];
-    assert_well_told(&env.operator.metrics(), &names);
+    assert_described(&env.operator.metrics(), &names);
 }
 
 /// Whether a scrape has the form that Prometheus reads, and names no object.
-fn assert_well_told(text: &str, names: &[&str]) {
+fn assert_described(text: &str, names: &[&str]) {
     for name in names {
         let reported = text.lines().find(|line| line.contains(name));
         assert_eq!(reported, None, "{name} is reported");

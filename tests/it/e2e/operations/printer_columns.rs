@@ -9,12 +9,12 @@ use crate::e2e::environment::TestEnvironment;
 use crate::support::server::{Server, simulated};
 
 simulated!(
-    a_failing_binding_shows_what_it_is_about,
+    a_failing_binding_shows_its_repository_and_project,
     the_first_count_of_bindings_is_shown_at_once,
 );
 
 /// Promise: the columns REPOSITORY and PROJECT are filled from the spec until the servers have returned more.
-async fn a_failing_binding_shows_what_it_is_about(server: Server) {
+async fn a_failing_binding_shows_its_repository_and_project(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({}));
     env.binding("payments", "checkout", "PAY/no-such-repository", json!({}));

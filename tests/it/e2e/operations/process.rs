@@ -10,13 +10,13 @@ use crate::support::server::{Server, simulated};
 
 simulated!(
     the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it,
-    a_log_that_nobody_reads_holds_up_nothing,
+    a_log_that_is_not_read_blocks_nothing,
 );
 
 /// Promise: ready once it knows what there is, alive all the time, measured by name, and gone when asked to.
 async fn the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it(server: Server) {
     let mut env = TestEnvironment::set(server).await;
-    assert_ready_when_it_may_look(&mut env).await;
+    assert_ready_when_it_may_read(&mut env).await;
     assert_eq!(env.operator.get("elsewhere").0, 404);
 
     env.connection(json!({}));
@@ -61,7 +61,7 @@ async fn the_operator_is_probed_measured_and_stopped_as_kubernetes_does_it(serve
 }
 
 /// An operator that may not list its objects is alive and not ready, and becomes ready without a restart.
-async fn assert_ready_when_it_may_look(env: &mut TestEnvironment) {
+async fn assert_ready_when_it_may_read(env: &mut TestEnvironment) {
     let role = ["clusterrolebinding", "bindery"];
     env.kubectl(&[&["delete"], &role[..]].concat());
     let list = ["list", "projectbindings.bindery.dev", "--all-namespaces"];
@@ -85,7 +85,7 @@ async fn assert_ready_when_it_may_look(env: &mut TestEnvironment) {
 
 /// Promise: what collects the logs may hang; the operator works on. At this log level it says more until it is `Ready`
 /// than fits into a pipe.
-async fn a_log_that_nobody_reads_holds_up_nothing(server: Server) {
+async fn a_log_that_is_not_read_blocks_nothing(server: Server) {
     let mut env = TestEnvironment::set(server).await;
     env.operator.kill();
     let arguments = [&LOOPBACK[..], &["--minimum-interval", "10s"]].concat();

@@ -37,7 +37,7 @@ async fn creates_and_quiet_intervals_cost_a_real_server_what_the_guide_says(serv
     env.connection(json!({"interval": "1h"}));
     env.connection_is("bitbucket", ("Ready", "True")).await;
     let slugs = many::repositories(&env, count);
-    env.look_now("the repositories").await;
+    env.reconcile_now("the repositories").await;
 
     let before = Seen::so_far(&env);
     let begun = Instant::now();
@@ -49,7 +49,7 @@ async fn creates_and_quiet_intervals_cost_a_real_server_what_the_guide_says(serv
     let create = before.since(&env);
     let bare = bare_loop(&env, &slugs).await;
     let each = per(create.without_listings(), count);
-    tell(&format!(
+    print_line(&format!(
         "{count} creates on a real 26.9: {each:.2} calls each to both servers and {} pages of listings in {seconds:.1} s, \
          {:.1} a second; the bare loop makes {:.1} a second",
         create.listings.len(),
@@ -62,13 +62,13 @@ async fn creates_and_quiet_intervals_cost_a_real_server_what_the_guide_says(serv
     let most = per(31 * count, 10) + 100.0;
     assert!(per(create.without_listings(), 1) <= most, "{create:?}");
 
-    env.look_now("everything is listed").await;
+    env.reconcile_now("everything is listed").await;
     let before = Seen::so_far(&env);
-    env.look_now("quiet").await;
+    env.reconcile_now("quiet").await;
     let quiet = before.since(&env);
     let spread = quiet.sonarqube.iter();
     let spread = spread.filter(|it| it.contains("/get_binding")).count();
-    tell(&format!(
+    print_line(&format!(
         "a sweep that somebody asked for, of {count} settled bindings: {} pages of listings, {spread} spread reads, {} others",
         quiet.listings.len(),
         quiet.without_listings() - spread,
@@ -194,7 +194,7 @@ fn per(count: usize, each: usize) -> f64 {
 }
 
 /// Past the capture of the test runner: these numbers are to be seen in every run.
-fn tell(line: &str) {
+fn print_line(line: &str) {
     let mut error = std::io::stderr();
     error.write_all(format!("{line}\n").as_bytes()).unwrap();
 }

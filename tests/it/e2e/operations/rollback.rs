@@ -9,13 +9,13 @@ use crate::e2e::environment::newer_definition::{NewerDefinition, UNHEARD_OF};
 use crate::e2e::environment::waiting::condition;
 use crate::support::server::{Server, simulated};
 
-simulated!(a_connection_that_cannot_be_read_alarms_nobody_and_holds_nobody_for_ever);
+simulated!(an_undecodable_connection_raises_no_alarm_and_blocks_no_object_for_ever);
 
 const CONNECTION: [&str; 3] = ["bbconn/bitbucket", "--namespace", "platform"];
 
 /// Promise: what is up to date stays as it is, the rest says what it waits for, no tenant learns of a connection that
 /// may not admit it, and a deletion ends when a user says that everything may stay.
-async fn a_connection_that_cannot_be_read_alarms_nobody_and_holds_nobody_for_ever(server: Server) {
+async fn an_undecodable_connection_raises_no_alarm_and_blocks_no_object_for_ever(server: Server) {
     let env = TestEnvironment::set_with(
         server,
         &["--minimum-interval", "10s", "--allow-project-deletion"],

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use kube::ResourceExt as _;
 use serde_json::{Value, json};
 
-use crate::e2e::environment::imports::{slow_imports, under_way};
+use crate::e2e::environment::imports::{imports_in_progress, slow_imports};
 use crate::e2e::environment::many;
 use crate::e2e::environment::{TestEnvironment, install};
 use crate::support::server::{Server, on, simulated};
@@ -27,13 +27,13 @@ async fn a_stop_waits_for_imports_and_the_next_operator_goes_on(server: Server) 
     env.connection(json!({}));
     env.connection_is("bitbucket", ("Ready", "True")).await;
     env.apply(&many::bindings(&slugs));
-    env.eventually("imports are in progress", || under_way(&env) > 3)
+    env.eventually("imports are in progress", || imports_in_progress(&env) > 3)
         .await;
     let asked = Instant::now();
     assert_eq!(env.operator.stop().code(), Some(0));
     let taken = asked.elapsed();
     assert!(taken < Duration::from_secs(12), "{taken:?}");
-    assert_eq!(under_way(&env), 0, "an answer was not waited for");
+    assert_eq!(imports_in_progress(&env), 0, "an answer was not waited for");
     env.restart_operator(&INTERVAL);
     let mut wanted = Vec::new();
     for slug in &slugs {
@@ -59,10 +59,12 @@ async fn a_binding_that_goes_while_it_is_imported_leaves_no_project(server: Serv
     env.connection_is("bitbucket", ("Ready", "True")).await;
     let deleting = json!({"deletionPolicy": "DeleteProject"});
     env.binding("payments", "checkout", "PAY/checkout", deleting);
-    env.eventually("the import is in progress", || under_way(&env) == 1)
-        .await;
+    env.eventually("the import is in progress", || {
+        imports_in_progress(&env) == 1
+    })
+    .await;
     env.delete_binding("payments", "checkout").await;
-    assert_eq!(under_way(&env), 0);
+    assert_eq!(imports_in_progress(&env), 0);
     assert_eq!(env.sonarqube.project_keys(), [""; 0]);
 }
 

@@ -11,7 +11,7 @@ use crate::e2e::environment::many;
 use crate::e2e::environment::snapshot::{Done, SPREAD_READ, Snapshot};
 use crate::support::server::{Server, on};
 
-on!([real_26_9, simulated_25_1] => passes_over_settled_bindings_are_quiet);
+on!([real_26_9, simulated_25_1] => reconciles_of_settled_bindings_are_quiet);
 on!([simulated_9_9] => what_no_listing_has_is_read_evenly_over_the_interval);
 
 const BINDINGS: u32 = 50;
@@ -53,11 +53,11 @@ const PROBES: [&str; 6] = [
 
 /// Promise: reconciles of fifty bindings that are up to date write nothing anywhere, and ask each server for its
 /// listings; what no listing has is asked in spread reads.
-async fn passes_over_settled_bindings_are_quiet(server: Server) {
+async fn reconciles_of_settled_bindings_are_quiet(server: Server) {
     let env = settled_bindings(server).await;
     for reconcile in 1..=3 {
         let before = Snapshot::now(&env).await;
-        env.look_now(&format!("reconcile {reconcile}")).await;
+        env.reconcile_now(&format!("reconcile {reconcile}")).await;
         let done = before.since(&env).await;
         report(&format!("forced reconcile {reconcile}"), &done);
         let asked = each_once(&[&LISTINGS, &FIXED, &SELDOM]);
@@ -181,7 +181,7 @@ async fn settled_bindings(server: Server) -> TestEnvironment {
     env.apply(&many::bindings(&slugs));
     env.counted(BINDINGS).await;
     // The sweep before the imports knows nothing of them: one more, and every binding is up to date.
-    env.look_now("settled").await;
+    env.reconcile_now("settled").await;
     env
 }
 

@@ -18,13 +18,13 @@ use crate::support::server::{Server, on, simulated};
 
 simulated!(
     an_object_that_cannot_be_read_stops_only_itself,
-    an_object_that_cannot_be_read_is_let_go_when_somebody_says_so,
-    an_outage_of_sonarqube_leaves_what_is_settled_and_costs_one_probe_per_back_off,
-    an_outage_of_bitbucket_leaves_what_is_settled,
+    an_undecodable_object_is_released_on_request,
+    an_outage_of_sonarqube_keeps_settled_bindings_and_costs_one_probe_per_back_off,
+    an_outage_of_bitbucket_keeps_settled_bindings,
     a_status_changes_only_when_something_changes,
 );
 
-on!([simulated_26_9] => what_was_done_before_an_outage_is_remembered_and_told);
+on!([simulated_26_9] => work_done_before_an_outage_is_stored_and_reported);
 
 const UNREAD: [&str; 3] = ["pbind/unread", "--namespace", "payments"];
 
@@ -74,7 +74,7 @@ async fn an_object_that_cannot_be_read_stops_only_itself(server: Server) {
 
 /// Promise: SonarQube goes away right after a write. The object stays as it was, and what was done is on record all the
 /// same: who bound a project decides who may unbind it.
-async fn what_was_done_before_an_outage_is_remembered_and_told(server: Server) {
+async fn work_done_before_an_outage_is_stored_and_reported(server: Server) {
     let env = TestEnvironment::set(server).await;
     let proxy = Proxy::start(&env.sonarqube.url).await;
     env.connection(json!({"sonarqube": {"url": proxy.url}}));
@@ -108,7 +108,7 @@ async fn what_was_done_before_an_outage_is_remembered_and_told(server: Server) {
 
 /// Promise: a deletion always ends, also of an object that this version cannot read; until a user says so it waits for
 /// one that can.
-async fn an_object_that_cannot_be_read_is_let_go_when_somebody_says_so(server: Server) {
+async fn an_undecodable_object_is_released_on_request(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({}));
     let newer = apply_unread(&env, &json!({"finalizers": [FINALIZER]})).await;
@@ -154,7 +154,7 @@ async fn assert_a_newcomer_waits(env: &TestEnvironment) {
 }
 
 /// Promise: an outage of SonarQube changes nothing for what is up to date, and costs one probe per back-off.
-async fn an_outage_of_sonarqube_leaves_what_is_settled_and_costs_one_probe_per_back_off(
+async fn an_outage_of_sonarqube_keeps_settled_bindings_and_costs_one_probe_per_back_off(
     server: Server,
 ) {
     let env = TestEnvironment::set(server).await;
@@ -189,7 +189,7 @@ async fn an_outage_of_sonarqube_leaves_what_is_settled_and_costs_one_probe_per_b
 }
 
 /// Promise: the same holds for Bitbucket.
-async fn an_outage_of_bitbucket_leaves_what_is_settled(server: Server) {
+async fn an_outage_of_bitbucket_keeps_settled_bindings(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({}));
     let settled = twenty(&env).await;

@@ -12,7 +12,7 @@ use crate::e2e::environment::TestEnvironment;
 use crate::support::server::{Server, on};
 
 on!([simulated_9_9, simulated_26_9_developer] => no_lost_answer_makes_a_second_project);
-on!([simulated_26_9, simulated_25_1] => what_somebody_creates_after_a_call_that_was_never_sent_is_not_ours);
+on!([simulated_26_9, simulated_25_1] => a_project_created_by_another_client_after_an_unsent_call_is_not_adopted);
 
 /// Promise: whichever call to SonarQube was done and not answered, there is one project, under our key, and remembered
 /// as ours.
@@ -61,7 +61,7 @@ async fn assert_survives_the_loss(env: &TestEnvironment, path: &str, slug: &str)
 
 /// Promise: a project is deleted only where Bindery created it. Here its import was announced, and never asked for: the
 /// check before the call failed. Another client then created the project under the announced key.
-async fn what_somebody_creates_after_a_call_that_was_never_sent_is_not_ours(server: Server) {
+async fn a_project_created_by_another_client_after_an_unsent_call_is_not_adopted(server: Server) {
     let env = TestEnvironment::set_with(
         server,
         &["--minimum-interval", "60s", "--allow-project-deletion"],

@@ -14,10 +14,10 @@ use crate::e2e::environment::many::{bindings, repositories};
 use crate::e2e::environment::proxy::Proxy;
 use crate::support::server::{Server, everywhere, on};
 
-everywhere!(an_import_whose_answer_is_lost_is_adopted_as_our_own);
+everywhere!(an_import_with_a_lost_answer_is_adopted);
 on!([simulated_26_9, real_26_9, simulated_25_1] => no_import_is_made_twice_or_forgotten_however_often_the_operator_is_killed);
 
-on!([simulated_26_9, real_26_9] => an_import_under_way_goes_with_the_object_that_wanted_it);
+on!([simulated_26_9, real_26_9] => an_import_in_progress_is_undone_with_its_binding);
 
 const ARGUMENTS: &[&str] = &["--minimum-interval", "10s"];
 
@@ -72,7 +72,7 @@ async fn no_import_is_made_twice_or_forgotten_however_often_the_operator_is_kill
 }
 
 /// Promise: an import that SonarQube made, and whose answer never came, is recognised and not repeated.
-async fn an_import_whose_answer_is_lost_is_adopted_as_our_own(server: Server) {
+async fn an_import_with_a_lost_answer_is_adopted(server: Server) {
     let env = TestEnvironment::set(server).await;
     let proxy = Proxy::start(&env.sonarqube.url).await;
     env.connection(json!({"sonarqube": {"url": proxy.url}}));
@@ -99,7 +99,7 @@ async fn an_import_whose_answer_is_lost_is_adopted_as_our_own(server: Server) {
 
 /// Promise: an object that is deleted while its import is in progress leaves nothing behind that it asked to be
 /// deleted, and an operator that starts meanwhile reports nothing about what it has not reconciled yet.
-async fn an_import_under_way_goes_with_the_object_that_wanted_it(server: Server) {
+async fn an_import_in_progress_is_undone_with_its_binding(server: Server) {
     let deleting = ["--minimum-interval", "10s", "--allow-project-deletion"];
     let mut env = TestEnvironment::set_with(server, &deleting).await;
     let proxy = Proxy::start(&env.sonarqube.url).await;

@@ -35,7 +35,7 @@ async fn imports_that_fail_alone_have_the_servers_checked_ever_less_often(server
     let all_tried = || calls(&env, IMPORT) >= BINDINGS;
     env.eventually("all bindings tried", all_tried).await;
     assert_left_in_peace(&env, (IMPORT, begun), BINDINGS * 5).await;
-    assert_healed(&env, &slugs).await;
+    assert_corrected(&env, &slugs).await;
 }
 
 /// Promise: the same holds for a call that no check of the connection makes. Where the server asks for a pause, it has
@@ -54,7 +54,7 @@ async fn a_write_that_fails_alone_has_the_servers_checked_ever_less_often(server
     env.eventually("some bindings tried", some_tried).await;
     // One after each pause, and those that were in progress.
     assert_left_in_peace(&env, (VISIBILITY, begun), 4 + 8).await;
-    assert_healed(&env, &slugs).await;
+    assert_corrected(&env, &slugs).await;
 }
 
 /// Returns since when calls are counted.
@@ -102,7 +102,7 @@ async fn assert_left_in_peace(
     assert!(says(&connection, ("SonarQubeReachable", "True")));
 }
 
-async fn assert_healed(env: &TestEnvironment, slugs: &[String]) {
+async fn assert_corrected(env: &TestEnvironment, slugs: &[String]) {
     env.sonarqube.simulated().clear_faults();
     for slug in slugs {
         env.binding_is("payments", slug, ("Ready", "True")).await;

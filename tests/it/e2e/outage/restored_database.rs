@@ -57,7 +57,7 @@ async fn restore(env: &TestEnvironment) {
     let simulated = env.sonarqube.simulated();
     simulated.clear_calls();
     simulated.world(|world| RESTORED.clone_into(&mut world.server_id));
-    env.look_now("restored").await;
+    env.reconcile_now("restored").await;
     let is_known = |connection: &BitbucketConnection| {
         let status = connection.status.as_ref().unwrap();
         let applied = status.record.applied_secrets.as_ref();

@@ -154,7 +154,7 @@ async fn a_rotation_does_not_wait_behind_imports(server: Server) {
         .await;
     env.patience = Duration::from_secs(5);
     // A check of both servers and a sweep, as the clock asks for them.
-    env.look_now("during-the-imports").await;
+    env.reconcile_now("during-the-imports").await;
     env.bitbucket.world(|world| {
         let permissions = [Permission::ProjectRead, Permission::RepoWrite];
         world.token(NEW_TOKEN, "bindery", &permissions);

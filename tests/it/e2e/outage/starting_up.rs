@@ -43,14 +43,14 @@ async fn nothing_is_believed_while_sonarqube_starts(server: Server) {
     env.sonarqube.post("api/system/restart", &[]);
     env.eventually("SonarQube goes down", || env.sonarqube.phase().is_none())
         .await;
-    env.look_now("while it is down").await;
+    env.reconcile_now("while it is down").await;
     env.binding("platform", "deploy", "OPS/deploy", json!({}));
     env.binding_reason("platform", "deploy", "ConnectionUnavailable")
         .await;
-    look_all_the_time_until_it_is_up(&env).await;
+    reconcile_until_it_is_up(&env).await;
     the_simulator_answers_the_same(server, &listening.heard()).await;
     drop(listening);
-    env.look_now("once it is up").await;
+    env.reconcile_now("once it is up").await;
     env.connection_is("bitbucket", ("Ready", "True")).await;
     env.binding_is("platform", "deploy", ("Ready", "True"))
         .await;
@@ -100,7 +100,7 @@ async fn the_simulator_answers_the_same(server: Server, heard: &BTreeSet<String>
 }
 
 /// Each request triggers the connection and all of its bindings: they meet all answers of a SonarQube that starts.
-async fn look_all_the_time_until_it_is_up(env: &TestEnvironment) {
+async fn reconcile_until_it_is_up(env: &TestEnvironment) {
     let looks = async {
         let mut ticks = tokio::time::interval(Duration::from_millis(250));
         for look in 1.. {
@@ -108,7 +108,7 @@ async fn look_all_the_time_until_it_is_up(env: &TestEnvironment) {
             if env.sonarqube.phase().as_deref() == Some("UP") {
                 return;
             }
-            env.look_now(&format!("while it starts, {look}")).await;
+            env.reconcile_now(&format!("while it starts, {look}")).await;
         }
     };
     tokio::time::timeout(env.patience, looks).await.unwrap();

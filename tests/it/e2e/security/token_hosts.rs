@@ -89,7 +89,7 @@ async fn kept(env: &TestEnvironment, secrets: &[&str], reason: &str, word: &str)
         })
     };
     env.until("platform", "bitbucket", says).await;
-    env.look_now(&format!("{reason} {word}")).await;
+    env.reconcile_now(&format!("{reason} {word}")).await;
     for secret in secrets {
         assert_eq!(travelled(env, secret), 0, "{secret}: {reason} {word}");
     }

@@ -9,12 +9,12 @@ use url::form_urlencoded;
 use crate::e2e::environment::{BITBUCKET_TOKEN, TestEnvironment};
 use crate::support::server::{Server, everywhere};
 
-everywhere!(no_token_is_told_to_anybody_whatever_goes_wrong);
+everywhere!(no_token_leaks_in_any_failure);
 
 const BAD_TOKEN: &str = "canary+bad/token=with&special%characters";
 
 /// Promise: no token in any log, event, status, metric, argument or URL, and trace shows everything else.
-async fn no_token_is_told_to_anybody_whatever_goes_wrong(server: Server) {
+async fn no_token_leaks_in_any_failure(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({}));
     env.binding("payments", "checkout", "PAY/checkout", json!({}));
@@ -30,7 +30,7 @@ async fn no_token_is_told_to_anybody_whatever_goes_wrong(server: Server) {
     assert_echoed(&env, Caller::SonarQube, "repository");
     let broken = Fault::at("repositories").caller(Caller::Bindery);
     env.bitbucket.fault(broken.answer(500, &echo));
-    env.look_now("broken").await;
+    env.reconcile_now("broken").await;
     env.connection_reason("bitbucket", "ConnectionUnavailable")
         .await;
     assert_echoed(&env, Caller::Bindery, "repositories");

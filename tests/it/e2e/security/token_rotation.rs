@@ -16,7 +16,7 @@ use crate::support::server::{Server, on};
 on!([simulated_26_9, real_26_9, simulated_25_1] => a_rotation_costs_five_calls_and_touches_no_binding);
 on!([simulated_26_9, simulated_25_1] => a_new_sonarqube_token_is_used_at_once);
 
-on!([simulated_26_9] => what_stands_around_a_token_is_left_out_and_told);
+on!([simulated_26_9] => characters_around_a_token_are_ignored_and_reported);
 on!([simulated_26_9, real_26_9, simulated_25_1] => a_token_that_was_changed_in_sonarqube_by_hand_is_set_back);
 
 const NEW_TOKEN: &str = "canary+second/bitbucket=token-91c2";
@@ -70,7 +70,7 @@ async fn a_rotation_costs_five_calls_and_touches_no_binding(server: Server) {
 }
 
 /// Promise: a token works with a line break behind it, as `echo` leaves one; a condition reports it until it is gone.
-async fn what_stands_around_a_token_is_left_out_and_told(server: Server) {
+async fn characters_around_a_token_are_ignored_and_reported(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.secret("bitbucket-token", &format!("{BITBUCKET_TOKEN}\r\n"));
     env.connection(json!({}));
@@ -125,7 +125,7 @@ async fn a_new_sonarqube_token_is_used_at_once(server: Server) {
     env.secret("sonarqube-token", &second);
     let asked = || env.operator.external_calls() != before.calls;
     env.eventually("the servers are asked with it", asked).await;
-    env.look_now("rotated").await;
+    env.reconcile_now("rotated").await;
     env.connection_is("bitbucket", ("Ready", "True")).await;
     let done = before.since(&env).await;
     eprintln!(
@@ -137,7 +137,7 @@ async fn a_new_sonarqube_token_is_used_at_once(server: Server) {
 
     // It is the one in use: without it nothing works.
     env.sonarqube.post("api/user_tokens/revoke", &named);
-    env.look_now("revoked").await;
+    env.reconcile_now("revoked").await;
     let message = env
         .connection_reason("bitbucket", "AuthenticationFailed")
         .await;
@@ -176,7 +176,7 @@ async fn rotate(env: &TestEnvironment, token: &str) {
     assert_eq!(done.status_writes, 1);
 
     // Reconciles that the status could have triggered come after it: none asks for anything beyond a requested one.
-    env.look_now("rotated").await;
+    env.reconcile_now("rotated").await;
     let later = before.since(env).await;
     assert_eq!(later.writes(), done.writes(), "{later:?}");
     assert_eq!(later.written, ["BitbucketConnection bitbucket"]);

@@ -7,11 +7,11 @@ use crate::e2e::environment::TestEnvironment;
 use crate::support::server::{Server, simulated};
 use crate::support::tls::{Authority, Front, Leaf};
 
-simulated!(a_certificate_that_is_not_trusted_is_told_once_and_forgotten_when_it_is);
+simulated!(an_untrusted_certificate_is_reported_once_until_it_is_trusted);
 
 /// Promise: what is wrong with a certificate is reported in one status; both corrections, another bundle and another
 /// certificate, need no restart, and what was up to date stays so meanwhile.
-async fn a_certificate_that_is_not_trusted_is_told_once_and_forgotten_when_it_is(server: Server) {
+async fn an_untrusted_certificate_is_reported_once_until_it_is_trusted(server: Server) {
     let env = TestEnvironment::set(server).await;
     let authority = Authority::new();
     let plain = env.sonarqube.url.strip_prefix("http://").unwrap();

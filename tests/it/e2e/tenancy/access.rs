@@ -8,16 +8,16 @@ use crate::e2e::environment::waiting::says;
 use crate::support::server::{Server, on, simulated};
 
 simulated!(
-    a_connection_that_admits_nobody_else_looks_like_one_that_is_not_there,
-    what_the_access_does_not_admit_is_denied_and_nothing_is_created,
-    a_binding_whose_access_is_withdrawn_stops_and_leaves_everything,
+    a_connection_that_admits_no_other_namespace_is_reported_as_missing,
+    a_repository_outside_the_access_is_denied_and_nothing_is_created,
+    a_binding_that_loses_its_access_stops_and_leaves_everything,
     of_two_bindings_for_one_project_the_older_wins_until_it_goes,
 );
 
-on!([simulated_26_9, simulated_9_9] => a_repository_that_moved_out_of_the_access_is_not_told_where_it_went);
+on!([simulated_26_9, simulated_9_9] => a_repository_moved_outside_the_access_does_not_show_its_new_place);
 
 /// Promise: a namespace that is not admitted learns nothing, not even that the connection is there.
-async fn a_connection_that_admits_nobody_else_looks_like_one_that_is_not_there(server: Server) {
+async fn a_connection_that_admits_no_other_namespace_is_reported_as_missing(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({}));
     env.connection_is("bitbucket", ("Ready", "True")).await;
@@ -48,7 +48,7 @@ async fn a_connection_that_admits_nobody_else_looks_like_one_that_is_not_there(s
 }
 
 /// Promise: an admitted namespace gets what its entry admits, under the keys that it admits, and no more.
-async fn what_the_access_does_not_admit_is_denied_and_nothing_is_created(server: Server) {
+async fn a_repository_outside_the_access_is_denied_and_nothing_is_created(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({}));
     env.connection_is("bitbucket", ("Ready", "True")).await;
@@ -92,7 +92,7 @@ async fn what_the_access_does_not_admit_is_denied_and_nothing_is_created(server:
 }
 
 /// Promise: where a repository went is not shown to a tenant that may not know that place.
-async fn a_repository_that_moved_out_of_the_access_is_not_told_where_it_went(server: Server) {
+async fn a_repository_moved_outside_the_access_does_not_show_its_new_place(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({}));
     env.connection_is("bitbucket", ("Ready", "True")).await;
@@ -115,7 +115,7 @@ async fn a_repository_that_moved_out_of_the_access_is_not_told_where_it_went(ser
 }
 
 /// Promise: access withdrawn stops a binding, and leaves SonarQube as it is, not even drift is corrected.
-async fn a_binding_whose_access_is_withdrawn_stops_and_leaves_everything(server: Server) {
+async fn a_binding_that_loses_its_access_stops_and_leaves_everything(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({}));
     env.binding("payments", "checkout", "PAY/checkout", json!({}));
@@ -140,7 +140,7 @@ async fn a_binding_whose_access_is_withdrawn_stops_and_leaves_everything(server:
         let edited = sonarqube.bind(key, name, &setting, "PAY/ledger");
         assert_eq!(edited["newProjectCreated"], false, "{edited}");
     }
-    env.look_now("after the edits").await;
+    env.reconcile_now("after the edits").await;
     env.eventually("the binding that has access is mended", || {
         sonarqube.bound_to("OPS:deploy").as_deref() == Some("OPS/deploy")
     })

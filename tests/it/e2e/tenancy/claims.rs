@@ -94,7 +94,8 @@ async fn a_claim_ends_with_the_connection_of_its_holder(server: Server) {
     let project = [("project", "PAY:checkout")];
     env.sonarqube
         .post("api/alm_settings/delete_binding", &project);
-    env.look_at("payments", "second", "unbound by hand").await;
+    env.requested_reconcile("payments", "second", "unbound by hand")
+        .await;
     env.binding_is("payments", "second", ("Ready", "True"))
         .await;
 }
@@ -115,7 +116,7 @@ async fn a_binding_that_lost_a_claim_calls_no_server(server: Server) {
     sonarqube.clear_calls();
     env.bitbucket.clear_calls();
     for name in losers {
-        env.look_at("payments", name, "once more").await;
+        env.requested_reconcile("payments", name, "once more").await;
     }
     let (of_one, of_other) = (sonarqube.calls(), env.bitbucket.calls());
     let calls = of_one.iter().chain(&of_other).map(|call| call.operation);

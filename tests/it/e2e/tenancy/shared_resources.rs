@@ -10,12 +10,12 @@ use serde_json::json;
 use crate::e2e::environment::TestEnvironment;
 use crate::support::server::{Server, on};
 
-on!([simulated_26_9, simulated_26_9_developer] => a_connection_takes_over_when_the_one_in_the_way_goes);
+on!([simulated_26_9, simulated_26_9_developer] => a_connection_takes_over_when_the_conflicting_one_is_deleted);
 on!([simulated_26_9_enterprise] => a_monorepo_flag_that_was_changed_is_set_back);
 on!([simulated_26_9, simulated_26_9_enterprise] => a_monorepo_flag_in_the_spec_is_written_though_no_listing_shows_it);
 
 /// Promise: of two configurations where one is allowed the second says which one exists, and follows when it is gone.
-async fn a_connection_takes_over_when_the_one_in_the_way_goes(server: Server) {
+async fn a_connection_takes_over_when_the_conflicting_one_is_deleted(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({"deletionPolicy": "Delete"}));
     env.connection_is("bitbucket", ("Ready", "True")).await;
@@ -70,7 +70,7 @@ async fn a_monorepo_flag_in_the_spec_is_written_though_no_listing_shows_it(serve
     env.binding("platform", "first", "PAY/checkout", project(false));
     env.binding_is("platform", "first", ("Ready", "True")).await;
     env.restart_operator(&["--minimum-interval", "10s"]);
-    env.look_now("after the restart").await;
+    env.reconcile_now("after the restart").await;
     env.binding("platform", "first", "PAY/checkout", project(true));
     env.binding_is("platform", "first", ("Ready", "True")).await;
     let binding = [("project", "first")];

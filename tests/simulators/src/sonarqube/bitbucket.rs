@@ -97,7 +97,7 @@ fn refused(profile: Profile, status: u16, body: &str) -> Refusal {
     }
     match status {
         401 => Refusal::bad("Invalid personal access token"),
-        404 if profile.tells_odd_answers_apart() => {
+        404 if profile.distinguishes_odd_answers() => {
             Refusal::bad("Error 404. The requested Bitbucket server is unreachable.")
         }
         _ => unable(),
@@ -120,7 +120,7 @@ fn read(profile: Profile, body: &str) -> Result<Option<Value>, Refusal> {
         };
     }
     let ends_a_word = |letter: char| letter.is_whitespace() || "/\\;#={}[]:,".contains(letter);
-    if body.contains(ends_a_word) && profile.tells_odd_answers_apart() {
+    if body.contains(ends_a_word) && profile.distinguishes_odd_answers() {
         Err(Refusal::bad("Unexpected response from Bitbucket server"))
     } else {
         Err(other_shape())

@@ -57,7 +57,7 @@ impl Phase {
 
 impl Phase {
     /// Whether every caller is treated as anonymous.
-    pub(crate) const fn knows_nobody(self) -> bool {
+    pub(crate) const fn accepts_no_token(self) -> bool {
         matches!(
             self,
             Self::StartingSecondApi | Self::StartingUnauthenticated

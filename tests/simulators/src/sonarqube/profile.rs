@@ -206,7 +206,7 @@ impl Profile {
     }
 
     /// `projects/search` returns `projectUuid` since 2025.6.
-    pub(crate) const fn tells_project_ids(self) -> bool {
+    pub(crate) const fn reports_project_ids(self) -> bool {
         self.is_at_least((25, 6))
     }
 

@@ -116,7 +116,7 @@ impl Simulation {
             return Err(unknown());
         }
         let open = matches!(destination, Destination::Route(route, _) if route.door == Door::Open);
-        let identity = if phase.knows_nobody() {
+        let identity = if phase.accepts_no_token() {
             Identity::Anonymous
         } else {
             match self.identify(request.header(header::AUTHORIZATION)) {

@@ -103,7 +103,7 @@ async fn the_log_names_tokens_and_never_shows_them() {
 }
 
 #[tokio::test]
-async fn the_day_on_which_a_token_ends_stands_in_every_answer() {
+async fn the_expiry_date_of_a_token_is_in_every_answer() {
     let sonarqube = start(Profile::V26_9).await;
     let expiry = "sonarqube-authentication-token-expiration: 2027-12-31T00:00:00+0000";
     let plain = send(&sonarqube, "GET /api/system/ping", "").await;

@@ -192,7 +192,7 @@ impl Visit<'_> {
     }
 
     /// Branches and pull requests are shown to users who browse or analyse.
-    pub(crate) fn demand_look_at(&self, project: &Project) -> Result<(), Refusal> {
+    pub(crate) fn demand_browse(&self, project: &Project) -> Result<(), Refusal> {
         let looks = [ProjectPermission::Browse, ProjectPermission::Scan];
         let looks = looks
             .into_iter()

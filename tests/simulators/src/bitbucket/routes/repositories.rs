@@ -20,7 +20,7 @@ pub(super) fn list(visit: &mut Visit<'_>) -> Answer {
     let needed = asked_right(&visit.query, "REPO")?;
     let rows = visit.world.repositories.iter().map(|repository| {
         let held = visit.world.repository_right(&visit.identity, repository);
-        (held >= needed && passes(visit, repository)).then(|| json(visit, repository))
+        (held >= needed && fits_the_filter(visit, repository)).then(|| json(visit, repository))
     });
     visit.page(rows.collect())
 }
@@ -50,7 +50,7 @@ pub(super) fn in_project(visit: &mut Visit<'_>) -> Answer {
 }
 
 /// Whether a repository matches the filters of `/repos`, those of its version.
-fn passes(visit: &Visit<'_>, repository: &Repository) -> bool {
+fn fits_the_filter(visit: &Visit<'_>, repository: &Repository) -> bool {
     let (world, query) = (&visit.world, &visit.query);
     let Some(project) = world.project_of(repository.project) else {
         return false;

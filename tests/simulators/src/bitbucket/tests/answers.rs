@@ -79,7 +79,7 @@ async fn users_and_pages_have_every_field_that_was_recorded() {
 }
 
 #[tokio::test]
-async fn a_missing_project_is_told_with_null_keys_before_nine_and_without_them_since() {
+async fn a_missing_project_has_null_keys_before_nine_and_none_since() {
     let message = "Project NOPE does not exist.";
     let exception = "com.atlassian.bitbucket.project.NoSuchProjectException";
     for profile in Profile::ALL {
@@ -101,7 +101,7 @@ async fn a_missing_project_is_told_with_null_keys_before_nine_and_without_them_s
 }
 
 #[tokio::test]
-async fn a_missing_repository_is_told_by_key_and_slug() {
+async fn a_missing_repository_is_named_by_key_and_slug() {
     let bitbucket = start(Profile::V9_4).await;
     let answer = read(&bitbucket, READ, "/rest/api/latest/projects/PAY/repos/nope").await;
     let error = &answer.json()["errors"][0];
@@ -130,7 +130,7 @@ async fn an_unknown_route_has_the_body_of_its_rest_stack() {
 }
 
 #[tokio::test]
-async fn the_older_rest_stack_writes_xml_to_whoever_does_not_ask_for_json() {
+async fn the_older_rest_stack_writes_xml_unless_json_is_accepted() {
     let bitbucket = start(Profile::V7_6).await;
     let answer = send(&bitbucket, "GET /rest/api/1.0/nope", "", "").await;
     assert!(
@@ -166,7 +166,7 @@ async fn the_default_branch_route_is_there_since_seven() {
 }
 
 #[tokio::test]
-async fn the_older_default_branch_route_tells_empty_from_missing() {
+async fn the_older_default_branch_route_distinguishes_empty_and_missing() {
     let bitbucket = start(Profile::V9_4).await;
     let path = format!("{REPOSITORY}/branches/default");
     assert_eq!(

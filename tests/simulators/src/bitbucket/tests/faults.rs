@@ -125,7 +125,7 @@ async fn a_slow_route_is_in_the_log_before_it_answers() {
 }
 
 #[tokio::test]
-async fn the_log_tells_callers_apart_and_holds_no_token() {
+async fn the_log_distinguishes_callers_and_has_no_token() {
     let bitbucket = start(Profile::V9_4).await;
     let id = bitbucket.world(|world| world.token(READ, "reader", &[]).id.clone());
     let agents = [

@@ -107,7 +107,7 @@ async fn a_page_may_be_short_without_being_the_last_and_the_last_may_say_null() 
 }
 
 #[tokio::test]
-async fn the_write_filter_lists_what_token_and_user_may_both_write_to() {
+async fn the_write_filter_lists_repositories_that_token_and_user_may_write() {
     let bitbucket = start(Profile::V9_4).await;
     let write = "?permission=REPO_WRITE";
     assert_eq!(slugs(&bitbucket, WRITE, write).await, ["checkout"]);

@@ -35,7 +35,7 @@ async fn log_in(bitbucket: &Bitbucket, user: &str, password: &str, path: &str) -
 }
 
 #[tokio::test]
-async fn a_good_token_is_told_whose_it_is() {
+async fn a_valid_token_is_answered_with_its_user() {
     let bitbucket = start(Profile::V9_4).await;
     let answer = read(&bitbucket, READ, USERS).await;
     assert_eq!(
@@ -50,7 +50,7 @@ async fn a_good_token_is_told_whose_it_is() {
 }
 
 #[tokio::test]
-async fn revoked_expired_and_invented_tokens_look_the_same() {
+async fn revoked_expired_and_invented_tokens_get_the_same_answer() {
     let bitbucket = start(Profile::V9_4).await;
     bitbucket.world(|world| {
         let now = world.now();
@@ -122,7 +122,7 @@ async fn anonymous_and_administrative_refusals_name_other_exceptions_since_nine(
 }
 
 #[tokio::test]
-async fn unlicensed_users_are_told_so_and_inactive_ones_are_not() {
+async fn unlicensed_users_get_an_explanation_and_inactive_ones_do_not() {
     let bitbucket = start(Profile::V9_4).await;
     bitbucket.world(|world| {
         world.user("reader").standing = Standing::Unlicensed;

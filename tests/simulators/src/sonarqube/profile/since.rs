@@ -99,12 +99,12 @@ impl Profile {
     }
 
     /// Main branches have an id of their own since 10.0; before, it is that of their project.
-    pub(crate) const fn tells_branches_from_projects(self) -> bool {
+    pub(crate) const fn distinguishes_branches_from_projects(self) -> bool {
         self.is_at_least((10, 0))
     }
 
     /// Ids of branches, and whether another system manages a project or user, are returned since 10.0.
-    pub(crate) const fn tells_more_of_projects(self) -> bool {
+    pub(crate) const fn reports_more_of_projects(self) -> bool {
         self.is_at_least((10, 0))
     }
 
@@ -169,7 +169,7 @@ impl Profile {
     }
 
     /// Whether Bitbucket's 404 and its pages for users are reported as such: not by 8.9.0.
-    pub(crate) const fn tells_odd_answers_apart(self) -> bool {
+    pub(crate) const fn distinguishes_odd_answers(self) -> bool {
         self.is_at_least((9, 0))
     }
 

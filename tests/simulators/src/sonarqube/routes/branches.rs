@@ -18,13 +18,13 @@ pub(super) const ROUTES: &[Route] = &[
 
 fn list(visit: &mut Visit<'_>) -> Answer {
     let project = visit.project("project")?;
-    visit.demand_look_at(project)?;
+    visit.demand_browse(project)?;
     let branch = &project.main_branch;
     let mut row = json!({
         "name": branch.name, "isMain": true, "type": "BRANCH", "status": {},
         "excludedFromPurge": true,
     });
-    if visit.profile.tells_more_of_projects() {
+    if visit.profile.reports_more_of_projects() {
         row["branchId"] = json!(branch.id);
     }
     ok(&json!({"branches": [row]}))

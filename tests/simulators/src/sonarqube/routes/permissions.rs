@@ -32,7 +32,7 @@ fn add(visit: &mut Visit<'_>) -> Answer {
             let project = visit.world.project_mut(&key);
             let project = project.ok_or_else(|| Refusal::no_project(&key))?;
             // All users may browse a public project: nothing is kept of it.
-            if !(permission.is_of_everybody() && project.visibility == Visibility::Public) {
+            if !(permission.is_of_all_users() && project.visibility == Visibility::Public) {
                 project.permissions.insert((login, permission));
             }
         }
@@ -139,7 +139,7 @@ fn users(visit: &mut Visit<'_>) -> Answer {
         .iter()
         .map(|(held, user)| {
             let mut row = json!({"login": user.login, "name": user.name, "permissions": held});
-            if visit.profile.tells_more_of_projects() {
+            if visit.profile.reports_more_of_projects() {
                 row["managed"] = json!(false);
             }
             row
@@ -159,7 +159,7 @@ fn held_by(project: &Project, login: &str) -> Vec<&'static str> {
 
 impl ProjectPermission {
     /// Whether all users have it on a public project.
-    fn is_of_everybody(self) -> bool {
+    fn is_of_all_users(self) -> bool {
         matches!(self, Self::Browse | Self::SeeCode)
     }
 }

@@ -155,10 +155,10 @@ fn shown(profile: Profile, project: &Project) -> Value {
         "key": project.key, "name": project.name, "qualifier": "TRK",
         "visibility": project.visibility.as_str(),
     });
-    if profile.tells_more_of_projects() {
+    if profile.reports_more_of_projects() {
         row["managed"] = json!(false);
     }
-    if profile.tells_project_ids() {
+    if profile.reports_project_ids() {
         row["projectUuid"] = json!(project.id);
     }
     row

@@ -15,7 +15,7 @@ pub(super) const ROUTES: &[Route] =
 /// The latest analysis of each pull request.
 fn list(visit: &mut Visit<'_>) -> Answer {
     let project = visit.project("project")?;
-    visit.demand_look_at(project)?;
+    visit.demand_browse(project)?;
     let mut latest: Vec<&AnalysedPullRequest> = Vec::new();
     for (of, analysis) in visit.world.analyses() {
         let found = &analysis.pull_request;

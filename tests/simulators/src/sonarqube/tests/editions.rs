@@ -80,7 +80,7 @@ async fn bindings_are_set_removed_and_validated_in_every_edition_but_community()
 }
 
 #[tokio::test]
-async fn an_edition_is_told_by_its_name_its_features_and_its_plugins() {
+async fn an_edition_has_its_name_features_and_plugins() {
     let everything = ["branch-support", "monorepo", "multiple-alm"];
     for (edition, name, features, has_plugin) in [
         (Edition::Community, "community", &[][..], false),
@@ -136,7 +136,7 @@ async fn several_settings_are_taken_by_the_plugin_and_enterprise_and_must_then_b
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_binding_is_told_as_it_was_recorded() {
+async fn errors_of_a_binding_are_as_recorded() {
     let bitbucket = bitbucket().await;
     let profile = Profile::new(Version::V26_9, Edition::BranchPlugin);
     let sonarqube = with_project(profile, &bitbucket).await;
@@ -166,7 +166,7 @@ async fn what_is_wrong_with_a_binding_is_told_as_it_was_recorded() {
 }
 
 #[tokio::test]
-async fn a_binding_is_set_anew_and_removed_by_those_who_administer_the_project() {
+async fn administrators_of_the_project_set_and_remove_its_binding() {
     let bitbucket = bitbucket().await;
     for edition in MORE {
         let sonarqube = with_project(Profile::new(Version::V9_9, edition), &bitbucket).await;
@@ -234,7 +234,7 @@ async fn a_binding_is_validated_with_the_token_of_its_setting() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_bound_repository_is_told_in_bitbuckets_words() {
+async fn errors_of_a_bound_repository_are_in_the_words_of_bitbucket() {
     let bitbucket = bitbucket().await;
     let profile = Profile::new(Version::V26_9, Edition::BranchPlugin);
     let sonarqube = with_project(profile, &bitbucket).await;

@@ -61,7 +61,7 @@ async fn a_server_that_starts_or_migrates_has_no_calls() {
 
 /// The second API comes before the first one, and both before any user is known.
 #[tokio::test]
-async fn a_server_that_has_nearly_started_knows_nobody() {
+async fn a_server_that_has_nearly_started_accepts_no_token() {
     let nobody = r#"401 {"errors":[{"msg":"User is not authenticated"}]}"#;
     let sonarqube = start(Profile::V26_9).await;
     sonarqube.world(|world| {

@@ -228,7 +228,7 @@ async fn a_report_that_is_refused_leaves_a_warning_on_commercial_editions_only()
 }
 
 #[tokio::test]
-async fn warnings_are_counted_always_and_told_unasked_since_ten_one() {
+async fn warnings_are_always_counted_and_listed_unasked_since_ten_one() {
     let bitbucket = bitbucket().await;
     for (version, unasked) in [(Version::V9_9, 0), (Version::V10_7, 1), (Version::V26_9, 1)] {
         let profile = Profile::new(version, Edition::Developer);

@@ -177,7 +177,7 @@ impl World {
         main: &str,
     ) -> &mut Project {
         let id = self.new_id();
-        let branch = if self.profile.tells_branches_from_projects() {
+        let branch = if self.profile.distinguishes_branches_from_projects() {
             self.new_id()
         } else {
             id.clone()
