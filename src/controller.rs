@@ -43,6 +43,9 @@ use register::Register;
 /// How long reconciles in progress have to end: less than a pod has.
 const DRAIN: Duration = Duration::from_secs(10);
 
+/// How long the events of the last reconciles have after that.
+const LAST_EVENTS: Duration = Duration::from_secs(5);
+
 /// After how many intervals without the end of any reconcile the operator stands still, though one was due.
 const STANDSTILL: u32 = 3;
 
@@ -104,6 +107,7 @@ pub async fn run(
     for_each_kind!(work);
     let announced = announce(shared(), readiness, stopping());
     let ((), ended) = tokio::join!(announced, drain(tasks, &stop));
+    context.events.finish(LAST_EVENTS).await;
     ended
 }
 

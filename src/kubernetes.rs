@@ -12,6 +12,7 @@ pub(crate) mod finalizer;
 pub mod lease;
 pub(crate) mod objects;
 mod own_writes;
+pub(crate) mod publisher;
 pub(crate) mod secrets;
 pub(crate) mod status;
 mod store;

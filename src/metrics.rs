@@ -97,6 +97,8 @@ pub struct Metrics {
     waited: RealCounters,
     budgets: Gauges,
     kubernetes: Counters,
+    events_waiting: Real,
+    events_lost: Counter,
     log_lines_lost: Counter,
     token_expiry: Gauges,
     cpu: Counter<f64, std::sync::atomic::AtomicU64>,
@@ -122,6 +124,8 @@ impl Default for Metrics {
         register.add(declared::CPU, cpu.clone());
         let log_lines_lost = Counter::default();
         register.add(declared::LOG_LINES_LOST, log_lines_lost.clone());
+        let events_lost = Counter::default();
+        register.add(declared::EVENTS_LOST, events_lost.clone());
         let spread_reads = Counter::default();
         register.add(declared::SPREAD_READS, spread_reads.clone());
         let build = register.gauges(declared::BUILD);
@@ -154,6 +158,8 @@ impl Default for Metrics {
             waited: register.real_counters(declared::WAITED),
             budgets: register.gauges(declared::BUDGETS),
             kubernetes: register.counters(declared::KUBERNETES),
+            events_waiting: register.gauge(declared::EVENTS_WAITING),
+            events_lost,
             log_lines_lost,
             spread_reads,
             token_expiry: register.gauges(declared::TOKEN_EXPIRY),
@@ -311,6 +317,22 @@ impl Metrics {
     /// A binding that is up to date had its spread read.
     pub(crate) fn spread_read(&self) {
         self.spread_reads.inc();
+    }
+
+    /// An event is to be published.
+    pub(crate) fn event_waits(&self) {
+        self.events_waiting.inc();
+    }
+
+    /// An event was published.
+    pub(crate) fn event_is_published(&self) {
+        self.events_waiting.dec();
+    }
+
+    /// An event will not be published.
+    pub(crate) fn event_is_lost(&self) {
+        self.events_waiting.dec();
+        self.events_lost.inc();
     }
 
     /// A log line was lost.

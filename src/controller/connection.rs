@@ -194,9 +194,6 @@ async fn write(
     };
     let place = context.place::<BitbucketConnection>();
     status::write(place, connection, &written, Precondition::None).await?;
-    context
-        .events
-        .publish(connection, transition.as_slice())
-        .await;
+    context.events.publish(connection, transition.as_slice());
     Ok(())
 }

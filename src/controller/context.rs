@@ -13,8 +13,8 @@ use crate::fleet::link::Links;
 use crate::fleet::{Agenda, Lanes, Outcomes, SpreadReads};
 use crate::http::{Budgets, HostPolicy, Limits};
 use crate::kubernetes::clock;
-use crate::kubernetes::event::Publisher;
 use crate::kubernetes::objects::Seen;
+use crate::kubernetes::publisher::Publisher;
 use crate::kubernetes::unstored::Unstored;
 use crate::kubernetes::watches::Watches;
 use crate::kubernetes::{Place, Store, uid};
@@ -145,7 +145,7 @@ impl Context {
         let places = usize::from(settings.concurrency / 2);
         let lanes = Lanes::new(places, move |object| asked.wake(&object));
         Arc::new(Self {
-            events: Publisher::new(client.clone(), Arc::clone(&metrics)),
+            events: Publisher::new(&client, &metrics),
             client,
             fence,
             settings,

@@ -212,7 +212,7 @@ async fn unreadable<K: Queued>(
         Ok(()) => {
             let note = "left everything as it is: this version cannot read the object";
             let orphaned = Event::new(EventReason::Orphaned, note);
-            context.events.publish(object, &[orphaned]).await;
+            context.events.publish(object, &[orphaned]);
             None
         }
         Err(error) => {

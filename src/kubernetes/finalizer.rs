@@ -1,9 +1,10 @@
-//! Adds and removes our finalizer by a JSON patch that tests what it saw: no other finalizer is touched.
+//! Adds and removes our finalizer by a JSON patch that tests what it saw: no other finalizer is touched. The API server
+//! answers with the metadata alone: a status is several times as long.
 
 use std::fmt::Debug;
 
 use kube::api::{Patch, PatchParams};
-use kube::core::NamespaceResourceScope;
+use kube::core::{NamespaceResourceScope, PartialObjectMeta, PartialObjectMetaExt as _};
 use kube::{Api, Resource, ResourceExt as _};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -86,12 +87,12 @@ fn removal(object: &impl Resource) -> Option<Value> {
 async fn settle<K: Guarded>(
     place: Place<'_>,
     object: &K,
-    patch: impl Fn(&K) -> Option<Value>,
+    patch: impl Fn(&PartialObjectMeta<K>) -> Option<Value>,
     doing: &'static str,
 ) -> Result<(), Error> {
     let namespace = object.namespace().unwrap_or_default();
     let api: Api<K> = Api::namespaced(place.client.clone(), &namespace);
-    let mut object = object.clone();
+    let mut object = object.meta().clone().into_response_partial::<K>();
     let mut attempts = 1..=ATTEMPTS;
     while let Some(patch) = patch(&object) {
         attempts.next();
@@ -99,7 +100,10 @@ async fn settle<K: Guarded>(
             .map_err(|source| Error::when(doing)(kube::Error::SerdeError(source)))?;
         let patch = Patch::Json::<()>(patch);
         let name = object.name_any();
-        let refusal = match api.patch(&name, &PatchParams::default(), &patch).await {
+        let refusal = match api
+            .patch_metadata(&name, &PatchParams::default(), &patch)
+            .await
+        {
             Ok(patched) => {
                 place.writes.wrote(&patched);
                 return Ok(());
@@ -113,7 +117,10 @@ async fn settle<K: Guarded>(
             }
             Err(source) => return Err(Error::when(doing)(source)),
         };
-        let fresh = api.get_opt(&name).await.map_err(Error::when(doing))?;
+        let fresh = api
+            .get_metadata_opt(&name)
+            .await
+            .map_err(Error::when(doing))?;
         let Some(fresh) = fresh.filter(|fresh| fresh.uid() == object.uid()) else {
             return Ok(());
         };

@@ -92,6 +92,8 @@ declare! {
     WAITED = Counter("bindery_external_wait_seconds", ["system"], "How long calls waited, in seconds.");
     BUDGETS = Gauge("bindery_external_budgets", ["system", "state"], "Pairs of a server and a token, by what holds calls back beside the limits: `open` (nothing), `recovering` (the server is back, and is asked more and more), `troubled` (the last call was not answered; one at a time tries), `paused` (the server asked to be left alone: `Retry-After`).");
     KUBERNETES = Counter("rest_client_requests", ["code", "method"], "Calls to the Kubernetes API, by their answer.");
+    EVENTS_WAITING = Gauge("bindery_events_waiting", [], "Events that are to be published.");
+    EVENTS_LOST = Counter("bindery_events_lost", [], "Events that were not published: the Kubernetes API refused them, or more waited than there is room for.");
     LOG_LINES_LOST = Counter("bindery_log_lines_lost", [], "Log lines that were not written because standard error was not read in time.");
     TOKEN_EXPIRY = Gauge("bindery_token_expiry_timestamp_seconds", ["system"], "When the first token expires, in seconds since 1970, of those whose expiry is known. SonarQube 9.9 and later report it, Bitbucket does not.");
     BUILD = Gauge("bindery_build_info", ["version"], "1, with the version of the operator.");

@@ -41,7 +41,7 @@ pub(super) async fn release(
         return Ok(Next::Gone);
     }
     let mut report = Report::of(binding, context);
-    report.tell_what_was_done(context).await;
+    report.tell_what_was_done(context);
     let binding = &report.binding;
     let (connection, read) = match connection(binding, context).await {
         Ok(connection) => (connection, Ok(())),
@@ -82,7 +82,7 @@ pub(super) async fn release(
             return Ok(Next::Failed { error, interval });
         }
     };
-    context.events.publish(binding, event.as_slice()).await;
+    context.events.publish(binding, event.as_slice());
     if let Err(refused) = finalizer::remove(context.place::<ProjectBinding>(), binding).await {
         let error = Error::from(refused);
         let why = Blocked::new(Reason::DeletionBlocked, error.refusal().message);

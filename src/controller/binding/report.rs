@@ -334,12 +334,12 @@ impl Report {
         let transition = event::transition(before, &status.conditions);
         let (done, transition) = event::with_readiness(self.events.clone(), transition);
         // Done is done, whether or not it can be written down.
-        self.publish(&done, context).await;
+        self.publish(&done, context);
         if self.is_unstored || Some(&status) != self.binding.status.as_ref() {
             self.store(&status, self.precondition, context).await?;
         }
         let news: Vec<_> = [transition, decoration].into_iter().flatten().collect();
-        context.events.publish(&self.binding, &news).await;
+        context.events.publish(&self.binding, &news);
         Ok(())
     }
 
@@ -355,13 +355,13 @@ impl Report {
     }
 
     /// Publishes what an earlier reconcile did.
-    pub(super) async fn tell_what_was_done(&mut self, context: &Context) {
+    pub(super) fn tell_what_was_done(&mut self, context: &Context) {
         let done = std::mem::take(&mut self.events);
-        self.publish(&done, context).await;
+        self.publish(&done, context);
     }
 
-    async fn publish(&self, done: &[Event], context: &Context) {
-        context.events.publish(&self.binding, done).await;
+    fn publish(&self, done: &[Event], context: &Context) {
+        context.events.publish(&self.binding, done);
         context.unstored.published(&uid(&self.binding));
     }
 

@@ -67,7 +67,7 @@ pub(super) async fn release(
             return stays(connection, context, (error, why)).await;
         }
     };
-    context.events.publish(connection, event.as_slice()).await;
+    context.events.publish(connection, event.as_slice());
     if let Err(refused) =
         finalizer::remove(context.place::<BitbucketConnection>(), connection).await
     {

@@ -65,10 +65,7 @@ impl ConnectionReconcile<'_> {
             condition.message = self.advice();
         }
         // Done is done, whether or not it can be written down.
-        self.context
-            .events
-            .publish(&self.connection, &self.events)
-            .await;
+        self.context.events.publish(&self.connection, &self.events);
         write(&self.connection, self.status(&conditions), self.context).await?;
         Ok(next)
     }

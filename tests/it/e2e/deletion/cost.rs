@@ -27,6 +27,7 @@ struct Cost {
 
 impl Cost {
     fn up_to_now(env: &TestEnvironment) -> Self {
+        env.operator.until_events_are_published();
         let of = |methods: &[&str]| {
             let counts = methods.iter().map(|it| env.operator.kubernetes_calls(it));
             counts.sum()

@@ -197,6 +197,19 @@ impl Operator {
             .sum()
     }
 
+    /// Events are published beside the reconciles. One that does not run publishes none.
+    pub(crate) fn until_events_are_published(&self) {
+        let asked = Instant::now();
+        let waits = |line: &str| {
+            let waiting = line.strip_prefix("bindery_events_waiting ");
+            waiting.is_some_and(|number| number != "0.0")
+        };
+        while self.metrics().lines().any(waits) {
+            assert!(asked.elapsed() < LONGEST_STOP, "events are not published");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Statuses written to Kubernetes so far.
     pub(crate) fn status_writes(&self) -> u64 {
         self.sum("bindery_status_writes_total{")

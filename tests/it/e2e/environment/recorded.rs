@@ -23,6 +23,7 @@ impl TestEnvironment {
 
     /// All events about this very object, also when it is gone; the oldest first.
     pub(crate) fn reported(&self, object: &impl Resource) -> Vec<Reported> {
+        self.operator.until_events_are_published();
         let namespace = object.meta().namespace.as_deref().unwrap();
         let uid = object.meta().uid.as_deref().unwrap();
         let only = format!("involvedObject.uid={uid}");

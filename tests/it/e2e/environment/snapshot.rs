@@ -36,6 +36,7 @@ pub(crate) struct Done {
 
 impl Snapshot {
     pub(crate) async fn now(env: &TestEnvironment) -> Self {
+        env.operator.until_events_are_published();
         let every = ListParams::default();
         let client = || env.client.clone();
         let bindings = Api::<ProjectBinding>::all(client()).list(&every).await;
