@@ -7,6 +7,9 @@ CONTROL_PLANES ?= 4
 # The version that the demo runs with; none for a simulated one.
 SONARQUBE ?=
 
+# What `make test-dist` runs: on simulated servers, what a build for another C library could change.
+DIST_TESTS ?= e2e::binding::first_binding:: e2e::operations::shutdown:: e2e::operations::failover:: e2e::security:: --skip real_
+
 # How many bindings `make bench` creates; FIFTY=--fifty measures 50 connections as well.
 SIZES ?= 100,1000
 FIFTY ?=
@@ -22,7 +25,7 @@ MATRIX := 8.9.0.43852 9.9.8.100196 10.7.0.96327 25.1.0.102122 26.9.0.129388
 KUBERNETES := 1.33 1.36
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-matrix contract contract-all compile servers lint generate demo bench bench-real bench-report mutants
+.PHONY: help test test-matrix contract contract-all compile servers lint generate demo dist test-dist bench bench-real bench-report mutants
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,7 +57,7 @@ lint: ## Check formatting, lints and documentation
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
-	@if command -v shellcheck >/dev/null; then shellcheck -x -a tests/servers tests/demo tests/every-server tests/everything tests/matrix .ci/run; else echo 'shellcheck is not installed: scripts unchecked'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x -a tests/servers tests/demo tests/every-server tests/everything tests/matrix tests/dist tests/in-image packaging/dist .ci/run; else echo 'shellcheck is not installed: scripts unchecked'; fi
 
 generate: ## Write the files that are generated from the code
 	UPDATE=1 cargo test --quiet --test it -- generated::committed_files_are_as_generated
@@ -62,6 +65,12 @@ generate: ## Write the files that are generated from the code
 demo: ## Show the operator at work, from nothing (SONARQUBE=26.9.0.129388: with a real SonarQube)
 	cargo build --workspace --bins
 	tests/servers run $(call servers,$(SONARQUBE)) -- tests/demo
+
+dist: ## Build a release into dist/: program, image, chart, manifests, schemas, SBOM, checksums
+	packaging/dist
+
+test-dist: ## Test dist/: the end-to-end tests with the operator in its image, read-only, as its user (DIST_TESTS=e2e::security::)
+	tests/servers run --control-planes $(CONTROL_PLANES) -- tests/dist $(DIST_TESTS)
 
 bench: ## Measure what bindings cost, beside the floor of the same run (SIZES=100,1000,10000 FIFTY=--fifty)
 	tests/servers build control-plane

@@ -14,7 +14,8 @@ fn entries(directory: &Path) -> BTreeSet<String> {
     entries
         .filter_map(|entry| {
             let name = entry.file_name().into_string().unwrap();
-            let is_hidden = name.starts_with('.') || name == "target";
+            let is_built = ["target", "dist"].contains(&name.as_str());
+            let is_hidden = name.starts_with('.') || is_built;
             let module = name.strip_suffix(".rs").map(str::to_owned);
             let is_module = directory.join(format!("{name}.rs")).exists();
             let is_directory = entry.path().is_dir() && !is_module;

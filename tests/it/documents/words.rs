@@ -12,10 +12,9 @@ use crate::support::tree;
 const SOURCES: [&str; 2] = ["src", "tests"];
 
 /// Manifests and scripts whose comments and messages users read. Their lines may be longer.
-const MANIFESTS: [&str; 11] = [
+const MANIFESTS: [&str; 13] = [
     "charts/bindery/templates/NOTES.txt",
     "charts/bindery/values.yaml",
-    "deploy/Dockerfile",
     "deploy/alerts.yaml",
     "deploy/argocd/health.lua",
     "deploy/deployment.yaml",
@@ -23,7 +22,10 @@ const MANIFESTS: [&str; 11] = [
     "deploy/samples/connection.yaml",
     "deploy/samples/grants.yaml",
     "deploy/service-account.yaml",
+    "packaging/dist",
     "tests/demo",
+    "tests/dist",
+    "tests/in-image",
 ];
 
 /// Texts of servers, word for word.

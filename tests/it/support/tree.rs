@@ -28,7 +28,7 @@ pub(crate) fn documents() -> Vec<PathBuf> {
 /// Directories that hold what is built, and what belongs to tools.
 fn is_foreign(directory: &Path) -> bool {
     let name = directory.file_name().unwrap_or_default().to_string_lossy();
-    name == "target" || name.starts_with('.')
+    ["target", "dist"].contains(&&*name) || name.starts_with('.')
 }
 
 fn collect(directory: &Path, extension: &str, files: &mut Vec<PathBuf>) {

@@ -7,7 +7,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::support::servers::Servers;
+use crate::support::servers::{Servers, optional};
+use crate::support::tree;
 
 /// What an operator needs to reach servers on loopback.
 pub(crate) const LOOPBACK: [&str; 3] = ["--allow-http", "--allowed-hosts", "127.0.0.0/8"];
@@ -65,13 +66,10 @@ impl Operator {
             "operator-{}.log",
             address.rsplit(':').next().unwrap()
         ));
-        let child = Command::new(env!("CARGO_BIN_EXE_bindery"))
+        let child = program(&service_account(servers, directory))
             .args(["run", "--listen", &address])
             .args(["--log", "trace,h2=info", "--log-format", "json"])
             .args(arguments)
-            // What stands in the environment of the tests is none of its business.
-            .env_clear()
-            .env("KUBECONFIG", service_account(servers, directory))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log_to(&log))
@@ -240,6 +238,19 @@ impl Drop for Operator {
             eprintln!("the operator's log is in {}", self.log.display());
         }
     }
+}
+
+/// The operator that the tests were built with, or the one of an image: `make test-dist` says where that is unpacked.
+/// What stands in the environment of the tests is none of its business.
+fn program(kubeconfig: &std::path::Path) -> Command {
+    let Some(root) = optional("BINDERY_IMAGE_ROOT") else {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_bindery"));
+        program.env_clear().env("KUBECONFIG", kubeconfig);
+        return program;
+    };
+    let mut program = Command::new(tree::top().join("tests/in-image"));
+    program.arg(root).arg(kubeconfig).env_clear();
+    program
 }
 
 /// A kubeconfig with a token of the operator's service account, and with nothing else.
