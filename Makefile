@@ -57,7 +57,7 @@ lint: ## Check formatting, lints and documentation
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
-	@if command -v shellcheck >/dev/null; then shellcheck -x -a tests/servers tests/demo tests/every-server tests/everything tests/matrix tests/dist tests/in-image packaging/dist .ci/run; else echo 'shellcheck is not installed: scripts unchecked'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x -a tests/servers tests/demo tests/every-server tests/everything tests/matrix tests/release tests/in-image packaging/release .ci/run; else echo 'shellcheck is not installed: scripts unchecked'; fi
 
 generate: ## Write the files that are generated from the code
 	UPDATE=1 cargo test --quiet --test it -- generated::committed_files_are_as_generated
@@ -67,10 +67,10 @@ demo: ## Show the operator at work, from nothing (SONARQUBE=26.9.0.129388: with 
 	tests/servers run $(call servers,$(SONARQUBE)) -- tests/demo
 
 dist: ## Build a release into dist/: program, image, chart, manifests, schemas, SBOM, checksums
-	packaging/dist
+	packaging/release
 
 test-dist: ## Test dist/: the end-to-end tests with the operator in its image, read-only, as its user (DIST_TESTS=e2e::security::)
-	tests/servers run --control-planes $(CONTROL_PLANES) -- tests/dist $(DIST_TESTS)
+	tests/servers run --control-planes $(CONTROL_PLANES) -- tests/release $(DIST_TESTS)
 
 bench: ## Measure what bindings cost, beside the floor of the same run (SIZES=100,1000,10000 FIFTY=--fifty)
 	tests/servers build control-plane

@@ -22,9 +22,9 @@ const MANIFESTS: [&str; 13] = [
     "deploy/samples/connection.yaml",
     "deploy/samples/grants.yaml",
     "deploy/service-account.yaml",
-    "packaging/dist",
+    "packaging/release",
     "tests/demo",
-    "tests/dist",
+    "tests/release",
     "tests/in-image",
 ];
 
