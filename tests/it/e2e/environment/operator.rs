@@ -7,6 +7,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
+use bindery::rbac::SYSTEM_NAMESPACE;
+
 use crate::support::servers::{Servers, optional};
 use crate::support::tree;
 
@@ -41,7 +43,18 @@ impl Operator {
         directory: &std::path::Path,
         arguments: &[&str],
     ) -> Self {
-        Self::start_with(servers, directory, arguments, |log| {
+        Self::start_in(SYSTEM_NAMESPACE, servers, directory, arguments)
+    }
+
+    /// The same in another namespace, under the account `bindery` of that.
+    pub(crate) fn start_in(
+        namespace: &str,
+        servers: &Servers,
+        directory: &std::path::Path,
+        arguments: &[&str],
+    ) -> Self {
+        let account = service_account(namespace, servers, directory);
+        Self::start_with(servers, directory, (&account, arguments), |log| {
             File::create(log).unwrap().into()
         })
     }
@@ -52,13 +65,16 @@ impl Operator {
         directory: &std::path::Path,
         arguments: &[&str],
     ) -> Self {
-        Self::start_with(servers, directory, arguments, |_| Stdio::piped())
+        let account = service_account(SYSTEM_NAMESPACE, servers, directory);
+        Self::start_with(servers, directory, (&account, arguments), |_| {
+            Stdio::piped()
+        })
     }
 
     fn start_with(
         servers: &Servers,
         directory: &std::path::Path,
-        arguments: &[&str],
+        (kubeconfig, arguments): (&std::path::Path, &[&str]),
         log_to: impl Fn(&std::path::Path) -> Stdio,
     ) -> Self {
         let address = free_address();
@@ -66,7 +82,7 @@ impl Operator {
             "operator-{}.log",
             address.rsplit(':').next().unwrap()
         ));
-        let child = program(&service_account(servers, directory))
+        let child = program(kubeconfig)
             .args(["run", "--listen", &address])
             .args(["--log", "trace,h2=info", "--log-format", "json"])
             .args(arguments)
@@ -253,15 +269,15 @@ fn program(kubeconfig: &std::path::Path) -> Command {
     program
 }
 
-/// A kubeconfig with a token of the operator's service account, and with nothing else.
-fn service_account(servers: &Servers, directory: &std::path::Path) -> PathBuf {
+/// A kubeconfig with a token of the operator's service account in a namespace, and with nothing else.
+fn service_account(namespace: &str, servers: &Servers, directory: &std::path::Path) -> PathBuf {
     let token = servers
         .kubectl(&[
             "create",
             "token",
             "bindery",
             "--namespace",
-            "bindery-system",
+            namespace,
             "--duration",
             "1h",
         ])
@@ -269,8 +285,8 @@ fn service_account(servers: &Servers, directory: &std::path::Path) -> PathBuf {
     let config = std::fs::read_to_string(servers.kubeconfig).unwrap();
     let mut config: serde_json::Value = serde_saphyr::from_str(&config).unwrap();
     config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
-    config["contexts"][0]["context"]["namespace"] = "bindery-system".into();
-    let path = directory.join("operator.kubeconfig");
+    config["contexts"][0]["context"]["namespace"] = namespace.into();
+    let path = directory.join(format!("{namespace}.kubeconfig"));
     std::fs::write(&path, config.to_string()).unwrap();
     path
 }
