@@ -151,8 +151,7 @@ async fn follow_namespaces(
         Arc::clone(&context.register),
         (&context.client, &context.metrics),
     );
-    let (scope, store) = (&context.settings.namespaces, context.namespaces.clone());
-    let namespaces = objects::namespaces(client, scope, store, move || {
+    let namespaces = objects::namespaces(client, context.namespaces.clone(), move || {
         register.note_all();
         seen.cancel();
     });

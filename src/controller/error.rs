@@ -158,6 +158,9 @@ impl Error {
         {
             return *retry_after;
         }
+        if let Self::Kubernetes(error) = self {
+            return error.retry_after();
+        }
         self.failure().and_then(Failure::retry_after)
     }
 

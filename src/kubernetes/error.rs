@@ -1,5 +1,7 @@
 //! A call to the Kubernetes API that failed.
 
+use std::time::Duration;
+
 /// Kubernetes did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 #[error("failed to {doing}")]
@@ -24,6 +26,15 @@ impl Error {
     /// Whether a write was refused because another client wrote the object meanwhile.
     pub(crate) fn is_conflict(&self) -> bool {
         matches!(&self.source, kube::Error::Api(status) if status.code == 409)
+    }
+
+    /// When the API server wants to be asked again.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        let kube::Error::Api(status) = &self.source else {
+            return None;
+        };
+        let seconds = status.details.as_ref()?.retry_after_seconds;
+        (seconds > 0).then(|| Duration::from_secs(u64::from(seconds)))
     }
 
     /// What happened, in one line: the answer of the API server as it gave it.

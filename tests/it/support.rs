@@ -1,5 +1,6 @@
 //! What tests of several modules need.
 pub(crate) mod chart;
+pub(crate) mod control_plane_process;
 pub(crate) mod control_planes;
 pub(crate) mod examples;
 pub(crate) mod server;

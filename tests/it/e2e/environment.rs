@@ -1,11 +1,13 @@
 //! Everything that an end-to-end test needs, empty at its start.
 
 pub(crate) mod deletions;
+pub(crate) mod fault_proxy;
 pub(crate) mod imports;
 pub(crate) mod manifests;
 pub(crate) mod many;
 pub(crate) mod newer_definition;
 pub(crate) mod operator;
+pub(crate) mod oracles;
 pub(crate) mod proxy;
 pub(crate) mod recorded;
 pub(crate) mod snapshot;
@@ -58,6 +60,8 @@ pub(crate) struct TestEnvironment {
     pub(crate) client: Client,
     pub(crate) directory: PathBuf,
     pub(crate) patience: Duration,
+    /// A proxy before the API server, by which operators that are started from now on reach it.
+    pub(crate) api_server: Option<String>,
     _lock: ServerLock,
 }
 
@@ -106,6 +110,7 @@ impl TestEnvironment {
             client,
             directory,
             patience: PATIENCE,
+            api_server: None,
             _lock: lock,
         }
     }
@@ -118,7 +123,13 @@ impl TestEnvironment {
     /// The same without what lets it reach servers on loopback.
     pub(crate) fn restart_strict_operator(&mut self, arguments: &[&str]) {
         self.operator.kill();
-        self.operator = Operator::start(&self.servers, &self.directory, arguments);
+        self.operator = self.another_operator(arguments);
+    }
+
+    /// Starts one more operator.
+    pub(crate) fn another_operator(&self, arguments: &[&str]) -> Operator {
+        let api_server = self.api_server.as_deref();
+        Operator::start_through(&self.servers, &self.directory, api_server, arguments)
     }
 
     /// Makes or changes an object as GitOps does.

@@ -1,6 +1,8 @@
 //! Outages, crashes, slow and restarting servers: what goes on, and what is remembered.
 
+mod crash_sweep;
 mod isolation;
+mod kubernetes_faults;
 mod lost_answers;
 mod operator_crash;
 mod partial_outage;

@@ -7,8 +7,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use bindery::rbac::SYSTEM_NAMESPACE;
-
 use crate::support::servers::{Servers, optional};
 use crate::support::tree;
 
@@ -43,18 +41,17 @@ impl Operator {
         directory: &std::path::Path,
         arguments: &[&str],
     ) -> Self {
-        Self::start_in(SYSTEM_NAMESPACE, servers, directory, arguments)
+        Self::start_through(servers, directory, None, arguments)
     }
 
-    /// The same in another namespace, under the account `bindery` of that.
-    pub(crate) fn start_in(
-        namespace: &str,
+    /// The same by a proxy before the API server.
+    pub(crate) fn start_through(
         servers: &Servers,
         directory: &std::path::Path,
+        api_server: Option<&str>,
         arguments: &[&str],
     ) -> Self {
-        let account = service_account(namespace, servers, directory);
-        Self::start_with(servers, directory, (&account, arguments), |log| {
+        Self::start_with(servers, (directory, api_server), arguments, |log| {
             File::create(log).unwrap().into()
         })
     }
@@ -65,16 +62,13 @@ impl Operator {
         directory: &std::path::Path,
         arguments: &[&str],
     ) -> Self {
-        let account = service_account(SYSTEM_NAMESPACE, servers, directory);
-        Self::start_with(servers, directory, (&account, arguments), |_| {
-            Stdio::piped()
-        })
+        Self::start_with(servers, (directory, None), arguments, |_| Stdio::piped())
     }
 
     fn start_with(
         servers: &Servers,
-        directory: &std::path::Path,
-        (kubeconfig, arguments): (&std::path::Path, &[&str]),
+        (directory, api_server): (&std::path::Path, Option<&str>),
+        arguments: &[&str],
         log_to: impl Fn(&std::path::Path) -> Stdio,
     ) -> Self {
         let address = free_address();
@@ -82,7 +76,7 @@ impl Operator {
             "operator-{}.log",
             address.rsplit(':').next().unwrap()
         ));
-        let child = program(kubeconfig)
+        let child = program(&service_account(servers, directory, api_server))
             .args(["run", "--listen", &address])
             .args(["--log", "trace,h2=info", "--log-format", "json"])
             .args(arguments)
@@ -115,9 +109,14 @@ impl Operator {
         self.child.wait().unwrap();
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, for example `STOP`.
     pub(crate) fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
+        let pid = self.pid().to_string();
         let kill = Command::new("kill")
             .args([&format!("-{signal}"), &pid])
             .status();
@@ -269,15 +268,19 @@ fn program(kubeconfig: &std::path::Path) -> Command {
     program
 }
 
-/// A kubeconfig with a token of the operator's service account in a namespace, and with nothing else.
-fn service_account(namespace: &str, servers: &Servers, directory: &std::path::Path) -> PathBuf {
+/// A kubeconfig with a token of the operator's service account, and with nothing else.
+fn service_account(
+    servers: &Servers,
+    directory: &std::path::Path,
+    api_server: Option<&str>,
+) -> PathBuf {
     let token = servers
         .kubectl(&[
             "create",
             "token",
             "bindery",
             "--namespace",
-            namespace,
+            "bindery-system",
             "--duration",
             "1h",
         ])
@@ -285,8 +288,14 @@ fn service_account(namespace: &str, servers: &Servers, directory: &std::path::Pa
     let config = std::fs::read_to_string(servers.kubeconfig).unwrap();
     let mut config: serde_json::Value = serde_saphyr::from_str(&config).unwrap();
     config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
-    config["contexts"][0]["context"]["namespace"] = namespace.into();
-    let path = directory.join(format!("{namespace}.kubeconfig"));
+    config["contexts"][0]["context"]["namespace"] = "bindery-system".into();
+    let mut name = "operator.kubeconfig".to_owned();
+    if let Some(api_server) = api_server {
+        config["clusters"][0]["cluster"] = serde_json::json!({"server": api_server});
+        let port = api_server.rsplit(':').next().unwrap_or_default();
+        name = format!("operator-by-{port}.kubeconfig");
+    }
+    let path = directory.join(name);
     std::fs::write(&path, config.to_string()).unwrap();
     path
 }
