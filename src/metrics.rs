@@ -180,11 +180,11 @@ impl Metrics {
     #[must_use]
     pub fn text(&self) -> String {
         let _alone = self.scrape.lock().unwrap_or_else(PoisonError::into_inner);
-        self.look_at_the_process();
+        self.measure_process();
         if let Some(census) = self.census.get() {
             self.count(&census());
         }
-        self.look_at_the_budgets();
+        self.measure_budgets();
         let mut text = String::new();
         if encode(&mut text, &self.registry).is_err() {
             // A String cannot refuse to be written to.
@@ -208,9 +208,9 @@ impl Metrics {
             oldest_due,
             token_expiry,
         } = census;
-        self.objects.tell(objects);
-        self.decoration.tell(decoration);
-        self.undecodable.tell(undecodable);
+        self.objects.export(objects);
+        self.decoration.export(decoration);
+        self.undecodable.export(undecodable);
         let in_backoff = u32::try_from(*in_backoff).unwrap_or(u32::MAX);
         self.backoff.set(f64::from(in_backoff));
         for (kind, overdue) in oldest_due {
@@ -224,7 +224,7 @@ impl Metrics {
         }
     }
 
-    fn look_at_the_process(&self) {
+    fn measure_process(&self) {
         let process = Process::now();
         if let Some(seconds) = process.cpu_seconds {
             self.cpu.inc_by((seconds - self.cpu.get()).max(0.0));

@@ -70,7 +70,7 @@ impl Reconcile for ProjectBinding {
             // One server, one trouble: the connection finds out for all of its bindings.
             context.invalidate(connection, error);
         }
-        Box::pin(report.tell(ended, &context)).await
+        Box::pin(report.conclude(ended, &context)).await
     }
 }
 
@@ -278,9 +278,9 @@ async fn spread_read(binding: &ProjectBinding, scene: Scene<'_>) -> Result<(), E
         decoration::ask_for_the_right(repository, access).await;
     }
     let place = (&accepted.key, repository);
-    let looked = decoration::look(&uid(binding), place, access, &context.decorations).await;
+    let read = decoration::read(&uid(binding), place, access, &context.decorations).await;
     // It never delays a binding: what was reported before stays.
-    if let Err(error) = looked {
+    if let Err(error) = read {
         tracing::warn!(%error, "failed to look whether pull requests were decorated");
     }
     Ok(())

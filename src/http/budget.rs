@@ -160,7 +160,7 @@ impl Budgets {
             let state = shared.lock();
             View {
                 system: shared.system,
-                under_way: state.under_way(),
+                under_way: state.in_progress(),
                 waiting: state.waiting(),
                 condition: state.condition(now),
             }

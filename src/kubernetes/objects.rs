@@ -209,9 +209,9 @@ mod tests {
     use super::*;
     use crate::crd::ProjectBinding;
 
-    type Guarded = DeserializeGuard<ProjectBinding>;
+    pub(super) type Guarded = DeserializeGuard<ProjectBinding>;
 
-    fn binding(name: &str, generation: i64) -> Guarded {
+    pub(super) fn binding(name: &str, generation: i64) -> Guarded {
         let binding = json!({
             "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBinding",
             "metadata": {"name": name, "namespace": "payments", "uid": name, "generation": generation},

@@ -191,14 +191,14 @@ impl Follower {
                 None => next.await,
                 Some(until) => {
                     let Ok(event) = timeout_at(until, next).await else {
-                        self.tell_latest(&mut collecting, namespace);
+                        self.forward_latest(&mut collecting, namespace);
                         continue;
                     };
                     event
                 }
             };
             let Some(event) = event else {
-                return self.tell_latest(&mut collecting, namespace);
+                return self.forward_latest(&mut collecting, namespace);
             };
             let now = match &event {
                 Ok(Event::Apply(object)) => Some(version(&object.metadata)),
@@ -224,23 +224,23 @@ impl Follower {
             if collecting.takes(&change) {
                 continue;
             }
-            if self.tell(&change, namespace) {
+            if self.forward(&change, namespace) {
                 collecting.begin();
             }
         }
     }
 
     /// Forwards the last of the collected changes, and goes on collecting if it was new.
-    fn tell_latest(&self, collecting: &mut Collecting, namespace: &str) {
+    fn forward_latest(&self, collecting: &mut Collecting, namespace: &str) {
         if let Some(change) = collecting.end()
-            && self.tell(&change, namespace)
+            && self.forward(&change, namespace)
         {
             collecting.begin();
         }
     }
 
     /// Has those connections reconciled that know another version. Returns whether there are any.
-    fn tell(&self, Change(now): &Change, namespace: &str) -> bool {
+    fn forward(&self, Change(now): &Change, namespace: &str) -> bool {
         let mut reported = false;
         for (connection, seen) in &mut *lock(&self.shared) {
             if seen != now {
@@ -350,7 +350,7 @@ mod tests {
             wake: Arc::new(wake),
             metrics: Arc::default(),
         };
-        let mut passes_after = async |events: Vec<Event<PartialObjectMeta<Secret>>>| {
+        let mut reconciles_after = async |events: Vec<Event<PartialObjectMeta<Secret>>>| {
             let events = futures::stream::iter(events.into_iter().map(Ok));
             follower.follow(events, "platform").await;
             std::iter::from_fn(|| asked.try_recv().ok()).count()
@@ -360,10 +360,18 @@ mod tests {
             let events = [Some(Event::Init), found, Some(Event::InitDone)];
             events.into_iter().flatten().collect::<Vec<_>>()
         };
-        assert_eq!(passes_after(list(Some("1"))).await, 1, "as one has read it");
-        assert_eq!(passes_after(list(Some("1"))).await, 0, "as both know it");
-        assert_eq!(passes_after(list(Some("2"))).await, 2, "changed");
-        assert_eq!(passes_after(list(None)).await, 2, "gone");
-        assert_eq!(passes_after(list(None)).await, 0, "still gone");
+        assert_eq!(
+            reconciles_after(list(Some("1"))).await,
+            1,
+            "as one has read it"
+        );
+        assert_eq!(
+            reconciles_after(list(Some("1"))).await,
+            0,
+            "as both know it"
+        );
+        assert_eq!(reconciles_after(list(Some("2"))).await, 2, "changed");
+        assert_eq!(reconciles_after(list(None)).await, 2, "gone");
+        assert_eq!(reconciles_after(list(None)).await, 0, "still gone");
     }
 }

@@ -121,9 +121,9 @@ mod tests {
     }
 
     /// What a candidate does after each look: seconds, and the lease that it finds.
-    fn looks<const LOOKS: usize>(looks: [(u64, Option<Lease>); LOOKS]) -> [Attempt; LOOKS] {
+    fn attempts<const READS: usize>(attempts: [(u64, Option<Lease>); READS]) -> [Attempt; READS] {
         let (mut candidate, start) = (Candidate::new(TERMS), Instant::now());
-        looks.map(|(at, found)| candidate.saw(found.as_ref(), start + Duration::from_secs(at)))
+        attempts.map(|(at, found)| candidate.saw(found.as_ref(), start + Duration::from_secs(at)))
     }
 
     #[test]
@@ -133,9 +133,9 @@ mod tests {
 
     #[test]
     fn a_lease_that_never_was_or_is_released_is_taken_at_once() {
-        assert_eq!(looks([(0, None)]), [Attempt::Create]);
+        assert_eq!(attempts([(0, None)]), [Attempt::Create]);
         let released = Some(held("7", None, 1));
-        assert_eq!(looks([(0, released)]), [Attempt::Replace(version("7"))]);
+        assert_eq!(attempts([(0, released)]), [Attempt::Replace(version("7"))]);
     }
 
     #[test]
@@ -144,7 +144,7 @@ mod tests {
             Some(held("7", Some("a"), 15)),
             Some(held("8", Some("a"), 15)),
         );
-        let tried = looks([
+        let tried = attempts([
             (0, old.clone()),
             (14, old),
             (15, new.clone()),
@@ -167,7 +167,7 @@ mod tests {
             (Some(held("8", None, 15)), Attempt::Replace(version("8"))),
             (None, Attempt::Create),
         ] {
-            let tried = looks([
+            let tried = attempts([
                 (0, before()),
                 (14, after.clone()),
                 (28, after.clone()),
@@ -181,12 +181,12 @@ mod tests {
     #[test]
     fn the_longer_of_both_times_counts() {
         let long = || Some(held("7", Some("a"), 60));
-        let tried = looks([(0, long()), (59, long()), (60, long())]);
+        let tried = attempts([(0, long()), (59, long()), (60, long())]);
         assert_eq!(tried[..2], [Attempt::Wait, Attempt::Wait]);
         assert_eq!(tried[2], Attempt::Replace(version("7")));
         let short = || Some(held("7", Some("a"), 2));
         assert_eq!(
-            looks([(0, short()), (14, short())]),
+            attempts([(0, short()), (14, short())]),
             [Attempt::Wait, Attempt::Wait]
         );
     }

@@ -52,7 +52,7 @@ impl<M: Clone, C: MetricConstructor<M>> Series<M, C> {
 
 impl Gauges {
     /// Exports these numbers, and no others.
-    pub(super) fn tell<const LABELS: usize>(&self, numbers: &[Number<LABELS>]) {
+    pub(super) fn export<const LABELS: usize>(&self, numbers: &[Number<LABELS>]) {
         self.family.clear();
         for Number { labels, number } in numbers {
             let number = u32::try_from(*number).unwrap_or(u32::MAX);

@@ -24,7 +24,7 @@ impl Metrics {
         let _ = self.views.set(Box::new(views));
     }
 
-    pub(super) fn look_at_the_budgets(&self) {
+    pub(super) fn measure_budgets(&self) {
         let views = self.views.get().map(|views| views());
         for gauges in [&self.under_way, &self.waiting, &self.budgets] {
             gauges.family.clear();

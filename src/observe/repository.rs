@@ -12,14 +12,14 @@ pub(super) async fn state(
     servers: Servers<'_>,
 ) -> Result<RepositoryState, Error> {
     let path = &desired.repository;
-    let (location, place) = match look_up(path, servers).await? {
+    let (location, place) = match find(path, servers).await? {
         Lookup::Found(found) => return Ok(RepositoryState::Found(known(found))),
         Lookup::Missing(_) => return Ok(RepositoryState::Missing),
         Lookup::Moved { location, path } => (location, path),
     };
     // Looked up where it went only for those who want to go along: it is one call more.
     let there = match &place {
-        Some(place) if desired.follows() => look_up(place, servers).await?,
+        Some(place) if desired.follows() => find(place, servers).await?,
         Some(_) | None => Lookup::Missing(MissingPart::Repository),
     };
     let repository = match there {
@@ -32,7 +32,7 @@ pub(super) async fn state(
 }
 
 /// Asks Bitbucket for a repository, and adds what it says to the inventory.
-async fn look_up(path: &RepositoryPath, servers: Servers<'_>) -> Result<Lookup, Error> {
+async fn find(path: &RepositoryPath, servers: Servers<'_>) -> Result<Lookup, Error> {
     let lookup = match servers.bitbucket.repository(path).await {
         // Bitbucket answers 401 where the token may not see a repository: for its user it is not there.
         Err(bitbucket::Error::PermissionDenied { .. }) => Lookup::Missing(MissingPart::Repository),

@@ -221,7 +221,7 @@ pub fn condition(facts: &Facts<'_>) -> Condition {
     let readonly = facts
         .repository
         .is_some_and(|repository| repository.writable == Some(false));
-    if let Some((reason, message)) = in_the_way(facts.server, archived) {
+    if let Some((reason, message)) = blocker(facts.server, archived) {
         return no(reason, message);
     }
     match (facts.outcome, facts.before) {
@@ -371,7 +371,7 @@ fn repeated(before: &Condition, readonly: bool) -> Condition {
 }
 
 /// What prevents the decoration of all pull requests.
-fn in_the_way(server: Server, archived: bool) -> Option<(Reason, &'static str)> {
+fn blocker(server: Server, archived: bool) -> Option<(Reason, &'static str)> {
     match server {
         Server::Unsupported => Some((
             Reason::UnsupportedEdition,

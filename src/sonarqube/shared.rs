@@ -161,11 +161,11 @@ mod tests {
     fn one_call_reads_as_many_keys_as_fit() {
         let own = ProjectKey::reported("own");
         let some = keys(2, 5).chain([own.clone(), ProjectKey::reported("a,b")]);
-        let looked_up: Vec<_> = together(&own, some)
+        let read: Vec<_> = together(&own, some)
             .iter()
             .map(ToString::to_string)
             .collect();
-        assert_eq!(looked_up, ["own", "00000", "00001"]);
+        assert_eq!(read, ["own", "00000", "00001"]);
         assert_eq!(together(&own, keys(500, 10)).len(), KEYS_AT_ONCE);
         let long = together(&own, keys(500, 400));
         let list: usize = long.iter().map(|key| key.as_str().len() + 1).sum();

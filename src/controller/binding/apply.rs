@@ -177,7 +177,7 @@ impl Work<'_> {
         let note = format!(
             "granted SonarQube user {login} Browse and Administer on project {key}: SonarQube denied it"
         );
-        self.tell(EventReason::PermissionsGranted, note);
+        self.announce(EventReason::PermissionsGranted, note);
         self.rights = Rights::Assumed;
         Ok(())
     }
@@ -297,7 +297,7 @@ impl Work<'_> {
                         "SonarQube project {key} came into being meanwhile and was bound to repository {repository}"
                     )
                 };
-                self.tell(EventReason::Imported, note);
+                self.announce(EventReason::Imported, note);
             }
             Step::Bind {
                 key, repository, ..
@@ -311,7 +311,7 @@ impl Work<'_> {
                 } else {
                     EventReason::Bound
                 };
-                self.tell(
+                self.announce(
                     kind,
                     format!("bound SonarQube project {key} to repository {repository}"),
                 );
@@ -319,7 +319,7 @@ impl Work<'_> {
             // While it is being imported nothing has drifted.
             Step::SetVisibility(key, visibility) if before.intent.is_none() => {
                 let note = format!("made SonarQube project {key} {}", visibility.as_str());
-                self.tell(EventReason::DriftCorrected, note);
+                self.announce(EventReason::DriftCorrected, note);
             }
             Step::SetVisibility(..)
             | Step::RecordIntent(_)
@@ -356,7 +356,7 @@ impl Work<'_> {
     }
 
     /// Something was written: what was accepted before is reported first.
-    fn tell(&mut self, kind: EventReason, note: String) {
+    fn announce(&mut self, kind: EventReason, note: String) {
         self.report.events.extend(self.acceptance.take());
         self.report.events.push(Event::new(kind, note));
     }

@@ -76,7 +76,7 @@ pub(super) async fn ask_for_the_right(path: &RepositoryPath, access: &ServerAcce
 }
 
 /// Looks, where the server can decorate at all.
-pub(super) async fn look(
+pub(super) async fn read(
     binding: &Uid,
     (project, repository): (&ProjectKey, &RepositoryPath),
     access: &ServerAccess,

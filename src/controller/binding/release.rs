@@ -41,7 +41,7 @@ pub(super) async fn release(
         return Ok(Next::Gone);
     }
     let mut report = Report::of(binding, context);
-    report.tell_what_was_done(context);
+    report.publish_earlier(context);
     let binding = &report.binding;
     let (connection, read) = match connection(binding, context).await {
         Ok(connection) => (connection, Ok(())),
@@ -169,7 +169,7 @@ async fn undo(
     let access = match access(connection, context) {
         // A connection that is deleted itself goes on to serve when it fails, and would wake no binding.
         Ok(None) if !is_silent => return Ok(Undone::NotYet),
-        Ok(access) => access.ok_or_else(not_looked_at),
+        Ok(access) => access.ok_or_else(not_reconciled_yet),
         Err(error) => Err(error),
     };
     let undone = match access {
@@ -343,7 +343,7 @@ fn access(
     }
 }
 
-fn not_looked_at() -> Error {
+fn not_reconciled_yet() -> Error {
     Error::Retry(Blocked::new(
         Reason::ConnectionNotReady,
         "the connection was not reconciled yet since the operator started",

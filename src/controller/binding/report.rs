@@ -139,7 +139,7 @@ impl Report {
     }
 
     /// Reports the outcome of a reconcile.
-    pub(super) async fn tell(
+    pub(super) async fn conclude(
         &mut self,
         ended: Result<Ended, Error>,
         context: &Context,
@@ -355,7 +355,7 @@ impl Report {
     }
 
     /// Publishes what an earlier reconcile did.
-    pub(super) fn tell_what_was_done(&mut self, context: &Context) {
+    pub(super) fn publish_earlier(&mut self, context: &Context) {
         let done = std::mem::take(&mut self.events);
         self.publish(&done, context);
     }

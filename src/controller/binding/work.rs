@@ -47,9 +47,9 @@ pub(super) struct Work<'a> {
     pub(super) acceptance: Option<Event>,
     /// What was written, by the reconciles before too.
     pub(super) writes: Writes<Step>,
-    /// The repository as the last look found it.
+    /// The repository as the last read found it.
     looked_at: Option<RepositoryStatus>,
-    /// What the next look goes by.
+    /// What the next read goes by.
     pub(super) basis: Basis,
 }
 
@@ -134,18 +134,18 @@ impl<'a> Work<'a> {
     /// Plans by the listing, or by an answer, where that is enough. Before anything else is said or done, the servers
     /// are asked.
     async fn plan(&mut self) -> Result<(Observed, Plan), Error> {
-        let observed = self.look().await?;
+        let observed = self.observe_servers().await?;
         let planned = plan(&self.desired, &observed);
         if self.is_enough(&planned).await? {
             return Ok((observed, planned));
         }
         self.basis = Basis::Servers;
-        let observed = self.look().await?;
+        let observed = self.observe_servers().await?;
         let planned = plan(&self.desired, &observed);
         Ok((observed, planned))
     }
 
-    async fn look(&mut self) -> Result<Observed, Error> {
+    async fn observe_servers(&mut self) -> Result<Observed, Error> {
         self.report.doing = Doing::Reading;
         let circumstances = Circumstances {
             held_for: &|row| self.held_for(row),

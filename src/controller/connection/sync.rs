@@ -100,9 +100,9 @@ impl Sync<'_> {
                 }
                 Plan::Steps(steps) => steps,
             };
-            let mends = steps.iter().filter(|step| step.mends(&observed));
-            let mends: Vec<_> = mends.cloned().collect();
-            if let Leave::Stop(fight) = self.writes.may_take(&mends) {
+            let corrections = steps.iter().filter(|step| step.corrects(&observed));
+            let corrections: Vec<_> = corrections.cloned().collect();
+            if let Leave::Stop(fight) = self.writes.may_take(&corrections) {
                 return Err(Error::Refused(fight));
             }
             let changes_the_listing = |step: &Step| step.changes_the_listing(&observed);
@@ -120,7 +120,7 @@ impl Sync<'_> {
     async fn take(&mut self, step: Step, observed: &Observed) -> Result<(), Error> {
         let reported = self.events.len();
         self.apply(step.clone(), observed).await?;
-        if step.mends(observed) {
+        if step.corrects(observed) {
             self.writes.took(&step);
             if self.writes.fight().is_some() {
                 // The condition reports a fight, once.

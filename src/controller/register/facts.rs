@@ -308,13 +308,13 @@ mod tests {
         let place = ("payments".to_owned(), "bitbucket".to_owned());
         let wanted = server().wanted_project(&place, &project);
         let rival = || ledger.rival(&Uid::new("second"), &wanted);
-        for (reason, is_in_the_way) in [
+        for (reason, is_rival) in [
             (None, true),
             (Some("AlreadyManaged"), true),
             (Some("InvalidSpec"), false),
         ] {
             put("first", early, reason);
-            assert_eq!(rival().is_some(), is_in_the_way, "{reason:?}");
+            assert_eq!(rival().is_some(), is_rival, "{reason:?}");
         }
     }
 

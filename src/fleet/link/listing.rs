@@ -8,7 +8,7 @@ use crate::identity::Uid;
 use crate::plan::binding::FEW;
 
 /// A listing that is no older replaces reading the servers.
-const AS_GOOD_AS_A_LOOK: Duration = Duration::from_secs(10);
+const REPLACES_READS: Duration = Duration::from_secs(10);
 
 /// The shortest pause between two listings that are waited for.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -88,7 +88,7 @@ impl Listing {
     /// Whether to wait for a listing is worth it: not soon after one has failed.
     pub(crate) fn serves(&self, now: Instant) -> bool {
         let failed = self.last.as_ref().filter(|last| last.has_failed);
-        failed.is_none_or(|last| now >= last.ended + last.pause().max(AS_GOOD_AS_A_LOOK))
+        failed.is_none_or(|last| now >= last.ended + last.pause().max(REPLACES_READS))
     }
 
     /// Whether a listing that began then replaces reading the servers. If the pause is longer, a listing serves until
@@ -96,13 +96,13 @@ impl Listing {
     pub(crate) fn replaces_a_read(&self, began: Instant, now: Instant) -> bool {
         let last = self.last.as_ref();
         let until_the_next = last.map_or(PAUSE, |last| (last.pause() + last.took) * 2);
-        now.saturating_duration_since(began) < AS_GOOD_AS_A_LOOK.max(until_the_next)
+        now.saturating_duration_since(began) < REPLACES_READS.max(until_the_next)
     }
 
     /// A new binding is reconciled. Returns how many others were in the last seconds; no more are counted than are few.
     pub(crate) fn comes(&mut self, object: &Uid, now: Instant) -> usize {
         self.newest.retain(|(other, _)| other != object);
-        let is_recent = |at: Instant| now.saturating_duration_since(at) < AS_GOOD_AS_A_LOOK;
+        let is_recent = |at: Instant| now.saturating_duration_since(at) < REPLACES_READS;
         let recent = self.newest.iter().filter(|(_, at)| is_recent(*at));
         let others = recent.count().min(FEW);
         self.newest.push_back((object.clone(), now));

@@ -194,7 +194,7 @@ impl<W> State<W> {
         Some((at, &waiting.wake))
     }
 
-    pub(super) fn under_way(&self) -> usize {
+    pub(super) fn in_progress(&self) -> usize {
         self.under_way
     }
 

@@ -112,23 +112,8 @@ impl<R: Resource<DynamicType = ()>> Filling<R> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
-    use kube::core::DeserializeGuard;
-
+    use super::super::tests::{Guarded, binding};
     use super::*;
-    use crate::crd::ProjectBinding;
-
-    type Guarded = DeserializeGuard<ProjectBinding>;
-
-    fn binding(name: &str, generation: i64) -> Guarded {
-        let binding = json!({
-            "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBinding",
-            "metadata": {"name": name, "namespace": "payments", "uid": name, "generation": generation},
-            "spec": {"connectionRef": {"name": "c"}, "repository": {"project": "PAY", "slug": name}},
-        });
-        DeserializeGuard(Ok(serde_json::from_value(binding).unwrap()))
-    }
 
     fn filling() -> Filling<Guarded> {
         Filling::new(Store::default(), |before, now| {

@@ -65,7 +65,7 @@ fn cannot_bind(desired: &Desired, project: &Project, repository: &RepositoryPath
         Mode::Bind => "choose mode ImportOrBind and ",
         Mode::ImportOrBind | Mode::Import => "",
     };
-    let mut ways_out = vec!["upgrade SonarQube".to_owned()];
+    let mut remedies = vec!["upgrade SonarQube".to_owned()];
     if desired.record.holding(project).is_some() {
         // The key cannot change any more: to set another one does not help.
         if let BindingState::Bound {
@@ -74,13 +74,13 @@ fn cannot_bind(desired: &Desired, project: &Project, repository: &RepositoryPath
             && !other.same(repository)
             && may_know(desired, &other.to_string())
         {
-            ways_out.push(format!("write spec.repository: {other}"));
+            remedies.push(format!("write spec.repository: {other}"));
         }
-        ways_out.push(format!(
+        remedies.push(format!(
             "{mode}delete the project, if its history may go, to have the repository imported again"
         ));
     } else {
-        ways_out.push(format!(
+        remedies.push(format!(
             "{mode}write another sonarqubeProject.key to have the repository imported as a new project"
         ));
     }
@@ -100,7 +100,7 @@ fn cannot_bind(desired: &Desired, project: &Project, repository: &RepositoryPath
         Reason::UnsupportedVersion,
         format!(
             "SonarQube project {key} {what}, and this SonarQube cannot bind a project that exists; 25.12 or later can, in every edition, and Developer Edition or later or the community branch plugin on every version. Either {}",
-            ways_out.join("; or ")
+            remedies.join("; or ")
         ),
     )
 }

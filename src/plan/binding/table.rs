@@ -279,7 +279,7 @@ fn not_there(desired: &Desired, observed: &Observed) -> Blocked {
 
 fn not_asked_for(desired: &Desired, observed: &Observed, project: &Project) -> Blocked {
     let (key, repository) = (&project.key, &desired.repository);
-    let way_out = if observed.capabilities.method.binds_existing() {
+    let remedy = if observed.capabilities.method.binds_existing() {
         format!(
             "write sonarqubeProject.key: {key} (and a mode other than Import) to bind it to repository {repository}"
         )
@@ -290,7 +290,7 @@ fn not_asked_for(desired: &Desired, observed: &Observed, project: &Project) -> B
     };
     Blocked::new(
         Reason::ProjectExists,
-        format!("SonarQube project {key} exists and is bound to nothing: {way_out}"),
+        format!("SonarQube project {key} exists and is bound to nothing: {remedy}"),
     )
 }
 
@@ -307,7 +307,7 @@ fn part_of_a_monorepo(desired: &Desired, project: &Project) -> Blocked {
 
 fn already_bound(observed: &Observed, project: &Project, place: &str) -> Blocked {
     // Where what exists cannot be bound, an unbound project is of no use either.
-    let way_out = if observed.capabilities.method.binds_existing() {
+    let remedy = if observed.capabilities.method.binds_existing() {
         "choose another sonarqubeProject.key, or remove that binding in SonarQube"
     } else {
         "choose another sonarqubeProject.key"
@@ -315,7 +315,7 @@ fn already_bound(observed: &Observed, project: &Project, place: &str) -> Blocked
     Blocked::new(
         Reason::ProjectAlreadyBound,
         format!(
-            "SonarQube project {} is bound to {place} and is not taken over: {way_out}",
+            "SonarQube project {} is bound to {place} and is not taken over: {remedy}",
             project.key
         ),
     )

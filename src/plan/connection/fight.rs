@@ -28,7 +28,7 @@ impl Step {
 
     /// Whether it corrects what SonarQube shows. A token is written when its Secret changes: that undoes nothing.
     #[must_use]
-    pub fn mends(&self, observed: &Observed) -> bool {
+    pub fn corrects(&self, observed: &Observed) -> bool {
         self.changes_the_listing(observed) || matches!(self, Self::SetServerBaseUrl(_))
     }
 }

@@ -61,8 +61,8 @@ fn keep(desired: &Desired, observed: &Observed, setting: &Setting) -> Result<Vec
     let mut steps: Vec<Step> = update(desired, observed, setting)?.into_iter().collect();
     // A token travels to the setting's URL as soon as SonarQube uses it: nothing else happens while that
     // URL is not the declared one.
-    let healed_url = !desired.url.same(&setting.url);
-    if !healed_url {
+    let changed_url = !desired.url.same(&setting.url);
+    if !changed_url {
         if observed.import_token == TokenState::ToPush {
             steps.push(Step::SetPat(desired.name.clone()));
         }
@@ -101,13 +101,13 @@ fn acquire(desired: &Desired, observed: &Observed) -> Result<Vec<Step>, Blocked>
     {
         return adopt(desired, observed, namesake);
     }
-    let in_the_way = observed.settings.iter().find(|setting| {
+    let first = observed.settings.iter().find(|setting| {
         matches!(
             setting.platform,
             Platform::Bitbucket | Platform::BitbucketCloud
         )
     });
-    match in_the_way {
+    match first {
         Some(other)
             if observed.several == Support::Missing && desired.management == Management::Full =>
         {

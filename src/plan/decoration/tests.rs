@@ -140,8 +140,8 @@ fn a_report_outweighs_a_missing_right_which_is_reported_as_a_risk() {
         "{}",
         condition.message
     );
-    let mended = says(Some(true), Some(&has_report()), None);
-    assert_eq!(mended.message, "pull request 1 is decorated");
+    let corrected = says(Some(true), Some(&has_report()), None);
+    assert_eq!(corrected.message, "pull request 1 is decorated");
 }
 
 /// D35 and D39: the causes always, the commonest among them; what the background task warns of comes after them.
@@ -174,8 +174,8 @@ fn findings_before_a_restart_stay() {
         let now = kept(&undecorated(&[]), right, right);
         assert_eq!(now, says(right, Some(&undecorated(&[])), None));
     }
-    let mended = kept(&undecorated(&[]), no, yes);
-    assert_eq!(mended.reason, Reason::NotChecked);
+    let corrected = kept(&undecorated(&[]), no, yes);
+    assert_eq!(corrected.reason, Reason::NotChecked);
     let refused = token_refused("platform/bitbucket", None);
     assert_eq!(says(yes, None, refused.as_ref()).reason, Reason::NotChecked);
 }

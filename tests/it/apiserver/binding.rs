@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cluster::Cluster;
-use super::row::{accepted, check, refused};
+use super::row::{accepted, check, refused, spec};
 
 pub(super) fn binding() -> Value {
     json!({
@@ -15,10 +15,6 @@ pub(super) fn binding() -> Value {
             "repository": {"project": "PAY", "slug": "checkout"},
         },
     })
-}
-
-fn spec(change: Value) -> Value {
-    json!({ "spec": change })
 }
 
 #[tokio::test]

@@ -3,11 +3,7 @@
 use serde_json::{Value, json};
 
 use super::connection::connection;
-use super::row::{accepted, check, refused};
-
-fn spec(change: Value) -> Value {
-    json!({ "spec": change })
-}
+use super::row::{accepted, check, refused, spec};
 
 /// Promise: what makes no sense for a configuration that is only referenced is refused, with what to do.
 #[tokio::test]

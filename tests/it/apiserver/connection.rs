@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::cluster::Cluster;
-use super::row::{Row, accepted, check, refused};
+use super::row::{Row, accepted, check, refused, spec};
 
 pub(super) fn connection() -> Value {
     json!({
@@ -21,10 +21,6 @@ pub(super) fn connection() -> Value {
             },
         },
     })
-}
-
-fn spec(change: Value) -> Value {
-    json!({ "spec": change })
 }
 
 /// What the API server says of a pattern with too many wildcards.

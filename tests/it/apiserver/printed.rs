@@ -8,7 +8,9 @@ use super::connection::connection;
 use crate::support::examples::{lines, objects, shown};
 use crate::support::tree;
 
-async fn settled(sandbox: &Sandbox<'_>) {
+/// Both kinds as the operator reports them.
+async fn settled(cluster: &Cluster) -> Sandbox<'_> {
+    let sandbox = cluster.sandbox().await;
     sandbox.create(&connection()).await;
     let status = json!({
         "conditions": [condition("Ready", "True", "DriftDetected"), condition("ConfigurationSynced", "False", "DriftDetected")],
@@ -28,6 +30,7 @@ async fn settled(sandbox: &Sandbox<'_>) {
         "sonarqubeProject": {"key": "PAY:checkout", "serverId": "server", "url": "https://sonarqube.example.com/dashboard"},
     });
     sandbox.observe(&binding(), &status).await;
+    sandbox
 }
 
 fn condition(name: &str, status: &str, reason: &str) -> Value {
@@ -50,8 +53,7 @@ fn words(table: &str) -> Vec<Vec<&str>> {
 #[tokio::test]
 async fn tables_show_the_important_columns_first() {
     let cluster = Cluster::connect().await;
-    let sandbox = cluster.sandbox().await;
-    settled(&sandbox).await;
+    let sandbox = settled(&cluster).await;
 
     let table = sandbox.kubectl(&["get", "bbconn"]);
     let table = words(&table);
@@ -113,8 +115,7 @@ async fn tables_show_the_important_columns_first() {
 #[tokio::test]
 async fn wide_tables_add_the_path_and_the_message() {
     let cluster = Cluster::connect().await;
-    let sandbox = cluster.sandbox().await;
-    settled(&sandbox).await;
+    let sandbox = settled(&cluster).await;
 
     let table = sandbox.kubectl(&["get", "bbconn", "--output", "wide"]);
     let table = words(&table);
@@ -140,8 +141,7 @@ async fn wide_tables_add_the_path_and_the_message() {
 #[tokio::test]
 async fn both_kinds_are_listed_by_their_category() {
     let cluster = Cluster::connect().await;
-    let sandbox = cluster.sandbox().await;
-    settled(&sandbox).await;
+    let sandbox = settled(&cluster).await;
     let listed = sandbox.kubectl(&["get", "bindery", "--output", "name"]);
     assert_eq!(
         listed.lines().collect::<Vec<_>>(),
@@ -155,8 +155,7 @@ async fn both_kinds_are_listed_by_their_category() {
 #[tokio::test]
 async fn objects_are_found_by_their_references() {
     let cluster = Cluster::connect().await;
-    let sandbox = cluster.sandbox().await;
-    settled(&sandbox).await;
+    let sandbox = settled(&cluster).await;
     for (kind, field, value) in [
         ("pbind", "spec.connectionRef.name", "bitbucket"),
         ("pbind", "spec.repository.project", "PAY"),

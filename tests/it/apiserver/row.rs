@@ -1,6 +1,6 @@
 //! Tables of what is accepted and what is refused.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::cluster::Cluster;
 
@@ -16,6 +16,11 @@ pub(super) enum Answer {
     Accepted,
     /// With these words in the message.
     Refused(&'static str),
+}
+
+/// A change of the spec.
+pub(super) fn spec(change: Value) -> Value {
+    json!({ "spec": change })
 }
 
 pub(super) fn accepted(case: &'static str, change: Value) -> Row {

@@ -1,4 +1,4 @@
-//! The names of test functions are held to the words of documents, and a document names tests that exist.
+//! The names of functions are held to the words of documents, and a document names tests that exist.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use super::prose::Line;
 use super::words::{self, Text};
 use crate::support::tree;
 
-/// Words that names of tests do not use, beside those that no prose uses, and what to write instead.
+/// Words that names of functions do not use, beside those that no prose uses, and what to write instead.
 const WORDS: &[(&str, &str)] = &[
     ("look", "check, read, reconcile"),
     ("looks", "checks, reads"),
@@ -39,24 +39,17 @@ fn declared(line: &str) -> Option<&str> {
     before.chars().all(is_plain).then_some(&rest[..end])
 }
 
-/// The functions of a source file: in a file of the product only those that are tests. Each is one line of words.
-fn functions(source: &str, is_product: bool) -> Vec<Line> {
-    let mut is_test = false;
-    let mut lines = Vec::new();
-    for (number, line) in (1..).zip(source.lines()) {
-        is_test |= line.contains("#[test]") || line.contains("#[tokio::test");
-        if let Some(name) = declared(line) {
-            if is_test || !is_product {
-                lines.push(Line {
-                    number,
-                    text: format!("{} |", name.replace('_', " ")),
-                    is_row: true,
-                });
-            }
-            is_test = false;
-        }
-    }
-    lines
+/// The functions of a source file. Each is one line of words.
+fn functions(source: &str) -> Vec<Line> {
+    let declared = |(number, line)| {
+        let name = declared(line)?;
+        Some(Line {
+            number,
+            text: format!("{} |", name.replace('_', " ")),
+            is_row: true,
+        })
+    };
+    (1..).zip(source.lines()).filter_map(declared).collect()
 }
 
 /// The tests that a page names by module and function, such as `access::a_denied_repository_is_not_imported`.
@@ -78,13 +71,12 @@ fn has(path: &str, text: &str, name: &str) -> bool {
 }
 
 #[test]
-fn names_of_tests_use_plain_words() {
+fn names_of_functions_use_plain_words() {
     let mut found = Vec::new();
     for file in tree::rust_files() {
-        let is_product = file.starts_with(tree::top().join("src"));
         let text = Text {
             path: words::path_of(&file),
-            lines: functions(&fs::read_to_string(&file).unwrap(), is_product),
+            lines: functions(&fs::read_to_string(&file).unwrap()),
         };
         let refused = words::WORDS.iter().chain(WORDS).copied();
         found.extend(words::found(&text, refused));
@@ -110,14 +102,10 @@ fn documents_name_tests_that_exist() {
 }
 
 #[test]
-fn the_check_reads_functions_and_names_of_tests() {
+fn the_check_reads_names_of_functions() {
     let source = "pub(crate) async fn a_b(it: u8) {\n    // no fn here\n}\n#[test]\nfn c_d() {}\n";
-    let read = |is_product| {
-        let lines = functions(source, is_product).into_iter();
-        lines.map(|line| line.text).collect::<Vec<_>>()
-    };
-    assert_eq!(read(false), ["a b |", "c d |"]);
-    assert_eq!(read(true), ["c d |"]);
+    let names: Vec<_> = functions(source).into_iter().map(|it| it.text).collect();
+    assert_eq!(names, ["a b |", "c d |"]);
     let page = "`a::b`, `tests::one_two_three_four` and one_two::three\n";
     assert_eq!(named(page), ["tests::one_two_three_four"]);
     let text = "fn one_two_three_four() {";

@@ -300,17 +300,16 @@ async fn bitbucket(version: Profile) -> Bitbucket {
 fn apply(servers: &Servers, object: &Value) {
     let directory = std::env::temp_dir();
     let file = tempfile(&directory, object);
-    let path = file.to_str().unwrap();
-    let arguments = [
-        "apply",
-        "--server-side",
-        "--force-conflicts",
-        "--filename",
-        path,
-    ];
-    let applied = servers.kubectl(&arguments);
+    let applied = apply_file(servers, &file);
     std::fs::remove_file(&file).unwrap();
     applied.unwrap();
+}
+
+/// `kubectl apply --server-side --filename FILE`
+pub(crate) fn apply_file(servers: &Servers, file: &Path) -> Result<String, String> {
+    let options = ["--server-side", "--force-conflicts"];
+    let path = ["--filename", file.to_str().unwrap()];
+    servers.kubectl(&[&["apply"], &options[..], &path].concat())
 }
 
 fn tempfile(directory: &Path, object: &Value) -> PathBuf {

@@ -62,7 +62,7 @@ impl Sync<'_> {
                     .map_err(fail)?;
                 self.verified.base_url = Some(url.to_string());
                 let note = format!("set SonarQube's server base URL to {url}");
-                self.tell(self.mended(), note);
+                self.announce(self.event_reason(), note);
             }
         }
         Ok(())
@@ -113,7 +113,7 @@ impl Sync<'_> {
             }
             return Err(failed(sonarqube, source));
         }
-        self.tell(
+        self.announce(
             EventReason::Created,
             format!("created configuration {name} in SonarQube"),
         );
@@ -134,7 +134,7 @@ impl Sync<'_> {
     fn adopt(&mut self, id: &SettingId) {
         let name = self.desired.name.clone();
         self.claim(id, &name, None);
-        self.tell(
+        self.announce(
             EventReason::Adopted,
             format!("adopted configuration {name} of SonarQube"),
         );
@@ -185,7 +185,7 @@ impl Sync<'_> {
                 ledger.accept(&self.desired.uid, claims);
             }
             let note = format!("renamed configuration {key} of SonarQube to {name}");
-            self.tell(self.mended(), note);
+            self.announce(self.event_reason(), note);
         }
         if url_differed {
             self.link.lock().validation.invalidate();
@@ -193,7 +193,7 @@ impl Sync<'_> {
                 "set the URL of configuration {key} of SonarQube to {}",
                 self.desired.url
             );
-            self.tell(self.mended(), note);
+            self.announce(self.event_reason(), note);
         }
         if token == TokenInUpdate::Sent {
             let rotated = self
@@ -204,7 +204,7 @@ impl Sync<'_> {
             // One that SonarQube refused is pushed once more: nothing was rotated then.
             let is_new = observed.token == TokenState::ToPush;
             if rotated && is_new && !url_differed {
-                self.tell(
+                self.announce(
                     EventReason::CredentialsRotated,
                     format!("gave configuration {key} of SonarQube its new token"),
                 );
@@ -214,7 +214,7 @@ impl Sync<'_> {
     }
 
     /// What became equal again had drifted, unless the spec is what changed.
-    fn mended(&self) -> EventReason {
+    fn event_reason(&self) -> EventReason {
         let status = self.connection.status.as_ref();
         let seen = status.and_then(|status| status.observed_generation);
         if seen == self.connection.metadata.generation {
@@ -283,7 +283,7 @@ impl Sync<'_> {
             .map(|(recorded, _)| recorded.id.clone())
     }
 
-    fn tell(&mut self, kind: EventReason, note: String) {
+    fn announce(&mut self, kind: EventReason, note: String) {
         self.events.push(Event::new(kind, note));
     }
 }

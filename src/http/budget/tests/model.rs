@@ -182,7 +182,7 @@ impl Model {
         }
         assert_eq!(begun, expected);
         assert!(self.under_way.len() <= CONCURRENCY);
-        assert_eq!(self.state.under_way(), self.under_way.len());
+        assert_eq!(self.state.in_progress(), self.under_way.len());
         assert_eq!(self.state.waiting(), self.waiting.len());
     }
 

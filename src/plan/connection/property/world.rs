@@ -85,20 +85,24 @@ impl World {
     }
 
     fn token_state(&mut self, which: Which) -> TokenState {
-        let (version, token) = (self.version, self.secret);
-        let (server, user) = (ServerId::new("server"), format!("operator-{}", self.user));
-        let place = Place {
-            server: &server,
-            user: &user,
-        };
-        let credential = Credential {
-            version: &version,
-            token: &token,
-        };
-        self.remembered().token_state(place, which, &credential)
+        self.with_token(|mut remembered, place, credential| {
+            remembered.token_state(place, which, credential)
+        })
     }
 
     fn applied(&mut self, which: Which) {
+        let losses = self.memory.pushed.losses();
+        self.with_token(|mut remembered, place, credential| match which {
+            Which::Write => remembered.write_pushed(place, credential),
+            Which::Import => remembered.import_pushed(place, credential, losses),
+        });
+    }
+
+    /// Does something with the present token, and with what is remembered of it.
+    fn with_token<T>(
+        &mut self,
+        act: impl FnOnce(Remembered<'_, u8, u8>, Place<'_>, &Credential<'_, u8, u8>) -> T,
+    ) -> T {
         let (version, token) = (self.version, self.secret);
         let (server, user) = (ServerId::new("server"), format!("operator-{}", self.user));
         let place = Place {
@@ -109,12 +113,7 @@ impl World {
             version: &version,
             token: &token,
         };
-        let losses = self.memory.pushed.losses();
-        let mut remembered = self.remembered();
-        match which {
-            Which::Write => remembered.write_pushed(place, &credential),
-            Which::Import => remembered.import_pushed(place, &credential, losses),
-        }
+        act(self.remembered(), place, &credential)
     }
 
     fn observe(&mut self) -> Observed {

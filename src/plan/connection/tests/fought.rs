@@ -8,14 +8,14 @@ fn reconcile(writes: &mut Writes<Step>, desired: &Desired, observed: &Observed) 
     let Plan::Steps(steps) = plan(desired, observed) else {
         panic!("nothing to be done")
     };
-    let mends: Vec<_> = steps
+    let corrects: Vec<_> = steps
         .into_iter()
-        .filter(|step| step.mends(observed))
+        .filter(|step| step.corrects(observed))
         .collect();
-    if let Leave::Stop(refusal) = writes.may_take(&mends) {
+    if let Leave::Stop(refusal) = writes.may_take(&corrects) {
         return Some(refusal.message);
     }
-    for step in mends {
+    for step in corrects {
         writes.took(&step);
     }
     None

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bindery::crd::{BitbucketConnection, ProjectBinding};
-use kube::api::DeleteParams;
 use serde_json::json;
 use simulators::bitbucket::{Caller, Fault, Outcome};
 
@@ -77,10 +76,7 @@ async fn a_connection_does_not_go_while_a_binding_begins_to_need_it(server: Serv
             .any(|call| call.outcome == Outcome::Pending)
     };
     env.eventually("the operator looks", is_looking).await;
-    let api = env.api::<BitbucketConnection>("platform");
-    api.delete("bitbucket", &DeleteParams::default())
-        .await
-        .unwrap();
+    env.ask_for_deletion_of_connection().await;
     env.binding_is("payments", "checkout", ("Ready", "True"))
         .await;
     env.bitbucket.clear_faults();

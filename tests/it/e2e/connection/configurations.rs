@@ -1,7 +1,6 @@
 //! SonarQube's configurations: whose they are, and what they are called.
 
 use bindery::crd::BitbucketConnection;
-use kube::api::DeleteParams;
 use serde_json::{Value, json};
 use simulators::sonarqube::Platform;
 
@@ -93,10 +92,7 @@ async fn a_deleted_connection_leaves_what_its_successor_has_accepted(server: Ser
     env.connection_named("second", json!({"configurationName": "bitbucket"}));
     env.connection_reason("second", "AlreadyManaged").await;
 
-    let api = env.api::<BitbucketConnection>("platform");
-    api.delete("bitbucket", &DeleteParams::default())
-        .await
-        .unwrap();
+    env.ask_for_deletion_of_connection().await;
     env.connection_is("second", ("Ready", "True")).await;
     let before = env.sonarqube.settings();
     env.delete_binding("payments", "ledger").await;

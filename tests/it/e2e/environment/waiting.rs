@@ -5,12 +5,39 @@ use std::time::Duration;
 
 use bindery::crd::{BitbucketConnection, ProjectBinding};
 use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::core::NamespaceResourceScope;
 use kube::runtime::wait::await_condition;
 use kube::{Api, Resource};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::TestEnvironment;
+
+/// A kind whose objects tests wait for.
+pub(crate) trait Watched:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope>
+    + Clone
+    + Debug
+    + DeserializeOwned
+    + Serialize
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<K> Watched for K where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned
+        + Serialize
+        + Send
+        + Sync
+        + 'static
+{
+}
 
 impl TestEnvironment {
     /// Waits until the connection says this of itself for its present generation: `("Ready", "True")`.
@@ -78,56 +105,39 @@ impl TestEnvironment {
     }
 
     /// Waits until an object is as `wanted`, as the watch shows it.
-    pub(crate) async fn until<K>(
+    pub(crate) async fn until<K: Watched>(
         &self,
         namespace: &str,
         name: &str,
         wanted: impl Fn(&K) -> bool,
-    ) -> K
-    where
-        K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + serde::Serialize
-            + Send
-            + Sync
-            + 'static,
-    {
-        let api: Api<K> = self.api(namespace);
-        let found = await_condition(api.clone(), name, |object: Option<&K>| {
-            object.is_some_and(&wanted)
-        });
-        let Ok(object) = tokio::time::timeout(self.patience, found).await else {
-            panic!(
-                "{namespace}/{name} never was as expected; it is {:#}",
-                show(&api, name).await
-            );
-        };
-        object.unwrap().unwrap()
+    ) -> K {
+        let wanted = |object: Option<&K>| object.is_some_and(&wanted);
+        self.watch((namespace, name), wanted, "was as expected")
+            .await
+            .unwrap()
     }
 
     /// Waits until an object is gone.
-    pub(crate) async fn gone<K>(&self, namespace: &str, name: &str)
-    where
-        K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
-            + Clone
-            + Debug
-            + DeserializeOwned
-            + serde::Serialize
-            + Send
-            + Sync
-            + 'static,
-    {
+    pub(crate) async fn gone<K: Watched>(&self, namespace: &str, name: &str) {
+        let is_gone = |object: Option<&K>| object.is_none();
+        self.watch((namespace, name), is_gone, "went").await;
+    }
+
+    async fn watch<K: Watched>(
+        &self,
+        (namespace, name): (&str, &str),
+        wanted: impl Fn(Option<&K>) -> bool,
+        expected: &str,
+    ) -> Option<K> {
         let api: Api<K> = self.api(namespace);
-        let gone = await_condition(api.clone(), name, |object: Option<&K>| object.is_none());
-        let Ok(gone) = tokio::time::timeout(self.patience, gone).await else {
+        let found = await_condition(api.clone(), name, wanted);
+        let Ok(object) = tokio::time::timeout(self.patience, found).await else {
             panic!(
-                "{namespace}/{name} never went; it is {:#}",
+                "{namespace}/{name} never {expected}; it is {:#}",
                 show(&api, name).await
             );
         };
-        gone.unwrap();
+        object.unwrap()
     }
 
     /// Deletes a binding and waits until it is gone.
@@ -229,10 +239,7 @@ pub(crate) fn condition(object: &(impl Resource + serde::Serialize), kind: &str)
     (found["observedGeneration"].as_i64() == generation).then(|| found.clone())
 }
 
-async fn show<K>(api: &Api<K>, name: &str) -> Value
-where
-    K: Clone + Debug + DeserializeOwned + serde::Serialize,
-{
+async fn show<K: Watched>(api: &Api<K>, name: &str) -> Value {
     let mut found = serde_json::to_value(api.get_opt(name).await.unwrap()).unwrap();
     // Long, and about nothing that a test waits for.
     if let Some(metadata) = found["metadata"].as_object_mut() {

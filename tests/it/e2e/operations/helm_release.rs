@@ -91,15 +91,7 @@ impl Drop for Replaced {
 fn install(env: &TestEnvironment, values: &str) {
     let file = env.directory.join("chart.yaml");
     std::fs::write(&file, manifest("bindery-system", values).unwrap()).unwrap();
-    let path = file.to_str().unwrap();
-    let arguments = [
-        "apply",
-        "--server-side",
-        "--force-conflicts",
-        "--filename",
-        path,
-    ];
-    env.servers.kubectl(&arguments).unwrap();
+    environment::apply_file(&env.servers, &file).unwrap();
 }
 
 fn may_read(env: &TestEnvironment, secret: &str) -> bool {

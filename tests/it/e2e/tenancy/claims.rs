@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use bindery::crd::BitbucketConnection;
-use kube::Api;
-use kube::api::DeleteParams;
 use serde_json::json;
 use simulators::bitbucket::Fault;
 
@@ -133,10 +131,7 @@ async fn a_connection_that_waits_for_another_one_says_nothing_of_it(server: Serv
     env.connection_reason("second", "AlreadyManaged").await;
     let late = Fault::at("GET /api/alm_settings/list_definitions").delay(Duration::from_secs(3));
     env.sonarqube.simulated().fault(late);
-    let api: Api<BitbucketConnection> = env.api("platform");
-    api.delete("bitbucket", &DeleteParams::default())
-        .await
-        .unwrap();
+    env.ask_for_deletion_of_connection().await;
     env.gone::<BitbucketConnection>("platform", "bitbucket")
         .await;
     let second = env.connection_is("second", ("Ready", "True")).await;

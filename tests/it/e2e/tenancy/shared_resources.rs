@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use bindery::crd::BitbucketConnection;
-use kube::Api;
-use kube::api::DeleteParams;
 use serde_json::json;
 
 use crate::e2e::environment::TestEnvironment;
@@ -26,10 +24,7 @@ async fn a_connection_takes_over_when_the_conflicting_one_is_deleted(server: Ser
         message.contains("set spec.configurationName: bitbucket to adopt it"),
         "{message}"
     );
-    let api: Api<BitbucketConnection> = env.api("platform");
-    api.delete("bitbucket", &DeleteParams::default())
-        .await
-        .unwrap();
+    env.ask_for_deletion_of_connection().await;
     env.gone::<BitbucketConnection>("platform", "bitbucket")
         .await;
     env.connection_is("second", ("Ready", "True")).await;
