@@ -14,6 +14,8 @@ pub mod cli;
 pub mod controller;
 pub mod crd;
 pub mod declared;
+#[cfg(test)]
+mod explore;
 pub mod fence;
 mod fleet;
 pub mod http;

@@ -23,7 +23,7 @@ pub use retry::{Class, delay};
 pub(crate) use vocabulary::vocabulary;
 
 /// Whether the servers may be written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Management {
     /// Make the servers equal to what is declared.
     Full,

@@ -162,7 +162,6 @@ async fn work(report: &mut Report, scene: Scene<'_>, share: &mut Share) -> Resul
         return Ok(Ended::AtRest(Arc::clone(access)));
     }
     let scene = Scene { access, ..scene };
-    report.begin_work();
     Work::converge(report, scene, reserved, basis).await
 }
 

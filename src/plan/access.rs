@@ -3,7 +3,7 @@
 use crate::identity::{ProjectKey, RepositoryPath};
 
 /// What one namespace may do through one connection: the entries of `access` whose selector admits it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
     /// The connection's own namespace: everything.
     Own,
@@ -12,7 +12,7 @@ pub enum Access {
 }
 
 /// One entry of `access`, its selector left out. Entries do not combine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AccessRule {
     /// Patterns of `PROJECT/slug`; `*` is any run without `/`; letter case does not count.
     pub repositories: Vec<String>,

@@ -33,4 +33,4 @@ pub use release::{Leave, Release, ReleaseFacts, ReleasePolicy, Seen, release};
 pub use remembered::{Accepted, Attempt, Intent, Record, SeenRepository};
 pub use repository::repository_to_bind;
 pub use standing::{AfterFailure, Standing, after_failure};
-pub use steps::{admitted, plan, uncontested};
+pub use steps::{admitted, not_imported_for_another, plan, uncontested};

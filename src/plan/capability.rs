@@ -7,7 +7,7 @@ use super::Reason;
 pub use method::BindingMethod;
 
 /// What a SonarQube server was found to offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Capabilities {
     /// The best method to make it bind a project.
     pub method: BindingMethod,
@@ -22,7 +22,7 @@ pub struct Capabilities {
 }
 
 /// Whether a server offers something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Support {
     /// It does.
     Offered,

@@ -117,6 +117,9 @@ impl Work<'_> {
     /// Makes the write that a step stands for.
     async fn perform(&mut self, step: &Step) -> Result<Done, Failed> {
         let sonarqube = &self.access.sonarqube;
+        if !step.is_remembered() {
+            self.report.begin_to_write();
+        }
         let answer = match step {
             Step::RecordIntent(_) | Step::Consider(_) | Step::Accept(_) => Ok(()),
             Step::Create { key, name } => {
@@ -244,7 +247,8 @@ impl Work<'_> {
             before.key == intent.key && before.imported_as == intent.imported_as
         });
         // Where a repeated import makes a second project, the time counts from the last one.
-        if !is_repeated || method.chooses_keys() {
+        let is_stalled = status::is_stalled(&self.report.binding);
+        if !is_repeated || is_stalled || method.chooses_keys() {
             self.write_intent(stored, taken).await?;
         }
         self.commit();
@@ -258,7 +262,9 @@ impl Work<'_> {
         let accepted = record.accepted.as_ref();
         status.sonarqube_project =
             accepted.map(|accepted| remembered(accepted, None, status.sonarqube_project.as_ref()));
-        if status::said(&status.conditions, ConditionType::Ready).is_none() {
+        let is_new = status::said(&status.conditions, ConditionType::Ready).is_none();
+        // What is imported does not wait for a user any more, and other bindings wait for its end.
+        if is_new || status::is_stalled(binding) {
             status.observed_generation = binding.metadata.generation;
             status.conditions = self.report.importing(&intent.project_key);
         }

@@ -186,7 +186,9 @@ async fn undo(
             }
             let access = visit.by(&access);
             let own = uid(binding);
-            let rival = || ledger.rival(&own, &thing);
+            let (record, repository) = (&leaving.record, leaving.repository.as_ref());
+            let things = reserve::undone(&key, record, repository, &access);
+            let rival = || things.iter().find_map(|thing| ledger.rival(&own, thing));
             leaving.undo(policy, &key, &access, rival).await
         }
         Err(error) => Err(error),

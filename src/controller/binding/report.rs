@@ -106,8 +106,10 @@ impl Report {
         }
     }
 
-    /// What is done from here on is on record, even if the object changes meanwhile.
-    pub(super) fn begin_work(&mut self) {
+    /// Something is written to the servers: from here on what is done is on record, even if the object changes
+    /// meanwhile. Until then a status is written only over the object as it was read: the watch may lag behind what an
+    /// operator wrote that led before.
+    pub(super) fn begin_to_write(&mut self) {
         self.precondition = Precondition::None;
     }
 
@@ -163,6 +165,9 @@ impl Report {
             // The watch brings the object as it is now.
             Err(error) if error.is_conflict() => {
                 self.keep_what_was_done(context);
+                if self.precondition == Precondition::Unchanged {
+                    context.register.ledger.give_up(&uid(&self.binding));
+                }
                 return Err(error);
             }
             Err(error) => {
@@ -347,7 +352,8 @@ impl Report {
     pub(super) fn keep_what_was_done(&self, context: &Context) {
         let status = self.with_what_was_done();
         let is_news = !self.events.is_empty() || Some(&status) != self.binding.status.as_ref();
-        if is_news && self.accepted().is_some() {
+        let was_written = self.precondition == Precondition::None;
+        if is_news && was_written && self.accepted().is_some() {
             let events = self.events.clone();
             let pending = Pending { status, events };
             context.unstored.keep(uid(&self.binding), pending);

@@ -7,7 +7,8 @@ use crate::crd::BitbucketConnection;
 use crate::declared::connection::reference_to;
 use crate::fleet::ledger::{Ledger, Reservation, Server, Thing};
 use crate::fleet::link::ServerAccess;
-use crate::plan::binding::Desired;
+use crate::identity::{ProjectKey, RepositoryPath};
+use crate::plan::binding::{Desired, Record};
 
 /// What is reserved for one reconcile.
 pub(super) struct Reserved(Reservation);
@@ -36,6 +37,25 @@ fn things(desired: &Desired, access: &ServerAccess) -> Vec<Thing> {
     let repository = (!desired.monorepo).then(|| server.repository(&desired.repository));
     let project = server.project(&desired.key);
     repository.into_iter().chain([project]).collect()
+}
+
+/// The repository, which no other object may be importing.
+pub(super) fn imported(desired: &Desired, access: &ServerAccess) -> Thing {
+    server(access).repository(&desired.repository)
+}
+
+/// What must belong to no other object before something is undone: the project, and while the answer to its import is not
+/// known, the repository. What is there may have been imported for another binding.
+pub(super) fn undone(
+    key: &ProjectKey,
+    record: &Record,
+    repository: Option<&RepositoryPath>,
+    access: &ServerAccess,
+) -> Vec<Thing> {
+    let server = server(access);
+    let imported = repository.filter(|_| record.unanswered().is_some());
+    let imported = imported.map(|repository| server.repository(repository));
+    [server.project(key)].into_iter().chain(imported).collect()
 }
 
 /// What must belong to no other object: the project, and before a binding holds it, the right to be the first.

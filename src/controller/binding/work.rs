@@ -11,8 +11,8 @@ use crate::kubernetes::clock;
 use crate::kubernetes::event::Event;
 use crate::observe::{self, Circumstances};
 use crate::plan::binding::{
-    Basis, Desired, Observed, Plan, Repository, Rights, Step, admitted, may_know, plan, record,
-    uncontested,
+    Basis, Desired, Observed, Plan, Repository, Rights, Step, admitted, may_know,
+    not_imported_for_another, plan, record, uncontested,
 };
 use crate::plan::fight::{Leave, Writes};
 use crate::plan::{Blocked, Contender, Reason};
@@ -101,6 +101,8 @@ impl<'a> Work<'a> {
             }
             let rival = self.rival();
             uncontested(&self.desired, rival.as_ref()).map_err(Error::Refused)?;
+            let importer = self.importer();
+            not_imported_for_another(&self.desired, importer.as_ref()).map_err(Error::Retry)?;
             let (observed, plan) = self.plan().await?;
             let steps = match plan {
                 Plan::Wait(why) => {
@@ -225,6 +227,13 @@ impl<'a> Work<'a> {
         let things = reserve::contended(&self.desired, &self.reference.connection, self.access);
         let ledger = &self.context.register.ledger;
         ledger.contend(&self.desired.uid, &things)
+    }
+
+    /// Another binding that imports the repository, and whose end wakes this one.
+    fn importer(&self) -> Option<Contender> {
+        let repository = reserve::imported(&self.desired, self.access);
+        let ledger = &self.context.register.ledger;
+        ledger.contend(&self.desired.uid, &[repository])
     }
 
     /// Whether SonarQube may still be working on an import whose answer did not come.

@@ -44,9 +44,11 @@ pub(super) fn of_binding(
         && !binding.spec.suspend;
     let claims = connection.map_or_else(Vec::new, |connection| {
         let imported = imported(binding, connection);
+        let importing = importing(binding, connection);
         claim(binding, connection)
             .into_iter()
             .chain(imported)
+            .chain(importing)
             .collect()
     });
     Facts {
@@ -98,6 +100,21 @@ fn imported(binding: &ProjectBinding, connection: &BitbucketConnection) -> Optio
         thing: Server::new(&url, intent.server).project(&intent.imported_as?),
         accepted: true,
         terms: Terms::Project(None, repository),
+    })
+}
+
+/// The repository, while the answer to its import is not known: SonarQube may still carry it out, and no other binding
+/// imports the repository until then.
+fn importing(binding: &ProjectBinding, connection: &BitbucketConnection) -> Option<Claim> {
+    let record = declared::record(binding);
+    let intent = record.unanswered()?;
+    let url = ServerUrl::parse(&connection.spec.sonarqube.url).ok()?;
+    let repository = declared::repository(&binding.spec).ok()?;
+    // One that does not move is not imported again, and others would wait for ever.
+    (!status::is_stalled(binding)).then(|| Claim {
+        thing: Server::new(&url, intent.server.clone()).repository(&repository),
+        accepted: true,
+        terms: Terms::None,
     })
 }
 
@@ -159,7 +176,7 @@ mod tests {
 
     use super::*;
     use crate::fleet::ledger::Ledger;
-    use crate::identity::{ProjectKey, SettingId, SettingKey, Uid};
+    use crate::identity::{ProjectKey, RepositoryPath, SettingId, SettingKey, Uid};
 
     const URL: &str = "https://sonarqube.example.com";
 
@@ -337,5 +354,33 @@ mod tests {
         assert_eq!(repository.as_deref(), Some("PAY/checkout"));
         assert_eq!(held_for("first"), None);
         assert!(ledger.rival(&Uid::new("second"), &made).is_some());
+    }
+
+    /// Promise: SonarQube never holds two projects of one repository because it carried out an import late: until its
+    /// answer is known, no other binding imports the repository. One that waits for a user is not waited for.
+    #[test]
+    fn a_repository_whose_import_is_not_answered_is_imported_for_no_other() {
+        let connection = connection("bitbucket", "2026-11-26T09:00:00Z", Value::Null);
+        let repository = RepositoryPath::parse("PAY", "checkout").unwrap();
+        let thing = server().repository(&repository);
+        let intent = json!({"intent": {
+            "projectKey": "PAY:checkout", "serverId": "server", "way": "PutBoundProject",
+            "since": "2026-11-26T10:00:00Z",
+        }});
+        for (reason, record, imports) in [
+            (None, intent.clone(), true),
+            (Some("ProjectAlreadyBound"), intent, false),
+            (None, json!({}), false),
+        ] {
+            let mut first = binding("first", "2026-11-26T10:00:00Z", reason);
+            let status = first.status.get_or_insert_default();
+            status.record = serde_json::from_value(record.clone()).unwrap();
+            let ledger = Ledger::new(|_| ());
+            ledger.put(of_binding((&first, uid(&first)), Some(&connection), true));
+            let importer = ledger.contend(&Uid::new("second"), &[thing.clone()]);
+            let importer = importer.map(|importer| importer.name);
+            let expected = imports.then(|| "payments/first".to_owned());
+            assert_eq!(importer, expected, "{reason:?} {record}");
+        }
     }
 }

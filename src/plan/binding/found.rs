@@ -5,7 +5,7 @@ use std::fmt;
 use crate::identity::{ProjectId, ProjectKey, RepositoryPath};
 
 /// Who may see a SonarQube project.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Visibility {
     /// Those who were given Browse.
     Private,
@@ -25,7 +25,7 @@ impl Visibility {
 }
 
 /// What counts as new code.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum NewCode {
     /// Since the previous version.
     PreviousVersion,
@@ -116,7 +116,7 @@ pub struct Project {
 }
 
 /// What a SonarQube project is bound to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum BindingState {
     /// To nothing.
     Unbound,

@@ -59,7 +59,7 @@ impl Desired {
 }
 
 /// How the project of a binding may come about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// Import where nothing is there, else bind or adopt.
     ImportOrBind,
@@ -79,7 +79,7 @@ pub enum OnMove {
 }
 
 /// On which projects the declared visibility is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum VisibilityPolicy {
     /// On those that were created for this object.
     Created,
@@ -113,7 +113,7 @@ pub struct Observed {
 }
 
 /// One write, in the order in which it is to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// Remember in the status, with resourceVersion, that a project of this key is about to be created.
     RecordIntent(ProjectKey),
@@ -163,8 +163,19 @@ pub enum Step {
     RenameMainBranch(ProjectKey, String),
 }
 
+impl Step {
+    /// Whether it writes to no server.
+    #[must_use]
+    pub fn is_remembered(&self) -> bool {
+        matches!(
+            self,
+            Self::RecordIntent(_) | Self::Consider(_) | Self::Accept(_)
+        )
+    }
+}
+
 /// What is remembered of a project when its claim is taken.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Acceptance {
     /// Its key.
     pub key: ProjectKey,
@@ -177,7 +188,7 @@ pub struct Acceptance {
 }
 
 /// Where an accepted project came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// It was there.
     Found,

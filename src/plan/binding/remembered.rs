@@ -5,7 +5,7 @@ use crate::identity::{ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
 use super::found::{BindingState, NewCode, Project, Repository};
 
 /// What the status remembers. Cleared by [`Record::on`] where it speaks of another server.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Record {
     /// The project that was accepted.
     pub accepted: Option<Accepted>,
@@ -19,7 +19,7 @@ pub struct Record {
 }
 
 /// A project that is about to be created.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Intent {
     /// The server on which it is to be created.
     pub server: ServerId,
@@ -32,7 +32,7 @@ pub struct Intent {
 }
 
 /// Whether an intent may have led to a call before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Attempt {
     /// It was recorded in this reconcile, and no call was made since whose answer is not known.
     First,
@@ -41,7 +41,7 @@ pub enum Attempt {
 }
 
 /// A repository that was seen, by the name that was asked for: another id under that name is another repository.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SeenRepository {
     /// Its id in Bitbucket.
     pub id: i64,
@@ -50,7 +50,7 @@ pub struct SeenRepository {
 }
 
 /// An accepted project: the claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Accepted {
     /// The server that holds it.
     pub server: ServerId,
@@ -101,6 +101,12 @@ impl Record {
             accepted: None,
             repository: None,
         }
+    }
+
+    /// The project that was about to be created, if nothing was heard of it since.
+    #[must_use]
+    pub fn unanswered(&self) -> Option<&Intent> {
+        self.intent.as_ref().filter(|_| !self.is_answered())
     }
 
     /// Whether the answer to the call that the intent is about came: the project was created or bound by us since.
@@ -178,10 +184,6 @@ impl Record {
     /// Whether a project of this key is our own import, whose answer was lost. One whose answer came was created
     /// or bound by us.
     pub(super) fn is_importing(&self, key: &ProjectKey) -> bool {
-        !self.is_answered()
-            && self
-                .intent
-                .as_ref()
-                .is_some_and(|intent| intent.key.same(key))
+        self.unanswered().is_some_and(|intent| intent.key.same(key))
     }
 }

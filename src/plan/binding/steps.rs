@@ -141,6 +141,28 @@ pub fn uncontested(desired: &Desired, claimed_by: Option<&Contender>) -> Result<
     ))
 }
 
+/// Whether no other binding imports the repository: SonarQube may still carry out an import whose answer was lost, and
+/// would then hold a second project of the repository.
+///
+/// # Errors
+/// With what the binding waits for.
+pub fn not_imported_for_another(
+    desired: &Desired,
+    importer: Option<&Contender>,
+) -> Result<(), Blocked> {
+    let Some(other) = importer.filter(|_| !desired.monorepo) else {
+        return Ok(());
+    };
+    Err(Blocked::new(
+        Reason::ProgressingWithRetry,
+        format!(
+            "repository {} is being imported for another ProjectBinding{}: Bindery waits until that import is done",
+            desired.repository,
+            rival_name(desired, &other.name)
+        ),
+    ))
+}
+
 /// Whether the connection admits the repository under the key: found out before anything is asked about either.
 ///
 /// # Errors

@@ -4,6 +4,7 @@ mod chosen_keys;
 mod creating_only;
 mod drift;
 mod importing;
+mod interleavings;
 mod property;
 mod released;
 mod remembering;

@@ -5,6 +5,7 @@
 
 mod effects;
 mod reconcile;
+mod races;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,17 +14,17 @@ use crate::plan::capability::{BindingMethod, Capabilities};
 use crate::plan::{Access, Contender, Management, contest};
 
 use super::*;
-use reconcile::Reconcile;
+pub(super) use reconcile::{Reconcile, Taking};
 
 /// Who made a project.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Maker {
     Hand,
     Binding(usize),
 }
 
 /// A project in SonarQube.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Remote {
     pub(super) key: ProjectKey,
     pub(super) id: ProjectId,
@@ -46,7 +47,7 @@ impl Remote {
 }
 
 /// A repository in Bitbucket.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     pub(super) id: i64,
     pub(super) path: RepositoryPath,
@@ -54,7 +55,7 @@ pub(super) struct Place {
 }
 
 /// A ProjectBinding: its spec, and its status as stored.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Member {
     pub(super) uid: Uid,
     pub(super) key: Option<ProjectKey>,
@@ -71,6 +72,10 @@ pub(super) struct Member {
     /// was deleted and created again is another one.
     pub(super) connection: usize,
     pub(super) accepted_by: usize,
+    /// Whether its last reconcile said that a user has to act.
+    pub(super) is_stalled: bool,
+    /// Whether its claims count: it is there, and is not being deleted.
+    pub(super) is_live: bool,
     /// The projects that it rightfully accepted, known only to the checks of the promises.
     pub(super) rightful: BTreeSet<ProjectId>,
 }
@@ -119,7 +124,7 @@ impl Member {
 }
 
 /// What happens at one step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Fault {
     /// The process dies after the step: what it remembered since the last write of the status is lost.
     CrashAfter,
@@ -131,6 +136,8 @@ pub(super) enum Fault {
     Refused,
     /// The call is never sent, and the reconcile fails.
     NeverSent,
+    /// The reconcile gives up on the call, and the server may still carry it out.
+    Late,
 }
 
 /// How a reconcile ended.
@@ -140,7 +147,7 @@ pub(super) enum Outcome {
     Interrupted,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct World {
     pub(super) server: ServerId,
     pub(super) capabilities: Capabilities,
@@ -156,6 +163,10 @@ pub(super) struct World {
     /// How many writes SonarQube saw.
     pub(super) writes: usize,
     pub(super) made: usize,
+    /// The call of a member that no process waits for any more, and that the server may still carry out.
+    pub(super) at_work: Option<(usize, Step)>,
+    /// Since what is written was planned, a user changed something in SonarQube. Nothing can prevent such a race.
+    pub(super) races: bool,
 }
 
 impl World {
@@ -195,7 +206,8 @@ impl World {
             let wants =
                 member.record.accepted.is_none() && member.effective_key(&member.record).same(key);
             let holds = accepted || member.has_imported(&self.server, key);
-            (member.management == Management::Full && (holds || wants)).then_some(holds)
+            (member.is_live && member.management == Management::Full && (holds || wants))
+                .then_some(holds)
         };
         let own = &self.members[index];
         let own_holds = claim(own) == Some(true);
@@ -215,10 +227,37 @@ impl World {
         contest(contenders).filter(|winner| winner.uid != own.uid)
     }
 
+    /// Another member that imports the repository of this one, and does not know the answer. Of two that do, the older
+    /// goes on.
+    pub(super) fn importer(&self, index: usize) -> Option<Contender> {
+        let own = &self.members[index];
+        let imports = |member: &&Member| {
+            let record = member.record.clone().on(&self.server);
+            member.is_live
+                && member.management == Management::Full
+                && !member.is_stalled
+                && member.repository.same(&own.repository)
+                && record.unanswered().is_some()
+        };
+        let importers = self
+            .members
+            .iter()
+            .zip(0..)
+            .filter(|(member, _)| imports(member));
+        let contenders = importers.map(|(member, created)| Contender {
+            uid: member.uid.clone(),
+            name: format!("team/{}", member.uid),
+            accepted: true,
+            created,
+        });
+        contest(contenders).filter(|winner| winner.uid != own.uid)
+    }
+
     /// The repository for which another member that may write holds this very project.
     pub(super) fn held_for(&self, index: usize, project: &Remote) -> Option<RepositoryPath> {
         let holder = self.members.iter().find(|member| {
             member.uid != self.members[index].uid
+                && member.is_live
                 && member.management == Management::Full
                 && (member.has_imported(&self.server, &project.key)
                     || member.record.accepted.as_ref().is_some_and(|accepted| {
@@ -230,7 +269,7 @@ impl World {
         holder.map(|member| member.repository.clone())
     }
 
-    fn observe(&self, index: usize, reconcile: &Reconcile) -> (Desired, Observed) {
+    pub(super) fn observe(&self, index: usize, reconcile: &Reconcile) -> (Desired, Observed) {
         let member = &self.members[index];
         let record = &reconcile.record;
         let considered = reconcile.considered.clone();
@@ -278,7 +317,10 @@ impl World {
                 .as_ref()
                 .and_then(|intent| self.find(intent.imported_as.as_ref()?))
                 .map(|project| project.key.clone()),
-            import_at_work: false,
+            import_at_work: self
+                .at_work
+                .as_ref()
+                .is_some_and(|(member, _)| *member == index),
         };
         (member.desired(key, record), observed)
     }

@@ -1,7 +1,7 @@
 //! How SonarQube is made to bind a project.
 
 /// How SonarQube is made to bind a project: the best of what the server was found to offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BindingMethod {
     /// `projects/create`, then `alm_settings/set_bitbucket_binding`: Developer Edition and later, or any version with
     /// the community branch plugin. Binds what exists, and is the only method that removes single bindings.

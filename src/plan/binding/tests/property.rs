@@ -260,6 +260,8 @@ fn is_not_idle(method: BindingMethod, writes: usize) {
         steps: 0,
         writes: 0,
         made: 0,
+        at_work: None,
+        races: false,
     };
     world.members.push(Member {
         uid: Uid::new("uid-0"),
@@ -275,6 +277,8 @@ fn is_not_idle(method: BindingMethod, writes: usize) {
         record: Record::default(),
         connection: 0,
         accepted_by: 0,
+        is_live: true,
+        is_stalled: false,
         rightful: std::collections::BTreeSet::new(),
     });
     assert_eq!(world.reconcile(0), Outcome::Interrupted);

@@ -37,11 +37,11 @@ impl World {
             } => return self.import(index, (key, name, repository)),
             Step::Rekey { from, to } => {
                 assert!(self.find(to).is_none(), "{to} is there already");
+                let races = self.races;
                 let project = self.at(from);
                 // Of two that want one key, either may finish what the other began.
-                assert_ne!(
-                    project.maker,
-                    Maker::Hand,
+                assert!(
+                    races || project.maker != Maker::Hand,
                     "a stranger got another key: {project:?}"
                 );
                 project.key = to.clone();
@@ -52,7 +52,7 @@ impl World {
                 repository,
             } => return self.bind(index, record, (key, name, repository)),
             // On a project made by hand the operator only makes sure that it does not lock itself out.
-            Step::GrantSelf(key) if self.at(key).maker == Maker::Hand => {
+            Step::GrantSelf(key) if self.at(key).maker == Maker::Hand && !self.races => {
                 let policy = self.members[index].visibility_policy;
                 assert_eq!(policy, VisibilityPolicy::Always);
                 self.accepted(index, key, "rights").granted = true;
@@ -75,7 +75,7 @@ impl World {
         Done::Plain
     }
 
-    fn at(&mut self, key: &ProjectKey) -> &mut Remote {
+    pub(super) fn at(&mut self, key: &ProjectKey) -> &mut Remote {
         self.projects
             .iter_mut()
             .find(|project| project.key.same(key))
@@ -84,10 +84,10 @@ impl World {
 
     /// A project to which this may be done only where Bindery made it.
     fn created(&mut self, key: &ProjectKey, what: &str) -> &mut Remote {
+        let races = self.races;
         let project = self.at(key);
-        assert_ne!(
-            project.maker,
-            Maker::Hand,
+        assert!(
+            races || project.maker != Maker::Hand,
             "{what} written on a project made by hand: {project:?}"
         );
         project
@@ -190,7 +190,7 @@ impl World {
             && self.shown(project).id.is_none()
             && record.holding(&self.shown(project)).is_some();
         assert!(
-            asked_for || member.rightful.contains(&project.id) || is_indistinct,
+            self.races || asked_for || member.rightful.contains(&project.id) || is_indistinct,
             "a stranger was re-pointed: {project:?}"
         );
         let id = project.id.clone();
@@ -210,8 +210,12 @@ impl World {
         };
         assert!(as_it_should_be, "a stranger was accepted: {project:?}");
         assert!(
-            !imported || project.maker != Maker::Hand,
+            self.races || !imported || project.maker != Maker::Hand,
             "a project made by hand was taken for our own: {project:?}"
+        );
+        assert!(
+            self.races || self.held_for(index, project).is_none(),
+            "a project of another binding was accepted: {project:?}"
         );
         let id = project.id.clone();
         // Only a project whose uuid was seen has passed the whole table, or one that was just created.
@@ -220,7 +224,7 @@ impl World {
         }
     }
 
-    fn point(&mut self, index: usize, key: &ProjectKey, repository: &RepositoryPath) {
+    pub(super) fn point(&mut self, index: usize, key: &ProjectKey, repository: &RepositoryPath) {
         let monorepo = Some(self.members[index].monorepo);
         let project = self.at(key);
         project.binding = BindingState::Bound {
@@ -231,13 +235,20 @@ impl World {
         self.members[index].rightful.insert(id);
     }
 
-    fn is_free(&self, index: usize, key: &ProjectKey, repository: &RepositoryPath) {
-        if self.members[index].monorepo {
+    pub(super) fn is_free(&self, index: usize, key: &ProjectKey, repository: &RepositoryPath) {
+        if self.members[index].monorepo || self.races {
             return;
         }
         // One that strayed here from another member's repository is taken back by that member.
         let strayed = |project: &Remote| {
-            let home = self.held_for(index, project);
+            let home = self
+                .held_for(index, project)
+                .or_else(|| match project.maker {
+                    Maker::Binding(maker) => Some(&self.members[maker])
+                        .filter(|maker| maker.awaits(&project.key))
+                        .map(|maker| maker.repository.clone()),
+                    Maker::Hand => None,
+                });
             home.is_some_and(|home| !home.same(repository))
         };
         let other = self.projects.iter().find(|project| {

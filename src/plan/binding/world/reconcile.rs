@@ -3,8 +3,8 @@
 use super::*;
 
 /// A member during its reconcile.
-#[derive(Clone, Debug)]
-pub(super) struct Reconcile {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(in crate::plan::binding) struct Reconcile {
     pub(super) record: Record,
     /// What is stored if the reconcile fails here.
     kept: Kept,
@@ -12,7 +12,7 @@ pub(super) struct Reconcile {
     pub(super) considered: Option<ProjectKey>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Kept {
     /// What was stored before, as far as it holds.
     Stored(Record),
@@ -31,7 +31,7 @@ impl Reconcile {
 
 /// What came of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Taking {
+pub(in crate::plan::binding) enum Taking {
     Done,
     /// The reconcile fails, and writes its status.
     Failed,
@@ -45,24 +45,18 @@ impl World {
         let mut reconcile = self.begin(index);
         for _ in 0..8 {
             let (desired, observed) = self.observe(index, &reconcile);
-            let planned = plan(&desired, &observed);
+            let planned = self.plan(index, (&desired, &observed));
             let Plan::Steps(steps) = &planned else {
-                match planned {
-                    Plan::Settled | Plan::Differs(_) => {
-                        let settled =
-                            record::settled(reconcile.record, &desired.repository, &observed);
-                        reconcile = Reconcile::keeping(settled);
-                    }
-                    Plan::Wait(_) | Plan::Refused { .. } | Plan::Steps(_) => {}
-                }
-                self.end(index, reconcile);
+                self.rest(index, reconcile, (&desired, &observed, &planned));
                 return Outcome::Rests(planned);
             };
             assert_ne!(desired.management, Management::Observe, "Observe wrote");
             let seen = observed.repository.found();
             let seen = seen.map(|found| found.seen_as(&desired.repository));
             for step in steps {
-                match self.take(index, &mut reconcile, (step, seen.as_ref())) {
+                let fault = self.faults.remove(&self.steps);
+                self.steps += 1;
+                match self.take(index, &mut reconcile, (step, seen.as_ref()), fault) {
                     Taking::Done => {}
                     Taking::Failed => {
                         self.end(index, reconcile);
@@ -75,8 +69,40 @@ impl World {
         panic!("a reconcile of member {index} does not end: {self:#?}");
     }
 
+    /// What to do, unless another member imports the repository.
+    pub(in crate::plan::binding) fn plan(
+        &self,
+        index: usize,
+        (desired, observed): (&Desired, &Observed),
+    ) -> Plan {
+        let importer = self.importer(index);
+        match not_imported_for_another(desired, importer.as_ref()) {
+            Ok(()) => plan(desired, observed),
+            Err(waits) => Plan::Wait(waits.message),
+        }
+    }
+
+    /// Nothing is left to write, or nothing can be done: the status is written.
+    pub(in crate::plan::binding) fn rest(
+        &mut self,
+        index: usize,
+        reconcile: Reconcile,
+        (desired, observed, planned): (&Desired, &Observed, &Plan),
+    ) {
+        let is_refused = matches!(planned, Plan::Refused { .. });
+        self.members[index].is_stalled = is_refused;
+        let reconcile = match planned {
+            Plan::Settled | Plan::Differs(_) => {
+                let settled = record::settled(reconcile.record, &desired.repository, observed);
+                Reconcile::keeping(settled)
+            }
+            Plan::Wait(_) | Plan::Refused { .. } | Plan::Steps(_) => reconcile,
+        };
+        self.end(index, reconcile);
+    }
+
     /// What a reconcile begins with.
-    fn begin(&self, index: usize) -> Reconcile {
+    pub(in crate::plan::binding) fn begin(&self, index: usize) -> Reconcile {
         let member = &self.members[index];
         let mut stored = member.record.clone().on(&self.server);
         let kept = stored.clone();
@@ -91,7 +117,7 @@ impl World {
     }
 
     /// The status is written.
-    fn end(&mut self, index: usize, reconcile: Reconcile) {
+    pub(in crate::plan::binding) fn end(&mut self, index: usize, reconcile: Reconcile) {
         let member = &mut self.members[index];
         match reconcile.kept {
             Kept::Stored(record) => member.record = record,
@@ -107,26 +133,29 @@ impl World {
         }
     }
 
-    /// One step, and the fault that waits for it.
-    fn take(
+    /// One step, and what goes wrong with it.
+    pub(in crate::plan::binding) fn take(
         &mut self,
         index: usize,
         reconcile: &mut Reconcile,
         (step, seen): (&Step, Option<&SeenRepository>),
+        fault: Option<Fault>,
     ) -> Taking {
-        let fault = self.faults.remove(&self.steps);
-        self.steps += 1;
         if fault == Some(Fault::CrashBefore) {
             return Taking::Died;
         }
         let answer = match fault {
-            Some(Fault::Refused) if is_call(step) => record::Answer::RefusedByServer,
-            Some(Fault::NeverSent) if is_call(step) => record::Answer::NeverSent,
-            Some(Fault::AnswerLost) if is_call(step) => {
-                self.apply(index, &reconcile.record, step);
+            Some(Fault::Refused) if !step.is_remembered() => record::Answer::RefusedByServer,
+            Some(Fault::NeverSent) if !step.is_remembered() => record::Answer::NeverSent,
+            Some(Fault::AnswerLost) if !step.is_remembered() => {
+                self.carry_out(index, &reconcile.record, step);
                 record::Answer::Unknown
             }
-            Some(_) | None => record::Answer::Done(self.apply(index, &reconcile.record, step)),
+            Some(Fault::Late) if !step.is_remembered() => {
+                self.at_work = Some((index, step.clone()));
+                record::Answer::Unknown
+            }
+            Some(_) | None => self.carry_out(index, &reconcile.record, step),
         };
         if let Step::Consider(key) = step {
             reconcile.considered = Some(key.clone());
@@ -155,11 +184,14 @@ impl World {
             answer,
         };
         reconcile.record = record::after(reconcile.record.clone(), &taken);
-        if let record::Answer::Done(_) = answer {
+        if let record::Answer::Done(_) = answer
+            && !self.races
+        {
             keeps_the_maker((member, step), &reconcile.record);
         }
         match record::storing(step, answer) {
             record::Storing::BeforeTheNextStep => {
+                member.is_stalled = false;
                 member.record = record::after(member.record.clone(), &taken);
                 reconcile.kept = Kept::New(reconcile.record.clone());
             }
@@ -222,19 +254,4 @@ fn keeps_the_maker((member, step): (&Member, &Step), record: &Record) {
         stored.new_code.is_none() || stored.new_code == accepted.new_code,
         "the new code definition was forgotten"
     );
-}
-
-/// Whether a step asks SonarQube for something.
-fn is_call(step: &Step) -> bool {
-    match step {
-        Step::RecordIntent(_) | Step::Consider(_) | Step::Accept(_) => false,
-        Step::Create { .. }
-        | Step::Rekey { .. }
-        | Step::Import { .. }
-        | Step::Bind { .. }
-        | Step::GrantSelf(_)
-        | Step::SetVisibility(..)
-        | Step::SetNewCode(..)
-        | Step::RenameMainBranch(..) => true,
-    }
 }

@@ -88,6 +88,8 @@ fn members() -> impl Strategy<Value = Member> {
                     record: Record::default(),
                     connection: 0,
                     accepted_by: 0,
+                    is_live: true,
+                    is_stalled: false,
                     rightful: std::collections::BTreeSet::new(),
                 }
             },
@@ -148,6 +150,8 @@ pub(super) fn worlds() -> impl Strategy<Value = World> {
                 steps: 0,
                 writes: 0,
                 made: 0,
+                at_work: None,
+                races: false,
             };
             for (index, member) in world.members.iter_mut().enumerate() {
                 member.uid = Uid::new(format!("uid-{index}"));
