@@ -4,8 +4,8 @@
 //! promises where it is made, so a breach is found at the write that breaks it.
 
 mod effects;
-mod reconcile;
 mod races;
+mod reconcile;
 
 use std::collections::{BTreeMap, BTreeSet};
 

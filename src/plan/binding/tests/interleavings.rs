@@ -10,7 +10,7 @@ mod story;
 
 use super::*;
 use crate::explore::{Explored, Model, explore};
-use crate::plan::binding::world::{Fault, Maker, Member, Outcome, Reconcile, Place, Remote, World};
+use crate::plan::binding::world::{Fault, Maker, Member, Outcome, Place, Reconcile, Remote, World};
 use actors::{Operator, Role, Running};
 use hands::Hand;
 

@@ -262,9 +262,12 @@ impl Small {
             state.late_races = running.races;
         }
         let seen = running.seen.clone();
-        let taken = state
-            .world
-            .take(member, &mut running.reconcile, (&step, seen.as_ref()), fault);
+        let taken = state.world.take(
+            member,
+            &mut running.reconcile,
+            (&step, seen.as_ref()),
+            fault,
+        );
         if intends && self.broken == Some(Rule::IntentFirst) {
             state.world.members[member].record.clone_from(&before);
         }
