@@ -1,6 +1,6 @@
 //! Explores every state of a small world, breadth first, so that the shortest story is found of a rule that is broken.
 //!
-//! Two things are checked: no step breaks a promise, and from every state a settled one is reachable. `stateright` 0.31
+//! Two things are checked: no step breaks a promise, and from every state a quiet one is reachable. `stateright` 0.31
 //! cannot express the second: its `eventually` forgets a path that ends in a circle, or in a state seen before.
 
 use std::collections::HashMap;
@@ -21,13 +21,13 @@ pub(crate) trait Model {
     fn actions(&self, state: &Self::State) -> Vec<Self::Action>;
 
     /// What an action is, in words, as it is about to happen.
-    fn tell(&self, state: &Self::State, action: Self::Action) -> String;
+    fn describe(&self, state: &Self::State, action: Self::Action) -> String;
 
     /// Does it. Panics where that breaks a promise.
     fn act(&self, state: &mut Self::State, action: Self::Action);
 
     /// Whether nothing is left to do.
-    fn is_settled(&self, state: &Self::State) -> bool;
+    fn is_quiet(&self, state: &Self::State) -> bool;
 }
 
 /// What was explored, and that no promise was broken.
@@ -35,7 +35,7 @@ pub(crate) trait Model {
 pub(crate) struct Explored {
     pub(crate) states: usize,
     pub(crate) steps: usize,
-    pub(crate) settled: usize,
+    pub(crate) quiet: usize,
 }
 
 /// What happened until a promise was broken.
@@ -69,19 +69,19 @@ struct Reached<Action> {
 /// Explores every state.
 ///
 /// # Errors
-/// With the shortest story that ends with a broken promise, or in a state from which nothing settles.
+/// With the shortest story that ends with a broken promise, or in a state from which nothing quiet_here.
 pub(crate) fn explore<M: Model>(model: &M) -> Result<Explored, Story> {
     let start = model.start();
     let mut known = HashMap::from([(fingerprint(&start), 0)]);
     let mut reached = vec![Reached { from: 0, by: None }];
     let mut edges: Vec<(u32, u32)> = Vec::new();
-    let mut settled = Vec::new();
+    let mut quiet = Vec::new();
     let mut queue = VecDeque::from([(0, start)]);
     while let Some((number, state)) = queue.pop_front() {
         // A panic is found again where that step is taken.
-        let settles = catch_unwind(AssertUnwindSafe(|| model.is_settled(&state)));
-        if settles.unwrap_or(false) {
-            settled.push(number);
+        let quiet_here = catch_unwind(AssertUnwindSafe(|| model.is_quiet(&state)));
+        if quiet_here.unwrap_or(false) {
+            quiet.push(number);
         }
         for action in model.actions(&state) {
             let mut next = state.clone();
@@ -108,25 +108,25 @@ pub(crate) fn explore<M: Model>(model: &M) -> Result<Explored, Story> {
     let explored = Explored {
         states: reached.len(),
         steps: edges.len(),
-        settled: settled.len(),
+        quiet: quiet.len(),
     };
-    match first_without_end(&edges, &settled, reached.len()) {
+    match first_without_end(&edges, &quiet, reached.len()) {
         None => Ok(explored),
         Some(stuck) => {
-            let end = "and from here nothing leads to a settled state".to_owned();
+            let end = "and from here nothing leads to a quiet state".to_owned();
             Err(story(model, &reached, &reached[stuck], end))
         }
     }
 }
 
-/// The first state from which no settled one is reachable.
-fn first_without_end(edges: &[(u32, u32)], settled: &[usize], states: usize) -> Option<usize> {
+/// The first state from which no quiet one is reachable.
+fn first_without_end(edges: &[(u32, u32)], quiet: &[usize], states: usize) -> Option<usize> {
     let mut into = vec![Vec::new(); states];
     for (from, to) in edges {
         into[*to as usize].push(*from);
     }
     let mut ends = vec![false; states];
-    let mut queue: Vec<usize> = settled.to_vec();
+    let mut queue: Vec<usize> = quiet.to_vec();
     while let Some(state) = queue.pop() {
         if !std::mem::replace(&mut ends[state], true) {
             queue.extend(into[state].iter().map(|from| *from as usize));
@@ -135,7 +135,7 @@ fn first_without_end(edges: &[(u32, u32)], settled: &[usize], states: usize) -> 
     ends.iter().position(|ends| !ends)
 }
 
-/// Tells what happened from the start, by doing it again.
+/// Describes what happened from the start, by doing it again.
 fn story<M: Model>(
     model: &M,
     reached: &[Reached<M::Action>],
@@ -150,13 +150,13 @@ fn story<M: Model>(
     }
     actions.reverse();
     let mut state = model.start();
-    let told = actions.into_iter().map(|action| {
-        let told = model.tell(&state, action);
+    let described = actions.into_iter().map(|action| {
+        let described = model.describe(&state, action);
         // The last one may panic again.
         let _ = catch_unwind(AssertUnwindSafe(|| model.act(&mut state, action)));
-        told
+        described
     });
-    let actions = told.collect();
+    let actions = described.collect();
     Story { actions, end }
 }
 
@@ -205,7 +205,7 @@ mod tests {
             }
         }
 
-        fn tell(&self, state: &u8, action: u8) -> String {
+        fn describe(&self, state: &u8, action: u8) -> String {
             format!("{state} becomes {action}")
         }
 
@@ -214,7 +214,7 @@ mod tests {
             *state = action;
         }
 
-        fn is_settled(&self, state: &u8) -> bool {
+        fn is_quiet(&self, state: &u8) -> bool {
             *state == 9
         }
     }
@@ -225,7 +225,7 @@ mod tests {
         let whole = Explored {
             states: 10,
             steps: 10,
-            settled: 1,
+            quiet: 1,
         };
         assert_eq!(explored(200, None).ok(), Some(whole));
         let broken = explored(2, None).err().unwrap();
@@ -234,9 +234,6 @@ mod tests {
             "  1. 0 becomes 1\n  2. 1 becomes 2\n     2 is forbidden"
         );
         let stuck = explored(200, Some(2)).err().unwrap().to_string();
-        assert!(
-            stuck.ends_with("nothing leads to a settled state"),
-            "{stuck}"
-        );
+        assert!(stuck.ends_with("nothing leads to a quiet state"), "{stuck}");
     }
 }

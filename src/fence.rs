@@ -63,7 +63,7 @@ impl Fence {
         self.check_at(Instant::now())
     }
 
-    fn check_at(&self, now: Instant) -> Result<(), Closed> {
+    pub(crate) fn check_at(&self, now: Instant) -> Result<(), Closed> {
         let until = self.0.until.load(Ordering::SeqCst);
         let is_open = now.saturating_duration_since(self.0.created) < Duration::from_nanos(until);
         if is_open { Ok(()) } else { Err(Closed) }

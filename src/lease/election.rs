@@ -96,14 +96,18 @@ impl Candidate {
 }
 
 #[cfg(test)]
+mod interleavings;
+
+#[cfg(test)]
+const TERMS: Terms = Terms {
+    lasts: Duration::from_secs(15),
+    leads: Duration::from_secs(10),
+    retry: Duration::from_secs(2),
+};
+
+#[cfg(test)]
 mod tests {
     use super::*;
-
-    const TERMS: Terms = Terms {
-        lasts: Duration::from_secs(15),
-        leads: Duration::from_secs(10),
-        retry: Duration::from_secs(2),
-    };
 
     fn version(resource: &str) -> Version {
         Version {

@@ -12,7 +12,7 @@ pub(super) struct Rule {
 const KUBERNETES: Names = Names::AllBut(&["kube", "k8s_openapi"]);
 pub(super) const PURE: Names = Names::Only(&["thiserror", "url"]);
 
-const RULES: [Rule; 13] = [
+const RULES: [Rule; 14] = [
     Rule {
         module: "fence",
         crates: PURE,
@@ -21,7 +21,12 @@ const RULES: [Rule; 13] = [
     Rule {
         module: "lease",
         crates: Names::Only(&["thiserror", "tokio", "tokio_util", "tracing"]),
-        modules: Names::Only(&["lease", "fence", "kubernetes", "metrics"]),
+        modules: Names::Only(&["lease", "fence", "kubernetes", "metrics", "explore"]),
+    },
+    Rule {
+        module: "explore",
+        crates: PURE,
+        modules: Names::Only(&["explore"]),
     },
     Rule {
         module: "identity",
@@ -31,7 +36,8 @@ const RULES: [Rule; 13] = [
     Rule {
         module: "plan",
         crates: PURE,
-        modules: Names::Only(&["plan", "identity"]),
+        // Its tests explore small worlds.
+        modules: Names::Only(&["plan", "identity", "explore"]),
     },
     Rule {
         module: "http",

@@ -145,8 +145,8 @@ impl Model for Small {
         actions
     }
 
-    fn tell(&self, state: &State, action: Action) -> String {
-        action.told(state)
+    fn describe(&self, state: &State, action: Action) -> String {
+        action.described(state)
     }
 
     fn act(&self, state: &mut State, action: Action) {
@@ -178,15 +178,15 @@ impl Model for Small {
         state.world.races = false;
     }
 
-    fn is_settled(&self, state: &State) -> bool {
+    fn is_quiet(&self, state: &State) -> bool {
         // Without a rule it is the broken promise that is of interest.
         if self.broken.is_some() {
             return true;
         }
-        let is_quiet = |operator: &Operator| operator.running.iter().all(Option::is_none);
+        let is_idle = |operator: &Operator| operator.running.iter().all(Option::is_none);
         let mut world = state.world.clone();
         world.at_work.is_none()
-            && state.operators.iter().all(is_quiet)
+            && state.operators.iter().all(is_idle)
             && state
                 .operators
                 .iter()
@@ -300,8 +300,8 @@ fn everywhere(bindings: [(Option<&'static str>, &'static str); 2]) {
                 Ok(Explored {
                     states,
                     steps,
-                    settled,
-                }) => println!("{small:?}: {states} states, {steps} steps, {settled} settled"),
+                    quiet,
+                }) => println!("{small:?}: {states} states, {steps} steps, {quiet} quiet"),
                 Err(story) => panic!("{small:?}\n{story}"),
             }
         }

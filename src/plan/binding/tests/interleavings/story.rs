@@ -10,7 +10,7 @@ const BINDINGS: [&str; 2] = ["the first binding", "the second binding"];
 
 impl Action {
     /// The action in words, as it is about to happen.
-    pub(super) fn told(self, state: &State) -> String {
+    pub(super) fn described(self, state: &State) -> String {
         match self {
             Self::Elected(own) => format!("{} is elected", OPERATORS[own]),
             Self::Expired(own) => format!("the lease of {} expires", OPERATORS[own]),
