@@ -69,7 +69,7 @@ struct Reached<Action> {
 /// Explores every state.
 ///
 /// # Errors
-/// With the shortest story that ends with a broken promise, or in a state from which nothing quiet_here.
+/// With the shortest story that ends with a broken promise, or in a state from which no quiet one is reachable.
 pub(crate) fn explore<M: Model>(model: &M) -> Result<Explored, Story> {
     let start = model.start();
     let mut known = HashMap::from([(fingerprint(&start), 0)]);

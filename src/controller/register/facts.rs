@@ -377,7 +377,7 @@ mod tests {
             status.record = serde_json::from_value(record.clone()).unwrap();
             let ledger = Ledger::new(|_| ());
             ledger.put(of_binding((&first, uid(&first)), Some(&connection), true));
-            let importer = ledger.contend(&Uid::new("second"), &[thing.clone()]);
+            let importer = ledger.contend(&Uid::new("second"), std::slice::from_ref(&thing));
             let importer = importer.map(|importer| importer.name);
             let expected = imports.then(|| "payments/first".to_owned());
             assert_eq!(importer, expected, "{reason:?} {record}");

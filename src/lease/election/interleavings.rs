@@ -134,7 +134,7 @@ impl Election {
             seen: seen.map(|(number, ticks)| Sighting {
                 version: number.map(version),
                 lasts: TERMS.lasts,
-                since: now - TICK * u32::from(ticks),
+                since: now.checked_sub(TICK * u32::from(ticks)).unwrap(),
             }),
         };
         let found = state.read();
@@ -143,7 +143,7 @@ impl Election {
             Attempt::Wait if is_vacant && self.broken == Some(Rule::Waits) => {
                 found.map_or(Attempt::Create, |lease| Attempt::Replace(lease.version))
             }
-            attempt => attempt,
+            attempt @ (Attempt::Create | Attempt::Replace(_) | Attempt::Wait) => attempt,
         };
         state.roles[own] = match attempt {
             Attempt::Create => Role::Writes(None, self.leads()),

@@ -170,7 +170,14 @@ impl Model for Small {
                 state.hands -= 1;
                 hand.acts(state);
             }
-            _ => self.operate(state, action),
+            Action::Elected(_)
+            | Action::Expired(_)
+            | Action::Ended(_)
+            | Action::Crashed(_)
+            | Action::Lags(..)
+            | Action::CatchesUp(..)
+            | Action::Reconciles(..)
+            | Action::Writes(..) => self.operate(state, action),
         }
         state.count_what_nothing_distinguishes();
         state.world.steps = 0;

@@ -30,7 +30,17 @@ impl World {
             {
                 return Answer::RefusedByServer;
             }
-            _ => {}
+            Step::RecordIntent(_)
+            | Step::Create { .. }
+            | Step::Rekey { .. }
+            | Step::Import { .. }
+            | Step::Bind { .. }
+            | Step::Consider(_)
+            | Step::Accept(_)
+            | Step::GrantSelf(_)
+            | Step::SetVisibility(..)
+            | Step::SetNewCode(..)
+            | Step::RenameMainBranch(..) => {}
         }
         Answer::Done(self.apply(index, record, step))
     }

@@ -65,14 +65,14 @@ impl Small {
             Role::Fenced => {
                 actions.push(Action::Ended(own));
                 if self.broken == Some(Rule::Fence) {
-                    self.work_of(state, own, actions);
+                    Self::work_of(state, own, actions);
                 }
             }
             Role::Leads => {
                 if may_fail {
                     actions.extend([Action::Expired(own), Action::Crashed(own)]);
                 }
-                self.work_of(state, own, actions);
+                Self::work_of(state, own, actions);
             }
         }
     }
@@ -83,7 +83,7 @@ impl Small {
         self.hands == 0
     }
 
-    fn work_of(&self, state: &State, own: usize, actions: &mut Vec<Action>) {
+    fn work_of(state: &State, own: usize, actions: &mut Vec<Action>) {
         for member in 0..2 {
             let running = state.operators[own].running[member].as_ref();
             let Some(running) = running.filter(|running| !running.is_idle()) else {
@@ -99,18 +99,14 @@ impl Small {
             let fail = |fault| Action::Writes(own, member, Some(fault));
             actions.extend([Fault::AnswerLost, Fault::CrashAfter].map(fail));
             // What SonarQube is at work on for a binding, it does not refuse at the same time, nor what it has done.
-            let is_done = running.steps.first().is_some_and(|step| match step {
-                Step::Create { key, .. } | Step::Import { key, .. } => {
-                    state.world.find(key).is_some()
-                }
-                _ => false,
-            });
+            let is_done = running
+                .creates()
+                .is_some_and(|key| state.world.find(key).is_some());
             if state.world.at_work.is_none() && !is_done {
                 actions.push(fail(Fault::Refused));
             }
             // Only during these SonarQube calls Bitbucket, which may take minutes.
-            let creates = |step: &Step| matches!(step, Step::Create { .. } | Step::Import { .. });
-            if running.steps.first().is_some_and(creates) && state.world.at_work.is_none() {
+            if running.creates().is_some() && state.world.at_work.is_none() {
                 actions.push(fail(Fault::Late));
             }
         }
@@ -310,6 +306,22 @@ impl Running {
     /// Whether it is about to write.
     pub(super) fn calls_or_intends(&self) -> bool {
         !self.steps.is_empty()
+    }
+
+    /// The key of the project that it creates next.
+    fn creates(&self) -> Option<&ProjectKey> {
+        match self.steps.first()? {
+            Step::Create { key, .. } | Step::Import { key, .. } => Some(key),
+            Step::RecordIntent(_)
+            | Step::Rekey { .. }
+            | Step::Bind { .. }
+            | Step::Consider(_)
+            | Step::Accept(_)
+            | Step::GrantSelf(_)
+            | Step::SetVisibility(..)
+            | Step::SetNewCode(..)
+            | Step::RenameMainBranch(..) => None,
+        }
     }
 
     /// Whether it calls SonarQube next.

@@ -23,8 +23,8 @@ pub(super) enum Hand {
 /// What a user may do now.
 pub(super) fn all(state: &State) -> Vec<Hand> {
     let mut hands = Vec::new();
-    for name in 0..KEYS.len() {
-        let wanted = key(KEYS[name]);
+    for (name, wanted) in KEYS.into_iter().enumerate() {
+        let wanted = key(wanted);
         // The one window that cannot be observed: a project of the very key that an operator is about to create.
         let is_awaited = state
             .world
