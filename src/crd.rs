@@ -9,6 +9,7 @@
 )]
 
 mod bitbucket_connection;
+mod condition;
 mod constraints;
 mod project_binding;
 mod reference;
@@ -18,7 +19,6 @@ use std::fmt::Debug;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::core::NamespaceResourceScope;
 use kube::{CustomResourceExt, Resource};
 use serde::de::DeserializeOwned;
@@ -30,6 +30,7 @@ pub use bitbucket_connection::{
     ConnectionRecord, RepositoriesSource, SecretVersion, SonarQubeServer, SonarQubeServerStatus,
     TokenExpiry,
 };
+pub use condition::{Condition, Text};
 pub use project_binding::{
     AcceptingConnection, BindingDeletionPolicy, BindingMode, BindingRecord, Difference, Intent,
     NewCodeDefinition, NewCodeDefinitionType, OnRepositoryMoved, ProjectBinding,

@@ -115,7 +115,7 @@ pub fn may_be_accepted_by(binding: &ProjectBinding, connection: &BitbucketConnec
     let holds = status
         .is_some_and(|status| status.sonarqube_project.is_some() || status.record.intent.is_some());
     let by = status.and_then(|status| status.record.connection.as_ref());
-    holds && by.is_none_or(|by| Some(&by.uid) == connection.metadata.uid.as_ref())
+    holds && by.is_none_or(|by| Some(by.uid.as_str()) == connection.metadata.uid.as_deref())
 }
 
 /// Whether this very connection has accepted the binding: another one under its name is to accept it anew.
@@ -125,7 +125,7 @@ pub fn is_accepted_by(binding: &ProjectBinding, connection: &BitbucketConnection
         .status
         .as_ref()
         .and_then(|status| status.record.connection.as_ref());
-    by.is_some_and(|by| Some(&by.uid) == connection.metadata.uid.as_ref())
+    by.is_some_and(|by| Some(by.uid.as_str()) == connection.metadata.uid.as_deref())
 }
 
 /// What the status remembers of this server.

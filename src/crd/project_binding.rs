@@ -1,10 +1,11 @@
 //! ProjectBinding: one Bitbucket repository bound to one SonarQube project.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{self as meta, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::condition::{Condition, Text};
 use super::constraints;
 use super::reference::{ConnectionReference, ManagementPolicy};
 
@@ -225,7 +226,7 @@ pub struct ProjectBindingStatus {
     pub observed_generation: Option<i64>,
     /// `Ready`, `Reconciling`, `Stalled` as kstatus reads them; `Accepted`, `Synced`, `DecorationReady`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]), transform = constraints::conditions)]
+    #[schemars(with = "Vec<meta::Condition>", length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]), transform = constraints::conditions)]
     pub conditions: Vec<Condition>,
     /// The repository and the project that this binding is about: as the servers spell them once they are known, else
     /// as the spec names them.
@@ -300,16 +301,16 @@ pub struct TargetStatus {
 pub struct AcceptingConnection {
     /// Its namespace.
     #[schemars(length(max = 63))]
-    pub namespace: String,
+    pub namespace: Text,
     /// Its name.
     #[schemars(length(max = 253))]
-    pub name: String,
+    pub name: Text,
     /// Its uid: a connection created again under the same name accepts anew.
     #[schemars(length(max = 64))]
-    pub uid: String,
+    pub uid: Text,
     /// The id of its configuration in SonarQube. Only a connection of the same configuration can replace it.
     #[schemars(length(max = 204))]
-    pub configuration_id: String,
+    pub configuration_id: Text,
 }
 
 /// The SonarQube project of a binding.
@@ -325,7 +326,7 @@ pub struct SonarQubeProjectStatus {
     pub id: Option<String>,
     /// The id of the SonarQube server that holds it.
     #[schemars(length(max = 64))]
-    pub server_id: String,
+    pub server_id: Text,
     /// Its page.
     #[schemars(length(max = 1024))]
     pub url: String,
@@ -342,7 +343,7 @@ pub struct RepositoryStatus {
     pub path: String,
     /// Key of its project.
     #[schemars(length(max = 128))]
-    pub project: String,
+    pub project: Text,
     /// Its slug.
     #[schemars(length(max = 128))]
     pub slug: String,
@@ -352,7 +353,7 @@ pub struct RepositoryStatus {
     /// Its default branch when the project was imported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255))]
-    pub default_branch: Option<String>,
+    pub default_branch: Option<Text>,
     /// The place that the spec names, `project/slug`, where Bitbucket redirected from there to this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 260))]

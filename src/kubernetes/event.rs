@@ -2,8 +2,7 @@
 //!
 //! `publisher` publishes them.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Stored;
-
+use crate::crd::Condition as Stored;
 use crate::plan::condition::{Condition, ConditionType, State};
 use crate::plan::decoration::is_news;
 use crate::plan::{Reason, vocabulary};

@@ -1,11 +1,11 @@
 //! Writes statuses: only when something changed, and only what is ours.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as Stored, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt as _};
 use serde::Serialize;
 
-use crate::crd::{Kind, RECONCILE_REQUESTED_AT};
+use crate::crd::{Condition as Stored, Kind, RECONCILE_REQUESTED_AT};
 use crate::plan::Reason;
 use crate::plan::condition::{Condition, ConditionType, State};
 
@@ -62,7 +62,7 @@ pub(crate) fn said(conditions: &[Stored], kind: ConditionType) -> Option<Conditi
     let state = states.find(|state| state.as_str() == found.status)?;
     let mut reasons = Reason::ALL.iter();
     let reason = reasons.find(|reason| reason.as_str() == found.reason)?;
-    Some(Condition::new(kind, state, *reason, found.message.clone()))
+    Some(Condition::new(kind, state, *reason, found.message.as_str()))
 }
 
 /// The conditions to write: a transition time changes only with the status of its condition.
@@ -81,10 +81,10 @@ pub(crate) fn conditions(
                 .find(|old| old.type_ == condition.condition_type.as_str() && old.status == status)
                 .map_or_else(|| now.clone(), |old| old.last_transition_time.clone());
             Stored {
-                type_: condition.condition_type.as_str().to_owned(),
-                status: status.to_owned(),
-                reason: condition.reason.as_str().to_owned(),
-                message: condition.message.clone(),
+                type_: condition.condition_type.as_str().into(),
+                status: status.into(),
+                reason: condition.reason.as_str().into(),
+                message: condition.message.as_str().into(),
                 observed_generation: generation,
                 last_transition_time,
             }

@@ -61,7 +61,7 @@ fn is_known(connection: &InvalidObject, binding: &ProjectBinding) -> bool {
     let status = binding.status.as_ref();
     let accepted_by = status.and_then(|status| status.record.connection.as_ref());
     connection.metadata.namespace == binding.namespace()
-        || accepted_by.is_some_and(|by| Some(&by.uid) == connection.metadata.uid.as_ref())
+        || accepted_by.is_some_and(|by| Some(by.uid.as_str()) == connection.metadata.uid.as_deref())
 }
 
 /// A connection of which no more than the metadata can be read: its words may be none of the reader's business.

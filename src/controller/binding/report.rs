@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition as Stored, ObjectMeta as Metadata};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta as Metadata;
 
 use crate::controller::context::{Context, ProjectDeletion};
 use crate::controller::error::{Doing, Error};
 use crate::controller::reconcile::{self, Next};
 use crate::crd::{
-    AcceptingConnection, BitbucketConnection, Intent, Kind as _, ProjectBinding,
-    ProjectBindingStatus, RepositoryStatus,
+    AcceptingConnection, BitbucketConnection, Condition as Stored, Intent, Kind as _,
+    ProjectBinding, ProjectBindingStatus, RepositoryStatus,
 };
 use crate::declared;
 use crate::fleet::link::ServerAccess;

@@ -34,10 +34,10 @@ pub(super) fn shown(
     Some(RepositoryStatus {
         id: found.id,
         path: path.to_string(),
-        project: path.project().to_owned(),
+        project: path.project().into(),
         slug: path.slug().to_owned(),
         url: status::clip(url.as_str(), 1024),
-        default_branch: default.map(|branch| status::clip(branch, 255)),
+        default_branch: default.map(|branch| status::clip(branch, 255).into()),
         followed_from,
     })
 }
@@ -48,10 +48,10 @@ pub(super) fn accepts(
     configuration: &SettingId,
 ) -> AcceptingConnection {
     AcceptingConnection {
-        namespace: connection.namespace().unwrap_or_default(),
-        name: connection.name_any(),
-        uid: uid(connection).to_string(),
-        configuration_id: configuration.to_string(),
+        namespace: connection.namespace().unwrap_or_default().into(),
+        name: connection.name_any().into(),
+        uid: uid(connection).as_str().into(),
+        configuration_id: configuration.as_str().into(),
     }
 }
 
@@ -70,7 +70,7 @@ pub(super) fn remembered(
     SonarQubeProjectStatus {
         key: accepted.key.to_string(),
         id: accepted.id.as_ref().map(ProjectId::to_string),
-        server_id: accepted.server.to_string(),
+        server_id: accepted.server.as_str().into(),
         url: url
             .or_else(|| before.map(|before| before.url.clone()))
             .unwrap_or_default(),

@@ -13,8 +13,8 @@ pub(super) fn of<K: Kind>(guarded: &DeserializeGuard<K>) -> Counted {
             let mut conditions = object.conditions().iter();
             let found = conditions.find(|condition| condition.type_ == condition_type.as_str())?;
             Some(Said {
-                state: found.status.clone(),
-                reason: found.reason.clone(),
+                state: found.status.to_string(),
+                reason: found.reason.to_string(),
             })
         };
         Reported::Status {

@@ -1,10 +1,11 @@
 //! What the status of a BitbucketConnection reports.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{self as meta, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ConfigurationPolicy;
+use crate::crd::Condition;
 use crate::crd::constraints;
 
 /// What was found and done for a BitbucketConnection.
@@ -17,7 +18,7 @@ pub struct BitbucketConnectionStatus {
     /// `Ready`, `Reconciling`, `Stalled` as kstatus reads them; `SonarQubeReachable`, `BitbucketReachable`,
     /// `CredentialsValid`, `ConfigurationSynced`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]), transform = constraints::conditions)]
+    #[schemars(with = "Vec<meta::Condition>", length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]), transform = constraints::conditions)]
     pub conditions: Vec<Condition>,
     /// The configuration in SonarQube that this connection manages or references.
     #[serde(default, skip_serializing_if = "Option::is_none")]

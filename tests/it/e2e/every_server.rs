@@ -152,7 +152,7 @@ fn reason(binding: &ProjectBinding, condition: &str, state: &str) -> Option<Stri
     let status = binding.status.as_ref()?;
     let mut conditions = status.conditions.iter();
     let found = conditions.find(|one| one.type_ == condition && one.status == state)?;
-    (found.observed_generation == binding.metadata.generation).then(|| found.reason.clone())
+    (found.observed_generation == binding.metadata.generation).then(|| found.reason.to_string())
 }
 
 /// A cell of the matrix, past the test runner's capture.

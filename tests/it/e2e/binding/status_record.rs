@@ -53,7 +53,7 @@ async fn the_record_names_the_connection(server: Server) {
     };
     let bound = env.until("platform", "ledger", is_bound).await;
     let by = bound.status.unwrap().record.connection.unwrap();
-    assert_eq!(Some(by.uid), connection.uid());
+    assert_eq!(Some(by.uid.to_string()), connection.uid());
     proxy.open();
     env.binding_is("platform", "ledger", ("Ready", "True"))
         .await;
@@ -92,7 +92,7 @@ async fn a_connection_that_was_created_again_loses_no_memory_in_an_outage(server
     simulated.clear_faults();
     let accepted_by = |binding: &ProjectBinding| {
         let status = binding.status.as_ref().unwrap();
-        status.record.connection.as_ref().unwrap().uid.clone()
+        status.record.connection.as_ref().unwrap().uid.to_string()
     };
     let is_accepted = |binding: &ProjectBinding| Some(accepted_by(binding)) == now.uid();
     let after = env.until("payments", "checkout", is_accepted).await;

@@ -238,7 +238,7 @@ impl Scene<'_> {
                     message.contains("set spec.configurationName: bitbucket to adopt it"),
                     "{message}"
                 );
-                Outcome::Condition(stalled.reason.clone())
+                Outcome::Condition(stalled.reason.to_string())
             }
         };
         self.assert_as_documented(Promise::SeveralConfigurations, &outcome);
