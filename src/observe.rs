@@ -75,7 +75,7 @@ pub fn listed(desired: &Desired, servers: Servers<'_>) -> Option<Observed> {
     };
     Some(Observed {
         repository,
-        project: Some(described(project, binding)),
+        project: Some(described(&project, binding)),
         bound_to_repository: Vec::new(),
         hidden_bindings: 0,
         // This binding holds the claim on this project: its status says so.

@@ -27,6 +27,9 @@ fn leaving(connection: &ObjectName, context: &Context) {
 
 /// The bindings that a sweep found something new about: their project, or their repository.
 pub(crate) fn changed(connection: &ObjectName, changes: &Changes, context: &Context) {
+    if changes.is_none() {
+        return;
+    }
     each(connection, context, |binding| {
         let held = binding
             .status
@@ -40,7 +43,7 @@ pub(crate) fn changed(connection: &ObjectName, changes: &Changes, context: &Cont
         key.is_some_and(|key| changes.projects.contains(&key))
             || changes.repositories.contains(&path)
             // No row shows that nothing is hidden any more.
-            || waits_for(binding, Reason::HiddenBindings)
+            || changes.hides && waits_for(binding, Reason::HiddenBindings)
     });
 }
 

@@ -39,6 +39,8 @@ struct State {
 
 struct Record {
     kind: &'static str,
+    /// When the watch showed it first. It was there before that.
+    noticed: Option<Instant>,
     /// The time of the next reconcile. It lies in the past while the object waits for a worker or for a place. `None`:
     /// there is none until the object changes.
     due: Option<Instant>,
@@ -57,9 +59,10 @@ struct Failed {
 }
 
 impl Record {
-    fn of(kind: &'static str) -> Self {
+    fn of(kind: &'static str, noticed: Option<Instant>) -> Self {
         Self {
             kind,
+            noticed,
             due: None,
             failed: None,
             spread_read: None,
@@ -114,14 +117,19 @@ impl Agenda {
     /// The watch shows an object. One without a reconcile so far is due from when it is noticed first.
     pub(crate) fn notice(&self, kind: &'static str, object: &Uid, now: Instant) {
         let mut state = self.lock();
-        if state.add(kind, object) {
+        if state.add(kind, object, Some(now)) {
             state.change(object, |record| record.due = Some(now));
         }
     }
 
     /// The watch shows an object that waits for nothing: one that is being deleted was reconciled already.
     pub(crate) fn notice_leaving(&self, kind: &'static str, object: &Uid) {
-        self.lock().add(kind, object);
+        self.lock().add(kind, object, None);
+    }
+
+    /// When the watch showed an object first, by our own clock: that of the API server may be minutes off.
+    pub(crate) fn noticed(&self, object: &Uid) -> Option<Instant> {
+        self.lock().records.get(object)?.noticed
     }
 
     /// Nothing is left to do. The pause until the next reconcile, spread over a twentieth of the interval: objects of
@@ -213,8 +221,9 @@ impl Agenda {
 
     /// The object is left alone until it changes.
     pub(crate) fn leave_alone(&self, object: &Uid) {
-        self.lock()
-            .change(object, |record| *record = Record::of(record.kind));
+        self.lock().change(object, |record| {
+            *record = Record::of(record.kind, record.noticed);
+        });
     }
 
     /// What the last reconciles of an object wrote to servers.
@@ -267,7 +276,9 @@ impl Agenda {
     /// Forgets an object that is gone.
     pub(crate) fn forget(&self, object: &Uid) {
         let mut state = self.lock();
-        state.change(object, |record| *record = Record::of(record.kind));
+        state.change(object, |record| {
+            *record = Record::of(record.kind, record.noticed);
+        });
         state.records.remove(object);
     }
 
@@ -278,10 +289,11 @@ impl Agenda {
 
 impl State {
     /// Adds an object. Whether it was not there.
-    fn add(&mut self, kind: &'static str, object: &Uid) -> bool {
+    fn add(&mut self, kind: &'static str, object: &Uid, noticed: Option<Instant>) -> bool {
         let is_new = !self.records.contains_key(object);
         if is_new {
-            self.records.insert(object.clone(), Record::of(kind));
+            self.records
+                .insert(object.clone(), Record::of(kind, noticed));
         }
         is_new
     }

@@ -9,6 +9,7 @@ mod cached;
 mod found;
 mod invalidations;
 mod listing;
+mod sharing;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,13 +31,18 @@ pub(crate) use found::{
     Key, ProbeInputs, Probed, Request, Swept, TriedTokens, Validated, VerifiedServer,
 };
 pub(crate) use listing::Listing;
+pub(crate) use sharing::{Listings, Sharing, View};
 
 use super::agenda::spread;
 use invalidations::Invalidations;
+use sharing::Views;
 
 /// The links of all connections, by uid.
 #[derive(Default)]
-pub(crate) struct Links(Mutex<HashMap<Uid, SharedLink>>);
+pub(crate) struct Links {
+    links: Mutex<HashMap<Uid, SharedLink>>,
+    views: Views,
+}
 
 /// The link of one connection, for its own reconcile and for those of its bindings. Its lock is held for moments.
 #[derive(Clone, Default)]
@@ -62,6 +68,8 @@ pub(crate) struct Link {
     pub(crate) sweep: Cached<Swept, SettingId>,
     pub(crate) inventory: SharedInventory,
     pub(crate) listing: Listing,
+    /// What other connections are shown as well.
+    pub(crate) sharing: Option<Sharing>,
 }
 
 /// What a reconcile of a connection that failed has found out.
@@ -108,6 +116,31 @@ impl Links {
         link.map(|link| link.lock().standing()).unwrap_or_default()
     }
 
+    /// The listings of a view.
+    pub(crate) fn listings(&self, view: View) -> Arc<Listings> {
+        self.views.listings(view)
+    }
+
+    /// The other connections that share these listings.
+    pub(crate) fn sharing(
+        &self,
+        listings: &Arc<Listings>,
+        own: &SharedLink,
+    ) -> Vec<(SharedLink, Sharing)> {
+        let others = self
+            .lock()
+            .values()
+            .cloned()
+            .collect::<Vec<_>>()
+            .into_iter();
+        let others = others.filter(|link| !Arc::ptr_eq(&link.0, &own.0));
+        let sharing = others.filter_map(|link| {
+            let sharing = link.lock().sharing.clone()?;
+            Arc::ptr_eq(&sharing.listings, listings).then_some((link, sharing))
+        });
+        sharing.collect()
+    }
+
     /// Forgets a connection that is gone, and its tokens.
     pub(crate) fn forget(&self, connection: &Uid) {
         self.lock().remove(connection);
@@ -121,7 +154,7 @@ impl Links {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Uid, SharedLink>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,9 +1,11 @@
 //! One sweep of the bulk listings.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::{Inventory, Project, Repository, Rights, SweepError};
+use super::listed::Scope;
+use super::{Inventory, Listed, Repository, Rights, SweepError};
 use crate::bitbucket::{self, Access};
 use crate::identity::{SettingId, SettingKey};
 use crate::sonarqube::{self, ProjectBindingRow};
@@ -21,65 +23,28 @@ pub struct Sources<'a> {
     pub setting: Option<(&'a SettingId, &'a SettingKey)>,
 }
 
+/// What was listed of bindings.
+#[derive(Default)]
+struct Bindings {
+    scope: Scope,
+    rows: Vec<ProjectBindingRow>,
+    hidden: HashMap<SettingId, u64>,
+}
+
 impl Inventory {
-    /// Lists everything: one call for 500 projects, one for 500 bindings, one for up to 1,000 repositories, and one count;
-    /// where pull requests are analysed one more for up to 1,000 repositories that may be written to. Without a listing of
-    /// bindings (before 10.5) nothing is known of them but what was read by calls of their own.
+    /// Lists everything for one connection alone.
     ///
     /// # Errors
     /// When one of the listings failed or does not add up.
     pub async fn sweep(sources: Sources<'_>) -> Result<Self, SweepError> {
-        let Sources {
-            sonarqube,
-            importer,
-            writer,
+        let setting = sources.setting.map(|(id, _)| id.clone());
+        let listed = Listed::sweep(sources, &[]).await?;
+        let hidden = setting.as_ref().and_then(|id| listed.hidden(id));
+        Ok(Self::of(
+            Arc::new(listed),
             setting,
-        } = sources;
-        let began = Instant::now();
-        let bindings = match setting {
-            Some(setting) => Some(Self::bindings(sonarqube, setting).await?),
-            None => None,
-        };
-        let projects = sonarqube.projects().await.map_err(SweepError::SonarQube)?;
-        let repositories = importer
-            .repositories(None)
-            .await
-            .map_err(SweepError::Bitbucket)?;
-        let writable = match writer {
-            Some(writer) => {
-                let ids: Vec<_> = repositories.iter().map(|row| row.id).collect();
-                Self::rights(writer, &ids).await?
-            }
-            None => Rights::new(),
-        };
-        let is_unread = bindings.is_none();
-        let (bindings, hidden_bindings) = bindings.unwrap_or_default();
-        let mut bound: HashMap<String, ProjectBindingRow> = bindings
-            .into_iter()
-            .map(|row| (row.project_key.folded(), row))
-            .collect();
-        let projects = projects.into_iter().map(|project| {
-            let row = bound.remove(&project.key.folded());
-            let listed = Project::listed(project, row);
-            Project {
-                is_unread,
-                ..listed
-            }
-        });
-        let repositories = repositories.into_iter().map(|repository| Repository {
-            id: repository.id,
-            path: repository.path,
-            name: repository.name,
-            archived: repository.archived,
-        });
-        Ok(Self {
-            projects: projects.collect(),
-            repositories: repositories.collect(),
-            hidden_bindings,
-            writable,
-            began: Some(began),
-            ..Self::default()
-        })
+            hidden.unwrap_or_default(),
+        ))
     }
 
     /// Asks to which of these repositories a token may write: one call for up to 1,000 of them.
@@ -90,40 +55,144 @@ impl Inventory {
         writer: &bitbucket::Client,
         repositories: &[i64],
     ) -> Result<Rights, SweepError> {
-        let rows = writer.repositories(Some(Access::Write)).await;
-        let rows = rows.map_err(SweepError::Bitbucket)?;
-        let ids: HashSet<i64> = rows.into_iter().map(|row| row.id).collect();
+        let ids = writable(writer).await?;
         let known = repositories.iter();
         Ok(known.map(|id| (*id, ids.contains(id))).collect())
     }
+}
 
-    /// The bindings of a configuration, and how many of them are hidden from us.
-    async fn bindings(
-        sonarqube: &sonarqube::Client,
-        (id, key): (&SettingId, &SettingKey),
-    ) -> Result<(Vec<ProjectBindingRow>, u64), SweepError> {
-        let count = async || {
-            sonarqube
-                .count_binding(key)
-                .await
-                .map_err(SweepError::SonarQube)
+impl Listed {
+    /// Lists everything: one call for 500 projects, one for 500 bindings, one for up to 1,000 repositories, and one count;
+    /// where pull requests are analysed one more for up to 1,000 repositories that may be written to. Without a listing of
+    /// bindings (before 10.5) nothing is known of them but what was read by calls of their own.
+    ///
+    /// If there are `others` that share it, the bindings of all configurations are listed, and theirs are counted as well.
+    ///
+    /// # Errors
+    /// When one of the listings failed or does not add up.
+    pub async fn sweep(
+        sources: Sources<'_>,
+        others: &[(SettingId, SettingKey)],
+    ) -> Result<Self, SweepError> {
+        let Sources {
+            sonarqube,
+            importer,
+            writer,
+            setting,
+        } = sources;
+        let began = Instant::now();
+        let bindings = match setting {
+            Some(setting) => Bindings::list(sonarqube, setting, others).await?,
+            None => Bindings::default(),
         };
-        // Counted before, so that an import meanwhile makes nothing look hidden; counted once more where
-        // something does, since a deletion meanwhile makes it look so as well.
-        let counted = match sonarqube.sight() {
-            sonarqube::Sight::All => count().await?,
-            // Only an administrator may count them. The guide says to let the user browse all projects.
-            sonarqube::Sight::Browsed => 0,
-        };
-        let bindings = sonarqube
-            .project_bindings(id)
+        let projects = sonarqube.projects().await.map_err(SweepError::SonarQube)?;
+        let repositories = importer
+            .repositories(None)
             .await
-            .map_err(SweepError::SonarQube)?;
-        let listed = bindings.len() as u64;
-        let hidden_bindings = match counted.saturating_sub(listed) {
-            0 => 0,
-            hidden => count().await?.saturating_sub(listed).min(hidden),
+            .map_err(SweepError::Bitbucket)?;
+        let writable = match writer {
+            Some(writer) => Some(writable(writer).await?),
+            None => None,
         };
-        Ok((bindings, hidden_bindings))
+        let repositories = repositories.into_iter().map(|repository| Repository {
+            id: repository.id,
+            path: repository.path,
+            name: repository.name,
+            archived: repository.archived,
+        });
+        let Bindings {
+            scope,
+            rows,
+            hidden,
+        } = bindings;
+        Ok(Self {
+            times: Some((began, Instant::now())),
+            scope,
+            hidden,
+            writable,
+            ..Self::new(projects, rows, repositories.collect())
+        })
     }
+}
+
+impl Listed {
+    /// How many bindings of a configuration are hidden: as they were counted by the sweep, or as they are counted now.
+    ///
+    /// # Errors
+    /// When SonarQube cannot be asked.
+    pub async fn hidden_of(
+        &self,
+        (id, key): (&SettingId, &SettingKey),
+        sonarqube: &sonarqube::Client,
+    ) -> Result<u64, SweepError> {
+        match self.hidden(id) {
+            Some(hidden) => Ok(hidden),
+            None => Ok(count(sonarqube, key).await?.saturating_sub(self.count(id))),
+        }
+    }
+}
+
+impl Bindings {
+    async fn list(
+        sonarqube: &sonarqube::Client,
+        (own, key): (&SettingId, &SettingKey),
+        others: &[(SettingId, SettingKey)],
+    ) -> Result<Self, SweepError> {
+        // Counted before, so that an import meanwhile makes nothing look hidden; counted once more where something does,
+        // since a deletion meanwhile makes it look so as well.
+        let mut counted = vec![(own, key, count(sonarqube, key).await?)];
+        for (id, key) in others {
+            // A configuration that was deleted meanwhile is the affair of its own connection.
+            if let Ok(number) = count(sonarqube, key).await {
+                counted.push((id, key, number));
+            }
+        }
+        let (scope, only) = if others.is_empty() {
+            (Scope::One(own.clone()), Some(own))
+        } else {
+            (Scope::All, None)
+        };
+        let rows = sonarqube.project_bindings(only).await;
+        let rows = rows.map_err(SweepError::SonarQube)?;
+        let mut hidden = HashMap::new();
+        for (id, key, number) in counted {
+            let listed = rows.iter().filter(|row| row.setting == *id).count() as u64;
+            let missing = match number.saturating_sub(listed) {
+                0 => 0,
+                missing => match count(sonarqube, key).await {
+                    Ok(number) => number.saturating_sub(listed).min(missing),
+                    Err(error) if id == own => return Err(error),
+                    Err(_) => continue,
+                },
+            };
+            hidden.insert(id.clone(), missing);
+        }
+        Ok(Self {
+            scope,
+            rows,
+            hidden,
+        })
+    }
+}
+
+/// How many bindings a configuration has.
+///
+/// # Errors
+/// When SonarQube cannot be asked.
+async fn count(sonarqube: &sonarqube::Client, key: &SettingKey) -> Result<u64, SweepError> {
+    match sonarqube.sight() {
+        sonarqube::Sight::All => {
+            let count = sonarqube.count_binding(key).await;
+            count.map_err(SweepError::SonarQube)
+        }
+        // Only an administrator may count them. The guide says to let the user browse all projects.
+        sonarqube::Sight::Browsed => Ok(0),
+    }
+}
+
+/// The ids of the repositories that a token may write to.
+async fn writable(writer: &bitbucket::Client) -> Result<HashSet<i64>, SweepError> {
+    let rows = writer.repositories(Some(Access::Write)).await;
+    let rows = rows.map_err(SweepError::Bitbucket)?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }

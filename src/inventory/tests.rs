@@ -1,6 +1,8 @@
 mod index;
 
+use super::listed::Scope;
 use super::*;
+use crate::sonarqube::ProjectBindingRow;
 
 fn repository(slug: &str, id: i64) -> Repository {
     let path = RepositoryPath::parse("PAY", slug).unwrap();
@@ -33,45 +35,136 @@ fn listed() -> Inventory {
     listed
 }
 
+/// A listing of these that began then, as it looks from the configuration `own`.
+fn swept(began: Instant, projects: Vec<Project>, repositories: Vec<Repository>) -> Inventory {
+    let bindings = projects.iter().filter_map(|project| {
+        let repository = project.repository.clone()?;
+        Some(bound(&project.key, "own", repository))
+    });
+    let bindings = bindings.collect();
+    let projects = projects.into_iter().map(|project| sonarqube::Project {
+        key: project.key,
+        name: project.name,
+        id: project.id,
+        visibility: project.visibility,
+    });
+    let listed = Listed {
+        scope: Scope::All,
+        ..Listed::new(projects.collect(), bindings, repositories)
+    };
+    seen(began, listed)
+}
+
+fn seen(began: Instant, listed: Listed) -> Inventory {
+    let times = Some((began, began));
+    let listed = Listed { times, ..listed };
+    Inventory::of(Arc::new(listed), Some(SettingId::new("own")), 0)
+}
+
+fn bound(key: &ProjectKey, setting: &str, repository: RepositoryPath) -> ProjectBindingRow {
+    ProjectBindingRow {
+        id: String::new(),
+        setting: SettingId::new(setting),
+        project_id: ProjectId::new(format!("id of {key}")),
+        project_key: key.clone(),
+        repository: Some(repository),
+    }
+}
+
+/// Promise: connections that share a listing see their own bindings in it, and none of the others'.
+#[test]
+fn what_another_configuration_binds_is_shown_as_unbound() {
+    let (key, path) = (project(7).key, repository("shared", 1).path);
+    let plain = sonarqube::Project {
+        key: key.clone(),
+        name: String::new(),
+        id: None,
+        visibility: sonarqube::Visibility::Private,
+    };
+    let listed = Listed {
+        scope: Scope::All,
+        times: Some((Instant::now(), Instant::now())),
+        ..Listed::new(
+            vec![plain],
+            vec![bound(&key, "theirs", path.clone())],
+            Vec::new(),
+        )
+    };
+    let listed = Arc::new(listed);
+    let from = |setting: &str| Inventory::of(Arc::clone(&listed), Some(SettingId::new(setting)), 0);
+    let (own, theirs) = (from("own"), from("theirs"));
+    assert_eq!(own.project(&key).unwrap().repository, None);
+    assert_eq!(own.bound_to(&path).count(), 0);
+    assert_eq!(theirs.project(&key).unwrap().repository, Some(path.clone()));
+    assert_eq!(theirs.bound_to(&path).count(), 1);
+    assert_eq!(
+        theirs.changes_since(&own).projects,
+        HashSet::from([key.folded()])
+    );
+    // What one of them reads is not the other's.
+    let mut reads = own.clone();
+    reads.learn_project(&key, None);
+    assert!(reads.project(&key).is_none() && theirs.project(&key).is_some());
+    let counts = ["own", "theirs"].map(|setting| listed.count(&SettingId::new(setting)));
+    assert_eq!(counts, [0, 1]);
+}
+
+/// Promise: of two listings the later one is kept, in whichever order they come.
+#[test]
+fn an_earlier_listing_does_not_replace_a_later_one() {
+    let (start, second) = (Instant::now(), std::time::Duration::from_secs(1));
+    let mut inventory = swept(start + second, vec![project(7)], Vec::new());
+    let changes = inventory.take_over(swept(start, Vec::new(), Vec::new()));
+    assert_eq!(changes, Changes::default());
+    assert!(inventory.project(&project(7).key).is_some());
+    let changes = inventory.take_over(swept(start + second * 2, Vec::new(), Vec::new()));
+    assert_eq!(changes.projects, HashSet::from([project(7).key.folded()]));
+    assert!(inventory.project(&project(7).key).is_none());
+}
+
 /// Promise: what a call has read of a binding that no listing has serves until it is read again.
 #[test]
 fn a_single_read_outlives_the_next_listing_where_nothing_is_listed() {
-    let unread = || Project {
-        repository: None,
-        is_unread: true,
-        ..project(7)
+    let key = project(7).key;
+    let of = |inventory: &Inventory| inventory.project(&project(7).key);
+    let listed = |began| {
+        let plain = sonarqube::Project {
+            key: project(7).key,
+            name: String::new(),
+            id: None,
+            visibility: sonarqube::Visibility::Private,
+        };
+        seen(began, Listed::new(vec![plain], Vec::new(), Vec::new()))
     };
-    let (key, of) = (project(7).key, |inventory: &Inventory| {
-        inventory.project(&project(7).key).cloned()
-    });
-    let mut inventory = Inventory::default();
-    inventory.learn_project(&key, Some(unread()));
-    let mut next = nothing_since(Instant::now());
-    next.projects = [unread()].into_iter().collect();
-    let still = next.clone().after(&inventory);
-    assert!(of(&still).unwrap().is_unread);
+    let mut inventory = listed(Instant::now());
+    assert!(of(&inventory).unwrap().is_unread);
     let read = Project {
         monorepo: Some(true),
         ..project(7)
     };
     inventory.learn_project(&key, Some(read.clone()));
-    let mut later = next;
-    later.began = Some(Instant::now());
-    assert_eq!(of(&later.after(&inventory)), Some(read));
+    let later = listed(Instant::now()).after(&inventory);
+    assert_eq!(of(&later), Some(read));
+    assert!(of(&listed(Instant::now())).unwrap().is_unread);
 }
 
 #[test]
 fn a_flag_is_forgotten_with_the_binding_that_it_was_read_of() {
-    let mut before = listed();
-    let mut known = project(7);
-    known.monorepo = Some(true);
+    let start = Instant::now();
+    let mut before = swept(start, vec![project(7)], Vec::new());
+    let known = Project {
+        monorepo: Some(true),
+        ..project(7)
+    };
     before.learn_project(&known.key.clone(), Some(known));
-    let mut elsewhere = project(7);
-    elsewhere.repository = RepositoryPath::parse("OPS", "other").ok();
-    let mut now = listed();
-    now.learn_project(&elsewhere.key, Some(elsewhere.clone()));
-    let now = now.after(&before);
-    assert_eq!(now.project(&elsewhere.key).unwrap().monorepo, None);
+    let elsewhere = Project {
+        repository: RepositoryPath::parse("OPS", "other").ok(),
+        ..project(7)
+    };
+    for (row, monorepo) in [(project(7), Some(true)), (elsewhere, None)] {
+        let now = swept(Instant::now(), vec![row.clone()], Vec::new()).after(&before);
+        assert_eq!(now.project(&row.key).unwrap().monorepo, monorepo);
+    }
 }
 
 #[test]
@@ -95,7 +188,7 @@ fn only_added_removed_or_changed_rows_are_reconciled() {
     assert!(changes.projects.is_empty());
     // D36: a right that came or went causes a reconcile as well.
     for (before, after) in [(None, true), (Some(true), false), (Some(false), true)] {
-        then.writable = before.map(|right| (1, right)).into_iter().collect();
+        then.rights = before.map(|right| (1, right)).into_iter().collect();
         let mut now = then.clone();
         now.learn_right(1, after);
         let changes = now.changes_since(&then);
@@ -107,20 +200,26 @@ fn only_added_removed_or_changed_rows_are_reconciled() {
 /// D33: of a repository that was created after the listing nothing is known, which is not a missing right.
 #[test]
 fn a_right_is_known_of_listed_repositories_alone() {
-    let inventory = Inventory {
-        writable: HashMap::from([(1, true), (2, false)]),
-        ..Inventory::default()
+    let listed = Listed {
+        writable: Some(HashSet::from([1])),
+        ..Listed::new(
+            Vec::new(),
+            Vec::new(),
+            vec![repository("one", 1), repository("two", 2)],
+        )
     };
-    let rights = [1, 2, 3].map(|id| inventory.writable(id));
-    assert_eq!(rights, [Some(true), Some(false), None]);
+    let mut inventory = seen(Instant::now(), listed);
+    let rights = |inventory: &Inventory| [1, 2, 3].map(|id| inventory.writable(id));
+    assert_eq!(rights(&inventory), [Some(true), Some(false), None]);
+    // A rotated token has others.
+    let changes = inventory.learn_rights(HashMap::from([(1, false), (2, false)]));
+    assert_eq!(changes.repositories, HashSet::from(["pay/one".to_owned()]));
+    assert_eq!(rights(&inventory), [Some(false), Some(false), None]);
 }
 
 /// A listing of nothing that began then.
 fn nothing_since(began: Instant) -> Inventory {
-    Inventory {
-        began: Some(began),
-        ..Inventory::default()
-    }
+    swept(began, Vec::new(), Vec::new())
 }
 
 /// Promise: what was read or written while a listing was in progress is not forgotten with the listing before.
@@ -131,14 +230,11 @@ fn a_row_that_is_newer_than_the_listing_is_kept() {
     let (path, row) = (repository("new", 9).path, repository("new", 9));
     before.learn_repository(&path, Some(row.clone()));
     let now = nothing_since(start).after(&before);
-    assert_eq!(now.project(&project(7).key), Some(&project(7)));
+    assert_eq!(now.project(&project(7).key), Some(project(7)));
     let at = project(7).repository.unwrap();
-    assert_eq!(now.bound_to(&at).collect::<Vec<_>>(), [&project(7)]);
+    assert_eq!(now.bound_to(&at).collect::<Vec<_>>(), [project(7)]);
     assert_eq!(now.repository_of(9), Some(&row));
-    let deleted = Inventory {
-        projects: [project(7)].into_iter().collect(),
-        ..nothing_since(start)
-    };
+    let deleted = swept(start, vec![project(7)], Vec::new());
     before.learn_project(&project(7).key, None);
     assert_eq!(deleted.after(&before).project(&project(7).key), None);
     // The next listing began later, and shows all of that as it is.

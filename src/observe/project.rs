@@ -13,7 +13,7 @@ pub(crate) fn is_unread(key: &ProjectKey, servers: Servers<'_>) -> bool {
 
 /// Reads what no listing has of a project that the listing shows: one call.
 pub(crate) async fn read_binding(key: &ProjectKey, servers: Servers<'_>) -> Result<(), Error> {
-    let Some(row) = servers.inventory().project(key).cloned() else {
+    let Some(row) = servers.inventory().project(key) else {
         return Ok(());
     };
     let (repository, monorepo) = match binding(&row.key, servers).await? {

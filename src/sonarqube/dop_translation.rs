@@ -167,13 +167,13 @@ impl Client {
         Ok(body.dop_settings.into_iter().map(setting).collect())
     }
 
-    /// Every binding of a setting; from 26.8 on only of projects that this user may browse.
+    /// Every binding of a setting, or of all settings; from 26.8 on only of projects that this user may browse.
     ///
     /// # Errors
     /// `is_unsteady` when the list changed while it was read, several times over.
     pub async fn project_bindings(
         &self,
-        setting: &SettingId,
+        setting: Option<&SettingId>,
     ) -> Result<Vec<ProjectBindingRow>, Error> {
         self.all_bindings(setting, None).await
     }
@@ -188,7 +188,7 @@ impl Client {
         repository: &RepositoryPath,
     ) -> Result<Vec<ProjectBindingRow>, Error> {
         let slug = Some(repository.slug());
-        let mut rows = self.all_bindings(setting, slug).await?;
+        let mut rows = self.all_bindings(Some(setting), slug).await?;
         // The filter also takes the slug for the key of a Bitbucket project.
         rows.retain(|row| {
             row.repository
@@ -200,15 +200,17 @@ impl Client {
 
     async fn all_bindings(
         &self,
-        setting: &SettingId,
+        setting: Option<&SettingId>,
         repository: Option<&str>,
     ) -> Result<Vec<ProjectBindingRow>, Error> {
         let mut pages = Pages::of(PROJECT_BINDINGS);
         while let Some(number) = pages.next() {
             let mut call = Call::new(PROJECT_BINDINGS)
-                .query("dopSettingId", setting.as_str())
                 .query("pageIndex", number.to_string())
                 .query("pageSize", PAGE_SIZE.to_string());
+            if let Some(setting) = setting {
+                call = call.query("dopSettingId", setting.as_str());
+            }
             if let Some(repository) = repository {
                 call = call.query("repository", repository);
             }

@@ -8,7 +8,7 @@ use crate::controller::error::Error;
 use crate::crd::ProjectBinding;
 use crate::declared;
 use crate::identity::ProjectKey;
-use crate::kubernetes::{clock, uid};
+use crate::kubernetes::uid;
 use crate::plan::binding::{
     Basis, Desired, Enough, Listings, Plan, Progress, Record, Repository, Rights, Step,
 };
@@ -69,18 +69,24 @@ impl Work<'_> {
         }
     }
 
-    /// Whether the listing began after the object was created: it then shows what a user bound before.
+    /// Whether the listing began after the object was there: it then shows what a user bound before.
     fn is_listed(&self) -> bool {
-        let created = self.report.binding.metadata.creation_timestamp.as_ref();
+        let noticed = self.context.agenda.noticed(&self.desired.uid);
         let began = self.access.inventory().began();
-        began.zip(created).is_some_and(|(began, created)| {
-            // The time of a creation is in whole seconds.
-            began.elapsed() + Duration::from_secs(1) <= clock::since(created)
-        })
+        began
+            .zip(noticed)
+            .is_some_and(|(began, noticed)| noticed <= began)
     }
 
-    /// Whether no project is bound to the repository now.
+    /// Whether no project is bound to the repository now. Once so many were read alone that a listing costs no more, one
+    /// is made for those that come next.
     async fn is_unbound(&self) -> Result<bool, Error> {
+        let connection = &self.reference.connection;
+        let link = self.context.links.of(&uid(&**connection));
+        let is_cheaper = link.lock().listing.reads_alone();
+        if is_cheaper {
+            self.context.ask(connection);
+        }
         let sonarqube = &self.access.sonarqube;
         let bound = sonarqube.project_bindings_of(&self.access.setting, &self.desired.repository);
         let bound = bound.await.map_err(|source| self.access.failed(source))?;

@@ -15,7 +15,7 @@ use crate::declared::connection::{self as declared, reference_to};
 use crate::fleet::ledger::Server;
 use crate::fleet::link::{
     Clients, Endpoints, Failing, FoundSonarQube, Health, ServerAccess, SharedLink, TriedTokens,
-    VerifiedServer,
+    VerifiedServer, View,
 };
 use crate::http::Urgency;
 use crate::identity::{SettingId, SettingKey};
@@ -99,13 +99,16 @@ impl<'a> ConnectionReconcile<'a> {
     }
 
     async fn go_on(&mut self, prepared: Prepared, mut checked: Checked) -> Result<Synced, Error> {
-        let clients = prepared.clients.clone();
+        let (clients, endpoints) = (prepared.clients.clone(), prepared.endpoints.clone());
         let verified = &mut checked.health.sonarqube;
         self.doing = Doing::Synchronizing;
         let (setting, synced) = self.sync(prepared, verified).await?;
         self.doing = Doing::Listing;
         match setting {
-            Some(setting) => self.serve(setting, &checked.health, &clients).await?,
+            Some(setting) => {
+                self.serve(setting, &checked.health, (&clients, endpoints))
+                    .await?;
+            }
             None => self.shut(),
         }
         self.keep(checked);
@@ -195,6 +198,7 @@ impl<'a> ConnectionReconcile<'a> {
             desired,
             credentials,
             clients,
+            endpoints: _,
         } = prepared;
         let ledger = &self.context.register.ledger;
         let server = Server::new(clients.sonarqube.url(), verified.server.clone());
@@ -232,7 +236,7 @@ impl<'a> ConnectionReconcile<'a> {
         &self,
         setting: Setting,
         health: &Health,
-        clients: &Clients,
+        (clients, endpoints): (&Clients, Endpoints),
     ) -> Result<(), Error> {
         let (connection, context) = (&self.connection, self.context);
         // The one that asked for it waits for the listing too.
@@ -248,9 +252,17 @@ impl<'a> ConnectionReconcile<'a> {
             request: &self.request(),
             token: &health.tried.write,
             interval: context.interval(connection),
-            queues: &context.queues,
+            connection: reference_to(connection),
+            context,
         };
-        let changes = sweep.refresh(&self.link).await?;
+        let view = View {
+            endpoints,
+            server: health.sonarqube.server.clone(),
+            sight: health.sonarqube.sight,
+            lists_bindings: health.sonarqube.capabilities.lists_bindings,
+            pull_requests: health.sonarqube.capabilities.pull_requests,
+        };
+        let changes = sweep.refresh(view, &self.link).await?;
         let affected = self.open((setting.id, setting.key), &health.sonarqube, clients);
         wake::affected(affected, &reference_to(connection), context);
         if let Some(changes) = changes.filter(|_| affected == Affected::Nobody) {

@@ -67,6 +67,21 @@ fn an_operator_stands_still_when_something_is_due_and_nothing_ends() {
     assert!(!agenda.stands_still(MINUTE, now + 50 * MINUTE));
 }
 
+/// Promise: whether a listing began after an object was there is judged by our own clock alone: that of the API server,
+/// which made the object's creation time, may be minutes off in either direction.
+#[test]
+fn an_object_was_there_when_it_was_noticed_first() {
+    let (agenda, own, now) = noticed();
+    agenda.notice(KIND, &own, now + MINUTE);
+    agenda.leave_alone(&own);
+    agenda.waits(&own, now + MINUTE);
+    assert_eq!(agenda.noticed(&own), Some(now));
+    agenda.forget(&own);
+    assert_eq!(agenda.noticed(&own), None);
+    agenda.notice(KIND, &own, now + 2 * MINUTE);
+    assert_eq!(agenda.noticed(&own), Some(now + 2 * MINUTE));
+}
+
 /// Promise: an object that waits for a place is overdue since it was due, or since it began to wait.
 #[test]
 fn an_object_that_waits_for_a_place_is_overdue() {

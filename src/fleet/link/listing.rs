@@ -22,6 +22,8 @@ pub(crate) struct Listing {
     waiters: HashMap<Uid, ObjectName>,
     /// The new bindings that came last, the newest at the end, and when each was reconciled last.
     newest: VecDeque<(Uid, Instant)>,
+    /// So many objects were read alone since the last listing, which began before they were there.
+    reads: usize,
     last: Option<Last>,
 }
 
@@ -29,6 +31,8 @@ pub(crate) struct Listing {
 struct Last {
     ended: Instant,
     took: Duration,
+    /// What it took.
+    calls: usize,
     has_failed: bool,
 }
 
@@ -47,9 +51,25 @@ impl Listing {
         is_first
     }
 
-    /// How long until the next listing may begin; `None` if no object waits for one.
+    /// An object that the last listing began before is read alone. Whether a listing has become the cheaper one: then the
+    /// connection is to be asked for it.
+    pub(crate) fn reads_alone(&mut self) -> bool {
+        self.reads += 1;
+        self.last
+            .as_ref()
+            .is_some_and(|last| last.calls.max(1) == self.reads)
+    }
+
+    fn is_cheaper(&self) -> bool {
+        self.last
+            .as_ref()
+            .is_some_and(|last| last.calls.max(1) <= self.reads)
+    }
+
+    /// How long until the next listing may begin; `None` if no object waits for one, and none is cheaper than what is
+    /// read alone.
     pub(crate) fn due_in(&self, now: Instant) -> Option<Duration> {
-        if self.waiters.is_empty() {
+        if self.waiters.is_empty() && !self.is_cheaper() {
             return None;
         }
         let last = self.last.as_ref();
@@ -57,32 +77,40 @@ impl Listing {
         Some(may_begin.saturating_duration_since(now))
     }
 
-    /// A listing came to its end. Returns who has waited for it.
+    /// A listing of so many calls came to its end. Returns who has waited for it.
     #[must_use]
-    pub(crate) fn listed(&mut self, began: Instant, now: Instant) -> Vec<ObjectName> {
-        self.ended(began, now, false);
+    pub(crate) fn listed(
+        &mut self,
+        (began, ended): (Instant, Instant),
+        calls: usize,
+    ) -> Vec<ObjectName> {
+        self.last = Some(Last {
+            ended,
+            took: ended.saturating_duration_since(began),
+            calls,
+            has_failed: false,
+        });
         self.abandon()
     }
 
     /// A listing failed. Returns who waits: they do not wait for the next one.
     #[must_use]
     pub(crate) fn failed(&mut self, began: Instant, now: Instant) -> Vec<ObjectName> {
-        self.ended(began, now, true);
+        let calls = self.last.as_ref().map_or(1, |last| last.calls);
+        self.last = Some(Last {
+            ended: now,
+            took: now.saturating_duration_since(began),
+            calls,
+            has_failed: true,
+        });
         self.abandon()
     }
 
     /// There will be no listing for now. Returns who waits for one.
     #[must_use]
     pub(crate) fn abandon(&mut self) -> Vec<ObjectName> {
+        self.reads = 0;
         self.waiters.drain().map(|(_, name)| name).collect()
-    }
-
-    fn ended(&mut self, began: Instant, now: Instant, has_failed: bool) {
-        self.last = Some(Last {
-            ended: now,
-            took: now.saturating_duration_since(began),
-            has_failed,
-        });
     }
 
     /// Whether to wait for a listing is worth it: not soon after one has failed.
@@ -148,12 +176,18 @@ mod tests {
         assert!(wait(&mut listing, 1));
         assert!(!wait(&mut listing, 2));
         assert_eq!(listing.due_in(start), Some(Duration::ZERO));
-        assert_eq!(reported(listing.listed(start, start + SECOND)), ["1", "2"]);
+        assert_eq!(
+            reported(listing.listed((start, start + SECOND), 1)),
+            ["1", "2"]
+        );
         assert_eq!(listing.due_in(start + SECOND), None);
         assert!(wait(&mut listing, 1), "asked for again");
         // A listing of one second, then four of pause.
         assert_eq!(listing.due_in(start + SECOND), Some(SECOND * 4));
-        assert_eq!(reported(listing.listed(start, start + SECOND * 6)), ["1"]);
+        assert_eq!(
+            reported(listing.listed((start, start + SECOND * 6), 1)),
+            ["1"]
+        );
     }
 
     #[test]
@@ -166,7 +200,7 @@ mod tests {
         assert!(listing.serves(start + SECOND * 11));
         assert!(
             listing
-                .listed(start + SECOND * 5, start + SECOND * 5)
+                .listed((start + SECOND * 5, start + SECOND * 5), 1)
                 .is_empty()
         );
         assert!(listing.serves(start + SECOND * 5));
@@ -177,8 +211,26 @@ mod tests {
         let (mut listing, start) = (Listing::default(), Instant::now());
         assert!(listing.replaces_a_read(start, start + SECOND * 9));
         assert!(!listing.replaces_a_read(start, start + SECOND * 10));
-        assert!(listing.listed(start, start + SECOND * 5).is_empty());
+        assert!(listing.listed((start, start + SECOND * 5), 1).is_empty());
         assert!(listing.replaces_a_read(start, start + SECOND * 30));
+    }
+
+    /// Promise: objects that are newer than the listing are read alone until that has cost as much as a listing.
+    #[test]
+    fn a_listing_is_made_once_it_is_cheaper_than_what_is_read_alone() {
+        let (mut listing, start) = (Listing::default(), Instant::now());
+        assert!(!listing.reads_alone(), "there was no listing");
+        let listed = |listing: &mut Listing, at| listing.listed((at, at), 3).is_empty();
+        assert!(listed(&mut listing, start));
+        let asks = [(); 4].map(|()| listing.reads_alone());
+        assert_eq!(asks, [false, false, true, false], "it is asked for once");
+        assert_eq!(listing.due_in(start), Some(PAUSE));
+        assert!(listed(&mut listing, start + PAUSE));
+        assert_eq!(listing.due_in(start + PAUSE), None);
+        // Nor is a listing made of a connection that has failed.
+        assert!([(); 3].map(|()| listing.reads_alone())[2]);
+        assert!(listing.abandon().is_empty());
+        assert_eq!(listing.due_in(start + PAUSE), None);
     }
 
     /// Promise: how many are created is counted over seconds, and no object counts twice.
@@ -207,7 +259,7 @@ mod tests {
             wait(&mut listing, object);
         }
         listing.forget(&Uid::new("1"));
-        assert_eq!(reported(listing.listed(start, start)), ["2"]);
+        assert_eq!(reported(listing.listed((start, start), 1)), ["2"]);
         listing.forget(&Uid::new("2"));
         assert_eq!(listing.due_in(start), None);
     }
@@ -249,7 +301,7 @@ mod tests {
                         naive.remove(&object.to_string());
                         continue;
                     }
-                    Event::End => listing.listed(now, now),
+                    Event::End => listing.listed((now, now), 1),
                     Event::Fail => listing.failed(now, now),
                 };
                 let expected: Vec<_> = std::mem::take(&mut naive).into_iter().collect();

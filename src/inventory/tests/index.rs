@@ -1,5 +1,7 @@
 //! What is found by an index is what a search through all rows finds.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -67,17 +69,15 @@ fn learn(inventory: &mut Inventory, learned: Learned) {
         }
         Learned::NoRepository(place) => inventory.learn_repository(&path(place), None),
         Learned::Listing(projects, repositories) => {
-            let listed = Inventory {
-                projects: projects
-                    .into_iter()
-                    .map(|(key, bound)| row(key, bound))
-                    .collect(),
-                repositories: repositories
-                    .into_iter()
-                    .map(|(place, id)| at(place, id))
-                    .collect(),
-                ..Inventory::default()
-            };
+            let mut rows = Vec::<Project>::new();
+            for (key, bound) in projects {
+                let row = row(key, bound);
+                // No server lists a key twice.
+                rows.retain(|other| other.key != row.key);
+                rows.push(row);
+            }
+            let repositories = repositories.into_iter().map(|(place, id)| at(place, id));
+            let listed = swept(Instant::now(), rows, repositories.collect());
             *inventory = listed.after(inventory);
         }
     }
@@ -97,14 +97,15 @@ proptest! {
                 prop_assert_eq!(inventory.repository_of(id), Some(&at(place, id)));
             }
             for id in 0..4 {
-                let all: Vec<_> = inventory.repositories.rows().values().filter(|row| row.id == id).collect();
+                let all: Vec<_> = inventory.repositories().map(|(_, row)| row).filter(|row| row.id == id).collect();
                 let found: Vec<_> = inventory.repository_of(id).into_iter().collect();
                 prop_assert_eq!(found, all, "repository {}", id);
             }
             for place in 0..4 {
-                let is_there = |row: &&Project| row.repository.as_ref().is_some_and(|it| it.same(&path(place)));
-                let mut all: Vec<_> = inventory.projects.rows().values().filter(is_there).collect();
-                all.sort_by_key(|row| row.key.folded());
+                let is_there = |row: &Project| row.repository.as_ref().is_some_and(|it| it.same(&path(place)));
+                let keys: BTreeSet<_> = inventory.listed.keys().chain(inventory.own.keys()).collect();
+                let rows = keys.into_iter().filter_map(|key| inventory.project_at(key));
+                let all: Vec<_> = rows.filter(is_there).collect();
                 let found: Vec<_> = inventory.bound_to(&path(place)).collect();
                 prop_assert_eq!(found, all, "bound to {}", path(place));
             }

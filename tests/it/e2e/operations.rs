@@ -14,6 +14,7 @@ mod real_cost;
 mod reconcile_timeout;
 mod request_budget;
 mod rollback;
+mod shared_listings;
 mod shutdown;
 mod steady_state;
 mod user_changes_first;

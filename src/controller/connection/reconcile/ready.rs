@@ -10,8 +10,8 @@ use crate::controller::reconcile::Reconcile as _;
 use crate::declared::connection as declared;
 use crate::fleet::SPREAD;
 use crate::fleet::link::{
-    BitbucketInputs, Clients, FoundSonarQube, Health, HealthInputs, Reading, Request, TriedTokens,
-    VerifiedServer,
+    BitbucketInputs, Clients, Endpoints, FoundSonarQube, Health, HealthInputs, Reading, Request,
+    TriedTokens, VerifiedServer,
 };
 use crate::plan::condition::ConditionType;
 use crate::plan::connection::Desired;
@@ -24,6 +24,7 @@ pub(super) struct Prepared {
     pub(super) desired: Desired,
     pub(super) credentials: Credentials,
     pub(super) clients: Clients,
+    pub(super) endpoints: Endpoints,
 }
 
 /// Both servers as they were found, to be kept once the reconcile has ended.
@@ -201,11 +202,12 @@ impl ConnectionReconcile<'_> {
         self.at = ConditionType::CredentialsValid;
         let endpoints = remotes::endpoints(&urls, &credentials);
         let clients =
-            remotes::clients(endpoints, &self.link, context)?.at(self.connection.urgency());
+            remotes::clients(endpoints.clone(), &self.link, context)?.at(self.connection.urgency());
         Ok(Prepared {
             desired,
             credentials,
             clients,
+            endpoints,
         })
     }
 }
