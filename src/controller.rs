@@ -151,7 +151,8 @@ async fn follow_namespaces(
         Arc::clone(&context.register),
         (&context.client, &context.metrics),
     );
-    let namespaces = objects::namespaces(client, context.namespaces.clone(), move || {
+    let (scope, store) = (&context.settings.namespaces, context.namespaces.clone());
+    let namespaces = objects::namespaces(client, scope, store, move || {
         register.note_all();
         seen.cancel();
     });

@@ -13,6 +13,7 @@ pub mod lease;
 pub(crate) mod objects;
 mod own_writes;
 pub(crate) mod publisher;
+mod scope;
 pub(crate) mod secrets;
 pub(crate) mod status;
 mod store;
@@ -28,6 +29,7 @@ pub use client::{client, lease_client};
 pub(crate) use error::Error;
 pub use event::EventReason;
 pub(crate) use own_writes::OwnWrites;
+pub use scope::Namespaces;
 pub(crate) use store::Store;
 
 /// Where the objects of one kind are written, and what takes note of it.

@@ -31,21 +31,38 @@ pub fn roles() -> [ClusterRole; 4] {
 /// What the operator needs in every namespace, and nothing more.
 #[must_use]
 pub fn operator_role() -> ClusterRole {
+    role(OPERATOR, None, rules_of_the_operator(&READ))
+}
+
+/// Name of the Role in each namespace of an operator that is started with `--namespaces`, and of the binding to it. It is
+/// fixed, so that helm refuses a second operator in the same namespace.
+pub const NAMESPACED: &str = "bindery-namespaced";
+
+/// What an operator needs in each of its namespaces, if it is started with `--namespaces`.
+#[must_use]
+pub fn namespaced_role() -> Role {
+    Role {
+        metadata: ObjectMeta {
+            name: Some(NAMESPACED.to_owned()),
+            ..ObjectMeta::default()
+        },
+        // A Role allows to get its own namespace, but neither a list nor a watch.
+        rules: Some(rules_of_the_operator(&["get"])),
+    }
+}
+
+fn rules_of_the_operator(of_namespaces: &[&str]) -> Vec<PolicyRule> {
     let kinds = kinds();
     let statuses: Vec<_> = kinds.iter().map(|kind| format!("{kind}/status")).collect();
-    role(
-        OPERATOR,
-        None,
-        vec![
-            rule(crd::GROUP, &kinds, &READ),
-            // Finalizers are metadata, which only the main resource takes.
-            rule(crd::GROUP, &kinds, &["patch"]),
-            rule(crd::GROUP, &statuses, &["patch"]),
-            // `access` selects namespaces by label.
-            rule("", &owned(&["namespaces"]), &READ),
-            rule("events.k8s.io", &owned(&["events"]), &["create", "patch"]),
-        ],
-    )
+    vec![
+        rule(crd::GROUP, &kinds, &READ),
+        // Finalizers are metadata, which only the main resource takes.
+        rule(crd::GROUP, &kinds, &["patch"]),
+        rule(crd::GROUP, &statuses, &["patch"]),
+        // `access` selects namespaces by label.
+        rule("", &owned(&["namespaces"]), of_namespaces),
+        rule("events.k8s.io", &owned(&["events"]), &["create", "patch"]),
+    ]
 }
 
 /// Gives [`operator_role`] to the operator.

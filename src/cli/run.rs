@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::controller::{ProjectDeletion, SecretHosts, Settings};
 use crate::http::{HostListError, HostPolicy};
+use crate::kubernetes::Namespaces;
 use crate::kubernetes::lease::Holder;
 
 use super::lease::LeaseArguments;
@@ -15,6 +16,17 @@ use super::limits::LimitArguments;
 /// How the operator runs.
 #[derive(Args, Debug)]
 pub struct RunArguments {
+    /// Namespaces whose connections and bindings are reconciled: a comma list. The operator needs rights in these alone, and
+    /// a connection outside of them is not found. Default: all namespaces.
+    #[arg(
+        long,
+        env = "BINDERY_NAMESPACES",
+        value_name = "LIST",
+        value_delimiter = ',',
+        value_parser = namespace
+    )]
+    namespaces: Vec<String>,
+
     /// Hosts that a token may be sent to: a comma list of `host[:port]`, `*.suffix`, IP or CIDR. Default: every host
     /// that does not resolve to a loopback, link-local or metadata address. A list replaces that rule.
     #[arg(long, env = "BINDERY_ALLOWED_HOSTS", value_name = "LIST", value_parser = host_policy)]
@@ -38,7 +50,7 @@ pub struct RunArguments {
     #[arg(long, env = "BINDERY_ALLOW_PROJECT_DELETION")]
     allow_project_deletion: bool,
 
-    /// The shortest interval between two checks for driftfor all connections: a duration such as `90s` or
+    /// The shortest interval between two checks for drift, for all connections: a duration such as `90s` or
     /// `10m`, at most `24h`.
     #[arg(
         long,
@@ -129,6 +141,11 @@ impl RunArguments {
     #[must_use]
     pub fn settings(&self) -> Settings {
         Settings {
+            namespaces: if self.namespaces.is_empty() {
+                Namespaces::All
+            } else {
+                Namespaces::Only(self.namespaces.iter().cloned().collect())
+            },
             hosts: HostPolicy::all(
                 [self.allowed_hosts.clone().unwrap_or_default()]
                     .into_iter()
@@ -153,6 +170,19 @@ impl RunArguments {
             service_account: self.service_account.clone(),
         }
     }
+}
+
+/// Reads the name of a namespace.
+fn namespace(name: &str) -> Result<String, String> {
+    let is_inner = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-';
+    let is_name = (1..=63).contains(&name.len())
+        && name.chars().all(is_inner)
+        && !name.starts_with('-')
+        && !name.ends_with('-');
+    let refused = "not the name of a namespace: lower-case letters, digits and hyphens, at most 63";
+    is_name
+        .then(|| name.to_owned())
+        .ok_or_else(|| refused.to_owned())
 }
 
 fn host_policy(list: &str) -> Result<HostPolicy, HostListError> {
@@ -232,7 +262,12 @@ mod tests {
             let is_named = words.contains(option) && words.contains("is not in");
             assert!(is_named, "{words}");
         }
+        for value in ["", "a,", "Payments", "a b", "-a", "*"] {
+            let words = refused("--namespaces", value);
+            assert!(words.contains("not the name of a namespace"), "{words}");
+        }
         for (option, value) in [
+            ("--namespaces", "payments,2024-a"),
             ("--minimum-interval", "24h"),
             ("--minimum-interval", "0s"),
             ("--minimum-interval", "1m30s"),

@@ -17,7 +17,7 @@ use crate::kubernetes::objects::Seen;
 use crate::kubernetes::publisher::Publisher;
 use crate::kubernetes::unstored::Unstored;
 use crate::kubernetes::watches::Watches;
-use crate::kubernetes::{Place, Store, uid};
+use crate::kubernetes::{Namespaces, Place, Store, uid};
 use crate::metrics::Metrics;
 
 use super::error::Error;
@@ -27,6 +27,8 @@ use super::register::Register;
 /// How the operator was started.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// Whose objects are reconciled.
+    pub namespaces: Namespaces,
     /// Where tokens may go.
     pub hosts: HostPolicy,
     /// Whether every Secret must name its hosts.
@@ -210,5 +212,45 @@ impl Context {
     /// Has a connection reconciled.
     pub(crate) fn ask(&self, connection: &BitbucketConnection) {
         self.queues.connections.wake(&reference_to(connection));
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A context of an operator that was just started, and reaches no API server.
+    pub(crate) fn of_a_started_operator() -> Arc<Context> {
+        let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let settings = Settings {
+            namespaces: Namespaces::All,
+            hosts: HostPolicy::default(),
+            secret_hosts: SecretHosts::Optional,
+            allow_http: false,
+            project_deletion: ProjectDeletion::Refused,
+            minimum_interval: Duration::from_mins(1),
+            concurrency: 2,
+            sonarqube: Limits::default(),
+            bitbucket: Limits::default(),
+            deadline: Duration::from_mins(10),
+            service_account: String::new(),
+        };
+        let setup = Setup {
+            client: kube::Client::try_from(nowhere).unwrap(),
+            fence: Fence::closed(),
+            settings,
+            metrics: Arc::default(),
+        };
+        let mut seen = Seen::default();
+        let (queues, _) = Queues::new(setup.settings.concurrency, &mut seen);
+        let namespaces = Store::default();
+        let register = Register::new(queues.clone(), namespaces.clone());
+        let watched = Watched {
+            queues,
+            namespaces,
+            seen,
+            register,
+        };
+        Context::new(setup, watched)
     }
 }

@@ -304,6 +304,7 @@ fn text(panic: &(dyn Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controller::context;
     use crate::crd::{BitbucketConnection, ProjectBinding};
 
     /// The size of the future that a function returns.
@@ -321,6 +322,31 @@ mod tests {
         // Together they would be 35,000 bytes in one future: see `Reconcile::reconcile`.
         assert!(binding <= 10_000, "{binding} bytes");
         assert!(connection <= 10_000, "{connection} bytes");
+    }
+
+    /// Promise: an operator whose reconciles end does not stand still, though another object has been due all the time.
+    #[tokio::test]
+    async fn a_reconcile_that_ends_is_a_sign_of_life() {
+        let context = context::tests::of_a_started_operator();
+        let start = Instant::now();
+        context.agenda.begin(start);
+        let other = crate::identity::Uid::new("other");
+        context.agenda.notice(ProjectBinding::NAME, &other, start);
+        let stands_still = || {
+            let now = Instant::now();
+            context.agenda.stands_still(now - start, now)
+        };
+        assert!(stands_still());
+        let binding: ProjectBinding = serde_json::from_value(serde_json::json!({
+            "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBinding",
+            "metadata": {"name": "checkout", "namespace": "payments", "uid": "own"},
+            "spec": {"connectionRef": {"name": "c"}, "repository": {"project": "PAY", "slug": "checkout"}},
+        }))
+        .unwrap();
+        let object = Arc::new(DeserializeGuard(Ok(binding)));
+        let share = context.queues.bindings.workers.begin(false).await;
+        run(object, Arc::clone(&context), share).await;
+        assert!(!stands_still());
     }
 
     async fn kept(work: impl Future<Output = Result<(), Error>>) -> Error {

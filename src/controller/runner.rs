@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::fleet::{ObjectName, Schedule};
 use crate::http::Urgency;
-use crate::kubernetes::objects::{self, Follower, Seen};
+use crate::kubernetes::objects::{self, Follower, Seen, Watching};
 use crate::kubernetes::uid;
 
 use super::Signals;
@@ -34,12 +34,14 @@ where
     let metrics = &context.metrics;
     metrics.may_run(K::NAME, context.settings.concurrency);
     let queue = K::queue(&context.queues);
-    let changed = objects::watch(
-        (&context.client, metrics),
-        queue.store.clone(),
-        (ends.seen, Arc::clone(&queue.writes)),
-        Arc::clone(&context),
-    );
+    let watching = Watching {
+        store: queue.store.clone(),
+        seen: ends.seen,
+        own: Arc::clone(&queue.writes),
+        follower: Arc::clone(&context),
+    };
+    let scopes = context.settings.namespaces.scopes();
+    let changed = objects::watch((&context.client, metrics), scopes, watching);
     let changed = changed.map(|object| (object.namespace().unwrap_or_default(), object.name_any()));
     let mut runner = Runner::new(Kept {
         queue,

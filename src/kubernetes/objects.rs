@@ -2,11 +2,15 @@
 //! only what needs a reconcile.
 
 mod filling;
+mod namespace;
 
 use std::fmt::Debug;
+use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, stream};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
@@ -21,6 +25,7 @@ use crate::metrics::Metrics;
 
 use super::error::Error;
 use super::own_writes::{Name, OwnWrites};
+use super::scope::{Namespaces, Scope};
 use super::store::Store;
 use filling::{Changed, Filling, shared};
 
@@ -84,61 +89,94 @@ pub(crate) trait Follower<K: Kind>: Send + Sync + 'static {
     fn caught_up(&self, _name: &Name) {}
 }
 
-/// Watches a kind, and returns the objects that appeared or ask for something else. A change of the status alone triggers
-/// nothing: reconciles write it.
-pub(crate) fn watch<K: Kind>(
-    (client, metrics): (&kube::Client, &Arc<Metrics>),
-    store: Store<DeserializeGuard<K>>,
-    (seen, own): (CancellationToken, Arc<OwnWrites>),
-    follower: Arc<impl Follower<K>>,
-) -> impl Stream<Item = Arc<DeserializeGuard<K>>> + Send {
-    let mut filling = Filling::new(store, |before, now| {
-        before.generation != now.generation
-            || before.annotations != now.annotations
-            || before.finalizers != now.finalizers
-    });
-    let all = Api::<DeserializeGuard<K>>::all(client.clone());
-    let events = events((all, K::NAME), metrics, |object| {
-        prune(object);
-        object.meta_mut().labels = None;
-    });
-    let changed = events.map(move |event| {
-        let event = shared(event);
-        let Changed { news, gone } = filling.take(&event);
-        for object in gone {
-            follower.gone(&object);
-        }
-        match &event {
-            Event::InitDone => {
-                follower.listed(&filling.store().state());
-                seen.cancel();
-            }
-            Event::Apply(object) => follower.shown(object),
-            Event::Init | Event::InitApply(_) | Event::Delete(_) => {}
-        }
-        for name in own.follow(&event) {
-            follower.caught_up(&name);
-        }
-        for object in news.iter().filter_map(|object| object.0.as_ref().ok()) {
-            follower.changed(object);
-        }
-        stream::iter(news)
-    });
-    changed.flatten()
+/// What a kind is watched for.
+pub(crate) struct Watching<K: Kind, F> {
+    /// What the watches show.
+    pub(crate) store: Store<DeserializeGuard<K>>,
+    /// To be cancelled once the store holds every object.
+    pub(crate) seen: CancellationToken,
+    /// What was written, until a watch shows it.
+    pub(crate) own: Arc<OwnWrites>,
+    pub(crate) follower: Arc<F>,
 }
 
-/// Watches the labels and annotations of all namespaces; other changes trigger nothing. `listed` is called once the store
+impl<K: Kind, F: Follower<K>> Watching<K, F> {
+    /// Takes note of what an event shows. Returns the objects that need a reconcile.
+    fn take(
+        &self,
+        filling: &mut Filling<DeserializeGuard<K>>,
+        event: &Event<Arc<DeserializeGuard<K>>>,
+    ) -> Vec<Arc<DeserializeGuard<K>>> {
+        let Changed { news, gone } = filling.take(event);
+        for object in gone {
+            self.follower.gone(&object);
+        }
+        match event {
+            Event::InitDone => self.follower.listed(&self.store.state()),
+            Event::Apply(object) => self.follower.shown(object),
+            Event::Init | Event::InitApply(_) | Event::Delete(_) => {}
+        }
+        for name in self.own.follow(filling.scope(), event) {
+            self.follower.caught_up(&name);
+        }
+        for object in news.iter().filter_map(|object| object.0.as_ref().ok()) {
+            self.follower.changed(object);
+        }
+        news
+    }
+}
+
+/// Watches a kind in each scope, and returns the objects that appeared or ask for something else. A change of the status
+/// alone triggers nothing: reconciles write it.
+pub(crate) fn watch<K: Kind>(
+    (client, metrics): (&kube::Client, &Arc<Metrics>),
+    scopes: Vec<Scope>,
+    watching: Watching<K, impl Follower<K>>,
+) -> impl Stream<Item = Arc<DeserializeGuard<K>>> + Send {
+    let (watching, unlisted) = (Arc::new(watching), Arc::new(AtomicUsize::new(scopes.len())));
+    let watches = scopes.into_iter().map(|scope| {
+        let objects = (scope.api::<DeserializeGuard<K>>(client), K::NAME);
+        let events = events(objects, metrics, |object| {
+            prune(object);
+            object.meta_mut().labels = None;
+        });
+        let mut filling = Filling::new(watching.store.clone(), scope, |before, now| {
+            before.generation != now.generation
+                || before.annotations != now.annotations
+                || before.finalizers != now.finalizers
+        });
+        let (watching, unlisted) = (Arc::clone(&watching), Arc::clone(&unlisted));
+        let mut is_listed = false;
+        let changed = events.map(move |event| {
+            let event = shared(event);
+            let news = watching.take(&mut filling, &event);
+            let is_first = matches!(event, Event::InitDone) && !mem::replace(&mut is_listed, true);
+            if is_first && unlisted.fetch_sub(1, Ordering::AcqRel) == 1 {
+                watching.seen.cancel();
+            }
+            stream::iter(news)
+        });
+        changed.flatten().boxed()
+    });
+    stream::select_all(watches)
+}
+
+/// Follows the labels and annotations of all namespaces; other changes trigger nothing. `listed` is called once the store
 /// holds all of them.
 pub(crate) fn namespaces(
     (client, metrics): (&kube::Client, &Arc<Metrics>),
+    namespaces: &Namespaces,
     store: Store<PartialObjectMeta<Namespace>>,
-    listed: impl Fn() + Send,
-) -> impl Stream<Item = Arc<PartialObjectMeta<Namespace>>> + Send {
-    let mut filling = Filling::new(store, |before, now| {
+    listed: impl Fn() + Send + 'static,
+) -> BoxStream<'static, Arc<PartialObjectMeta<Namespace>>> {
+    let all = Api::<PartialObjectMeta<Namespace>>::all(client.clone());
+    let events = match namespaces {
+        Namespaces::All => events((all, "Namespace"), metrics, prune).boxed(),
+        Namespaces::Only(names) => namespace::read_each(client, names, namespace::AGAIN).boxed(),
+    };
+    let mut filling = Filling::new(store, Scope::Cluster, |before, now| {
         before.labels != now.labels || before.annotations != now.annotations
     });
-    let all = Api::<PartialObjectMeta<Namespace>>::all(client.clone());
-    let events = events((all, "Namespace"), metrics, prune);
     let changed = events.map(move |event| {
         let is_listed = matches!(event, Event::InitDone);
         let changed = filling.take(&shared(event));
@@ -147,7 +185,7 @@ pub(crate) fn namespaces(
         }
         stream::iter(changed.news)
     });
-    changed.flatten()
+    changed.flatten().boxed()
 }
 
 /// After this time a watch begins again with a list. It shows what no event showed: after a restore of etcd, versions may
@@ -165,7 +203,7 @@ fn events<R>(
     (all, kind): (Api<R>, &'static str),
     metrics: &Arc<Metrics>,
     prune: fn(&mut R),
-) -> impl Stream<Item = Event<R>> + Send
+) -> impl Stream<Item = Event<R>> + Send + use<R>
 where
     R: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static,
 {

@@ -11,6 +11,7 @@ use kube::{Resource, ResourceExt as _};
 
 use crate::identity::Uid;
 
+use super::scope::Scope;
 use super::uid;
 
 /// Namespace and name.
@@ -22,15 +23,16 @@ pub(crate) struct OwnWrites(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// How many lists the watch has begun.
-    lists: u64,
+    /// How many lists the watches have begun, by scope: the whole cluster has the empty name.
+    lists: HashMap<Box<str>, u64>,
     awaited: HashMap<Uid, Awaited>,
 }
 
 #[derive(Debug)]
 struct Awaited {
     version: Version,
-    /// How many lists had begun at the time of the write: every later one shows it.
+    namespace: Box<str>,
+    /// How many lists that show it had begun at the time of the write: every later one shows it.
     lists: u64,
     /// To be reconciled once the watch shows it.
     wakes: Option<Name>,
@@ -60,19 +62,19 @@ impl OwnWrites {
         if meta.deletion_timestamp.is_some() && object.finalizers().is_empty() {
             self.left(object);
         } else if let Some(version) = version(object) {
-            self.expect(uid(object), Version::AtLeast(version));
+            self.expect(object, Version::AtLeast(version));
         }
     }
 
     /// An object is gone, as the API server has answered.
     pub(crate) fn left(&self, object: &impl Resource) {
-        self.expect(uid(object), Version::Gone);
+        self.expect(object, Version::Gone);
     }
 
     /// A write was refused because the object changed meanwhile: another client wrote it.
     pub(crate) fn was_overtaken(&self, object: &impl Resource) {
         if let Some(version) = version(object) {
-            self.expect(uid(object), Version::AtLeast(version.saturating_add(1)));
+            self.expect(object, Version::AtLeast(version.saturating_add(1)));
         }
     }
 
@@ -94,17 +96,17 @@ impl OwnWrites {
         self.lock().shown(object);
     }
 
-    /// Follows the watch, whose store has what the event shows. Returns whom to reconcile.
+    /// Follows the watch of a scope, whose store has what the event shows. Returns whom to reconcile.
     #[must_use]
-    pub(crate) fn follow<K: Resource>(&self, event: &Event<Arc<K>>) -> Vec<Name> {
+    pub(crate) fn follow<K: Resource>(&self, scope: &Scope, event: &Event<Arc<K>>) -> Vec<Name> {
         let mut state = self.lock();
         match event {
             Event::Init => {
-                state.lists += 1;
+                *state.lists.entry(scope.name().into()).or_default() += 1;
                 Vec::new()
             }
             Event::InitApply(_) => Vec::new(),
-            Event::InitDone => state.listed(),
+            Event::InitDone => state.listed(scope),
             Event::Apply(object) => state.shown(&**object).into_iter().collect(),
             Event::Delete(object) => {
                 state.awaited.remove(&uid(&**object));
@@ -118,11 +120,18 @@ impl OwnWrites {
         self.lock().awaited.remove(object);
     }
 
-    fn expect(&self, object: Uid, version: Version) {
+    fn expect(&self, object: &impl Resource, version: Version) {
+        let namespace: Box<str> = object
+            .meta()
+            .namespace
+            .as_deref()
+            .unwrap_or_default()
+            .into();
         let mut state = self.lock();
-        let lists = state.lists;
-        let awaited = state.awaited.entry(object).or_insert(Awaited {
+        let lists = state.lists_of(&namespace);
+        let awaited = state.awaited.entry(uid(object)).or_insert(Awaited {
             version,
+            namespace,
             lists,
             wakes: None,
         });
@@ -145,15 +154,30 @@ impl State {
     }
 
     /// All that was written before the list began is in it. What was written since may be: those that wait check again.
-    fn listed(&mut self) -> Vec<Name> {
+    fn listed(&mut self, scope: &Scope) -> Vec<Name> {
         let mut woken = Vec::new();
-        let lists = self.lists;
-        self.awaited.retain(|_, awaited| {
+        let Self { lists, awaited } = self;
+        awaited.retain(|_, awaited| {
+            let is_in_the_list =
+                matches!(scope, Scope::Cluster) || scope.name() == &*awaited.namespace;
+            if !is_in_the_list {
+                return true;
+            }
             woken.extend(awaited.wakes.take());
-            awaited.lists == lists
+            awaited.lists == begun(lists, &awaited.namespace)
         });
         woken
     }
+
+    fn lists_of(&self, namespace: &str) -> u64 {
+        begun(&self.lists, namespace)
+    }
+}
+
+/// How many lists have begun that show the objects of a namespace: of the cluster, or of the namespace.
+fn begun(lists: &HashMap<Box<str>, u64>, namespace: &str) -> u64 {
+    let of = |name: &str| lists.get(name).copied().unwrap_or_default();
+    of("") + of(namespace)
 }
 
 /// The `resourceVersion` as the number that it is.
@@ -202,13 +226,20 @@ mod tests {
             !expected.is_shown_by(&binding("9")),
             "by number, not by letter"
         );
-        assert!(writes.follow(&Event::Apply(binding("9").into())).is_empty());
+        assert!(
+            writes
+                .follow(&Scope::Cluster, &Event::Apply(binding("9").into()))
+                .is_empty()
+        );
         assert!(expected.is_shown_by(&binding("20")));
-        assert_eq!(writes.follow(&Event::Apply(binding("20").into())), [name()]);
+        assert_eq!(
+            writes.follow(&Scope::Cluster, &Event::Apply(binding("20").into())),
+            [name()]
+        );
         assert_eq!(writes.expected(&own()), None);
         assert!(
             writes
-                .follow(&Event::Apply(binding("21").into()))
+                .follow(&Scope::Cluster, &Event::Apply(binding("21").into()))
                 .is_empty()
         );
     }
@@ -219,7 +250,7 @@ mod tests {
         writes.wrote(&binding("20"));
         assert!(
             writes
-                .follow(&Event::Apply(binding("31").into()))
+                .follow(&Scope::Cluster, &Event::Apply(binding("31").into()))
                 .is_empty()
         );
         assert_eq!(writes.expected(&own()), None);
@@ -233,21 +264,49 @@ mod tests {
         writes.wake_when_shown(&own(), name());
         assert!(
             writes
-                .follow(&Event::Apply(binding("20").into()))
+                .follow(&Scope::Cluster, &Event::Apply(binding("20").into()))
                 .is_empty()
         );
-        assert_eq!(writes.follow(&Event::Apply(binding("22").into())), [name()]);
+        assert_eq!(
+            writes.follow(&Scope::Cluster, &Event::Apply(binding("22").into())),
+            [name()]
+        );
     }
 
     /// Promise: a watch that was away (410) never leaves a reconcile waiting, even if the list lacks the object.
     #[test]
     fn a_list_ends_the_wait_for_writes_before_it_began() {
         let writes = waiting("20");
-        assert!(writes.follow::<ProjectBinding>(&Event::Init).is_empty());
+        assert!(
+            writes
+                .follow::<ProjectBinding>(&Scope::Cluster, &Event::Init)
+                .is_empty()
+        );
         // The database was restored: versions are smaller than they were.
         let listed = Event::InitApply(binding("7").into());
-        assert!(writes.follow(&listed).is_empty());
-        assert_eq!(writes.follow::<ProjectBinding>(&Event::InitDone), [name()]);
+        assert!(writes.follow(&Scope::Cluster, &listed).is_empty());
+        assert_eq!(
+            writes.follow::<ProjectBinding>(&Scope::Cluster, &Event::InitDone),
+            [name()]
+        );
+        assert_eq!(writes.expected(&own()), None);
+    }
+
+    /// Promise: a list of one namespace says nothing of what was written in another one.
+    #[test]
+    fn a_list_of_another_namespace_ends_no_wait() {
+        let [here, elsewhere] =
+            ["payments", "platform"].map(|namespace| Scope::Namespace(namespace.into()));
+        let writes = waiting("20");
+        for event in [Event::Init, Event::InitDone] {
+            let woken = writes.follow::<ProjectBinding>(&elsewhere, &event);
+            assert!(woken.is_empty(), "{woken:?}");
+        }
+        assert_eq!(writes.expected(&own()), Some(Version::AtLeast(20)));
+        let begun = writes.follow::<ProjectBinding>(&here, &Event::Init);
+        assert!(begun.is_empty());
+        let woken = writes.follow::<ProjectBinding>(&here, &Event::InitDone);
+        assert_eq!(woken, [name()]);
         assert_eq!(writes.expected(&own()), None);
     }
 
@@ -255,14 +314,24 @@ mod tests {
     #[test]
     fn writes_during_a_list_are_still_awaited() {
         let writes = OwnWrites::default();
-        assert!(writes.follow::<ProjectBinding>(&Event::Init).is_empty());
+        assert!(
+            writes
+                .follow::<ProjectBinding>(&Scope::Cluster, &Event::Init)
+                .is_empty()
+        );
         writes.wrote(&binding("20"));
         writes.wake_when_shown(&own(), name());
         // It may be in the list: the reconcile looks.
-        assert_eq!(writes.follow::<ProjectBinding>(&Event::InitDone), [name()]);
+        assert_eq!(
+            writes.follow::<ProjectBinding>(&Scope::Cluster, &Event::InitDone),
+            [name()]
+        );
         assert_eq!(writes.expected(&own()), Some(Version::AtLeast(20)));
         writes.wake_when_shown(&own(), name());
-        assert_eq!(writes.follow(&Event::Apply(binding("20").into())), [name()]);
+        assert_eq!(
+            writes.follow(&Scope::Cluster, &Event::Apply(binding("20").into())),
+            [name()]
+        );
     }
 
     /// Promise: an object that was released is neither released nor reported once more.
@@ -277,7 +346,11 @@ mod tests {
         writes.wrote(&left);
         let expected = writes.expected(&own()).unwrap();
         assert!(!expected.is_shown_by(&binding("21")));
-        assert!(writes.follow(&Event::Delete(left.into())).is_empty());
+        assert!(
+            writes
+                .follow(&Scope::Cluster, &Event::Delete(left.into()))
+                .is_empty()
+        );
         assert_eq!(writes.expected(&own()), None);
     }
 
@@ -296,7 +369,7 @@ mod tests {
         let writes = waiting("20");
         assert!(
             writes
-                .follow(&Event::Delete(binding("20").into()))
+                .follow(&Scope::Cluster, &Event::Delete(binding("20").into()))
                 .is_empty()
         );
         assert_eq!(writes.expected(&own()), None);

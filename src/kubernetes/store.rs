@@ -6,6 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use kube::Resource;
 
+use super::scope::Scope;
+
 /// The objects of one kind, by namespace and name. All clones show the same.
 ///
 /// Not kube's: its keys are a second copy of each name, uid and version, and it clones each object that a watch shows.
@@ -83,9 +85,17 @@ impl<R: Resource<DynamicType = ()>> Store<R> {
         self.write().remove(object);
     }
 
-    /// Shows these objects and no others. Returns what it showed before.
-    pub(super) fn replace(&self, objects: Objects<R>) -> Objects<R> {
-        mem::replace(&mut *self.write(), objects)
+    /// Shows these objects of a scope and no others. Returns what it showed of the scope before.
+    pub(super) fn replace(&self, scope: &Scope, mut objects: Objects<R>) -> Objects<R> {
+        let mut shown = self.write();
+        match scope {
+            Scope::Cluster => mem::replace(&mut *shown, objects),
+            Scope::Namespace(namespace) => {
+                let before = shown.0.remove_entry(namespace);
+                shown.0.extend(objects.0.remove_entry(namespace));
+                Objects(before.into_iter().collect())
+            }
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Objects<R>> {

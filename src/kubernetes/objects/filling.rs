@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::runtime::watcher::Event;
 
+use crate::kubernetes::scope::Scope;
 use crate::kubernetes::store::{Objects, Store};
 
 /// An event whose object is kept as it is: nothing copies it.
@@ -20,9 +21,10 @@ pub(super) fn shared<R>(event: Event<R>) -> Event<Arc<R>> {
     }
 }
 
-/// A store as a watch fills it.
+/// A store as the watch of a scope fills it.
 pub(super) struct Filling<R> {
     store: Store<R>,
+    scope: Scope,
     differs: fn(&ObjectMeta, &ObjectMeta) -> bool,
     /// What the list that is being read has shown so far.
     listed: Objects<R>,
@@ -40,18 +42,23 @@ pub(super) struct Changed<R> {
 
 impl<R: Resource<DynamicType = ()>> Filling<R> {
     /// `differs` decides whether a change of an object is news.
-    pub(super) fn new(store: Store<R>, differs: fn(&ObjectMeta, &ObjectMeta) -> bool) -> Self {
+    pub(super) fn new(
+        store: Store<R>,
+        scope: Scope,
+        differs: fn(&ObjectMeta, &ObjectMeta) -> bool,
+    ) -> Self {
         Self {
             store,
+            scope,
             differs,
             listed: Objects::default(),
             news: Vec::new(),
         }
     }
 
-    /// What is filled.
-    pub(super) fn store(&self) -> &Store<R> {
-        &self.store
+    /// What is listed and watched.
+    pub(super) fn scope(&self) -> &Scope {
+        &self.scope
     }
 
     /// A list that is taken anew fills the store when it is complete: a reconcile that was triggered before would read an
@@ -65,7 +72,7 @@ impl<R: Resource<DynamicType = ()>> Filling<R> {
             Event::Init => (self.listed, self.news) = Default::default(),
             Event::InitApply(object) => self.list(object),
             Event::InitDone => {
-                let before = self.store.replace(mem::take(&mut self.listed));
+                let before = self.store.replace(&self.scope, mem::take(&mut self.listed));
                 let gone = before.all().filter(|object| self.is_gone(object));
                 changed.gone = gone.cloned().collect();
                 changed.news = mem::take(&mut self.news);
@@ -116,7 +123,11 @@ mod tests {
     use super::*;
 
     fn filling() -> Filling<Guarded> {
-        Filling::new(Store::default(), |before, now| {
+        within(Scope::Cluster, Store::default())
+    }
+
+    fn within(scope: Scope, store: Store<Guarded>) -> Filling<Guarded> {
+        Filling::new(store, scope, |before, now| {
             before.generation != now.generation
         })
     }
@@ -187,6 +198,27 @@ mod tests {
         let second = shown_after(list("2"));
         assert!(!Arc::ptr_eq(&first, &second));
         assert_eq!(second.meta().resource_version.as_deref(), Some("2"));
+    }
+
+    /// Promise: a list of one namespace says nothing of the objects of another one.
+    #[test]
+    fn a_list_of_a_namespace_replaces_its_own_objects_only() {
+        let store = Store::default();
+        let [mut payments, mut platform] = ["payments", "platform"]
+            .map(|namespace| within(Scope::Namespace(namespace.into()), store.clone()));
+        let mut elsewhere = binding("ledger", 1);
+        elsewhere.meta_mut().namespace = Some("platform".to_owned());
+        let gone = |filling: &mut Filling<Guarded>, events: Vec<Event<Guarded>>| -> usize {
+            let taken = events.into_iter().map(|event| filling.take(&shared(event)));
+            taken.map(|changed| changed.gone.len()).sum()
+        };
+        let list = |object| vec![Event::Init, Event::InitApply(object), Event::InitDone];
+        assert_eq!(gone(&mut payments, list(binding("checkout", 1))), 0);
+        assert_eq!(gone(&mut platform, list(elsewhere)), 0);
+        assert_eq!(store.state().len(), 2);
+        assert_eq!(gone(&mut payments, vec![Event::Init, Event::InitDone]), 1);
+        assert!(store.get("payments", "checkout").is_none());
+        assert!(store.get("platform", "ledger").is_some());
     }
 
     /// Promise: what was deleted while no watch ran is reported.

@@ -324,8 +324,9 @@ fn the_operator_knows_its_own_account() {
 }
 
 /// Every option of `bindery run`, as the chart gives it for [`ALL_OPTIONS`].
-const GIVEN: [&str; 19] = [
+const GIVEN: [&str; 20] = [
     "--service-account=tools:bindery",
+    "--namespaces=payments,platform",
     "--allowed-hosts=bitbucket.example.com:7990,*.sonar.example.com",
     "--denied-hosts=10.96.0.0/12,*.svc",
     "--require-secret-hosts",
@@ -346,7 +347,7 @@ const GIVEN: [&str; 19] = [
     "--log-format=text",
 ];
 
-const ALL_OPTIONS: &str = r#"operator={
+const ALL_OPTIONS: &str = r#"namespaces=["payments","platform"],operator={
     "allowedHosts": ["bitbucket.example.com:7990", "*.sonar.example.com"],
     "deniedHosts": ["10.96.0.0/12", "*.svc"],
     "requireSecretHosts": true,

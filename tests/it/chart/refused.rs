@@ -4,8 +4,9 @@ use crate::support::chart::{CHART, manifest};
 use crate::support::servers::helm;
 
 /// Values, and what helm says of them.
-const REFUSED: [(&str, &str); 26] = [
+const REFUSED: [(&str, &str); 27] = [
     ("replicas=0", "/replicas"),
+    (r#"namespaces=["a,b"]"#, "/namespaces/0"),
     ("operator.alowHttp=true", "additional properties 'alowHttp'"),
     (r#"operator.allowHttp="yes""#, "/operator/allowHttp"),
     ("operator.minimumInterval=60", "/operator/minimumInterval"),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bindery::cli::Cli;
+use bindery::rbac::NAMESPACED;
 use clap::Parser as _;
 use serde_json::{Map, Value, json};
 
@@ -138,6 +139,37 @@ fn nothing_but_its_name_depends_on_the_namespace() {
             assert!(found.is_null() || found == namespace, "{object:#}");
         }
     }
+}
+
+/// Promise: an operator of some namespaces gets the same rights there as one of the whole cluster has, and none elsewhere.
+#[test]
+fn an_operator_of_some_namespaces_has_rights_in_these_alone() {
+    let everywhere = objects("{}");
+    let some = objects(r#"namespaces=["payments","2024"],aggregateRoles=false"#);
+    let is_of_the_cluster = |object: &&Value| text(&object["kind"]).starts_with("ClusterRole");
+    assert_eq!(some.iter().find(is_of_the_cluster), None);
+    let granted = |kind: &str| {
+        let named = some
+            .iter()
+            .filter(|it| it["metadata"]["name"] == NAMESPACED);
+        let found = named.filter(|it| it["kind"] == kind);
+        found.cloned().collect::<Vec<_>>()
+    };
+    let (granted_roles, bindings) = (granted("Role"), granted("RoleBinding"));
+    for objects in [&granted_roles, &bindings] {
+        let namespaces = objects.iter().map(|it| text(&it["metadata"]["namespace"]));
+        assert_eq!(namespaces.collect::<Vec<_>>(), ["payments", "2024"]);
+    }
+    let cluster_binding = object(&everywhere, "ClusterRoleBinding", "bindery").unwrap();
+    assert_eq!(bindings[0]["subjects"], cluster_binding["subjects"]);
+    let cluster = object(&everywhere, "ClusterRole", "bindery").unwrap();
+    let mut rules = cluster["rules"].clone();
+    for rule in rules.as_array_mut().unwrap() {
+        if rule["resources"] == json!(["namespaces"]) {
+            rule["verbs"] = json!(["get"]);
+        }
+    }
+    assert_eq!(granted_roles[0]["rules"], rules);
 }
 
 /// Promise: a second release cannot bring a second operator: it would own the same objects, which helm refuses.

@@ -55,11 +55,15 @@ pub(super) fn files() -> Vec<GeneratedFile> {
             content: marked(&document(&role)),
         });
     }
-    let lease = rbac::lease_role();
-    files.push(GeneratedFile {
-        path: format!("{CHART_FILES}/rbac/bindery-lease.yaml"),
-        content: marked(&document(&lease)),
-    });
+    for (name, role) in [
+        ("bindery-lease", rbac::lease_role()),
+        (rbac::NAMESPACED, rbac::namespaced_role()),
+    ] {
+        files.push(GeneratedFile {
+            path: format!("{CHART_FILES}/rbac/{name}.yaml"),
+            content: marked(&document(&role)),
+        });
+    }
     files.push(GeneratedFile {
         path: format!("{CHART_FILES}/alerts.yaml"),
         content: marked(ALERTS),

@@ -7,6 +7,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
+use bindery::rbac::SYSTEM_NAMESPACE;
+
 use crate::support::servers::{Servers, optional};
 use crate::support::tree;
 
@@ -41,17 +43,34 @@ impl Operator {
         directory: &std::path::Path,
         arguments: &[&str],
     ) -> Self {
-        Self::start_through(servers, directory, None, arguments)
+        Self::start_in(SYSTEM_NAMESPACE, servers, directory, arguments)
     }
 
-    /// The same by a proxy before the API server.
+    /// The same in another namespace, under the account `bindery` of that.
+    pub(crate) fn start_in(
+        namespace: &str,
+        servers: &Servers,
+        directory: &std::path::Path,
+        arguments: &[&str],
+    ) -> Self {
+        let account = service_account(namespace, servers, directory);
+        Self::start_with(servers, directory, (&account, arguments), |log| {
+            File::create(log).unwrap().into()
+        })
+    }
+
+    /// The same by a proxy before the API server, if there is one.
     pub(crate) fn start_through(
         servers: &Servers,
         directory: &std::path::Path,
         api_server: Option<&str>,
         arguments: &[&str],
     ) -> Self {
-        Self::start_with(servers, (directory, api_server), arguments, |log| {
+        let mut account = service_account(SYSTEM_NAMESPACE, servers, directory);
+        if let Some(api_server) = api_server {
+            account = through(api_server, &account);
+        }
+        Self::start_with(servers, directory, (&account, arguments), |log| {
             File::create(log).unwrap().into()
         })
     }
@@ -62,13 +81,16 @@ impl Operator {
         directory: &std::path::Path,
         arguments: &[&str],
     ) -> Self {
-        Self::start_with(servers, (directory, None), arguments, |_| Stdio::piped())
+        let account = service_account(SYSTEM_NAMESPACE, servers, directory);
+        Self::start_with(servers, directory, (&account, arguments), |_| {
+            Stdio::piped()
+        })
     }
 
     fn start_with(
         servers: &Servers,
-        (directory, api_server): (&std::path::Path, Option<&str>),
-        arguments: &[&str],
+        directory: &std::path::Path,
+        (kubeconfig, arguments): (&std::path::Path, &[&str]),
         log_to: impl Fn(&std::path::Path) -> Stdio,
     ) -> Self {
         let address = free_address();
@@ -76,7 +98,7 @@ impl Operator {
             "operator-{}.log",
             address.rsplit(':').next().unwrap()
         ));
-        let child = program(&service_account(servers, directory, api_server))
+        let child = program(kubeconfig)
             .args(["run", "--listen", &address])
             .args(["--log", "trace,h2=info", "--log-format", "json"])
             .args(arguments)
@@ -268,19 +290,15 @@ fn program(kubeconfig: &std::path::Path) -> Command {
     program
 }
 
-/// A kubeconfig with a token of the operator's service account, and with nothing else.
-fn service_account(
-    servers: &Servers,
-    directory: &std::path::Path,
-    api_server: Option<&str>,
-) -> PathBuf {
+/// A kubeconfig with a token of the operator's service account in a namespace, and with nothing else.
+fn service_account(namespace: &str, servers: &Servers, directory: &std::path::Path) -> PathBuf {
     let token = servers
         .kubectl(&[
             "create",
             "token",
             "bindery",
             "--namespace",
-            "bindery-system",
+            namespace,
             "--duration",
             "1h",
         ])
@@ -288,14 +306,19 @@ fn service_account(
     let config = std::fs::read_to_string(servers.kubeconfig).unwrap();
     let mut config: serde_json::Value = serde_saphyr::from_str(&config).unwrap();
     config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
-    config["contexts"][0]["context"]["namespace"] = "bindery-system".into();
-    let mut name = "operator.kubeconfig".to_owned();
-    if let Some(api_server) = api_server {
-        config["clusters"][0]["cluster"] = serde_json::json!({"server": api_server});
-        let port = api_server.rsplit(':').next().unwrap_or_default();
-        name = format!("operator-by-{port}.kubeconfig");
-    }
-    let path = directory.join(name);
+    config["contexts"][0]["context"]["namespace"] = namespace.into();
+    let path = directory.join(format!("{namespace}.kubeconfig"));
+    std::fs::write(&path, config.to_string()).unwrap();
+    path
+}
+
+/// The same kubeconfig with another API server, which uses plain http.
+fn through(api_server: &str, kubeconfig: &std::path::Path) -> PathBuf {
+    let config = std::fs::read_to_string(kubeconfig).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    config["clusters"][0]["cluster"] = serde_json::json!({"server": api_server});
+    let port = api_server.rsplit(':').next().unwrap_or_default();
+    let path = kubeconfig.with_file_name(format!("operator-by-{port}.kubeconfig"));
     std::fs::write(&path, config.to_string()).unwrap();
     path
 }
