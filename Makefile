@@ -25,7 +25,7 @@ MATRIX := 8.9.0.43852 9.9.8.100196 10.7.0.96327 25.1.0.102122 26.9.0.129388
 KUBERNETES := 1.33 1.36
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-matrix contract contract-all compile servers lint generate demo dist test-dist bench bench-real bench-report mutants
+.PHONY: help test test-matrix contract contract-all compile servers lint generate demo dist test-dist chaos bench bench-real bench-report mutants
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,7 +57,7 @@ lint: ## Check formatting, lints and documentation
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
-	@if command -v shellcheck >/dev/null; then shellcheck -x -a tests/servers tests/demo tests/every-server tests/everything tests/matrix tests/release tests/in-image packaging/release .ci/run; else echo 'shellcheck is not installed: scripts unchecked'; fi
+	@if command -v shellcheck >/dev/null; then shellcheck -x -a tests/servers tests/demo tests/every-server tests/everything tests/matrix tests/chaos tests/release tests/in-image packaging/release .ci/run; else echo 'shellcheck is not installed: scripts unchecked'; fi
 
 generate: ## Write the files that are generated from the code
 	UPDATE=1 cargo test --quiet --test it -- generated::committed_files_are_as_generated
@@ -71,6 +71,11 @@ dist: ## Build a release into dist/: program, image, chart, manifests, schemas, 
 
 test-dist: ## Test dist/: the end-to-end tests with the operator in its image, read-only, as its user (DIST_TESTS=e2e::security::)
 	tests/servers run --control-planes $(CONTROL_PLANES) -- tests/release $(DIST_TESTS)
+
+chaos: ## Kill, stop, delay and cut everything for some 20 minutes; write what crashes come to into the guide
+	tests/servers build control-plane sonarqube 26.9.0.129388
+	cargo test --test it --no-run
+	tests/servers run --control-planes 3 --sonarqube 26.9.0.129388 -- tests/chaos docs/guide/crashes.md
 
 bench: ## Measure what bindings cost, beside the floor of the same run (SIZES=100,1000,10000 FIFTY=--fifty)
 	tests/servers build control-plane

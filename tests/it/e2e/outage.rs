@@ -1,5 +1,6 @@
 //! Outages, crashes, slow and restarting servers: what goes on, and what is remembered.
 
+mod chaos;
 mod crash_sweep;
 mod isolation;
 mod kubernetes_faults;

@@ -6,7 +6,7 @@
 //! ones were read. Status and remote state at the end are those of a run without a crash.
 
 mod operation;
-mod state;
+pub(super) mod state;
 
 use std::io::Write as _;
 use std::sync::Arc;

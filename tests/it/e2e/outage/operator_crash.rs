@@ -33,6 +33,11 @@ fn intends(binding: &ProjectBinding) -> bool {
 
 /// Promise: SIGKILL at any moment of many imports leaves one project for each repository, all of them ours.
 async fn no_import_is_made_twice_or_forgotten_however_often_the_operator_is_killed(server: Server) {
+    no_import_is_made_twice(server).await;
+}
+
+/// The test of that name: `make chaos` runs it several times.
+pub(super) async fn no_import_is_made_twice(server: Server) {
     let mut env = TestEnvironment::set(server).await;
     let slugs = repositories(&env, 30);
     // While SonarQube waits for Bitbucket, there is an import to be killed in.

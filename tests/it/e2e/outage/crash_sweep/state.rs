@@ -61,7 +61,7 @@ fn shown<K: kube::Resource + serde::Serialize>(object: Option<K>) -> (Value, Opt
 }
 
 /// Each project, and the repository that it is bound to.
-pub(super) fn projects(env: &TestEnvironment) -> Vec<(String, String)> {
+pub(in crate::e2e::outage) fn projects(env: &TestEnvironment) -> Vec<(String, String)> {
     env.sonarqube.simulated().world(|world| {
         let projects = world.projects.iter();
         let shown = projects.map(|project| {
