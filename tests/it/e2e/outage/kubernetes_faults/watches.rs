@@ -63,8 +63,8 @@ fn pauses(api_server: &FaultProxy, code: u16) -> Vec<Duration> {
     pairs.map(|pair| pair[1].at - pair[0].at).collect()
 }
 
-/// Promise (rows 9, 10, 13 and 14): of a watch that is refused, cut or doubled, no object is lost and no work repeated. A refusal is one
-/// line in the log with its cause, and is tried again after a pause.
+/// Promise (rows 9, 10, 13 and 14): of a watch that is refused, cut or doubled, no object is lost and no work repeated. A
+/// refusal is one line in the log with its cause, and is tried again after a time.
 async fn a_torn_watch_loses_no_object_and_repeats_no_work(server: Server) {
     let (env, api_server) = behind_a_proxy(server, DELETING).await;
     let calm = bound_meanwhile(&env, "calm").await;
