@@ -247,8 +247,7 @@ impl Work<'_> {
             before.key == intent.key && before.imported_as == intent.imported_as
         });
         // Where a repeated import makes a second project, the time counts from the last one.
-        let is_stalled = status::is_stalled(&self.report.binding);
-        if !is_repeated || is_stalled || method.chooses_keys() {
+        if !is_repeated || method.chooses_keys() {
             self.write_intent(stored, taken).await?;
         }
         self.commit();
@@ -262,9 +261,7 @@ impl Work<'_> {
         let accepted = record.accepted.as_ref();
         status.sonarqube_project =
             accepted.map(|accepted| remembered(accepted, None, status.sonarqube_project.as_ref()));
-        let is_new = status::said(&status.conditions, ConditionType::Ready).is_none();
-        // What is imported does not wait for a user any more, and other bindings wait for its end.
-        if is_new || status::is_stalled(binding) {
+        if status::said(&status.conditions, ConditionType::Ready).is_none() {
             status.observed_generation = binding.metadata.generation;
             status.conditions = self.report.importing(&intent.project_key);
         }

@@ -110,8 +110,7 @@ fn importing(binding: &ProjectBinding, connection: &BitbucketConnection) -> Opti
     let intent = record.unanswered()?;
     let url = ServerUrl::parse(&connection.spec.sonarqube.url).ok()?;
     let repository = declared::repository(&binding.spec).ok()?;
-    // One that does not move is not imported again, and others would wait for ever.
-    (!status::is_stalled(binding)).then(|| Claim {
+    Some(Claim {
         thing: Server::new(&url, intent.server.clone()).repository(&repository),
         accepted: true,
         terms: Terms::None,
@@ -357,7 +356,7 @@ mod tests {
     }
 
     /// Promise: SonarQube never holds two projects of one repository because it carried out an import late: until its
-    /// answer is known, no other binding imports the repository. One that waits for a user is not waited for.
+    /// answer is known, no other binding imports the repository.
     #[test]
     fn a_repository_whose_import_is_not_answered_is_imported_for_no_other() {
         let connection = connection("bitbucket", "2026-11-26T09:00:00Z", Value::Null);
@@ -369,7 +368,7 @@ mod tests {
         }});
         for (reason, record, imports) in [
             (None, intent.clone(), true),
-            (Some("ProjectAlreadyBound"), intent, false),
+            (Some("ProjectAlreadyBound"), intent, true),
             (None, json!({}), false),
         ] {
             let mut first = binding("first", "2026-11-26T10:00:00Z", reason);

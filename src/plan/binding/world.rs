@@ -72,8 +72,6 @@ pub(super) struct Member {
     /// was deleted and created again is another one.
     pub(super) connection: usize,
     pub(super) accepted_by: usize,
-    /// Whether its last reconcile said that a user has to act.
-    pub(super) is_stalled: bool,
     /// Whether its claims count: it is there, and is not being deleted.
     pub(super) is_live: bool,
     /// The projects that it rightfully accepted, known only to the checks of the promises.
@@ -235,7 +233,6 @@ impl World {
             let record = member.record.clone().on(&self.server);
             member.is_live
                 && member.management == Management::Full
-                && !member.is_stalled
                 && member.repository.same(&own.repository)
                 && record.unanswered().is_some()
         };

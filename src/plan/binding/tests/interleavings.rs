@@ -259,7 +259,6 @@ fn member(index: usize, (key, repository): (Option<&str>, &str)) -> Member {
         connection: 0,
         accepted_by: 0,
         is_live: true,
-        is_stalled: false,
         rightful: std::collections::BTreeSet::new(),
     }
 }

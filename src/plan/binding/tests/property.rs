@@ -278,7 +278,6 @@ fn is_not_idle(method: BindingMethod, writes: usize) {
         connection: 0,
         accepted_by: 0,
         is_live: true,
-        is_stalled: false,
         rightful: std::collections::BTreeSet::new(),
     });
     assert_eq!(world.reconcile(0), Outcome::Interrupted);

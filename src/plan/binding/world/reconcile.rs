@@ -78,7 +78,11 @@ impl World {
         let importer = self.importer(index);
         match not_imported_for_another(desired, importer.as_ref()) {
             Ok(()) => plan(desired, observed),
-            Err(waits) => Plan::Wait(waits.message),
+            // It rests until the other one has ended, which may need a user.
+            Err(refusal) => Plan::Refused {
+                refusal,
+                differences: Vec::new(),
+            },
         }
     }
 
@@ -89,8 +93,6 @@ impl World {
         reconcile: Reconcile,
         (desired, observed, planned): (&Desired, &Observed, &Plan),
     ) {
-        let is_refused = matches!(planned, Plan::Refused { .. });
-        self.members[index].is_stalled = is_refused;
         let reconcile = match planned {
             Plan::Settled | Plan::Differs(_) => {
                 let settled = record::settled(reconcile.record, &desired.repository, observed);
@@ -191,7 +193,6 @@ impl World {
         }
         match record::storing(step, answer) {
             record::Storing::BeforeTheNextStep => {
-                member.is_stalled = false;
                 member.record = record::after(member.record.clone(), &taken);
                 reconcile.kept = Kept::New(reconcile.record.clone());
             }

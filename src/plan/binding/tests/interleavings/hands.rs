@@ -121,7 +121,6 @@ impl Hand {
                     accepted_by: connection,
                     record: Record::default(),
                     is_live: true,
-                    is_stalled: false,
                     rightful: std::collections::BTreeSet::new(),
                     ..before.clone()
                 };

@@ -89,7 +89,6 @@ fn members() -> impl Strategy<Value = Member> {
                     connection: 0,
                     accepted_by: 0,
                     is_live: true,
-                    is_stalled: false,
                     rightful: std::collections::BTreeSet::new(),
                 }
             },
