@@ -4,9 +4,12 @@ mod cluster;
 mod crds;
 mod files;
 mod grant;
+mod hosts;
 mod init;
 mod lease;
 mod limits;
+mod paint;
+mod plan;
 mod run;
 
 use anyhow::Context as _;
@@ -16,6 +19,7 @@ use serde::Serialize;
 pub use crds::definitions;
 pub use grant::GrantArguments;
 pub use init::InitArguments;
+pub use plan::PlanArguments;
 pub use run::{LogFormat, RunArguments};
 
 /// Makes SonarQube's Bitbucket Server / Data Center integration declarative.
@@ -34,6 +38,9 @@ pub enum Command {
     Run(Box<RunArguments>),
     /// Prints a connection, a first binding, and what they need, for `kubectl apply --server-side --filename -`.
     Init(Box<InitArguments>),
+    /// Shows what the operator is about to do, without doing it. Exit status: 0 nothing, 2 changes, 3 something is refused,
+    /// 1 an error.
+    Plan(Box<PlanArguments>),
     /// Prints the Role, and its binding, that lets the operator read what a connection refers to.
     Grant(Box<GrantArguments>),
     /// Prints the definitions of both kinds as YAML, for `kubectl apply --server-side --filename -`.
@@ -63,6 +70,7 @@ pub async fn answer(command: Command) -> anyhow::Result<Answer> {
     match command {
         Command::Run(_) => anyhow::bail!("the operator does not end by itself"),
         Command::Init(arguments) => arguments.run().map(Answer::of),
+        Command::Plan(arguments) => arguments.run().await,
         Command::Grant(arguments) => arguments.run().await.map(Answer::of),
         Command::Crds => Ok(Answer::of(
             definitions().context("failed to write the definitions as YAML")?,

@@ -12,6 +12,7 @@ mod counts;
 mod credentials;
 mod error;
 mod follow;
+mod foresee;
 mod lifecycle;
 mod queues;
 mod reconcile;
@@ -37,6 +38,7 @@ use crate::server::Readiness;
 pub(crate) use context::Context;
 use context::Watched;
 pub use context::{ProjectDeletion, SecretHosts, Settings, Setup};
+pub use foresee::{Forecast, IsWanted, Objects, World, forecasts};
 use queues::Queues;
 use register::Register;
 

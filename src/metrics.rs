@@ -7,6 +7,7 @@ mod series;
 mod servers;
 
 use std::fmt::Write as _;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -91,6 +92,7 @@ pub struct Metrics {
     watch_restarts: Counters,
     spread_reads: Counter,
     requests: Counters,
+    calls: AtomicU64,
     request_time: Times,
     under_way: Gauges,
     waiting: Gauges,
@@ -152,6 +154,7 @@ impl Default for Metrics {
             time_to_ready: register.times(declared::TIME_TO_READY),
             watch_restarts: register.counters(declared::WATCH_RESTARTS),
             requests: register.counters(declared::REQUESTS),
+            calls: AtomicU64::default(),
             request_time: register.times(declared::REQUEST_TIME),
             under_way: register.gauges(declared::UNDER_WAY),
             waiting: register.gauges(declared::WAITING),

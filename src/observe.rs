@@ -28,7 +28,7 @@ pub struct Servers<'a> {
     pub sonarqube: &'a sonarqube::Client,
     /// Bitbucket, with the token that imports: what it cannot see cannot be imported.
     pub bitbucket: &'a bitbucket::Client,
-    /// The id of SonarQube's configuration for this Bitbucket.
+    /// The id of SonarQube's configuration for this Bitbucket; empty where there is none yet.
     pub setting: &'a SettingId,
     /// Its name.
     pub setting_key: &'a SettingKey,
@@ -258,6 +258,10 @@ async fn residents(
     held_for: &HeldFor<'_>,
 ) -> Result<Vec<Bound>, Error> {
     let path = &repository.path;
+    if servers.setting.as_str().is_empty() {
+        // Nothing can be bound through a configuration that does not exist yet.
+        return Ok(Vec::new());
+    }
     if servers.capabilities.lists_bindings {
         let rows = servers.sonarqube.project_bindings_of(servers.setting, path);
         let bound = rows.await?.into_iter().map(|row| Bound {

@@ -12,6 +12,7 @@ pub mod connection;
 pub mod decoration;
 pub mod failure;
 pub mod fight;
+pub mod foreseen;
 mod reason;
 mod retry;
 mod vocabulary;

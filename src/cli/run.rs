@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::controller::{ProjectDeletion, SecretHosts, Settings};
-use crate::http::{HostListError, HostPolicy};
+use crate::controller::{ProjectDeletion, Settings};
 use crate::kubernetes::Namespaces;
 use crate::kubernetes::lease::Holder;
 
+use super::hosts::HostArguments;
 use super::lease::LeaseArguments;
 use super::limits::LimitArguments;
 
@@ -27,23 +27,8 @@ pub struct RunArguments {
     )]
     namespaces: Vec<String>,
 
-    /// Hosts that a token may be sent to: a comma list of `host[:port]`, `*.suffix`, IP or CIDR. Default: every host
-    /// that does not resolve to a loopback, link-local or metadata address. A list replaces that rule.
-    #[arg(long, env = "BINDERY_ALLOWED_HOSTS", value_name = "LIST", value_parser = host_policy)]
-    allowed_hosts: Option<HostPolicy>,
-
-    /// Hosts that no token is sent to, also where something else allows them: a list as `--allowed-hosts` takes it, for
-    /// example the cluster's own networks and `*.svc`. An entry with a port denies that port alone.
-    #[arg(long, env = "BINDERY_DENIED_HOSTS", value_name = "LIST", value_parser = denied_hosts)]
-    denied_hosts: Option<HostPolicy>,
-
-    /// Refuse Secrets without the annotation `bindery.dev/allowed-hosts`.
-    #[arg(long, env = "BINDERY_REQUIRE_SECRET_HOSTS")]
-    require_secret_hosts: bool,
-
-    /// Allow plain http: tokens then travel in clear.
-    #[arg(long, env = "BINDERY_ALLOW_HTTP")]
-    allow_http: bool,
+    #[command(flatten)]
+    hosts: HostArguments,
 
     /// Let `deletionPolicy: DeleteProject` delete SonarQube projects, with their history. Without it, such bindings
     /// leave the project where it is.
@@ -146,17 +131,9 @@ impl RunArguments {
             } else {
                 Namespaces::Only(self.namespaces.iter().cloned().collect())
             },
-            hosts: HostPolicy::all(
-                [self.allowed_hosts.clone().unwrap_or_default()]
-                    .into_iter()
-                    .chain(self.denied_hosts.clone()),
-            ),
-            secret_hosts: if self.require_secret_hosts {
-                SecretHosts::Required
-            } else {
-                SecretHosts::Optional
-            },
-            allow_http: self.allow_http,
+            hosts: self.hosts.policy(),
+            secret_hosts: self.hosts.of_secrets(),
+            allow_http: self.hosts.allow_http,
             project_deletion: if self.allow_project_deletion {
                 ProjectDeletion::Allowed
             } else {
@@ -183,14 +160,6 @@ fn namespace(name: &str) -> Result<String, String> {
     is_name
         .then(|| name.to_owned())
         .ok_or_else(|| refused.to_owned())
-}
-
-fn host_policy(list: &str) -> Result<HostPolicy, HostListError> {
-    HostPolicy::parse(list)
-}
-
-fn denied_hosts(list: &str) -> Result<HostPolicy, HostListError> {
-    HostPolicy::denying(list)
 }
 
 /// Reads a duration as `spec.interval` has it, between these bounds.

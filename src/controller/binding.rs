@@ -4,6 +4,7 @@ mod apply;
 mod bulk;
 mod decoration;
 mod dereference;
+mod foresee;
 mod release;
 mod report;
 mod reserve;

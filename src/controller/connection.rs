@@ -1,6 +1,7 @@
 //! The story of a BitbucketConnection: credentials, health of both servers, SonarQube's configuration, and
 //! the inventory that its bindings live on.
 
+mod foresee;
 mod health;
 mod reconcile;
 mod release;

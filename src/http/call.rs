@@ -98,9 +98,22 @@ pub struct Call<'a> {
     pub(super) body: Body<'a>,
     pub(super) authorization: Option<&'a Authorization>,
     pub(super) timeout: Option<Duration>,
+    pub(super) is_probe: bool,
 }
 
 impl<'a> Call<'a> {
+    /// The same call, which only finds out whether the server knows the operation: it lacks what the operation needs, so
+    /// that it can change nothing.
+    pub fn probe(mut self) -> Self {
+        self.is_probe = true;
+        self
+    }
+
+    /// Whether it may change something on the server.
+    pub(super) fn is_write(&self) -> bool {
+        self.operation.is_write() && !self.is_probe
+    }
+
     /// An anonymous call without values.
     pub fn new(operation: Operation) -> Self {
         Self {
@@ -108,6 +121,7 @@ impl<'a> Call<'a> {
             segments: Vec::new(),
             query: Vec::new(),
             headers: Vec::new(),
+            is_probe: false,
             body: Body::None,
             authorization: None,
             timeout: None,

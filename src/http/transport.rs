@@ -218,7 +218,7 @@ impl Inner {
 
     async fn perform(&self, call: &Call<'_>) -> Result<Answer, Problem> {
         // Asked last: the call may have waited for long.
-        if call.operation.is_write() {
+        if call.is_write() {
             self.options.fence.check().map_err(Problem::Fenced)?;
         }
         let deadline = call.timeout.unwrap_or(self.options.timeout);

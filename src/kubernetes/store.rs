@@ -77,7 +77,7 @@ impl<R: Resource<DynamicType = ()>> Store<R> {
         self.read().all().cloned().collect()
     }
 
-    pub(super) fn put(&self, object: Arc<R>) {
+    pub(crate) fn put(&self, object: Arc<R>) {
         self.write().put(object);
     }
 

@@ -1,5 +1,6 @@
 //! Calls to SonarQube and Bitbucket.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
@@ -22,6 +23,11 @@ impl Metrics {
     pub(crate) fn take_budgets_by(&self, views: impl Fn() -> Vec<View> + Send + Sync + 'static) {
         // Only one controller runs in a process.
         let _ = self.views.set(Box::new(views));
+    }
+
+    /// How many calls were made to all servers, for commands that say what they cost.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
     }
 
     pub(super) fn measure_budgets(&self) {
@@ -67,6 +73,7 @@ impl Recorder for Metrics {
             Outcome::Status(status) => status.to_string(),
             Outcome::Failed(word) => word.to_owned(),
         };
+        self.calls.fetch_add(1, Ordering::Relaxed);
         let operation = operation.to_string();
         self.requests
             .with(&[system, &operation, &code], Counter::inc);

@@ -4,6 +4,7 @@
 mod basis;
 mod difference;
 mod fight;
+mod foreseen;
 mod found;
 mod model;
 mod offered;
@@ -22,6 +23,7 @@ mod world;
 
 pub use basis::{Basis, Enough, FEW, Listings, Progress};
 pub use difference::may_know;
+pub use foreseen::{actions, is_call};
 pub use found::{
     BindingState, Bound, Branches, Moved, NewCode, Project, Repository, RepositoryState, Rights,
     Visibility,

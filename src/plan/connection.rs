@@ -3,6 +3,7 @@
 
 mod availability;
 mod fight;
+mod foreseen;
 mod model;
 #[cfg(test)]
 mod property;
@@ -14,6 +15,7 @@ mod steps;
 mod tests;
 
 pub use availability::{Affected, Availability, Offer, SonarQubeState, Trouble, transition};
+pub use foreseen::{actions, is_write};
 pub use model::{
     Adoption, BaseUrl, BaseUrlHolder, ConfigurationPolicy, Desired, Intent, Observed, Plan,
     Platform, Recorded, Setting, Step, TokenInUpdate, TokenState, Validation,

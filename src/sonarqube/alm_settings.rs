@@ -284,7 +284,7 @@ impl Client {
     /// When the server cannot be asked.
     pub async fn has_set_bitbucket_binding(&self) -> Result<bool, Error> {
         // Without a parameter it can do nothing but name the first one missing.
-        match self.call(Call::new(SET_BITBUCKET_BINDING)).await {
+        match self.call(Call::new(SET_BITBUCKET_BINDING).probe()).await {
             Ok(_) | Err(Error::Rejected { status: 400, .. }) => Ok(true),
             Err(Error::UnknownUrl { .. }) => Ok(false),
             Err(error) => Err(error),

@@ -280,7 +280,7 @@ impl Client {
     pub async fn has_put_bound_project(&self) -> Result<bool, Error> {
         // An empty body can do nothing but be refused, where the method is known.
         let answer = self
-            .call(Call::new(PUT_BOUND_PROJECT).json(json!({})))
+            .call(Call::new(PUT_BOUND_PROJECT).json(json!({})).probe())
             .await;
         match answer {
             Err(Error::UnknownUrl { .. }) => Ok(false),

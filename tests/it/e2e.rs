@@ -2,6 +2,7 @@
 //! real SonarQube talks to. The operator runs under exactly the rights of `deploy/`.
 
 mod binding;
+mod commands;
 mod connection;
 mod deletion;
 mod environment;

@@ -186,7 +186,7 @@ impl Work<'_> {
     }
 
     /// Takes the claim on what was accepted: every other reconcile sees it at once.
-    fn hold(&mut self, step: &Step) {
+    pub(super) fn hold(&mut self, step: &Step) {
         match step {
             // The next round asks about it under its lock, and finds who has the claim.
             Step::Consider(key) => self.desired.key.clone_from(key),

@@ -13,6 +13,12 @@ use crate::plan::binding::{Desired, Record};
 /// What is reserved for one reconcile.
 pub(super) struct Reserved(Reservation);
 
+impl From<Reserved> for Reservation {
+    fn from(reserved: Reserved) -> Self {
+        reserved.0
+    }
+}
+
 impl Reserved {
     /// Reserves what a binding works on. `None` where another object is at work: its end wakes this one.
     pub(super) fn of(

@@ -25,7 +25,7 @@ use super::shown::shown;
 
 /// More rounds than any plan needs: import, accept, rights, visibility and branch, and one to see that
 /// nothing is left.
-const ROUNDS: u32 = 8;
+pub(super) const ROUNDS: u32 = 8;
 
 /// What a binding is brought to its desired state with.
 #[derive(Clone, Copy)]
@@ -61,26 +61,9 @@ impl<'a> Work<'a> {
         reserved: Reserved,
         basis: Basis,
     ) -> Result<Ended, Error> {
-        let Scene {
-            reference,
-            access,
-            context,
-        } = scene;
-        let desired = super::desired(&report.binding, reference, access)?;
-        report.stay_on(&access.server);
-        let own = desired.uid.clone();
-        let mut work = Self {
-            basis,
-            desired,
-            reference,
-            access,
-            context,
-            report,
-            rights: Rights::Assumed,
-            acceptance: None,
-            writes: Writes::after(context.agenda.writes(&own)),
-            looked_at: None,
-        };
+        let context = scene.context;
+        let mut work = Self::new(report, scene, basis)?;
+        let own = work.desired.uid.clone();
         let ended = work.run(reserved).await;
         context
             .agenda
@@ -88,6 +71,33 @@ impl<'a> Work<'a> {
         let ended = ended?;
         work.commit();
         Ok(ended)
+    }
+
+    /// What a binding, read just before, is brought to its desired state with.
+    pub(super) fn new(
+        report: &'a mut Report,
+        scene: Scene<'a>,
+        basis: Basis,
+    ) -> Result<Self, Error> {
+        let Scene {
+            reference,
+            access,
+            context,
+        } = scene;
+        let desired = super::desired(&report.binding, reference, access)?;
+        report.stay_on(&access.server);
+        Ok(Self {
+            basis,
+            reference,
+            access,
+            context,
+            report,
+            rights: Rights::Assumed,
+            acceptance: None,
+            writes: Writes::after(context.agenda.writes(&desired.uid)),
+            looked_at: None,
+            desired,
+        })
     }
 
     /// Looks, plans and writes until nothing is left, or nothing can be done.
@@ -147,7 +157,7 @@ impl<'a> Work<'a> {
         Ok((observed, planned))
     }
 
-    async fn observe_servers(&mut self) -> Result<Observed, Error> {
+    pub(super) async fn observe_servers(&mut self) -> Result<Observed, Error> {
         self.report.doing = Doing::Reading;
         let circumstances = Circumstances {
             held_for: &|row| self.held_for(row),
@@ -223,7 +233,7 @@ impl<'a> Work<'a> {
         self.report.events.extend(self.acceptance.take());
     }
 
-    fn rival(&self) -> Option<Contender> {
+    pub(super) fn rival(&self) -> Option<Contender> {
         let things = reserve::contended(&self.desired, &self.reference.connection, self.access);
         let ledger = &self.context.register.ledger;
         ledger.contend(&self.desired.uid, &things)

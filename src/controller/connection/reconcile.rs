@@ -1,12 +1,13 @@
 //! One reconcile of one connection, stage by stage.
 
+mod foresee;
 mod ready;
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
 use crate::controller::context::Context;
-use crate::controller::credentials;
+use crate::controller::credentials::{self, Credentials};
 use crate::controller::error::{Doing, Error};
 use crate::controller::reconcile::Reconcile as _;
 use crate::controller::wake;
@@ -22,7 +23,7 @@ use crate::identity::{SettingId, SettingKey};
 use crate::kubernetes::event::Event;
 use crate::kubernetes::uid;
 use crate::plan::condition::ConditionType;
-use crate::plan::connection::{Affected, ConfigurationPolicy, Setting, SonarQubeState};
+use crate::plan::connection::{Affected, ConfigurationPolicy, Desired, Setting, SonarQubeState};
 use crate::plan::decoration::Token;
 use crate::plan::failure::{Blame, System};
 use crate::plan::fight::Writes;
@@ -91,6 +92,7 @@ impl<'a> ConnectionReconcile<'a> {
 
     /// Brings the connection to its desired state.
     pub(super) async fn converge(&mut self) -> Result<Synced, Error> {
+        credentials::follow(&self.connection, self.context);
         let (prepared, checked) = self.ready().await?;
         match self.go_on(prepared, checked).await {
             Err(error) if !matches!(error, Error::Reserved) => Err(self.explain(error).await),
@@ -119,6 +121,7 @@ impl<'a> ConnectionReconcile<'a> {
     /// configuration: its state, and who claims it by now, are not read.
     pub(super) async fn serve_on(&mut self) -> Result<(), Error> {
         let before = self.endpoints();
+        credentials::follow(&self.connection, self.context);
         let (prepared, checked) = self.ready().await?;
         let remembered = self.kept.configuration.clone();
         let setting = match remembered {
@@ -209,12 +212,26 @@ impl<'a> ConnectionReconcile<'a> {
         let reserved = writes.then(|| ledger.reserve(&desired.uid, &[name]));
         let is_free = |reserved: Option<_>| reserved.ok_or(Error::Reserved);
         let _reserved = reserved.map(is_free).transpose()?;
-        let mut sync = Sync {
+        let mut sync = self.begin_sync(desired, (&credentials, &clients), verified);
+        let (setting, synced) = sync.run().await?;
+        if matches!(synced, Synced::Equal) {
+            self.reached.push(ConditionType::ConfigurationSynced);
+        }
+        Ok((setting, synced))
+    }
+
+    fn begin_sync<'s>(
+        &'s mut self,
+        desired: Desired,
+        (credentials, clients): (&'s Credentials, &'s Clients),
+        verified: &'s mut VerifiedServer,
+    ) -> Sync<'s> {
+        Sync {
             connection: &mut self.connection,
             context: self.context,
             desired,
-            credentials: &credentials,
-            clients: &clients,
+            credentials,
+            clients,
             verified,
             link: &self.link,
             // Kept even if it fails or is cut off half-way: what was written was written.
@@ -223,12 +240,7 @@ impl<'a> ConnectionReconcile<'a> {
             events: &mut self.events,
             created: None,
             writes: Writes::default(),
-        };
-        let (setting, synced) = sync.run().await?;
-        if matches!(synced, Synced::Equal) {
-            self.reached.push(ConditionType::ConfigurationSynced);
         }
-        Ok((setting, synced))
     }
 
     /// Lets the bindings work, on an inventory that is no older than the interval.

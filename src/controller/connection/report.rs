@@ -132,7 +132,7 @@ impl ConnectionReconcile<'_> {
     }
 }
 
-fn sonarqube_status(server: &VerifiedServer) -> SonarQubeServerStatus {
+pub(super) fn sonarqube_status(server: &VerifiedServer) -> SonarQubeServerStatus {
     SonarQubeServerStatus {
         id: server.server.to_string(),
         version: status::clip(&server.version.to_string(), 64),

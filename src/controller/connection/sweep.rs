@@ -186,11 +186,13 @@ impl Sweep<'_> {
             importer,
             writer,
         } = self.clients;
+        // Of a configuration that does not exist yet, nothing is listed.
+        let lists = self.capabilities.lists_bindings && !id.as_str().is_empty();
         let sources = Sources {
             sonarqube,
             importer,
             writer: self.capabilities.pull_requests.then_some(writer),
-            setting: self.capabilities.lists_bindings.then_some((id, key)),
+            setting: lists.then_some((id, key)),
         };
         let listed = Listed::sweep(sources, others).await?;
         let hidden = listed.hidden(id).unwrap_or_default();

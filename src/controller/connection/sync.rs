@@ -1,6 +1,7 @@
 //! Makes SonarQube's configuration equal to what the connection declares: read, plan, write, read again.
 
 mod apply;
+mod foresee;
 
 use std::time::{Duration, Instant};
 
@@ -80,13 +81,7 @@ impl Sync<'_> {
         let sonarqube = &self.clients.sonarqube;
         let mut settings = settings::read(sonarqube).await?;
         for _ in 0..ROUNDS {
-            self.remembering(|mut remembered| remembered.learn_ids(&settings));
-            self.desired.record = self
-                .record
-                .configuration
-                .as_ref()
-                .map(|(recorded, _)| recorded.clone());
-            self.desired.intent = declared::intended(self.record.intent.as_ref());
+            self.recall(&settings);
             let observed = self.observe(settings.clone()).await?;
             let steps = match plan(&self.desired, &observed) {
                 Plan::Refused(refusal) => return Err(self.refused(refusal)),
@@ -115,6 +110,14 @@ impl Sync<'_> {
             }
         }
         Err(Error::Unstable { rounds: ROUNDS })
+    }
+
+    /// What is remembered, by what is there.
+    fn recall(&mut self, settings: &[Setting]) {
+        self.remembering(|mut remembered| remembered.learn_ids(settings));
+        let configuration = self.record.configuration.as_ref();
+        self.desired.record = configuration.map(|(recorded, _)| recorded.clone());
+        self.desired.intent = declared::intended(self.record.intent.as_ref());
     }
 
     async fn take(&mut self, step: Step, observed: &Observed) -> Result<(), Error> {

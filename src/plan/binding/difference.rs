@@ -48,7 +48,11 @@ fn foreign_visibility(desired: &Desired, observed: &Observed) -> Option<Differen
 }
 
 /// A step as what it would change; `None` for bookkeeping of our own.
-fn difference(step: &Step, desired: &Desired, observed: &Observed) -> Option<Difference> {
+pub(super) fn difference(
+    step: &Step,
+    desired: &Desired,
+    observed: &Observed,
+) -> Option<Difference> {
     let (field, wanted, found) = match step {
         Step::RecordIntent(_)
         | Step::Consider(_)
@@ -97,7 +101,7 @@ fn shares_otherwise(repository: &RepositoryPath, observed: &Observed) -> bool {
     matches!(binding, Some(BindingState::Bound { repository: found, .. }) if found.same(repository))
 }
 
-fn bound_to(desired: &Desired, observed: &Observed) -> String {
+pub(super) fn bound_to(desired: &Desired, observed: &Observed) -> String {
     match observed.project.as_ref().map(|project| &project.binding) {
         Some(BindingState::Bound { repository, .. }) => {
             let place = repository.to_string();

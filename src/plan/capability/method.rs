@@ -52,6 +52,15 @@ impl BindingMethod {
         }
     }
 
+    /// Whether a server that has this call also lists bindings: both came with 10.5.
+    #[must_use]
+    pub fn comes_with_listing(self) -> bool {
+        match self {
+            Self::PutBoundProject | Self::PostBoundProject => true,
+            Self::SetBinding | Self::ImportRepository => false,
+        }
+    }
+
     /// Whether a project that exists can be bound.
     #[must_use]
     pub fn binds_existing(self) -> bool {

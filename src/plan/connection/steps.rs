@@ -241,7 +241,11 @@ fn base_url(desired: &Desired, observed: &Observed) -> Result<Option<Step>, Bloc
 }
 
 /// A step as what it would change; `None` for bookkeeping, and for tokens, which cannot be compared.
-fn difference(desired: &Desired, observed: &Observed, step: &Step) -> Option<Difference> {
+pub(super) fn difference(
+    desired: &Desired,
+    observed: &Observed,
+    step: &Step,
+) -> Option<Difference> {
     let found = kept(desired, observed).or_else(|| {
         observed
             .settings

@@ -1,5 +1,6 @@
 //! Everything that an end-to-end test needs, empty at its start.
 
+pub(crate) mod commands;
 pub(crate) mod deletions;
 pub(crate) mod fault_proxy;
 pub(crate) mod imports;
@@ -177,16 +178,26 @@ impl TestEnvironment {
 
     /// Applies a binding of a repository (`PROJECT/slug`), with these fields of its spec changed or added.
     pub(crate) fn binding(&self, namespace: &str, name: &str, repository: &str, change: Value) {
+        self.apply(&Self::binding_manifest(namespace, name, repository, change));
+    }
+
+    /// The manifest of such a binding.
+    pub(crate) fn binding_manifest(
+        namespace: &str,
+        name: &str,
+        repository: &str,
+        change: Value,
+    ) -> Value {
         let (project, slug) = repository.split_once('/').unwrap();
         let mut spec = json!({
             "connectionRef": {"name": "bitbucket", "namespace": "platform"},
             "repository": {"project": project, "slug": slug},
         });
         merge(&mut spec, change);
-        self.apply(&json!({
+        json!({
             "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBinding",
             "metadata": {"name": name, "namespace": namespace}, "spec": spec,
-        }));
+        })
     }
 
     pub(crate) fn api<K>(&self, namespace: &str) -> Api<K>

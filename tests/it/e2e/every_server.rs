@@ -1,6 +1,7 @@
 //! The promises of the README on every server: the same scenarios on each, one operator a server. What comes of each is
 //! held to what the user's guide says of that server, and printed as a cell of the matrix in it (`make test-matrix`).
 
+mod planned;
 mod scenarios;
 
 use std::io::Write as _;
@@ -77,40 +78,38 @@ async fn all(server: Server) {
         env: &env,
         server,
         way,
+        plans: planned::Plans::default(),
     };
     scene.connection(json!({}));
     let connection = env.connection_is("bitbucket", ("Ready", "True")).await;
     let reported = connection.status.unwrap().sonarqube.unwrap().capabilities;
     assert_eq!(reported[0], way, "{reported:?}");
-    for (scenario, outcome) in [
-        ("import", scene.import().await),
-        ("bind an existing project", scene.bind().await),
-        ("adopt", scene.adopt().await),
-        ("drift is corrected", scene.drift().await),
-        (
-            "a second project without the monorepo flag",
-            scene.second().await,
-        ),
-        ("monorepo", scene.monorepo().await),
-        ("a token is rotated", scene.rotate().await),
-        ("the configuration is renamed", scene.rename().await),
-        ("several configurations", scene.several().await),
-        ("pull request decoration", scene.decoration().await),
-        ("a repository is renamed", scene.renamed_repository().await),
-        (
-            "a renamed repository is followed",
-            scene.followed_repository().await,
-        ),
-        (
-            "a repository is recreated",
-            scene.recreated_repository().await,
-        ),
-        ("a repository is deleted", scene.deleted_repository().await),
-        ("deletion: Orphan", scene.orphan().await),
-        ("deletion: Unbind", scene.unbind().await),
-        ("deletion: DeleteProject", scene.delete_project().await),
-    ] {
-        print_outcome(server, scenario, &outcome);
+    /// Runs scenarios one by one. After each, a plan of the cluster says the same as its conditions.
+    macro_rules! scenarios {
+        ($($name:literal: $scenario:ident;)+) => {$(
+            let outcome = scene.$scenario().await;
+            scene.assert_live_as_reported($name).await;
+            print_outcome(server, $name, &outcome);
+        )+};
+    }
+    scenarios! {
+        "import": import;
+        "bind an existing project": bind;
+        "adopt": adopt;
+        "drift is corrected": drift;
+        "a second project without the monorepo flag": second;
+        "monorepo": monorepo;
+        "a token is rotated": rotate;
+        "the configuration is renamed": rename;
+        "several configurations": several;
+        "pull request decoration": decoration;
+        "a repository is renamed": renamed_repository;
+        "a renamed repository is followed": followed_repository;
+        "a repository is recreated": recreated_repository;
+        "a repository is deleted": deleted_repository;
+        "deletion: Orphan": orphan;
+        "deletion: Unbind": unbind;
+        "deletion: DeleteProject": delete_project;
     }
 }
 
@@ -119,6 +118,8 @@ struct Scene<'a> {
     env: &'a TestEnvironment,
     server: Server,
     way: &'static str,
+    /// What was planned for bindings that were applied since.
+    plans: planned::Plans,
 }
 
 impl Scene<'_> {
@@ -140,6 +141,7 @@ impl Scene<'_> {
                 || reason(binding, "Stalled", "True").is_some()
         };
         let binding = self.env.until("payments", name, rested).await;
+        self.assert_as_planned(&binding);
         match reason(&binding, "Stalled", "True") {
             Some(reason) => Outcome::Condition(reason),
             None => Outcome::Works(self.way),

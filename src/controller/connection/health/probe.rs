@@ -96,7 +96,7 @@ async fn probe_anew(
     let capabilities = match method {
         Some(method) => Some(Capabilities {
             method,
-            lists_bindings: sonarqube.has_bindings_listing().await?,
+            lists_bindings: method.comes_with_listing() || sonarqube.has_bindings_listing().await?,
             several: reported("multiple-alm"),
             monorepo: reported("monorepo"),
             // Every edition that lets a binding be set analyses pull requests.

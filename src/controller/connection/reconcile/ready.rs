@@ -47,7 +47,6 @@ impl ConnectionReconcile<'_> {
     /// even if other things are wrong.
     pub(super) async fn ready(&mut self) -> Result<(Prepared, Checked), Error> {
         let interval = self.context.interval(&self.connection);
-        credentials::follow(&self.connection, self.context);
         let own = credentials::of_sonarqube(&self.connection, self.context).await?;
         let inputs = HealthInputs {
             request: self.request(),

@@ -52,11 +52,12 @@ impl Scene<'_> {
     /// A new repository, imported by a binding of the same name.
     async fn imported(&self, slug: &str, change: serde_json::Value) -> ProjectBinding {
         let repository = self.repository(slug);
-        self.env.binding("payments", slug, &repository, change);
+        self.binding(slug, &repository, change);
         let binding = self
             .env
             .binding_is("payments", slug, ("Ready", "True"))
             .await;
+        self.assert_as_planned(&binding);
         let bound = self.env.sonarqube.bound_to(&format!("PAY:{slug}"));
         assert_eq!(bound.as_deref(), Some(&*repository));
         binding
@@ -83,7 +84,7 @@ impl Scene<'_> {
             .sonarqube
             .create_project("legacy-key", "Made by hand");
         let wanted = json!({"mode": "Bind", "sonarqubeProject": {"key": "legacy-key"}});
-        self.env.binding("payments", "legacy", &repository, wanted);
+        self.binding("legacy", &repository, wanted);
         let outcome = self.rests("legacy").await;
         self.assert_as_documented(Promise::Bind, &outcome);
         let bound = self.env.sonarqube.bound_to("legacy-key");
@@ -95,8 +96,7 @@ impl Scene<'_> {
     pub(super) async fn adopt(&self) -> Outcome {
         let repository = self.repository("adopted");
         let key = self.env.sonarqube.import_by_hand("bitbucket", &repository);
-        self.env
-            .binding("payments", "adopted", &repository, json!({}));
+        self.binding("adopted", &repository, json!({}));
         let outcome = self.rests("adopted").await;
         assert_eq!(outcome, Outcome::Works(self.way));
         let binding = self
@@ -137,8 +137,7 @@ impl Scene<'_> {
     /// Without the flag a repository has one project.
     pub(super) async fn second(&self) -> Outcome {
         let second = json!({"sonarqubeProject": {"key": "second-key"}});
-        self.env
-            .binding("payments", "second", "PAY/imported", second);
+        self.binding("second", "PAY/imported", second);
         let outcome = self.rests("second").await;
         assert_eq!(
             outcome,
@@ -150,8 +149,7 @@ impl Scene<'_> {
 
     pub(super) async fn monorepo(&self) -> Outcome {
         let shared = json!({"monorepo": true, "sonarqubeProject": {"key": "shared-key"}});
-        self.env
-            .binding("payments", "shared", "PAY/imported", shared);
+        self.binding("shared", "PAY/imported", shared);
         let outcome = self.rests("shared").await;
         self.assert_as_documented(Promise::Monorepo, &outcome);
         if let Outcome::Works(_) = outcome {
@@ -293,8 +291,7 @@ impl Scene<'_> {
     }
 
     pub(super) async fn followed_repository(&self) -> Outcome {
-        self.env.binding(
-            "payments",
+        self.binding(
             "before",
             "PAY/before",
             json!({"onRepositoryMoved": "Follow"}),

@@ -1,0 +1,3 @@
+//! The commands for people: what they print is true, and they write nothing.
+
+mod plan;
