@@ -77,7 +77,7 @@ async fn five_hundred_bindings_are_planned_by_the_listing(server: Server) {
 }
 
 /// A binding of `payments`.
-fn binding(name: &str, repository: &str, more: Value) -> Value {
+fn binding(name: &str, repository: &str, more: &Value) -> Value {
     let (project, slug) = repository.split_once('/').unwrap();
     let mut spec = json!({
         "connectionRef": {"name": "bitbucket", "namespace": "platform"},
@@ -104,7 +104,7 @@ async fn a_plan_is_as_the_guide_shows_it(server: Server) {
         "name": "payments", "namespaceSelector": {}, "repositories": ["PAY/*"], "sonarqubeProjects": ["PAY*"],
     }]}));
     env.connection_is("bitbucket", ("Ready", "True")).await;
-    env.apply(&binding("ledger", "PAY/ledger", json!({})));
+    env.apply(&binding("ledger", "PAY/ledger", &json!({})));
     env.binding_is("payments", "ledger", ("Ready", "True"))
         .await;
     env.sonarqube.create_project("PAY-invoices", "Invoices");
@@ -113,12 +113,12 @@ async fn a_plan_is_as_the_guide_shows_it(server: Server) {
         .bind("PAY-invoices", "Invoices", &setting, "PAY/invoices");
     env.sonarqube.create_project("PAY:audit", "Made by hand");
     let manifests = json!({"apiVersion": "v1", "kind": "List", "items": [
-        binding("audit", "PAY/audit", json!({})),
-        binding("checkout", "PAY/checkout", json!({})),
-        binding("invoices", "PAY/invoices", json!({})),
-        binding("ledger", "PAY/ledger", json!({"sonarqubeProject": {"visibility": "Private"}})),
-        binding("second", "PAY/checkout", json!({"sonarqubeProject": {"key": "PAY:second"}})),
-        binding("typo", "PAY/chekout", json!({})),
+        binding("audit", "PAY/audit", &json!({})),
+        binding("checkout", "PAY/checkout", &json!({})),
+        binding("invoices", "PAY/invoices", &json!({})),
+        binding("ledger", "PAY/ledger", &json!({"sonarqubeProject": {"visibility": "Private"}})),
+        binding("second", "PAY/checkout", &json!({"sonarqubeProject": {"key": "PAY:second"}})),
+        binding("typo", "PAY/chekout", &json!({})),
     ]});
     let directory = env.directory.join("pr");
     std::fs::create_dir_all(&directory).unwrap();
@@ -143,6 +143,6 @@ async fn a_plan_is_as_the_guide_shows_it(server: Server) {
         expected.iter().map(|it| normal(it)).collect(),
     );
     assert_eq!(shown, expected, "\n{}", expected.join("\n\n"));
-    let plain = plan("text");
-    assert!(!plain.contains('\u{1b}'), "colours are for terminals");
+    let text = plan("text");
+    assert!(!text.contains('\u{1b}'), "colours are for terminals");
 }
