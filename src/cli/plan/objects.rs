@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_given_token_looks_like_the_one_that_was_applied() {
+    fn a_given_token_counts_as_the_one_that_was_applied() {
         let connection: BitbucketConnection = serde_json::from_value(json!({
             "apiVersion": "bindery.dev/v1alpha1", "kind": "BitbucketConnection",
             "metadata": {"name": "bitbucket", "namespace": "platform"},

@@ -47,7 +47,7 @@ impl Scene<'_> {
         assert_eq!(said, done, "{planned}");
     }
 
-    /// `bindery plan --live` says of every object that is at rest what its conditions say.
+    /// `bindery plan --live` says of every object that is up to date or blocked what its conditions say.
     pub(super) async fn assert_live_as_reported(&self, scenario: &str) {
         let printed = self
             .env
@@ -92,7 +92,7 @@ fn came_about(binding: &ProjectBinding) -> &'static str {
     }
 }
 
-/// What an object that is at rest reports, in the words of a plan.
+/// What an object that is up to date or blocked reports, in the words of a plan.
 fn at_rest(object: &Value) -> Option<String> {
     let conditions = object["status"]["conditions"].as_array()?;
     let found = |kind: &str| {
