@@ -15,11 +15,15 @@ impl ConnectionReconcile<'_> {
     pub(in crate::controller::connection) async fn foresee(&mut self) -> Result<Foreseen, Error> {
         let (prepared, mut checked) = self.ready().await?;
         let clients = prepared.clients.clone();
+        let endpoints = prepared.endpoints.clone();
         let (setting, foreseen) = self
             .foresee_sync(prepared, &mut checked.health.sonarqube)
             .await?;
         match setting.or_else(|| to_come(&foreseen)) {
-            Some(setting) => self.serve(setting, &checked.health, &clients).await?,
+            Some(setting) => {
+                let through = (&clients, endpoints);
+                self.serve(setting, &checked.health, through).await?;
+            }
             None => self.shut(),
         }
         Ok(foreseen)
@@ -35,6 +39,7 @@ impl ConnectionReconcile<'_> {
             desired,
             credentials,
             clients,
+            endpoints: _,
         } = prepared;
         let mut sync = self.begin_sync(desired, (&credentials, &clients), verified);
         sync.foresee().await
