@@ -66,30 +66,30 @@ pub struct BitbucketConnectionSpec {
     pub access: Vec<AccessEntry>,
 
     /// Who manages SonarQube's configuration. `Manage`: Bindery creates or adopts it, keeps its URL and token as declared,
-    /// and deletes it if `deletionPolicy` says so. `Reference`: an administrator of SonarQube manages it, and Bindery
-    /// only looks it up by its name; the SonarQube user then needs Create Projects, and not Administer System.
+    /// and deletes it if `deletionPolicy` is `Delete`. `Reference`: an administrator of SonarQube manages it, and Bindery
+    /// only finds it by its name; the SonarQube user then needs Create Projects, and not Administer System.
     /// Default: `Manage`.
     #[serde(default)]
     pub configuration_policy: ConfigurationPolicy,
 
-    /// What may happen to a configuration that is already in SonarQube under this name. `Never`: it is left alone, and
-    /// the connection says `AdoptionRefused`. `IfMatching`: it is taken over when its URL is the declared one, too.
-    /// `Always`: with any URL, unless that would re-point bindings that others made. Default: `IfMatching`.
+    /// What happens to an existing configuration of this name in SonarQube. `Never`: it is not adopted, and the
+    /// connection reports `AdoptionRefused`. `IfMatching`: it is adopted if its URL is the declared one. `Always`: it is
+    /// adopted with any URL, unless that would re-point bindings of other clients. Default: `IfMatching`.
     #[serde(default)]
     pub adoption_policy: AdoptionPolicy,
 
-    /// Whether Bindery writes to the servers: `Full`, it does; `Observe`, it only compares and reports, for every
-    /// binding of this connection too. Default: `Full`.
+    /// Whether Bindery writes to the servers. `Full`: it does. `Observe`: it only compares and reports, also for every
+    /// binding of this connection. Default: `Full`.
     #[serde(default)]
     pub management_policy: ManagementPolicy,
 
     /// What happens to SonarQube's configuration when this object is deleted. `Orphan`: it stays, with all its
-    /// bindings. `Delete`: it goes, if Bindery created it for this object and no project is bound through it. Default:
-    /// `Orphan`.
+    /// bindings. `Delete`: it is deleted, if Bindery created it for this object and no project is bound through it.
+    /// Default: `Orphan`.
     #[serde(default)]
     pub deletion_policy: ConnectionDeletionPolicy,
 
-    /// How often drift is looked for: a Go duration such as `10m`, between 10s and 24h. The operator's
+    /// The time between two checks for drift: a Go duration such as `10m`, between 10s and 24h. The operator's
     /// `--minimum-interval` may make it longer. Default: `10m`.
     #[serde(default = "BitbucketConnectionSpec::default_interval")]
     // One rule in place of a pattern, whose message would be the bare expression. It bounds the digits: a duration that
@@ -98,7 +98,7 @@ pub struct BitbucketConnectionSpec {
     #[x_kube(validation = Rule::new("self.matches('^([0-9]{1,5}(s|m|h))+$') && duration(self) >= duration('10s') && duration(self) <= duration('24h')").message("interval must be between 10s and 24h, for example 10m or 1h30m"))]
     pub interval: Duration,
 
-    /// Stops all work on this connection and its bindings. Deletion included. Default: `false`.
+    /// Stops all work on this connection and its bindings, also on their deletion. Default: `false`.
     #[serde(default)]
     pub suspend: bool,
 }
@@ -148,8 +148,8 @@ pub struct SonarQubeServer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle_ref: Option<CaBundleReference>,
 
-    /// Kept in SonarQube's setting `sonar.core.serverBaseURL`, which links in pull requests begin with. Not given: only
-    /// checked, since without it links lead to localhost.
+    /// The value of SonarQube's setting `sonar.core.serverBaseURL`. Links in pull requests begin with it. If it is
+    /// absent, Bindery does not write the setting, and only reports a value that is empty or leads to localhost.
     #[serde(
         default,
         rename = "serverBaseURL",
@@ -204,7 +204,7 @@ pub enum ConfigurationPolicy {
     /// Bindery.
     #[default]
     Manage,
-    /// An administrator of SonarQube. Bindery only looks it up by its name.
+    /// An administrator of SonarQube. Bindery only finds it by its name.
     Reference,
 }
 
@@ -213,8 +213,8 @@ pub enum ConfigurationPolicy {
 #[serde(rename_all = "camelCase")]
 pub struct RepositoriesSource {
     /// The annotation of the Namespace that holds the patterns, separated by commas or spaces, for example
-    /// `bindery.dev/repositories`. At most 64 patterns; one that `repositories` would not accept admits nothing. Only
-    /// people who may edit the Namespace can change it.
+    /// `bindery.dev/repositories`. At most 64 patterns; an invalid pattern admits nothing. Only people who may edit the
+    /// Namespace can change it.
     #[schemars(
         length(min = 1, max = 317),
         regex(

@@ -52,9 +52,9 @@ pub struct ProjectBindingSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sonarqube_project: Option<SonarQubeProjectSpec>,
 
-    /// How the project may come about: `ImportOrBind` imports the repository where no project is there, else binds or
-    /// adopts the project that is; `Import` refuses a project that Bindery did not create, unless it is bound to this
-    /// repository; `Bind` never creates a project and needs `sonarqubeProject.key`. Default: `ImportOrBind`.
+    /// How Bindery gets the project. `ImportOrBind` imports the repository if no project exists, otherwise it binds or
+    /// adopts the existing project. `Import` refuses an existing project that Bindery did not create, unless it is bound
+    /// to this repository. `Bind` never creates a project and requires `sonarqubeProject.key`. Default: `ImportOrBind`.
     #[serde(default)]
     pub mode: BindingMode,
 
@@ -63,24 +63,24 @@ pub struct ProjectBindingSpec {
     pub monorepo: bool,
 
     /// What happens when the repository is renamed or moved in Bitbucket, so that Bitbucket redirects to the new place.
-    /// `Report`: the binding says `RepositoryMoved`. `Follow`: the binding follows the repository if it is the same one
-    /// and the connection admits it at the new place. Default: `Report`.
+    /// `Report`: the binding reports `RepositoryMoved`. `Follow`: the binding follows the repository if it is the same
+    /// one and the connection admits it at the new place. Default: `Report`.
     #[serde(default)]
     pub on_repository_moved: OnRepositoryMoved,
 
-    /// Whether Bindery writes to the servers for this object: `Full`, it does; `Observe`, it only compares and reports.
+    /// Whether Bindery writes to the servers for this object. `Full`: it does. `Observe`: it only compares and reports.
     /// Default: `Full`.
     #[serde(default)]
     pub management_policy: ManagementPolicy,
 
-    /// What happens in SonarQube when this object is deleted. `Unbind`: the project stays, its binding goes if Bindery
-    /// wrote it and SonarQube can remove a single one. `Orphan`: both stay. `DeleteProject`: the project goes with all
-    /// its history, if Bindery created it for this object and the operator runs with `--allow-project-deletion`;
-    /// otherwise as `Unbind`. Default: `Unbind`.
+    /// What happens in SonarQube when this object is deleted. `Unbind`: the project stays; its binding is removed if
+    /// Bindery wrote it and SonarQube can remove a single one. `Orphan`: both stay. `DeleteProject`: the project is
+    /// deleted with all its history, if Bindery created it for this object and the operator runs with
+    /// `--allow-project-deletion`; otherwise as `Unbind`. Default: `Unbind`.
     #[serde(default)]
     pub deletion_policy: BindingDeletionPolicy,
 
-    /// Stops all work on this object. Deletion included. Default: `false`.
+    /// Stops all work on this object, also on its deletion. Default: `false`.
     #[serde(default)]
     pub suspend: bool,
 }
@@ -103,30 +103,30 @@ pub struct RepositoryReference {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SonarQubeProjectSpec {
-    /// Key of the project. Default: `PROJECT:slug` of the repository, with a leading `~` as `_`. An existing
-    /// project that is bound to nothing is bound only if its key is written here. Immutable once in use.
+    /// Key of the project. Default: `PROJECT:slug` of the repository, with `_` in place of a leading `~`. To bind an
+    /// existing project that has no binding, set its key here. Immutable once in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 400))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_.:-]*[A-Za-z_.:-][A-Za-z0-9_.:-]*$')").message("sonarqubeProject.key may hold letters, digits, '-', '_', '.' and ':', and needs at least one character that is not a digit"))]
     pub key: Option<String>,
-    /// Name of the project when Bindery creates it; never changed later, scanners overwrite it. Default: the
-    /// repository's name.
+    /// Name of the project when Bindery creates it. Bindery never changes it later, because scanners overwrite it.
+    /// Default: the repository's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub name: Option<String>,
-    /// Who may see the project: `Private`, users with the Browse permission on it; `Public`, all users of the server.
-    /// `visibilityPolicy` says on which projects Bindery sets it. Default: what SonarQube gives new projects.
+    /// Who may see the project. `Private`: users with the Browse permission on it. `Public`: all users of the server.
+    /// `visibilityPolicy` defines on which projects Bindery sets it. Default: SonarQube's default for new projects.
     // An Option of an enum would show the enum's own description instead of this one, and refuse the null it calls
     // valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Visibility")]
     pub visibility: Option<Visibility>,
-    /// On which projects Bindery sets `visibility`. `Created`: on projects that Bindery created; on others it reports a
-    /// difference. `Always`: on adopted projects, too; before it makes one private it gives its own user permissions
-    /// on it. Default: `Created`.
+    /// On which projects Bindery sets `visibility`. `Created`: on projects that Bindery created; on other projects it
+    /// reports a difference. `Always`: also on adopted projects; before Bindery makes one private, it grants its own
+    /// user permissions on it. Default: `Created`.
     #[serde(default)]
     pub visibility_policy: VisibilityPolicy,
-    /// What counts as new code. Written once when the project is created or taken over, and when this field changes.
+    /// What counts as new code. Written when the project is created or adopted, and when this field changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_code_definition: Option<NewCodeDefinition>,
 }
@@ -156,15 +156,15 @@ pub enum VisibilityPolicy {
 #[x_kube(validation = Rule::new("(self.type == 'ReferenceBranch') == has(self.branch)").message("newCodeDefinition.branch goes with type ReferenceBranch, and only with it"))]
 #[serde(rename_all = "camelCase")]
 pub struct NewCodeDefinition {
-    /// `PreviousVersion`: code changed since the previous version. `NumberOfDays`: in the last `days`.
+    /// `PreviousVersion`: code changed since the previous version. `NumberOfDays`: code changed in the last `days`.
     /// `ReferenceBranch`: code that differs from `branch`.
     #[serde(rename = "type")]
     pub type_: NewCodeDefinitionType,
-    /// With `NumberOfDays`: code changed in the last so many days, 1 to 90.
+    /// With `NumberOfDays`: the number of days, 1 to 90.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 90))]
     pub days: Option<i32>,
-    /// With `ReferenceBranch`: code that differs from this branch.
+    /// With `ReferenceBranch`: the name of the branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 255))]
     pub branch: Option<String>,
@@ -181,7 +181,7 @@ pub enum NewCodeDefinitionType {
     ReferenceBranch,
 }
 
-/// How the SonarQube project of a binding may come about.
+/// How Bindery gets the SonarQube project of a binding.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
 pub enum BindingMode {
     /// Import the repository where no project is there, else bind or adopt the project that is.
@@ -221,15 +221,15 @@ pub enum BindingDeletionPolicy {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProjectBindingStatus {
-    /// The generation of the spec that this status speaks of; -1 until the first look.
+    /// The generation of the spec that this status describes; -1 until the first reconcile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// `Ready`, `Reconciling`, `Stalled` as kstatus reads them; `Accepted`, `Synced`, `DecorationReady`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(with = "Vec<meta::Condition>", length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]), transform = constraints::conditions)]
     pub conditions: Vec<Condition>,
-    /// The repository and the project that this binding is about: as the servers spell them once they are known, else
-    /// as the spec names them.
+    /// The repository and the project of this binding: as the servers spell them, or as in the spec until they are
+    /// known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<TargetStatus>,
     /// The SonarQube project that this binding holds a claim on.
@@ -354,7 +354,7 @@ pub struct RepositoryStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 255))]
     pub default_branch: Option<Text>,
-    /// The place that the spec names, `project/slug`, where Bitbucket redirected from there to this one.
+    /// The place in the spec, `project/slug`, if Bitbucket redirected from it to this repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 260))]
     pub followed_from: Option<String>,
@@ -364,7 +364,7 @@ pub struct RepositoryStatus {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Intent {
-    /// The id of the SonarQube server on which.
+    /// The id of the SonarQube server on which it is created.
     #[schemars(length(max = 64))]
     pub server_id: String,
     /// The key that it will have.

@@ -74,7 +74,7 @@ pub enum ConnectionKind {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionReference {
-    /// Kind of the connection: `BitbucketConnection`, the only one so far. Default: `BitbucketConnection`.
+    /// Kind of the connection. Only `BitbucketConnection` is supported, which is the default.
     #[serde(default)]
     pub kind: ConnectionKind,
     /// Name of the BitbucketConnection.

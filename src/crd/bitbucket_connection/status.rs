@@ -12,7 +12,7 @@ use crate::crd::constraints;
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct BitbucketConnectionStatus {
-    /// The generation of the spec that this status speaks of; -1 until the first look.
+    /// The generation of the spec that this status describes; -1 until the first reconcile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
     /// `Ready`, `Reconciling`, `Stalled` as kstatus reads them; `SonarQubeReachable`, `BitbucketReachable`,
@@ -32,7 +32,7 @@ pub struct BitbucketConnectionStatus {
     /// How many bindings use this connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bindings: Option<BindingCounts>,
-    /// Until when the tokens are valid, if the servers report it.
+    /// The dates on which the tokens expire, if the servers report them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_expiry: Option<TokenExpiry>,
     /// The value of the annotation `bindery.dev/reconcile-requested-at` that was last acted upon.
@@ -75,7 +75,7 @@ pub struct ConfigurationStatus {
     /// Its key.
     #[schemars(length(max = 200))]
     pub name: String,
-    /// Its uuid: survives a rename. Before SonarQube 10.5, which has none, `key:` and its key.
+    /// Its uuid, which survives a rename. SonarQube before 10.5 has none: there it is `key:` and its key.
     #[schemars(length(max = 204))]
     pub id: String,
     /// The id of the SonarQube server that holds it.
@@ -93,7 +93,7 @@ pub struct ConfigurationIntent {
     /// The key that it will have.
     #[schemars(length(max = 200))]
     pub name: String,
-    /// The id of the SonarQube server on which.
+    /// The id of the SonarQube server on which it is created.
     #[schemars(length(max = 64))]
     pub server_id: String,
     /// When this was written.
@@ -104,7 +104,7 @@ pub struct ConfigurationIntent {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SonarQubeServerStatus {
-    /// `id` of `api/system/status`: another one for another database.
+    /// `id` of `api/system/status`. Another database has another id.
     #[schemars(length(max = 64))]
     pub id: String,
     /// Its version.
@@ -114,7 +114,7 @@ pub struct SonarQubeServerStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub edition: Option<String>,
-    /// What it was found to be able to do.
+    /// What it supports, as Bindery has found out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(max = 64)), extend("x-kubernetes-list-type" = "atomic"))]
     pub capabilities: Vec<String>,

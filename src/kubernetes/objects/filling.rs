@@ -119,7 +119,7 @@ impl<R: Resource<DynamicType = ()>> Filling<R> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{Guarded, binding};
+    use crate::kubernetes::objects::tests::{Guarded, binding};
     use super::*;
 
     fn filling() -> Filling<Guarded> {

@@ -212,7 +212,7 @@ async fn explain_teaches() {
         ),
         (
             "bbconn.spec.configurationPolicy",
-            "only looks it up by its name",
+            "only finds it by its name",
         ),
         ("bbconn.status.configuration.policy", "or references it"),
         (
