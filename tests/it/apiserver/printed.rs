@@ -179,56 +179,92 @@ async fn objects_are_found_by_their_references() {
     }
 }
 
+/// Fields, and what `kubectl explain` says of each. All that changed in `v1alpha1` before its first release are here.
+const EXPLAINED: &[(&str, &str)] = &[
+    ("bbconn", "known to one SonarQube server"),
+    (
+        "bbconn.spec.access",
+        "one entry must admit namespace, repository and SonarQube project key together",
+    ),
+    (
+        "bbconn.spec.access.namespaceSelector",
+        "`{}` selects every namespace",
+    ),
+    (
+        "bbconn.spec.access.repositories",
+        "stands for any run of characters without",
+    ),
+    (
+        "bbconn.spec.access.repositoriesFrom",
+        "each with its own repositories",
+    ),
+    (
+        "bbconn.spec.access.repositoriesFrom.namespaceAnnotation",
+        "an invalid pattern admits nothing",
+    ),
+    ("bbconn.spec.bitbucket.url", "5.15 or later"),
+    (
+        "bbconn.spec.configurationPolicy",
+        "only finds it by its name",
+    ),
+    ("bbconn.spec.interval", "between 10s and 24h"),
+    ("bbconn.status.configuration.policy", "or references it"),
+    ("bbconn.status.record", "never deletes the configuration"),
+    (
+        "bbconn.status.record.appliedSecrets",
+        "never returns a token",
+    ),
+    (
+        "pbind",
+        "binds one Bitbucket repository to one SonarQube project",
+    ),
+    (
+        "pbind.spec.connectionRef",
+        "refused with `ConnectionMismatch`",
+    ),
+    ("pbind.spec.connectionRef.kind", "ENUM: BitbucketConnection"),
+    ("pbind.spec.deletionPolicy", "otherwise as `Unbind`"),
+    ("pbind.spec.mode", "never creates a project"),
+    ("pbind.spec.onRepositoryMoved", "ENUM: Report Follow"),
+    (
+        "pbind.spec.sonarqubeProject.newCodeDefinition.days",
+        "days <integer>",
+    ),
+    (
+        "pbind.spec.sonarqubeProject.visibility",
+        "all users of the server",
+    ),
+    (
+        "pbind.spec.sonarqubeProject.visibilityPolicy",
+        "also on adopted projects",
+    ),
+    (
+        "pbind.status.differences",
+        "What differs from the spec and is not corrected",
+    ),
+    (
+        "pbind.status.record",
+        "neither unbinds nor deletes it later",
+    ),
+    (
+        "pbind.status.record.connection.configurationId",
+        "Only a connection of the same configuration",
+    ),
+    (
+        "pbind.status.record.createdBy",
+        "absent for a project that existed before",
+    ),
+    (
+        "pbind.status.record.intent",
+        "a crash never creates a second project",
+    ),
+    ("pbind.status.target", "until they are known"),
+];
+
 #[tokio::test]
-async fn explain_teaches() {
+async fn kubectl_explains_the_fields() {
     let cluster = Cluster::connect().await;
-    for (field, lesson) in [
-        ("bbconn", "known to one SonarQube server"),
-        (
-            "bbconn.spec.access.repositories",
-            "stands for any run of characters without",
-        ),
-        ("bbconn.spec.interval", "between 10s and 24h"),
-        (
-            "pbind",
-            "binds one Bitbucket repository to one SonarQube project",
-        ),
-        (
-            "pbind.spec.sonarqubeProject.visibility",
-            "all users of the server",
-        ),
-        ("pbind.spec.mode", "never creates a project"),
-        (
-            "pbind.status.record",
-            "neither unbinds nor deletes it later",
-        ),
-        (
-            "pbind.status.record.intent",
-            "a crash never creates a second project",
-        ),
-        (
-            "pbind.status.record.createdBy",
-            "absent for a project that existed before",
-        ),
-        (
-            "bbconn.spec.configurationPolicy",
-            "only finds it by its name",
-        ),
-        ("bbconn.status.configuration.policy", "or references it"),
-        (
-            "pbind.spec.connectionRef",
-            "refused with `ConnectionMismatch`",
-        ),
-        (
-            "pbind.status.record.connection.configurationId",
-            "Only a connection of the same configuration",
-        ),
-        ("bbconn.status.record", "never deletes the configuration"),
-        (
-            "bbconn.status.record.appliedSecrets",
-            "never returns a token",
-        ),
-    ] {
+    for (field, lesson) in EXPLAINED {
         let text = cluster.servers.kubectl(&["explain", field]).unwrap();
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(text.contains(lesson), "{field}: {text}");

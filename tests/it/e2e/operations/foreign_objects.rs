@@ -109,7 +109,11 @@ async fn remove(env: &TestEnvironment) {
     let namespaces: Api<Namespace> = Api::all(env.client.clone());
     for number in 0..NAMESPACES {
         let name = format!("of-others-{number}");
-        namespaces.delete(&name, &at_once).await.unwrap();
+        match namespaces.delete(&name, &at_once).await {
+            // It was being removed since a run before.
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}
+            deleted => drop(deleted.unwrap()),
+        }
     }
 }
 

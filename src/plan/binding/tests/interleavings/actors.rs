@@ -149,10 +149,10 @@ impl Small {
             return;
         }
         let running = running.unwrap_or_else(|| Running::of(state, member));
-        self.look(state, (own, member), running);
+        self.observe(state, (own, member), running);
     }
 
-    fn look(&self, state: &mut State, (own, member): (usize, usize), mut running: Running) {
+    fn observe(&self, state: &mut State, (own, member): (usize, usize), mut running: Running) {
         running.races = false;
         let before = state.world.members[member].record.clone();
         loop {
@@ -276,7 +276,7 @@ impl Small {
             return;
         }
         if running.steps.is_empty() {
-            self.look(state, (own, member), running);
+            self.observe(state, (own, member), running);
         } else {
             state.operators[own].running[member] = Some(running);
         }
