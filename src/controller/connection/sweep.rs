@@ -132,7 +132,7 @@ impl Sweep<'_> {
             },
         };
         let changes = self.take_over(link, seen);
-        self.pass_on(&listed, link, sharing);
+        self.hand_over(&listed, link, sharing);
         Ok(Some(changes))
     }
 
@@ -209,7 +209,7 @@ impl Sweep<'_> {
     }
 
     /// Gives a listing to the other connections that share it: their bindings are as well served as if they had made it.
-    fn pass_on(&self, listed: &Arc<Listed>, link: &SharedLink, sharing: &Sharing) {
+    fn hand_over(&self, listed: &Arc<Listed>, link: &SharedLink, sharing: &Sharing) {
         for (other, sharing) in self.context.links.sharing(&sharing.listings, link) {
             let (id, _) = &sharing.setting;
             // One that came while it was read has not been counted, and takes it over itself.

@@ -119,8 +119,8 @@ impl<R: Resource<DynamicType = ()>> Filling<R> {
 
 #[cfg(test)]
 mod tests {
-    use crate::kubernetes::objects::tests::{Guarded, binding};
     use super::*;
+    use crate::kubernetes::objects::tests::{Guarded, binding};
 
     fn filling() -> Filling<Guarded> {
         within(Scope::Cluster, Store::default())

@@ -43,7 +43,7 @@ enum Stored {
 enum Role {
     /// What it has seen, and since how many ticks.
     Candidate(Option<(Option<Number>, u8)>),
-    /// Its write is on its way: over this version, or a new lease. With it, it leads for so many ticks.
+    /// It writes: over this version, or a new lease. If that succeeds, it leads for so many ticks.
     Writes(Option<Number>, u8),
     /// For so many ticks.
     Leads(u8),
