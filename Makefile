@@ -51,7 +51,7 @@ compile: ## Compile the operator and its tests
 	cargo test --workspace --no-run
 
 servers: ## Build and fetch what tests and demo run on
-	tests/servers build control-plane helm lua kstatus $(foreach version,$(SONARQUBES),sonarqube $(version))
+	tests/servers build control-plane helm helm3 lua kstatus promtool $(foreach version,$(SONARQUBES),sonarqube $(version))
 
 lint: ## Check formatting, lints and documentation
 	cargo fmt --all --check
@@ -63,8 +63,10 @@ generate: ## Write the files that are generated from the code
 	UPDATE=1 cargo test --quiet --test it -- generated::committed_files_are_as_generated
 
 demo: ## Show the operator at work, from nothing (SONARQUBE=26.9.0.129388: with a real SonarQube)
-	cargo build --workspace --bins
-	tests/servers run $(call servers,$(SONARQUBE)) -- tests/demo
+	@echo 'Builds what is missing first: the operator and the simulators (some 5 minutes), etcd and kube-apiserver (5 more).'
+	@echo 'When all is there, the demo takes half a minute.'
+	@cargo build --quiet --workspace --bins
+	@tests/servers run $(call servers,$(SONARQUBE)) -- tests/demo
 
 dist: ## Build a release into dist/: program, image, chart, manifests, schemas, SBOM, checksums
 	packaging/release

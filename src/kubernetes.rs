@@ -3,6 +3,7 @@
 //! Knows the kinds and the words of their conditions. Knows neither the servers nor who calls it: what a watch sees is
 //! handed to a callback.
 
+mod account;
 mod client;
 pub(crate) mod clock;
 mod error;
@@ -27,6 +28,7 @@ use kube::{Client, Resource};
 use crate::identity::Uid;
 use crate::metrics::Metrics;
 
+pub use account::own_account;
 pub use client::{client, lease_client};
 pub(crate) use error::Error;
 pub use event::EventReason;

@@ -35,7 +35,11 @@ async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     let mut terminated = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
     let mut interrupted = signal(SignalKind::interrupt()).context("failed to listen for SIGINT")?;
     let fence = Fence::closed();
-    let (client, leases) = clients(arguments, &metrics, &fence).await?;
+    let config = kube::Config::infer()
+        .await
+        .context("failed to find the Kubernetes API: run in a cluster, or set KUBECONFIG")?;
+    let holder = arguments.holder(&config.default_namespace);
+    let (client, unfenced) = clients(config, &metrics, &fence)?;
     let listener = TcpListener::bind(arguments.listen).await.with_context(|| {
         format!(
             "failed to listen on {}: choose another --listen",
@@ -50,10 +54,12 @@ async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
         served.context("failed to serve metrics")
     };
     let working = async {
+        let own = kubernetes::own_account(&unfenced).await;
+        let leases = Leases::new(unfenced, holder);
         let setup = Setup {
             client,
             fence: fence.clone(),
-            settings: arguments.settings(),
+            settings: arguments.settings(own),
             metrics: Arc::clone(&metrics),
         };
         let signals = Signals {
@@ -80,21 +86,17 @@ async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     served.and(worked)
 }
 
-/// The client of the Kubernetes API, and the lease, which has a client of its own.
-async fn clients(
-    arguments: &RunArguments,
+/// The client of the Kubernetes API, and the one of the lease, which works while this operator does not lead.
+fn clients(
+    config: kube::Config,
     metrics: &Arc<Metrics>,
     fence: &Fence,
-) -> anyhow::Result<(kube::Client, Leases)> {
-    let config = kube::Config::infer()
-        .await
-        .context("failed to find the Kubernetes API: run in a cluster, or set KUBECONFIG")?;
-    let holder = arguments.holder(&config.default_namespace);
-    let leases = kubernetes::lease_client(config.clone())
+) -> anyhow::Result<(kube::Client, kube::Client)> {
+    let unfenced = kubernetes::lease_client(config.clone())
         .context("failed to prepare the client of the lease")?;
     let client = kubernetes::client(config, metrics, fence.clone())
         .context("failed to prepare the client of the Kubernetes API")?;
-    Ok((client, Leases::new(leases, holder)))
+    Ok((client, unfenced))
 }
 
 /// Carries out a command, and prints what it says.

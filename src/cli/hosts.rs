@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::controller::SecretHosts;
-use crate::http::{HostListError, HostPolicy};
+use crate::http::{HostListError, HostPolicy, PlainHttp};
 
 /// Where tokens may go. The operator and the commands that call servers take the same options.
 #[derive(Args, Clone, Debug)]
@@ -22,9 +22,18 @@ pub(super) struct HostArguments {
     #[arg(long, env = "BINDERY_REQUIRE_SECRET_HOSTS")]
     require_secret_hosts: bool,
 
-    /// Allow plain http: tokens then travel in clear.
-    #[arg(long, env = "BINDERY_ALLOW_HTTP")]
-    pub(super) allow_http: bool,
+    /// Allow plain http to these hosts, of those that a token may be sent to: a list as `--allowed-hosts` takes it.
+    /// Without a list, to all of them. Tokens then travel in clear.
+    #[arg(
+        long,
+        env = "BINDERY_ALLOW_HTTP",
+        value_name = "LIST",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "*",
+        value_parser = plain_http
+    )]
+    allow_http: Option<PlainHttp>,
 }
 
 impl HostArguments {
@@ -35,6 +44,11 @@ impl HostArguments {
                 .into_iter()
                 .chain(self.denied_hosts.clone()),
         )
+    }
+
+    /// Where tokens may travel in clear.
+    pub(super) fn plain_http(&self) -> PlainHttp {
+        self.allow_http.clone().unwrap_or_default()
     }
 
     /// Whether every Secret must name its hosts.
@@ -49,6 +63,13 @@ impl HostArguments {
 
 fn host_policy(list: &str) -> Result<HostPolicy, HostListError> {
     HostPolicy::parse(list)
+}
+
+fn plain_http(list: &str) -> Result<PlainHttp, HostListError> {
+    if list == "*" {
+        return Ok(PlainHttp::Allowed);
+    }
+    HostPolicy::parse(list).map(PlainHttp::AllowedTo)
 }
 
 fn denied_hosts(list: &str) -> Result<HostPolicy, HostListError> {

@@ -228,7 +228,7 @@ impl PlanArguments {
             namespaces: Namespaces::All,
             hosts: self.hosts.policy(),
             secret_hosts: self.hosts.of_secrets(),
-            allow_http: self.hosts.allow_http,
+            plain_http: self.hosts.plain_http(),
             project_deletion: ProjectDeletion::Refused,
             minimum_interval: Duration::ZERO,
             concurrency: 2,

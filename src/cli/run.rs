@@ -13,6 +13,9 @@ use super::hosts::HostArguments;
 use super::lease::LeaseArguments;
 use super::limits::LimitArguments;
 
+/// The account that chart and `deploy/` create, where the API server sees none: outside of a cluster.
+const USUAL_ACCOUNT: &str = "bindery-system:bindery";
+
 /// How the operator runs.
 #[derive(Args, Debug)]
 pub struct RunArguments {
@@ -83,14 +86,10 @@ pub struct RunArguments {
     )]
     pub listen: SocketAddr,
 
-    /// The operator's own service account as `namespace:name`, for the commands that messages suggest.
-    #[arg(
-        long,
-        env = "BINDERY_SERVICE_ACCOUNT",
-        value_name = "NAMESPACE:NAME",
-        default_value = "bindery-system:bindery"
-    )]
-    service_account: String,
+    /// The operator's own service account as `namespace:name`, for the commands that messages suggest. Default: the
+    /// one that the API server sees.
+    #[arg(long, env = "BINDERY_SERVICE_ACCOUNT", value_name = "NAMESPACE:NAME")]
+    service_account: Option<String>,
 
     /// What is logged, as in `info,bindery=debug`.
     #[arg(
@@ -122,9 +121,10 @@ impl RunArguments {
         self.lease.holder(own)
     }
 
-    /// The settings of the controllers.
+    /// The settings of the controllers. `own`: the service account that the API server sees.
     #[must_use]
-    pub fn settings(&self) -> Settings {
+    pub fn settings(&self, own: Option<String>) -> Settings {
+        let given = self.service_account.clone();
         Settings {
             namespaces: if self.namespaces.is_empty() {
                 Namespaces::All
@@ -133,7 +133,7 @@ impl RunArguments {
             },
             hosts: self.hosts.policy(),
             secret_hosts: self.hosts.of_secrets(),
-            allow_http: self.hosts.allow_http,
+            plain_http: self.hosts.plain_http(),
             project_deletion: if self.allow_project_deletion {
                 ProjectDeletion::Allowed
             } else {
@@ -144,7 +144,7 @@ impl RunArguments {
             sonarqube: self.limits.of_sonarqube(),
             bitbucket: self.limits.of_bitbucket(),
             deadline: self.reconcile_timeout,
-            service_account: self.service_account.clone(),
+            service_account: given.or(own).unwrap_or_else(|| USUAL_ACCOUNT.to_owned()),
         }
     }
 }

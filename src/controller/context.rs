@@ -11,7 +11,7 @@ use crate::declared::connection::reference_to;
 use crate::fence::Fence;
 use crate::fleet::link::Links;
 use crate::fleet::{Agenda, Lanes, Outcomes, SpreadReads};
-use crate::http::{Budgets, HostPolicy, Limits};
+use crate::http::{Budgets, HostPolicy, Limits, PlainHttp};
 use crate::kubernetes::clock;
 use crate::kubernetes::objects::Seen;
 use crate::kubernetes::publisher::Publisher;
@@ -33,8 +33,8 @@ pub struct Settings {
     pub hosts: HostPolicy,
     /// Whether every Secret must name its hosts.
     pub secret_hosts: SecretHosts,
-    /// Whether plain http is allowed.
-    pub allow_http: bool,
+    /// Where tokens may travel in clear.
+    pub plain_http: PlainHttp,
     /// Whether `deletionPolicy: DeleteProject` deletes.
     pub project_deletion: ProjectDeletion,
     /// The shortest interval of a connection.

@@ -14,6 +14,7 @@ use super::ca::CaBundle;
 use super::call::{Body, Call, Field, Verb};
 use super::failure::{Failure, Problem};
 use super::hosts::{HostPolicy, HostRefusal, Resolver};
+use super::plain::PlainHttp;
 use super::record::{Outcome, Recorder, Unrecorded};
 use super::redact::Redactor;
 use super::retry_after::retry_after;
@@ -37,8 +38,8 @@ pub struct Options {
     pub ca_bundle: Option<CaBundle>,
     /// Where calls may go; default: everywhere but loopback, link-local and metadata addresses.
     pub hosts: HostPolicy,
-    /// Whether tokens may travel in clear; default: no.
-    pub allow_http: bool,
+    /// Where tokens may travel in clear; default: nowhere.
+    pub plain_http: PlainHttp,
     /// From the start of a call to the last byte of its answer, unless the call says otherwise; default: 30 s.
     pub timeout: Duration,
     /// How much the server is asked in the name of one token.
@@ -57,7 +58,7 @@ impl Default for Options {
             system: "unknown",
             ca_bundle: None,
             hosts: HostPolicy::default(),
-            allow_http: false,
+            plain_http: PlainHttp::Refused,
             timeout: Duration::from_secs(30),
             limits: Limits::default(),
             budgets: Budgets::default(),
@@ -71,7 +72,7 @@ impl Default for Options {
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// Plain http, which was not allowed.
-    #[error("plain http sends the token unencrypted; use https or start with --allow-http")]
+    #[error("plain http sends the token unencrypted; use https or start with --allow-http=HOST")]
     InsecureUrl,
     /// A host that is not allowed, whichever address it resolves to.
     #[error("{0}")]
@@ -108,10 +109,9 @@ impl Transport {
     ///
     /// # Errors
     /// When no call could ever be allowed.
-    pub fn new(base: ServerUrl, options: Options) -> Result<Self, Refusal> {
-        if base.is_plain_http() && !options.allow_http {
-            return Err(Refusal::InsecureUrl);
-        }
+    pub fn new(base: ServerUrl, mut options: Options) -> Result<Self, Refusal> {
+        let narrowed = options.plain_http.narrowed(&base, options.hosts);
+        options.hosts = narrowed.ok_or(Refusal::InsecureUrl)?;
         options.hosts.check_name(&base).map_err(Refusal::Host)?;
         let inner = Inner {
             client: build_client(&base, &options).map_err(Refusal::Tls)?,

@@ -1,8 +1,27 @@
 //! Words that users meet in statuses and events, each declared once, with what it means.
 
 /// Declares an enum of such words: as written here they stand in Kubernetes, and their documentation stands in the
-/// user's guide (`docs/guide`).
+/// user's guide (`docs/guide`). A word may be followed by what a person does about it, in Markdown: links are relative
+/// to the guide's pages.
 macro_rules! vocabulary {
+    ($(#[$meta:meta])* pub enum $vocabulary:ident {
+        $($(#[doc = $doc:literal])+ $word:ident => $remedy:literal,)+
+    }) => {
+        vocabulary! {
+            $(#[$meta])*
+            pub enum $vocabulary { $($(#[doc = $doc])+ $word,)+ }
+        }
+
+        impl $vocabulary {
+            /// What the person who reads it does about it.
+            #[must_use]
+            pub fn remedy(self) -> &'static str {
+                match self {
+                    $(Self::$word => $remedy,)+
+                }
+            }
+        }
+    };
     ($(#[$meta:meta])* pub enum $vocabulary:ident { $($(#[doc = $doc:literal])+ $word:ident,)+ }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

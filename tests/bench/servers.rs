@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bindery::http::{HostPolicy, Limits, Options, Token, Transport};
+use bindery::http::{HostPolicy, Limits, Options, PlainHttp, Token, Transport};
 use bindery::identity::ServerUrl;
 use simulators::bitbucket::{Bitbucket, Fault, Permission, Profile as BitbucketProfile, Right};
 use simulators::sonarqube::{Edition, Profile, SonarQube, Version};
@@ -156,7 +156,7 @@ impl Servers {
 
 fn transport(url: &str) -> Transport {
     let options = Options {
-        allow_http: true,
+        plain_http: PlainHttp::Allowed,
         hosts: HostPolicy::parse("127.0.0.0/8").unwrap(),
         limits: Limits {
             concurrency: 64,

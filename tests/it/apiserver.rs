@@ -4,6 +4,7 @@
     reason = "tables read best where json!(…) is handed over as it is written"
 )]
 
+mod account;
 mod binding;
 mod cluster;
 mod configuration_policy;
@@ -12,4 +13,5 @@ mod permissions;
 mod pod_security;
 mod printed;
 mod row;
+mod strict;
 mod transitions;

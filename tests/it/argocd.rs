@@ -5,18 +5,24 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::support::examples::commands;
 use crate::support::servers::{Servers, lua};
 use crate::support::tree;
 
 const HEALTH: &str = "deploy/argocd/health.lua";
+const ACTIONS: &str = "deploy/argocd/actions.yaml";
 
 /// What the check says of an object, as Argo CD hears it.
 fn health(object: &Value) -> String {
     let check = std::fs::read_to_string(tree::top().join(HEALTH)).unwrap();
-    let script = format!(
-        "obj = {}\nlocal health = (function()\n{check}\nend)()\nprint(health.status, health.message)\n",
-        table(object)
-    );
+    let said = run(object, &check, "print(result.status, result.message)");
+    said.trim_end().replace('\t', ": ")
+}
+
+/// What this prints of the `result` of a script about an object.
+fn run(object: &Value, script: &str, print: &str) -> String {
+    let object = table(object);
+    let script = format!("obj = {object}\nlocal result = (function()\n{script}\nend)()\n{print}\n");
     let name = format!(
         "bindery-{}-{:?}.lua",
         std::process::id(),
@@ -26,7 +32,7 @@ fn health(object: &Value) -> String {
     std::fs::write(&file, script).unwrap();
     let said = lua(&file);
     std::fs::remove_file(&file).unwrap();
-    said.trim_end().replace('\t', ": ")
+    said
 }
 
 /// A value in Lua's words.
@@ -66,6 +72,37 @@ fn object(ready: (&str, &str), others: &[(&str, &str)]) -> Value {
 fn with(mut object: Value, place: &str, value: Value) -> Value {
     *object.pointer_mut(place).unwrap() = value;
     object
+}
+
+/// Promise: an object can be reconciled at once and suspended, and one that is suspended can be resumed alone.
+#[test]
+fn argo_cd_offers_the_actions_that_the_object_allows() {
+    let actions = std::fs::read_to_string(tree::top().join(ACTIONS)).unwrap();
+    let actions: Value = serde_saphyr::from_str(&actions).unwrap();
+    let offered = |object: &Value| {
+        let script = actions["discovery.lua"].as_str().unwrap();
+        let disabled = |name: &str| format!("result[\"{name}\"].disabled");
+        let names = ["reconcile", "suspend", "resume"].map(disabled).join(", ");
+        run(object, script, &format!("print({names})"))
+    };
+    let done = |name: &str, object: &Value, print: &str| {
+        let mut definitions = actions["definitions"].as_array().unwrap().iter();
+        let definition = definitions.find(|action| action["name"] == name).unwrap();
+        run(object, definition["action.lua"].as_str().unwrap(), print)
+    };
+    let running = object(("True", "Succeeded"), &[]);
+    let suspended = with(running.clone(), "/spec/suspend", true.into());
+    assert_eq!(offered(&running), "false\tfalse\ttrue\n");
+    assert_eq!(offered(&suspended), "true\ttrue\tfalse\n");
+    let spec = "print(result.spec.suspend)";
+    assert_eq!(done("suspend", &running, spec), "true\n");
+    assert_eq!(done("resume", &suspended, spec), "false\n");
+    let requested = r#"print(result.metadata.annotations["bindery.dev/reconcile-requested-at"])"#;
+    let requested = done("reconcile", &running, requested);
+    assert!(
+        requested.trim().parse::<jiff::Timestamp>().is_ok(),
+        "{requested}"
+    );
 }
 
 /// Promise: Argo CD shows what `Ready`, `Reconciling` and `Stalled` report, and never reports what was not reconciled
@@ -108,13 +145,6 @@ fn argo_cd_shows_how_an_object_is() {
     }
 }
 
-/// The first command of the guide that begins so, as a shell takes it.
-fn command(page: &str, start: &str) -> String {
-    let page = std::fs::read_to_string(tree::top().join(page)).unwrap();
-    let at = page.find(&format!("$ {start}")).unwrap();
-    page[at + 2..].split_once("\n```").unwrap().0.to_owned()
-}
-
 /// The namespace of Argo CD. Dropped, also by a panic, it is gone.
 struct Namespace<'a> {
     servers: &'a Servers,
@@ -144,7 +174,7 @@ impl Drop for Namespace<'_> {
     }
 }
 
-/// Promise: the guide's command teaches Argo CD both kinds, and leaves the rest of its settings alone.
+/// Promise: the guide's commands teach Argo CD both kinds, and leaves the rest of its settings alone.
 #[tokio::test]
 async fn the_guides_command_teaches_argo_cd() {
     let servers = Servers::take().await;
@@ -154,20 +184,19 @@ async fn the_guides_command_teaches_argo_cd() {
     servers
         .kubectl(&[&["create"], &config[..], &other].concat())
         .unwrap();
-    let ended = Command::new("sh")
-        .args([
-            "-e",
-            "-c",
-            &command("docs/guide/argocd.md", "kubectl create configmap argocd-cm"),
-        ])
-        .current_dir(tree::top())
-        .env("KUBECONFIG", servers.kubeconfig)
-        .status();
-    assert!(ended.unwrap().success());
+    for shown in commands("docs/guide/argocd.md") {
+        let ended = Command::new("sh")
+            .args(["-e", "-c", &shown.command])
+            .current_dir(tree::top())
+            .env("KUBECONFIG", servers.kubeconfig)
+            .status();
+        assert!(ended.unwrap().success());
+    }
     let got = servers
         .kubectl(&[&["get"], &config[..], &["--output", "json"]].concat())
         .unwrap();
-    let check = std::fs::read_to_string(tree::top().join(HEALTH)).unwrap();
+    let [check, actions] =
+        [HEALTH, ACTIONS].map(|file| std::fs::read_to_string(tree::top().join(file)).unwrap());
     let data = serde_json::from_str::<Value>(&got).unwrap()["data"].take();
     assert_eq!(
         data,
@@ -175,6 +204,8 @@ async fn the_guides_command_teaches_argo_cd() {
             "url": "https://argocd.example.com",
             "resource.customizations.health.bindery.dev_BitbucketConnection": check,
             "resource.customizations.health.bindery.dev_ProjectBinding": check,
+            "resource.customizations.actions.bindery.dev_BitbucketConnection": actions,
+            "resource.customizations.actions.bindery.dev_ProjectBinding": actions,
         })
     );
 }

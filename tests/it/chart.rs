@@ -1,5 +1,6 @@
 //! `charts/bindery`, as helm renders it.
 
+mod arguments;
 mod documented;
 mod options;
 mod refused;

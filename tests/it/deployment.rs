@@ -6,7 +6,6 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::Value;
 
 use crate::support::servers::kustomize;
-use crate::support::tree;
 
 fn documents(directory: &str) -> Vec<Value> {
     serde_saphyr::from_multiple(&kustomize(directory)).unwrap()
@@ -103,76 +102,5 @@ fn no_role_reaches_a_secret_or_a_config_map_of_every_namespace() {
             }
             assert!(!rule.verbs.iter().any(|verb| verb == "*"));
         }
-    }
-}
-
-/// The labels that an expression wants of a metric that it names: those in the braces behind it.
-fn wanted_labels<'a>(expression: &'a str, metric: &str) -> Vec<&'a str> {
-    let places = expression.match_indices(metric);
-    let behind = places.filter_map(|(at, _)| expression[at + metric.len()..].strip_prefix('{'));
-    behind
-        .filter_map(|rest| rest.split_once('}'))
-        .flat_map(|(matchers, _)| matchers.split(','))
-        .map(|matcher| {
-            let end = matcher.find(['=', '!']).unwrap();
-            matcher[..end].trim()
-        })
-        .collect()
-}
-
-/// The labels that an expression groups by.
-fn grouping_labels(expression: &str) -> Vec<&str> {
-    let groups = expression.split(" by (").skip(1);
-    groups
-        .filter_map(|rest| rest.split_once(')'))
-        .flat_map(|(labels, _)| labels.split(','))
-        .map(str::trim)
-        .collect()
-}
-
-/// What Prometheus itself may add.
-const OF_PROMETHEUS: &str = "cluster";
-
-/// Promise: every alert is about a metric that exists.
-/// The metrics of an alert. Before a parenthesis stands a function.
-fn metrics_in(expression: &str) -> Vec<&str> {
-    let words = regex::Regex::new(r"([a-z]+_[a-z_]+)(\(?)").unwrap();
-    let found = words.captures_iter(expression).map(|word| word.extract());
-    found
-        .filter(|(_, [_, opening])| opening.is_empty())
-        .map(|(_, [name, _])| name)
-        .collect()
-}
-
-#[test]
-fn alerts_are_about_metrics_that_exist() {
-    let path = tree::top().join("deploy/alerts.yaml");
-    let rules: serde_json::Value =
-        serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let rules = rules["groups"][0]["rules"].as_array().unwrap().clone();
-    assert!(rules.len() > 5);
-    let reported: Vec<_> = bindery::metrics::ALL
-        .iter()
-        .map(|declared| (declared.scraped(), declared.labels))
-        .collect();
-    for rule in rules {
-        let expression = rule["expr"].as_str().unwrap();
-        let metrics = metrics_in(expression);
-        assert!(!metrics.is_empty(), "{expression}");
-        for metric in metrics {
-            let found = reported.iter().find(|(name, _)| name == metric);
-            let (_, labels) = found.unwrap_or_else(|| panic!("{metric} in {expression}"));
-            for label in wanted_labels(expression, metric) {
-                assert!(labels.contains(&label), "{metric}{{{label}}}");
-            }
-            for label in grouping_labels(expression) {
-                let known = label == OF_PROMETHEUS || labels.contains(&label);
-                assert!(known, "{label} of {metric} in {expression}");
-            }
-        }
-        assert!(
-            rule["annotations"]["summary"].as_str().unwrap().len() > 40,
-            "{rule}"
-        );
     }
 }

@@ -15,6 +15,8 @@ mod deployment;
 mod documents;
 mod e2e;
 mod generated;
+mod observability;
 mod plan_without_cluster;
+mod release;
 mod schema;
 mod support;

@@ -4,7 +4,7 @@
 use std::sync::Mutex;
 
 use bindery::crd::{BitbucketConnection, ProjectBinding};
-use bindery::http::{HostPolicy, Options, Token, Transport};
+use bindery::http::{HostPolicy, Options, PlainHttp, Token, Transport};
 use bindery::identity::{ServerUrl, SettingId, SettingKey};
 use bindery::inventory::{Inventory, Sources};
 use bindery::observe::{self, Circumstances, Servers};
@@ -159,7 +159,7 @@ impl Site {
 fn transport(url: &str) -> Transport {
     let options = Options {
         hosts: HostPolicy::parse("127.0.0.0/8").unwrap(),
-        allow_http: true,
+        plain_http: PlainHttp::Allowed,
         ..Options::default()
     };
     Transport::new(ServerUrl::parse(url).unwrap(), options).unwrap()

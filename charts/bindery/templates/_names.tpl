@@ -6,6 +6,9 @@
 
 {{- define "bindery.image" -}}
 {{- with .Values.image -}}
+{{- if not .repository -}}
+{{- fail "image.repository is empty, so the image is not known: name the repository that you pushed it to, for example registry.example.com/bindery" -}}
+{{- end -}}
 {{- if .digest -}}
 {{ .repository }}@{{ .digest }}
 {{- else -}}

@@ -159,7 +159,7 @@ impl Route<'_> {
             fence: context.fence.clone(),
             ca_bundle: self.to.ca.clone(),
             hosts: HostPolicy::all(hosts.into_iter().chain(self.hosts)),
-            allow_http: context.settings.allow_http,
+            plain_http: context.settings.plain_http.clone(),
             timeout: Duration::from_secs(30),
             recorder: Arc::clone(&context.metrics) as Arc<dyn Recorder>,
         };

@@ -1,12 +1,8 @@
 //! What each value changes.
 
-use std::collections::BTreeSet;
-
-use bindery::cli::Cli;
-use clap::CommandFactory as _;
 use serde_json::Value;
 
-use crate::support::chart::{manifest, object, objects, parsed};
+use crate::support::chart::{object, objects, parsed};
 use crate::support::tree;
 
 /// Kind and name.
@@ -108,7 +104,7 @@ const IN_THE_POD: [(&str, &str, &str); 15] = [
 ];
 
 /// A value, the object that it shows in, where, and as what.
-const IN_OBJECTS: [(&str, Object, &str, &str); 21] = [
+const IN_OBJECTS: [(&str, Object, &str, &str); 23] = [
     ("replicas=3", DEPLOYMENT, "/spec/replicas", "3"),
     (
         r#"labels.team="build""#,
@@ -207,6 +203,18 @@ const IN_OBJECTS: [(&str, Object, &str, &str); 21] = [
         r#"[{"namespaceSelector":{}}]"#,
     ),
     (
+        r#"networkPolicy={"enabled":true,"egress":[{"to":[{"ipBlock":{"cidr":"10.0.0.0/8"}}],"ports":[{"port":443}]}]}"#,
+        POLICY,
+        "/spec/egress",
+        r#"[{"ports":[{"port":53,"protocol":"UDP"},{"port":53,"protocol":"TCP"}]},{"ports":[{"port":443}],"to":[{"ipBlock":{"cidr":"10.0.0.0/8"}}]}]"#,
+    ),
+    (
+        r#"networkPolicy={"enabled":true,"egress":[{"ports":[{"port":443}]}]}"#,
+        POLICY,
+        "/spec/policyTypes",
+        r#"["Ingress","Egress"]"#,
+    ),
+    (
         r#"serviceAccount.name="2024""#,
         ("ServiceAccount", "2024"),
         "/metadata/name",
@@ -303,90 +311,4 @@ fn kinds_that_are_not_to_be_kept_go_with_the_release() {
     let unkept = objects("crds.keep=false");
     let definition = object(&unkept, CONNECTIONS.0, CONNECTIONS.1).unwrap();
     assert_eq!(definition["metadata"].get("annotations"), None);
-}
-
-/// The operator's arguments in the namespace `tools`.
-fn arguments(values: &str) -> Vec<String> {
-    let objects = parsed(&manifest("tools", values).unwrap());
-    let deployment = object(&objects, DEPLOYMENT.0, DEPLOYMENT.1).unwrap();
-    let arguments = deployment["spec"]["template"]["spec"]["containers"][0]["args"].clone();
-    serde_json::from_value(arguments).unwrap()
-}
-
-/// Promise: the commands that messages suggest name the account of this release.
-#[test]
-fn the_operator_knows_its_own_account() {
-    let arguments = arguments(r#"serviceAccount.name="sonar""#);
-    assert!(
-        arguments.contains(&"--service-account=tools:sonar".to_owned()),
-        "{arguments:?}"
-    );
-}
-
-/// Every option of `bindery run`, as the chart gives it for [`ALL_OPTIONS`].
-const GIVEN: [&str; 20] = [
-    "--service-account=tools:bindery",
-    "--namespaces=payments,platform",
-    "--allowed-hosts=bitbucket.example.com:7990,*.sonar.example.com",
-    "--denied-hosts=10.96.0.0/12,*.svc",
-    "--require-secret-hosts",
-    "--allow-http",
-    "--allow-project-deletion",
-    "--minimum-interval=24h",
-    "--reconcile-timeout=1h30m",
-    "--lease-duration=30s",
-    "--concurrency=3",
-    "--sonarqube-concurrency=4",
-    "--sonarqube-rate=100000",
-    "--sonarqube-burst=5",
-    "--bitbucket-concurrency=6",
-    "--bitbucket-rate=7",
-    "--bitbucket-burst=60",
-    "--listen=[::]:9090",
-    "--log=info,bindery=debug",
-    "--log-format=text",
-];
-
-const ALL_OPTIONS: &str = r#"namespaces=["payments","platform"],operator={
-    "allowedHosts": ["bitbucket.example.com:7990", "*.sonar.example.com"],
-    "deniedHosts": ["10.96.0.0/12", "*.svc"],
-    "requireSecretHosts": true,
-    "allowHttp": true,
-    "allowProjectDeletion": true,
-    "minimumInterval": "24h",
-    "reconcileTimeout": "1h30m",
-    "leaseDuration": "30s",
-    "concurrency": 3,
-    "sonarqubeConcurrency": 4,
-    "sonarqubeRate": 100000,
-    "sonarqubeBurst": 5,
-    "bitbucketConcurrency": 6,
-    "bitbucketRate": 7,
-    "bitbucketBurst": 60,
-    "listen": "[::]:9090",
-    "log": "info,bindery=debug",
-    "logFormat": "text"
-}"#;
-
-/// Promise: the chart has a value for every option, and what it gives the operator understands.
-#[test]
-fn every_option_reaches_the_operator() {
-    let arguments = arguments(ALL_OPTIONS);
-    assert_eq!(arguments[0], "run");
-    assert_eq!(arguments[1..], GIVEN);
-    let given = GIVEN.map(|argument| argument.split('=').next().unwrap().to_owned());
-    let mut options = options_of_run();
-    // The pod's own namespace, which is the default.
-    assert!(options.remove("--lease-namespace"));
-    assert_eq!(BTreeSet::from(given), options);
-    let command_line = std::iter::once("bindery".to_owned()).chain(arguments);
-    Cli::command().try_get_matches_from(command_line).unwrap();
-}
-
-fn options_of_run() -> BTreeSet<String> {
-    let command = Cli::command();
-    let run = command.find_subcommand("run").unwrap();
-    run.get_arguments()
-        .map(|argument| format!("--{}", argument.get_long().unwrap()))
-        .collect()
 }

@@ -31,6 +31,10 @@ const REFUSED: [(&str, &str); 27] = [
         r#"image.repository="registry.example.com/bindery:1.0""#,
         "/image/repository",
     ),
+    (
+        r#"image.repository="""#,
+        "image.repository is empty, so the image is not known",
+    ),
     (r#"image.digest="0123""#, "/image/digest"),
     (r#"image.pullPolicy="always""#, "/image/pullPolicy"),
     ("serviceAccount.create=false", "/serviceAccount/name"),

@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use bindery::http::{HostPolicy, Options, Token, Transport};
+use bindery::http::{HostPolicy, Options, PlainHttp, Token, Transport};
 use bindery::identity::ServerUrl;
 
 /// What appears in no error, independent of what the server does with it.
@@ -70,7 +70,7 @@ impl Scripted {
 pub(super) fn loopback() -> Options {
     Options {
         hosts: HostPolicy::parse("127.0.0.0/8").unwrap(),
-        allow_http: true,
+        plain_http: PlainHttp::Allowed,
         ..Options::default()
     }
 }

@@ -1,6 +1,6 @@
 //! Whom the transport trusts, in real handshakes, and what it says of whom it does not trust.
 
-use bindery::http::{CaBundle, Call, Failure, Operation, Options, Transport};
+use bindery::http::{CaBundle, Call, Failure, Operation, Options, PlainHttp, Transport};
 use bindery::identity::ServerUrl;
 
 use super::scripted::{Scripted, answer, loopback};
@@ -27,7 +27,7 @@ impl Site {
         let url = ServerUrl::parse(&self.front.url).unwrap();
         let options = Options {
             ca_bundle: bundle.map(|pem| CaBundle::parse(pem.as_bytes()).unwrap()),
-            allow_http: false,
+            plain_http: PlainHttp::Refused,
             ..loopback()
         };
         let transport = Transport::new(url, options).unwrap();

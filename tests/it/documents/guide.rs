@@ -9,10 +9,13 @@ use crate::support::tree;
 
 const PAGE: &str = "docs/guide/troubleshooting.md";
 
-/// The reasons in the first column of the tables of a page that are written by hand.
+/// The reasons in the first column of a table of a page, each with something to do about it.
 fn explained(page: &str) -> BTreeSet<&str> {
-    let by_hand = page.split("<!-- generated: ").next().unwrap_or_default();
-    let rows = by_hand.lines().filter_map(|line| line.strip_prefix("| `"));
+    let table = page.split("<!-- generated: reasons -->").nth(1);
+    let table = table.and_then(|rest| rest.split("<!-- end -->").next());
+    let rows = table.unwrap_or_default().lines();
+    let rows = rows.filter(|row| !row.ends_with("|  |"));
+    let rows = rows.filter_map(|line| line.strip_prefix("| `"));
     let cells = rows.filter_map(|row| row.split(" | ").next());
     cells
         .flat_map(|cell| cell.split("`, `"))

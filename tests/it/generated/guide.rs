@@ -235,10 +235,14 @@ fn conditions() -> String {
 }
 
 fn reasons() -> String {
-    let rows = Reason::ALL
-        .iter()
-        .map(|reason| [code(reason.as_str()), reason.meaning().to_owned()]);
-    table(["Reason", "Meaning"], rows)
+    let rows = Reason::ALL.iter().map(|reason| {
+        [
+            code(reason.as_str()),
+            reason.meaning().to_owned(),
+            reason.remedy().to_owned(),
+        ]
+    });
+    table(["Reason", "What it means", "What to do"], rows)
 }
 
 fn events() -> String {

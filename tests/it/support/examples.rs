@@ -31,7 +31,7 @@ pub(crate) fn commands(document: &str) -> Vec<Shown> {
     for line in blocks.flat_map(str::lines) {
         let continued = commands
             .last_mut()
-            .filter(|last| last.command.ends_with('\\'));
+            .filter(|last| last.command.ends_with(['\\', '|']));
         if let Some(last) = continued {
             last.command += "\n";
             last.command += line;

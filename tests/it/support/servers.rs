@@ -110,8 +110,10 @@ impl Servers {
     /// Runs a command line as a user with this directory and this cluster does.
     pub(crate) fn shell(&self, directory: &std::path::Path, command: &str) -> Output {
         let helm = PathBuf::from(variable("BINDERY_HELM"));
+        let program = Path::new(env!("CARGO_BIN_EXE_bindery"));
         let path = [
             helm.parent().unwrap().as_os_str(),
+            program.parent().unwrap().as_os_str(),
             &std::env::var_os("PATH").unwrap_or_default(),
         ]
         .join(std::ffi::OsStr::new(":"));
@@ -127,7 +129,12 @@ impl Servers {
 
     /// The same of helm, at the top of the tree.
     pub(crate) fn helm(&self, arguments: &[&str]) -> Result<String, String> {
-        run(helm_command().env("KUBECONFIG", self.kubeconfig), arguments)
+        self.helm_of(Helm::Four, arguments)
+    }
+
+    /// The same of one of both.
+    pub(crate) fn helm_of(&self, helm: Helm, arguments: &[&str]) -> Result<String, String> {
+        run(helm.command().env("KUBECONFIG", self.kubeconfig), arguments)
     }
 }
 
@@ -143,11 +150,28 @@ pub(crate) fn kustomize(directory: &str) -> String {
 
 /// What helm prints at the top of the tree, or what it complains of, when it knows no cluster.
 pub(crate) fn helm(arguments: &[&str]) -> Result<String, String> {
-    run(helm_command().env_remove("KUBECONFIG"), arguments)
+    helm_of(Helm::Four, arguments)
 }
 
-fn helm_command() -> Command {
-    tool("helm", "BINDERY_HELM")
+/// The same of one of both.
+pub(crate) fn helm_of(helm: Helm, arguments: &[&str]) -> Result<String, String> {
+    run(helm.command().env_remove("KUBECONFIG"), arguments)
+}
+
+/// The versions of helm that the chart is for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Helm {
+    Three,
+    Four,
+}
+
+impl Helm {
+    fn command(self) -> Command {
+        match self {
+            Self::Three => tool("helm3", "BINDERY_HELM3"),
+            Self::Four => tool("helm", "BINDERY_HELM"),
+        }
+    }
 }
 
 /// What a Lua script prints.
@@ -160,6 +184,11 @@ pub(crate) fn lua(script: &Path) -> String {
 pub(crate) fn kstatus(objects: &Path) -> String {
     let objects = objects.to_str().unwrap();
     run(&mut tool("kstatus", "BINDERY_KSTATUS"), &[objects]).unwrap()
+}
+
+/// What promtool says of rules that are as they should be, or what it complains of.
+pub(crate) fn promtool(arguments: &[&str]) -> Result<String, String> {
+    run(&mut tool("promtool", "BINDERY_PROMTOOL"), arguments)
 }
 
 /// A program that `tests/servers` builds, at the top of the tree.

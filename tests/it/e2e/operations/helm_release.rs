@@ -1,17 +1,18 @@
 //! The operator as the chart installs it: with the chart's account, the chart's rights, and nothing of `deploy/`.
 
-use bindery::crd::BitbucketConnection;
+use bindery::crd::{BitbucketConnection, ProjectBinding};
 use serde_json::json;
 
 use crate::e2e::environment::{self, TestEnvironment};
 use crate::support::chart::{CHART, manifest};
 use crate::support::server::{Server, simulated};
-use crate::support::servers::Servers;
+use crate::support::servers::{Helm, Servers};
+use crate::support::tree;
 
 simulated!(
     the_chart_grants_access_to_the_listed_secrets,
     the_chart_grants_access_to_every_secret_on_request,
-    a_release_upgrades_both_kinds_and_leaves_them
+    a_release_keeps_every_object
 );
 
 const DEFINITION: &str = "crd/bitbucketconnections.bindery.dev";
@@ -164,18 +165,22 @@ impl Drop for Release<'_> {
     }
 }
 
-/// A copy of the chart whose connections have another short name, as an older version might.
-fn older_chart(env: &TestEnvironment) -> String {
-    let copy = env.directory.join("older-chart");
-    let copied = std::process::Command::new("cp")
-        .args(["-r", CHART])
-        .arg(&copy)
-        .status();
-    assert!(copied.unwrap().success());
-    let file = copy.join("files/crds/bindery.dev_bitbucketconnections.yaml");
+/// The last commit whose chart an earlier user may have installed.
+const PREVIOUS: &str = "3756f0a";
+
+/// The chart as it was then. Its connections have another short name, so that an upgrade of the kinds shows.
+fn previous_chart(env: &TestEnvironment) -> String {
+    let copy = env.directory.join("previous-chart");
+    std::fs::create_dir_all(&copy).unwrap();
+    let directory = copy.to_str().unwrap();
+    let script = format!("git archive {PREVIOUS} {CHART} | tar --extract --directory {directory}");
+    let output = env.servers.shell(tree::top(), &script);
+    assert!(output.status.success(), "{output:?}");
+    let chart = copy.join(CHART);
+    let file = chart.join("files/crds/bindery.dev_bitbucketconnections.yaml");
     let definition = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, definition.replace("- bbconn\n", "- bbolder\n")).unwrap();
-    copy.to_str().unwrap().to_owned()
+    chart.to_str().unwrap().to_owned()
 }
 
 fn short_name(env: &TestEnvironment) -> String {
@@ -183,47 +188,67 @@ fn short_name(env: &TestEnvironment) -> String {
     env.servers.kubectl(&["get", DEFINITION, output]).unwrap()
 }
 
-/// Promise: helm takes over what kustomize installed, an upgrade brings both kinds up to date, there is no second
-/// release, and the kinds and their objects outlive the one that there is.
-async fn a_release_upgrades_both_kinds_and_leaves_them(server: Server) {
+/// Promise: helm takes over what kustomize installed; an upgrade from the previous chart brings both kinds up to date,
+/// and a rollback brings them back; there is no second release; and the kinds and their objects outlive all of that,
+/// and the end of the release.
+async fn a_release_keeps_every_object(server: Server) {
     let mut env = TestEnvironment::set(server).await;
     env.connection(json!({}));
-    env.connection_is("bitbucket", ("Ready", "True")).await;
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
+    is_bound(&env).await;
     env.operator.kill();
     let _replaced = Replaced {
         servers: env.servers.clone(),
     };
+    let before = uids(&env).await;
+    let previous = previous_chart(&env);
+    for version in [Helm::Four, Helm::Three] {
+        let release = Release {
+            servers: &env.servers,
+        };
+        release_lives(&env, version, &previous);
+        assert_eq!(uids(&env).await, before, "{version:?}");
+        release.uninstall().unwrap();
+        let deployment = ["get", "deployment/bindery", "--namespace=bindery-system"];
+        env.servers.kubectl(&deployment).unwrap_err();
+        assert_eq!(uids(&env).await, before, "{version:?}, uninstalled");
+    }
+}
+
+/// Installs the previous chart, upgrades it, and rolls back.
+fn release_lives(env: &TestEnvironment, version: Helm, previous: &str) {
     let helm = |arguments: &[&str]| {
         let namespace = ["--namespace", "bindery-system"];
-        env.servers.helm(&[arguments, &namespace].concat())
+        let arguments = [arguments, &namespace].concat();
+        env.servers.helm_of(version, &arguments)
     };
-
-    let release = Release {
-        servers: &env.servers,
+    let install = ["upgrade", "--install", "bindery", previous];
+    // The second helm finds the kinds of the first one's release.
+    let refusal = matches!(version, Helm::Four).then(|| helm(&install).unwrap_err());
+    assert!(refusal.is_none_or(|refusal| refusal.contains("invalid ownership metadata")));
+    let take: &[&str] = match version {
+        Helm::Three => &["--take-ownership"],
+        Helm::Four => &["--take-ownership", "--force-conflicts"],
     };
-    let older = older_chart(&env);
-    let install = ["upgrade", "--install", "bindery", &older];
-    let refusal = helm(&install).unwrap_err();
-    assert!(refusal.contains("invalid ownership metadata"), "{refusal}");
-    helm(&[&install[..], &["--take-ownership", "--force-conflicts"]].concat()).unwrap();
-    assert_eq!(short_name(&env), "bbolder");
-
+    helm(&[&install[..], take].concat()).unwrap();
+    assert_eq!(short_name(env), "bbolder", "{version:?}");
     helm(&["upgrade", "bindery", CHART]).unwrap();
-    assert_eq!(short_name(&env), "bbconn");
-
+    assert_eq!(short_name(env), "bbconn", "{version:?}");
     let second = helm(&["install", "another", CHART]).unwrap_err();
     assert!(
         second.contains("must equal \"another\": current value is \"bindery\""),
         "{second}"
     );
+    helm(&["rollback", "bindery", "1"]).unwrap();
+    assert_eq!(short_name(env), "bbolder", "{version:?}: rolled back");
+}
 
-    release.uninstall().unwrap();
-    env.servers
-        .kubectl(&["get", "deployment/bindery", "--namespace=bindery-system"])
-        .unwrap_err();
-    let left = env
-        .api::<BitbucketConnection>("platform")
-        .get("bitbucket")
-        .await;
-    assert!(left.is_ok(), "{left:?}");
+/// The connection and the binding, which another one of the same name would not be.
+async fn uids(env: &TestEnvironment) -> [Option<String>; 2] {
+    let connections = env.api::<BitbucketConnection>("platform");
+    let bindings = env.api::<ProjectBinding>("payments");
+    let connection = connections.get("bitbucket").await.unwrap();
+    let binding = bindings.get("checkout").await.unwrap();
+    assert!(connection.metadata.deletion_timestamp.is_none());
+    [connection.metadata.uid, binding.metadata.uid]
 }

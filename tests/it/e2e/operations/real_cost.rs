@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::time::Instant;
 
 use bindery::bitbucket;
-use bindery::http::{HostPolicy, Options, Token, Transport};
+use bindery::http::{HostPolicy, Options, PlainHttp, Token, Transport};
 use bindery::identity::{ProjectKey, RepositoryPath, ServerUrl, SettingId};
 use bindery::sonarqube::{self, NewBinding};
 use futures::StreamExt as _;
@@ -181,7 +181,7 @@ async fn bare_loop(env: &TestEnvironment, slugs: &[String]) -> f64 {
 
 fn transport(url: &str) -> Transport {
     let options = Options {
-        allow_http: true,
+        plain_http: PlainHttp::Allowed,
         hosts: HostPolicy::parse("127.0.0.0/8").unwrap(),
         ..Options::default()
     };
