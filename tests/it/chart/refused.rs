@@ -4,7 +4,7 @@ use crate::support::chart::{CHART, manifest};
 use crate::support::servers::helm;
 
 /// Values, and what helm says of them.
-const REFUSED: [(&str, &str); 27] = [
+const REFUSED: [(&str, &str); 28] = [
     ("replicas=0", "/replicas"),
     (r#"namespaces=["a,b"]"#, "/namespaces/0"),
     ("operator.alowHttp=true", "additional properties 'alowHttp'"),
