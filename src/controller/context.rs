@@ -226,7 +226,7 @@ pub(crate) mod tests {
             namespaces: Namespaces::All,
             hosts: HostPolicy::default(),
             secret_hosts: SecretHosts::Optional,
-            allow_http: false,
+            plain_http: PlainHttp::Refused,
             project_deletion: ProjectDeletion::Refused,
             minimum_interval: Duration::from_mins(1),
             concurrency: 2,
