@@ -39,7 +39,7 @@ impl TestEnvironment {
             .args(arguments)
             .env_clear()
             .env("KUBECONFIG", self.servers.kubeconfig)
-            .env("BINDERY_ALLOW_HTTP", "true")
+            .env("BINDERY_ALLOW_HTTP", "*")
             .env("BINDERY_ALLOWED_HOSTS", "127.0.0.0/8")
             .envs(environment.iter().copied())
             .stdin(Stdio::piped())
