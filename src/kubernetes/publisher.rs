@@ -30,8 +30,9 @@ const REPORTER: &str = "bindery.dev/operator";
 /// The longest name of an object.
 const LONGEST_NAME: usize = 253;
 
-/// So many events are published at once. All events of one object are published one after the other.
-const AT_ONCE: usize = 4;
+/// So many events are published at once, as many as there are workers: fewer would fall behind thousands of deletions,
+/// each of which costs one write and one event. All events of one object are published one after the other.
+const AT_ONCE: usize = 16;
 
 /// So many events wait in each of these queues. One more is lost: the API server is too slow, and no reconcile waits.
 const ROOM: usize = 500;

@@ -37,6 +37,8 @@ impl Operator {
             .args(["run", "--listen", &address])
             .args(["--allow-http", "--allowed-hosts", "127.0.0.0/8"])
             .args(["--minimum-interval", "10s"])
+            // The processors are shared with everything else: an API server that is slow ends no run.
+            .args(["--lease-duration", "1m"])
             .env_clear()
             .env("KUBECONFIG", &kubeconfig)
             .stdin(Stdio::null())
@@ -85,6 +87,29 @@ impl Operator {
             assert!(begun.elapsed() < Duration::from_mins(2), "it is not ready");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Waits for the events of what was done. None may be lost.
+    pub(crate) async fn until_events_are_published(&self) {
+        loop {
+            // The event of a change follows its status.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let metrics = self.metrics();
+            let value = |name: &str| {
+                let line = metrics.lines().find(|line| line.starts_with(name)).unwrap();
+                line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap()
+            };
+            assert!(value("bindery_events_lost_total ") < 1.0, "events are lost");
+            if value("bindery_events_waiting ") < 1.0 {
+                return;
+            }
+        }
+    }
+
+    fn metrics(&self) -> String {
+        let url = format!("http://{}/metrics", self.address);
+        let curl = Command::new("curl").args(["--silent", &url]).output();
+        String::from_utf8(curl.unwrap().stdout).unwrap()
     }
 
     /// Processor time so far, in seconds.

@@ -156,9 +156,9 @@ impl Bench {
         let begun = self.begin().await;
         self.cluster.create_all(bindings).await;
         self.watch.until_all_ready(&names(bindings)).await;
+        // The floor publishes its events as well.
+        self.operator.until_events_are_published().await;
         let ready = begun.at.elapsed();
-        // An event may come after the status.
-        tokio::time::sleep(Duration::from_secs(1)).await;
         let phase = self.end(begun).await;
         Phase {
             seconds: ready.as_secs_f64(),
@@ -274,9 +274,8 @@ impl Bench {
         let begun = self.begin().await;
         self.cluster.delete_all(names).await;
         self.watch.until_all_gone(names).await;
+        self.operator.until_events_are_published().await;
         let gone = begun.at.elapsed();
-        // An event may come after the object has gone.
-        tokio::time::sleep(Duration::from_secs(1)).await;
         let phase = self.end(begun).await;
         Phase {
             seconds: gone.as_secs_f64(),
