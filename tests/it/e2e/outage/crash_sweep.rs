@@ -76,7 +76,7 @@ async fn every_write(server: Server, operations: &[Operation], step: usize) {
     let method = server.capabilities().method;
     for operation in operations {
         let row = sweep.run(*operation, method, step).await;
-        assert!(row.crashes >= row.writes / step, "{operation:?}: {row:?}");
+        assert!(row.crashes > 0, "{operation:?}: {row:?}");
         let (title, method) = (operation.title(), method.name());
         let Row {
             writes,
@@ -152,9 +152,7 @@ impl Sweep {
                 let Err(problem) = oracles::same_end(&wanted, &ended) else {
                     continue;
                 };
-                let field = operation
-                    .not_remembered(method)
-                    .filter(|_| moment == Moment::BehindIt);
+                let field = operation.not_remembered(method);
                 let is_known = field.is_some_and(|field| {
                     let without = |state: &Value| state::without_record(state, field);
                     without(&wanted) == without(&ended)

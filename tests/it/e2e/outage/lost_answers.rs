@@ -2,36 +2,55 @@
 //! never sent.
 
 use bindery::crd::ProjectBinding;
+use bindery::plan::capability::BindingMethod;
 use futures::StreamExt as _;
 use kube::api::{ListParams, WatchEvent, WatchParams};
 use kube::{Api, ResourceExt as _};
 use serde_json::json;
-use simulators::sonarqube::{Effect, Fault, Outcome};
+use simulators::bitbucket::Caller;
+use simulators::sonarqube::{Effect, Fault, Outcome, Scripted};
 
 use crate::e2e::environment::TestEnvironment;
 use crate::support::server::{Server, on};
 
-on!([simulated_9_9, simulated_26_9_developer] => no_lost_answer_makes_a_second_project);
+on!([simulated_9_9, simulated_26_9_developer, simulated_26_9, simulated_25_1] => no_lost_answer_makes_a_second_project);
+on!([simulated_9_9, simulated_26_9] => no_listing_that_lags_makes_a_second_project);
 on!([simulated_26_9, simulated_25_1] => a_project_created_by_another_client_after_an_unsent_call_is_not_adopted);
 
-/// Promise: whichever call to SonarQube was done and not answered, there is one project, under our key, and remembered
-/// as ours.
-async fn no_lost_answer_makes_a_second_project(server: Server) {
-    let lost: &[&str] = match server.capabilities().method.name() {
-        "ImportRepository" => &["/api/alm_integrations/import_bitbucketserver_project"],
-        "SetBinding" => &[
+/// The calls by which a server imports a repository.
+fn imports(server: Server) -> &'static [&'static str] {
+    match server.capabilities().method {
+        BindingMethod::ImportRepository => {
+            &["/api/alm_integrations/import_bitbucketserver_project"]
+        }
+        BindingMethod::SetBinding => &[
             "/api/projects/create",
             "/api/alm_settings/set_bitbucket_binding",
         ],
-        other => panic!("{other} takes one call: see crash.rs"),
-    };
+        BindingMethod::PutBoundProject | BindingMethod::PostBoundProject => {
+            &["/api/v2/dop-translation/bound-projects"]
+        }
+    }
+}
+
+/// Promise: whichever call to SonarQube was done and not answered, answered with 500, or answered in part, there is one
+/// project, under our key, and remembered as ours.
+async fn no_lost_answer_makes_a_second_project(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({}));
     env.connection_is("bitbucket", ("Ready", "True")).await;
     let mut wanted = Vec::new();
-    for (path, slug) in lost.iter().zip(["checkout", "ledger"]) {
-        assert_survives_the_loss(&env, path, slug).await;
-        wanted.push(format!("PAY:{slug}"));
+    for path in imports(server) {
+        let error = Scripted::new(500, r#"{"errors":[{"msg":"An error has occurred."}]}"#);
+        for effect in [
+            Effect::CommitThenDrop,
+            Effect::CommitThenAnswer(error),
+            Effect::Truncate,
+        ] {
+            let slug = format!("lost-{}", wanted.len());
+            assert_survives_the_loss(&env, (path, effect), &slug).await;
+            wanted.push(format!("PAY:{slug}"));
+        }
     }
     let mut keys = env.sonarqube.project_keys();
     keys.sort();
@@ -39,15 +58,26 @@ async fn no_lost_answer_makes_a_second_project(server: Server) {
 }
 
 /// Imports a repository of `PAY` while the answer to one call is lost.
-async fn assert_survives_the_loss(env: &TestEnvironment, path: &str, slug: &str) {
+async fn assert_survives_the_loss(
+    env: &TestEnvironment,
+    (path, effect): (&str, Effect),
+    slug: &str,
+) {
     let sonarqube = &env.sonarqube;
-    let fault = Fault::at(&format!("POST {path}")).effect(Effect::CommitThenDrop);
+    sonarqube.simulated().clear_calls();
+    let fault = Fault::at(path).caller(Caller::Bindery).effect(effect);
     sonarqube.simulated().fault(fault.times(1));
+    env.bitbucket.world(|world| {
+        world.repository("PAY", slug);
+    });
     let repository = format!("PAY/{slug}");
     env.binding("payments", slug, &repository, json!({}));
     let binding = env.binding_is("payments", slug, ("Ready", "True")).await;
     let calls = sonarqube.simulated().calls().into_iter();
-    let lost = calls.filter(|call| call.operation == path && call.outcome == Outcome::Dropped);
+    let lost = calls.filter(|call| {
+        let is_lost = [Outcome::Dropped, Outcome::Status(500)].contains(&call.outcome);
+        call.operation == path && is_lost
+    });
     assert_eq!(lost.count(), 1, "no answer of {path} was lost");
     let status = binding.status.as_ref().unwrap();
     assert_eq!(status.record.intent, None);
@@ -57,6 +87,42 @@ async fn assert_survives_the_loss(env: &TestEnvironment, path: &str, slug: &str)
     assert_eq!(status.record.bound_by, binding.uid());
     assert_eq!(sonarqube.bound_to(&project.key), Some(repository));
     env.reported_once(&binding, "Imported");
+}
+
+/// Promise: an import whose answer was lost is not made again under another key while SonarQube's lists do not show it.
+async fn no_listing_that_lags_makes_a_second_project(server: Server) {
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({}));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    let sonarqube = env.sonarqube.simulated();
+    let [path] = imports(server) else {
+        panic!("these import by one call");
+    };
+    let lost = Fault::at(path).effect(Effect::CommitThenDrop);
+    sonarqube.fault(lost.caller(Caller::Bindery).times(1));
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
+    let dropped = || {
+        let mut calls = sonarqube.calls().into_iter();
+        calls.any(|call| call.operation == *path && call.outcome == Outcome::Dropped)
+    };
+    env.eventually("the answer is lost", dropped).await;
+    let lags = |path: &str, rows: &str| {
+        let total = r#""paging":{"pageIndex":1,"pageSize":500,"total":0},"page":{"pageIndex":1,"pageSize":500,"total":0}"#;
+        let body = format!("{{{total},\"{rows}\":[]}}");
+        let fault = Fault::at(&format!("GET {path}")).caller(Caller::Bindery);
+        sonarqube.fault(fault.answer(200, &body).times(2));
+    };
+    lags("/api/projects/search", "components");
+    lags(
+        "/api/v2/dop-translation/project-bindings",
+        "projectBindings",
+    );
+    env.binding_is("payments", "checkout", ("Ready", "True"))
+        .await;
+    let keys = env.sonarqube.project_keys();
+    assert_eq!(keys.len(), 1, "{keys:?}");
+    let repository = env.sonarqube.bound_to(&keys[0]);
+    assert_eq!(repository.as_deref(), Some("PAY/checkout"));
 }
 
 /// Promise: a project is deleted only where Bindery created it. Here its import was announced, and never asked for: the
