@@ -8,6 +8,7 @@ mod hosts;
 mod init;
 mod lease;
 mod limits;
+mod metrics;
 mod paint;
 mod plan;
 mod run;
@@ -19,6 +20,7 @@ use serde::Serialize;
 pub use crds::definitions;
 pub use grant::GrantArguments;
 pub use init::InitArguments;
+pub use metrics::MetricsArguments;
 pub use plan::PlanArguments;
 pub use run::{LogFormat, RunArguments};
 

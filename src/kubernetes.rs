@@ -16,6 +16,7 @@ pub(crate) mod objects;
 pub(crate) mod once;
 mod own_writes;
 pub(crate) mod publisher;
+mod reviews;
 mod scope;
 pub(crate) mod secrets;
 pub(crate) mod status;
@@ -33,6 +34,7 @@ pub use client::{client, lease_client};
 pub(crate) use error::Error;
 pub use event::EventReason;
 pub(crate) use own_writes::OwnWrites;
+pub use reviews::{Admission, Reviews};
 pub use scope::Namespaces;
 pub(crate) use store::Store;
 

@@ -1,17 +1,19 @@
 //! The program: reads the command line and hands over.
 
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use bindery::cli::{self, Answer, Cli, Command, RunArguments};
+use bindery::cli::{self, Answer, Cli, Command, MetricsArguments, RunArguments};
 use bindery::controller::{Setup, Signals};
 use bindery::fence::Fence;
+use bindery::kubernetes::Reviews;
 use bindery::kubernetes::lease::Leases;
 use bindery::lease::Contender;
 use bindery::metrics::Metrics;
-use bindery::server::{self, Readiness};
+use bindery::server::{self, MetricsPage, Readiness, TlsListener};
 use bindery::{controller, kubernetes, telemetry};
 use clap::Parser;
 use tokio::net::TcpListener;
@@ -40,18 +42,17 @@ async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
         .context("failed to find the Kubernetes API: run in a cluster, or set KUBECONFIG")?;
     let holder = arguments.holder(&config.default_namespace);
     let (client, unfenced) = clients(config, &metrics, &fence)?;
-    let listener = TcpListener::bind(arguments.listen).await.with_context(|| {
-        format!(
-            "failed to listen on {}: choose another --listen",
-            arguments.listen
-        )
-    })?;
+    let authenticates = arguments.metrics.metrics_authentication;
+    let page = MetricsPage {
+        metrics: Arc::clone(&metrics),
+        reviews: authenticates.then(|| Reviews::new(unfenced.clone())),
+    };
+    let pages = Pages::listen(arguments, page).await?;
     // The first task that ends stops the process: Kubernetes restarts a process that ended, not one that hangs.
     let serving = async {
-        let ready = readiness.clone();
-        let served = server::serve(listener, Arc::clone(&metrics), ready, stop.clone()).await;
+        let served = pages.serve(readiness.clone(), &stop).await;
         stop.cancel();
-        served.context("failed to serve metrics")
+        served.context("failed to serve the probes and metrics")
     };
     let working = async {
         let own = kubernetes::own_account(&unfenced).await;
@@ -84,6 +85,75 @@ async fn run(arguments: &RunArguments) -> anyhow::Result<()> {
     };
     let (served, worked, ()) = tokio::join!(serving, working, stopping);
     served.and(worked)
+}
+
+/// Where the probes and `/metrics` are served.
+struct Pages {
+    probes: TcpListener,
+    metrics: Address,
+    page: MetricsPage,
+}
+
+/// Where `/metrics` is served.
+enum Address {
+    /// With the probes.
+    OfTheProbes,
+    Own(TcpListener),
+    OwnByTls(TlsListener),
+}
+
+impl Pages {
+    async fn listen(arguments: &RunArguments, page: MetricsPage) -> anyhow::Result<Self> {
+        let probes = listen(arguments.listen, "--listen").await?;
+        let MetricsArguments {
+            metrics_listen: own,
+            metrics_tls: tls,
+            metrics_authentication: _,
+        } = &arguments.metrics;
+        let metrics = match (own, tls) {
+            (None, _) => Address::OfTheProbes,
+            (Some(own), None) => Address::Own(listen(*own, "--metrics-listen").await?),
+            (Some(own), Some(directory)) => {
+                let listener = listen(*own, "--metrics-listen").await?;
+                let listener = TlsListener::new(listener, directory);
+                Address::OwnByTls(
+                    listener.context("failed to read the certificate of --metrics-tls")?,
+                )
+            }
+        };
+        Ok(Self {
+            probes,
+            metrics,
+            page,
+        })
+    }
+
+    /// Serves until the shutdown signal. If one of the two fails, the other one ends too.
+    async fn serve(self, readiness: Readiness, stop: &CancellationToken) -> io::Result<()> {
+        let Self {
+            probes,
+            metrics,
+            page,
+        } = self;
+        let stopped = || stop.clone();
+        let alone = |probes| server::serve(probes, readiness.clone(), None, stopped());
+        match metrics {
+            Address::OfTheProbes => server::serve(probes, readiness, Some(page), stopped()).await,
+            Address::Own(own) => {
+                let own = server::serve_metrics(own, page, stopped());
+                tokio::try_join!(alone(probes), own).map(drop)
+            }
+            Address::OwnByTls(own) => {
+                let own = server::serve_metrics(own, page, stopped());
+                tokio::try_join!(alone(probes), own).map(drop)
+            }
+        }
+    }
+}
+
+async fn listen(address: SocketAddr, option: &str) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("failed to listen on {address}: choose another {option}"))
 }
 
 /// The client of the Kubernetes API, and the one of the lease, which works while this operator does not lead.

@@ -68,18 +68,54 @@ fn rules_of_the_operator(of_namespaces: &[&str]) -> Vec<PolicyRule> {
 /// Gives [`operator_role`] to the operator.
 #[must_use]
 pub fn operator_binding() -> ClusterRoleBinding {
+    binding_to(&operator_role())
+}
+
+/// Gives a role to the operator, by a binding of the same name.
+fn binding_to(role: &ClusterRole) -> ClusterRoleBinding {
     ClusterRoleBinding {
         metadata: ObjectMeta {
-            name: Some(OPERATOR.to_owned()),
+            name: role.metadata.name.clone(),
             ..ObjectMeta::default()
         },
         role_ref: RoleRef {
             api_group: Some("rbac.authorization.k8s.io".to_owned()),
             kind: "ClusterRole".to_owned(),
-            name: OPERATOR.to_owned(),
+            name: role.metadata.name.clone().unwrap_or_default(),
         },
         subjects: Some(vec![operator()]),
     }
+}
+
+/// What `--metrics-authentication` needs: to ask whose a token is, and what that user may do.
+#[must_use]
+pub fn metrics_authentication_role() -> ClusterRole {
+    let create = |group, resource| rule(group, &owned(&[resource]), &["create"]);
+    role(
+        "bindery-metrics-authentication",
+        None,
+        vec![
+            create("authentication.k8s.io", "tokenreviews"),
+            create("authorization.k8s.io", "subjectaccessreviews"),
+        ],
+    )
+}
+
+/// Gives [`metrics_authentication_role`] to the operator.
+#[must_use]
+pub fn metrics_authentication_binding() -> ClusterRoleBinding {
+    binding_to(&metrics_authentication_role())
+}
+
+/// Allows to read `/metrics` where `--metrics-authentication` is set. Bind it to your Prometheus.
+#[must_use]
+pub fn metrics_reader_role() -> ClusterRole {
+    let metrics = PolicyRule {
+        non_resource_urls: Some(owned(&["/metrics"])),
+        verbs: owned(&["get"]),
+        ..PolicyRule::default()
+    };
+    role("bindery-metrics-reader", None, vec![metrics])
 }
 
 /// Name of the Role for the lease, and of the binding to it.

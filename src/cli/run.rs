@@ -12,6 +12,7 @@ use crate::kubernetes::lease::Holder;
 use super::hosts::HostArguments;
 use super::lease::LeaseArguments;
 use super::limits::LimitArguments;
+use super::metrics::MetricsArguments;
 
 /// The account that chart and `deploy/` create, where the API server sees none: outside of a cluster.
 const USUAL_ACCOUNT: &str = "bindery-system:bindery";
@@ -77,7 +78,7 @@ pub struct RunArguments {
     )]
     reconcile_timeout: Duration,
 
-    /// Where /metrics, /healthz and /readyz are served.
+    /// Where /healthz and /readyz are served, and /metrics unless `--metrics-listen` is given.
     #[arg(
         long,
         env = "BINDERY_LISTEN",
@@ -85,6 +86,10 @@ pub struct RunArguments {
         default_value = "0.0.0.0:8080"
     )]
     pub listen: SocketAddr,
+
+    /// Where `/metrics` is served, and to whom.
+    #[command(flatten)]
+    pub metrics: MetricsArguments,
 
     /// The operator's own service account as `namespace:name`, for the commands that messages suggest. Default: the
     /// one that the API server sees.
@@ -230,6 +235,17 @@ mod tests {
             let words = refused(option, value);
             let is_named = words.contains(option) && words.contains("is not in");
             assert!(is_named, "{words}");
+        }
+        for (given, missing) in [
+            (
+                &["--metrics-authentication"][..],
+                "--metrics-tls <DIRECTORY>",
+            ),
+            (&["--metrics-tls=tls"], "--metrics-listen <ADDRESS>"),
+        ] {
+            let command = [&["bindery", "run"], given].concat();
+            let words = Cli::try_parse_from(command).unwrap_err().to_string();
+            assert!(words.contains(missing), "{words}");
         }
         for value in ["", "a,", "Payments", "a b", "-a", "*"] {
             let words = refused("--namespaces", value);

@@ -6,9 +6,14 @@ use serde::Deserialize;
 
 use super::{Client, Error};
 use crate::http::{Call, Operation};
+use crate::identity::{ProjectKey, Uid};
 
 const VALUES: Operation = Operation::get("api/settings/values");
 const SET: Operation = Operation::post("api/settings/set");
+
+/// The property of a project that says which object created it. SonarQube takes properties that it does not know, and
+/// its pages do not show them.
+const CREATED_BY: &str = "bindery.createdBy";
 
 #[derive(Deserialize)]
 struct ValuesBody {
@@ -40,5 +45,33 @@ impl Client {
     pub async fn set_setting(&self, key: &str, value: &str) -> Result<(), Error> {
         let call = Call::new(SET).field("key", key).field("value", value);
         self.call(call).await.map(drop)
+    }
+
+    /// Writes onto a project which object created it. Wants Administer on the project.
+    ///
+    /// # Errors
+    /// `Forbidden` without that permission, `NotFound` for an unknown project.
+    pub async fn mark_project(&self, project: &ProjectKey, object: &Uid) -> Result<(), Error> {
+        let call = Call::new(SET)
+            .field("component", project.as_str())
+            .field("key", CREATED_BY)
+            .field("value", object.as_str());
+        self.call(call).await.map(drop)
+    }
+
+    /// Which object created a project, if that was written onto it.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown project.
+    pub async fn project_mark(&self, project: &ProjectKey) -> Result<Option<Uid>, Error> {
+        let call = Call::new(VALUES)
+            .query("component", project.as_str())
+            .query("keys", CREATED_BY);
+        let body: ValuesBody = self.read(call).await?;
+        let mut marks = body
+            .settings
+            .into_iter()
+            .filter(|row| row.key == CREATED_BY);
+        Ok(marks.find_map(|row| row.value).map(Uid::new))
     }
 }

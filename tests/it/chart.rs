@@ -3,5 +3,6 @@
 mod arguments;
 mod documented;
 mod options;
+mod protected;
 mod refused;
 mod same_objects;

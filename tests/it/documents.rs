@@ -7,4 +7,5 @@ mod layout;
 mod links;
 mod names;
 mod prose;
+mod reliability;
 mod words;

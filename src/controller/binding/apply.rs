@@ -1,5 +1,6 @@
 //! The writes of a binding, one for each step of the plan. The core says what is remembered afterwards.
 
+mod mark;
 mod project;
 
 use crate::controller::error::{Doing, Error};
@@ -75,6 +76,7 @@ impl Work<'_> {
                 self.describe(step, &before);
             }
             self.hold(step);
+            self.mark(step, &answer).await;
         }
         match record::storing(step, &answer) {
             Storing::BeforeTheNextStep => self.store_intent(&taken, &before).await?,
@@ -168,7 +170,7 @@ impl Work<'_> {
     }
 
     /// Who creates a project does not always hold it; who administers the system may change that.
-    async fn grant_self(&mut self, key: &ProjectKey) -> Result<(), sonarqube::Error> {
+    pub(super) async fn grant_self(&mut self, key: &ProjectKey) -> Result<(), sonarqube::Error> {
         let ServerAccess {
             sonarqube, login, ..
         } = &**self.access;

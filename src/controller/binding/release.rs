@@ -1,6 +1,8 @@
 //! The end of a binding. It needs as little as it can: no valid spec, and a server only where something is
 //! to be deleted on it.
 
+mod described;
+
 use std::sync::Arc;
 
 use kube::ResourceExt as _;
@@ -26,6 +28,9 @@ use crate::plan::binding::{
 };
 use crate::plan::capability::BindingMethod;
 use crate::plan::{Blocked, Contender, Reason};
+use crate::sonarqube;
+
+use described::{orphaned, reported};
 
 use super::report::Report;
 use super::visit::Visit;
@@ -237,6 +242,7 @@ impl<'a> Leaving<'a> {
             record: &self.record,
             repository: self.repository.as_ref(),
             seen,
+            marked_by: None,
             claimed_by_other,
             deletion_allowed: self.deletion_allowed,
             unbinds,
@@ -265,7 +271,24 @@ impl<'a> Leaving<'a> {
         let seen = project.as_ref().map_or(Seen::Gone, Seen::There);
         let claimed_by_other = rival().is_some_and(|rival| rival.accepted);
         let unbinds = access.capabilities.method.unbinds();
-        match decide(policy, &self.facts(seen, claimed_by_other, unbinds)) {
+        let facts = self.facts(seen, claimed_by_other, unbinds);
+        let marked_by = match decide(policy, &facts) {
+            Release::DeleteProject(key) => {
+                match access.sonarqube.project_mark(&key).await {
+                    // What cannot be read decides nothing: the record does alone.
+                    Err(sonarqube::Error::Forbidden { .. } | sonarqube::Error::NotFound { .. }) => {
+                        None
+                    }
+                    mark => mark.map_err(|source| access.failed(source))?,
+                }
+            }
+            Release::Look(_) | Release::Unbind(..) | Release::Leave(_) => None,
+        };
+        let facts = ReleaseFacts {
+            marked_by: marked_by.as_ref(),
+            ..facts
+        };
+        match decide(policy, &facts) {
             Release::DeleteProject(key) => ended(Some(delete(&key, access).await?)),
             Release::Unbind(key, policy) => ended(Some(unbind(&key, policy, access).await?)),
             Release::Leave(leave) => ended(reported(leave)),
@@ -350,49 +373,4 @@ fn not_reconciled_yet() -> Error {
         Reason::ConnectionNotReady,
         "the connection was not reconciled yet since the operator started",
     ))
-}
-
-fn orphaned(why: &str) -> Event {
-    Event::new(
-        EventReason::Orphaned,
-        format!("left the SonarQube project and its binding as they are: {why}"),
-    )
-}
-
-fn reported(leave: Leave) -> Option<Event> {
-    let why = match leave {
-        Leave::AsAsked => return None,
-        Leave::NotOurs => "Bindery did not make them for this object",
-        Leave::OnAnotherServer => {
-            "they are on another SonarQube server than the one that answers at this URL now"
-        }
-        Leave::Unproven(key) => {
-            return Some(orphaned(&format!(
-                "nothing proves any more that project {key} is the one that Bindery created or bound for this object"
-            )));
-        }
-        Leave::ManagedByAnother(key) => {
-            return Some(orphaned(&format!(
-                "another object manages project {key} by now"
-            )));
-        }
-        Leave::ReboundSince(key) => {
-            return Some(orphaned(&format!(
-                "Bindery bound project {key} for this object, and another client bound it to something else since"
-            )));
-        }
-        Leave::DeletionNotAllowed => "this operator runs without --allow-project-deletion",
-        Leave::CannotUnbind => {
-            "this SonarQube cannot remove a single binding; Developer Edition and later, or the community branch plugin, can"
-        }
-        Leave::Unanswered(key) => {
-            return Some(Event::new(
-                EventReason::Orphaned,
-                format!(
-                    "the import of SonarQube project {key} was in progress, and its answer never came: if that project exists, it is left as it is"
-                ),
-            ));
-        }
-    };
-    Some(orphaned(why))
 }

@@ -28,6 +28,8 @@ pub struct ReleaseFacts<'a> {
     pub repository: Option<&'a RepositoryPath>,
     /// The project in SonarQube.
     pub seen: Seen<'a>,
+    /// The object that created the project, if SonarQube has that of it.
+    pub marked_by: Option<&'a Uid>,
     /// Whether another accepted object has the claim on the project.
     pub claimed_by_other: bool,
     /// The operator's `--allow-project-deletion`.
@@ -79,6 +81,8 @@ pub enum Leave {
     OnAnotherServer,
     /// Nothing proves that the project under this key is the one that Bindery created or bound.
     Unproven(ProjectKey),
+    /// SonarQube has of the project that another object created it, maybe that of another cluster.
+    CreatedByAnother(ProjectKey),
     /// Another object manages the project by now.
     ManagedByAnother(ProjectKey),
     /// Bindery bound the project, and another client changed that since.
@@ -197,6 +201,9 @@ fn undo(policy: ReleasePolicy, ours: &Ours<'_>, facts: &ReleaseFacts<'_>) -> Rel
     }
     if !ours.is_proven {
         return Release::Leave(Leave::Unproven(project.key.clone()));
+    }
+    if deletes && facts.marked_by.is_some_and(|by| by != facts.uid) {
+        return Release::Leave(Leave::CreatedByAnother(project.key.clone()));
     }
     if deletes {
         return Release::DeleteProject(project.key.clone());

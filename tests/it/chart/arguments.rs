@@ -26,7 +26,7 @@ fn plain_http_can_be_allowed_to_every_server() {
 }
 
 /// Every option of `bindery run`, as the chart gives it for [`ALL_OPTIONS`].
-const GIVEN: [&str; 19] = [
+const GIVEN: [&str; 22] = [
     "--namespaces=payments,platform",
     "--allowed-hosts=bitbucket.example.com:7990,*.sonar.example.com",
     "--denied-hosts=10.96.0.0/12,*.svc",
@@ -44,6 +44,9 @@ const GIVEN: [&str; 19] = [
     "--bitbucket-rate=7",
     "--bitbucket-burst=60",
     "--listen=[::]:9090",
+    "--metrics-listen=[::]:8443",
+    "--metrics-tls=/etc/bindery/metrics-tls",
+    "--metrics-authentication",
     "--log=info,bindery=debug",
     "--log-format=text",
 ];
@@ -65,6 +68,9 @@ const ALL_OPTIONS: &str = r#"namespaces=["payments","platform"],operator={
     "bitbucketRate": 7,
     "bitbucketBurst": 60,
     "listen": "[::]:9090",
+    "metricsListen": "[::]:8443",
+    "metricsTlsSecret": "metrics-tls",
+    "metricsAuthentication": true,
     "log": "info,bindery=debug",
     "logFormat": "text"
 }"#;

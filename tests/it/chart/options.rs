@@ -6,16 +6,16 @@ use crate::support::chart::{object, objects, parsed};
 use crate::support::tree;
 
 /// Kind and name.
-type Object = (&'static str, &'static str);
+pub(super) type Object = (&'static str, &'static str);
 
-const DEPLOYMENT: Object = ("Deployment", "bindery");
+pub(super) const DEPLOYMENT: Object = ("Deployment", "bindery");
 const ACCOUNT: Object = ("ServiceAccount", "bindery");
 const CONNECTIONS: Object = (
     "CustomResourceDefinition",
     "bitbucketconnections.bindery.dev",
 );
 const EVERY_SECRET: Object = ("ClusterRole", "bindery-secrets");
-const MONITOR: Object = ("PodMonitor", "bindery");
+pub(super) const MONITOR: Object = ("PodMonitor", "bindery");
 const RULE: Object = ("PrometheusRule", "bindery");
 const POLICY: Object = ("NetworkPolicy", "bindery");
 
@@ -253,7 +253,7 @@ const TAKEN_AWAY: [(&str, Object); 6] = [
     (r#"serviceAccount.name="sonar""#, ACCOUNT),
 ];
 
-fn shows(values: &str, (kind, name): Object, place: &str, shown: &str) {
+pub(super) fn shows(values: &str, (kind, name): Object, place: &str, shown: &str) {
     let objects = objects(values);
     let found = object(&objects, kind, name).unwrap().pointer(place);
     let shown: Value = serde_json::from_str(shown).unwrap();

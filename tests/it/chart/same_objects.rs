@@ -97,6 +97,8 @@ fn every_object_is_labelled_as_helm_recommends() {
         "podMonitor": {"enabled": true},
         "prometheusRule": {"enabled": true},
         "networkPolicy": {"enabled": true},
+        "operator": {"metricsAuthentication": true},
+        "admissionPolicies": {"secrets": true, "hosts": ["bitbucket.example.com"]},
         "labels": {"team": "build"},
     });
     for object in objects(&everything.to_string()) {

@@ -8,6 +8,7 @@ mod failover;
 mod foreign_objects;
 mod helm_release;
 mod metrics;
+mod missing_rights;
 mod namespaced;
 mod printer_columns;
 mod process;

@@ -279,6 +279,11 @@ impl SonarQube {
         self.form_of(&self.token, path, "GET", parameters)
     }
 
+    /// A call with form parameters, as `bindery`. The answer of an error is returned as well.
+    pub(crate) fn post_as_operator(&self, path: &str, parameters: &[(&str, &str)]) -> Value {
+        self.form_of(&self.token, path, "POST", parameters)
+    }
+
     fn form(&self, path: &str, method: &str, parameters: &[(&str, &str)]) -> Value {
         self.form_of(&self.admin_token, path, method, parameters)
     }

@@ -1,10 +1,13 @@
 //! Servers that speak TLS, by certificates of every kind.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, IsCa, Issuer, KeyPair, date_time_ymd,
+};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
@@ -40,6 +43,17 @@ impl Authority {
             issuer: Issuer::new(parameters, key),
             bundle,
         }
+    }
+
+    /// Writes a good certificate of a server on loopback, and its key: `tls.crt` and `tls.key`.
+    pub(crate) fn write(&self, directory: &Path, address: IpAddr) {
+        let mut parameters = CertificateParams::new([address.to_string()]).unwrap();
+        // With the name of its authority it would be taken for one that has signed itself.
+        parameters.distinguished_name = DistinguishedName::new();
+        let key = KeyPair::generate().unwrap();
+        let certificate = parameters.signed_by(&key, &self.issuer).unwrap();
+        std::fs::write(directory.join("tls.key"), key.serialize_pem()).unwrap();
+        std::fs::write(directory.join("tls.crt"), certificate.pem()).unwrap();
     }
 
     /// What a server on 127.0.0.1 shows.

@@ -201,6 +201,7 @@ proptest! {
                     repository: Some(&member.repository),
                     seen: Seen::NotYet,
                     claimed_by_other: false,
+        marked_by: None,
                     deletion_allowed: true,
                     unbinds: true,
                     importing_by: Some(world.capabilities.method),

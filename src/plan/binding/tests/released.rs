@@ -17,6 +17,7 @@ fn released(
         repository: Some(&repository),
         seen: Seen::NotYet,
         claimed_by_other: false,
+        marked_by: None,
         deletion_allowed: true,
         unbinds: false,
         importing_by: None,
@@ -56,6 +57,39 @@ fn a_project_goes_only_where_bindery_made_it_and_may_delete() {
     assert_eq!(forbidden, Release::Leave(Leave::DeletionNotAllowed));
 }
 
+/// Promise: of two clusters that took one project for their own import, the one whose mark it has may delete it.
+#[test]
+fn a_project_that_is_marked_by_another_object_is_left() {
+    use ReleasePolicy::{DeleteProject, Unbind};
+    let (own, other) = (Uid::new(OURS), Uid::new("an object of another cluster"));
+    let delete = Release::DeleteProject(key("PAY:checkout"));
+    let marked = |by| released_marked(DeleteProject, by);
+    assert_eq!(marked(None), delete);
+    assert_eq!(marked(Some(&own)), delete);
+    let left = Leave::CreatedByAnother(key("PAY:checkout"));
+    assert_eq!(marked(Some(&other)), Release::Leave(left));
+    // A binding that was removed is written again by the operator that wants it.
+    let unbound = released_marked(Unbind, Some(&other));
+    assert_eq!(unbound, released_marked(Unbind, None));
+}
+
+fn released_marked(policy: ReleasePolicy, by: Option<&Uid>) -> Release {
+    let (desired, found) = (keeping(), project(bound("PAY/checkout")));
+    let (uid, repository) = (Uid::new(OURS), path("PAY/checkout"));
+    let facts = ReleaseFacts {
+        uid: &uid,
+        record: &desired.record,
+        repository: Some(&repository),
+        seen: Seen::There(&found),
+        claimed_by_other: false,
+        marked_by: by,
+        deletion_allowed: true,
+        unbinds: true,
+        importing_by: None,
+    };
+    release(policy, &facts)
+}
+
 #[test]
 fn a_project_is_read_before_it_is_deleted() {
     let look = released(ReleasePolicy::DeleteProject, |_, _, _| {});
@@ -67,6 +101,7 @@ fn a_project_is_read_before_it_is_deleted() {
         repository: None,
         seen: Seen::NotYet,
         claimed_by_other: false,
+        marked_by: None,
         deletion_allowed: true,
         unbinds: false,
         importing_by: None,

@@ -130,6 +130,7 @@ fn a_deletion_goes_by_the_acceptance_once_the_answer_came() {
         repository: Some(&path("PAY/checkout")),
         seen: Seen::NotYet,
         claimed_by_other: false,
+        marked_by: None,
         deletion_allowed: true,
         unbinds: true,
         importing_by: None,

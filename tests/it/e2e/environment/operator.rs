@@ -325,7 +325,7 @@ fn through(api_server: &str, kubeconfig: &std::path::Path) -> PathBuf {
 
 /// A free port at a loopback address that only this process uses: at 127.0.0.1 another process could take the port
 /// before the operator does. No two operators of this process get the same.
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     static NEXT: AtomicU16 = AtomicU16::new(10_000);
     let [_, high, middle, low] = std::process::id().to_be_bytes();
     let own = Ipv4Addr::new(127, 64 | high, middle, low);

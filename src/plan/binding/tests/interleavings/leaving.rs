@@ -22,6 +22,7 @@ impl Small {
             repository: Some(&leaving.repository),
             seen: Seen::NotYet,
             claimed_by_other: false,
+            marked_by: None,
             deletion_allowed: true,
             unbinds: method.unbinds(),
             importing_by: record.intent.as_ref().map(|_| method),

@@ -19,6 +19,8 @@ pub struct Project {
     pub everybody_browses: bool,
     /// Permissions that were given to single users, by login.
     pub permissions: BTreeSet<(String, ProjectPermission)>,
+    /// Its properties, by key.
+    pub properties: BTreeMap<String, String>,
     /// What it is bound to.
     pub binding: Option<Binding>,
     /// The main branch.
@@ -200,6 +202,7 @@ impl World {
                 name: main.to_owned(),
             },
             new_code: BTreeMap::new(),
+            properties: BTreeMap::new(),
         });
         let last = self.projects.len() - 1;
         &mut self.projects[last]
