@@ -25,7 +25,7 @@ MATRIX := 8.9.0.43852 9.9.8.100196 10.7.0.96327 25.1.0.102122 26.9.0.129388
 KUBERNETES := 1.33 1.36
 
 .DEFAULT_GOAL := help
-.PHONY: help test test-matrix contract contract-all compile servers lint generate demo dist test-dist chaos bench bench-real bench-report mutants
+.PHONY: help test test-matrix contract contract-all compile servers lint generate demo dist test-dist chaos fuzz bench bench-real bench-report mutants
 
 help: ## Show what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ bench-real: ## Measure creates and a sweep of 300 bindings on a real SonarQube, 
 
 bench-report: ## Write docs/guide/cost.md and its charts from what make bench has measured
 	cargo bench --bench bench -- --report docs/guide
+
+fuzz: ## Run each fuzz target for a minute (BINDERY_FUZZ_SECONDS=60)
+	BINDERY_FUZZ_SECONDS=$${BINDERY_FUZZ_SECONDS:-60} cargo test --test it fuzz:: -- --nocapture --test-threads 2
 
 mutants: ## Break the core and the fleet line by line, and list what no unit or property test notices (hours; needs cargo-mutants)
 	@command -v cargo-mutants >/dev/null || { echo 'cargo-mutants is not installed: cargo install cargo-mutants --locked'; exit 1; }

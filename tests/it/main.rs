@@ -14,6 +14,7 @@ mod contract;
 mod deployment;
 mod documents;
 mod e2e;
+mod fuzz;
 mod generated;
 mod observability;
 mod plan_without_cluster;

@@ -95,6 +95,8 @@ fn specs(env: &TestEnvironment) -> Vec<Row> {
         (sonarqube("http://169.254.169.254"), PERSON, "HostNotAllowed", &["169.254.169.254:80", "blocked range"]),
         (sonarqube("http://127.0.0.1:99999"), PERSON, "InvalidSpec", &["spec.sonarqube.url"]),
         (bitbucket("http://127.0.0.1:99999"), PERSON, "InvalidSpec", &["spec.bitbucket.url"]),
+        (sonarqube("http://127.0.0.1:1/a b"), PERSON, "InvalidSpec", &["spec.sonarqube.url", "must not contain spaces"]),
+        (bitbucket("http://127.0.0.1:1/../b"), PERSON, "InvalidSpec", &["spec.bitbucket.url", "'..'"]),
         (bitbucket("http://nowhere.invalid"), TIME, "DNSFailed", &["nowhere.invalid", "cannot be resolved"]),
         (sonarqube("http://127.0.0.1:1"), TIME, "ConnectionUnavailable", &["connection refused"]),
         (swapped, PERSON, "UnexpectedResponse", &["this looks like Bitbucket"]),
@@ -109,6 +111,8 @@ fn tokens() -> Vec<Row> {
         (Wrong::Token(""), PERSON, "SecretEmpty", &["platform/bitbucket-token", "key token", "is empty"]),
         (Wrong::Token(" \n"), PERSON, "SecretMalformed", &["platform/bitbucket-token", "is empty"]),
         (Wrong::Token("one two"), PERSON, "SecretMalformed", &["a space or a line break"]),
+        (Wrong::Token("one\0two"), PERSON, "SecretMalformed", &["a control character"]),
+        (Wrong::Token("t\u{f6}ken"), PERSON, "SecretMalformed", &["a character outside ASCII"]),
         (Wrong::Token("Bearer canary"), PERSON, "SecretMalformed", &["store the token without \"Bearer\""]),
         (Wrong::Token("Y2FuYXJ5LWJpdGJ1Y2tldC13cml0ZS10b2tlbi03ZjNh"), PERSON, "SecretMalformed", &["base64 of a text", "stringData"]),
     ]
