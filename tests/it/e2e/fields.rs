@@ -20,7 +20,7 @@ use table::{BINDING, CONNECTION, Ends, Row};
 on!([simulated_26_9_enterprise] => a_changed_field_ends_as_a_fresh_object_does);
 
 /// What of the answers of SonarQube differs between two projects that are alike.
-const OWN: [&str; 4] = ["id", "uuid", "revision", "lastAnalysisDate"];
+const OWN: [&str; 4] = ["id", "uuid", "projectUuid", "revision"];
 
 /// The fields of a spec that hold a value.
 fn fields(kind: &str) -> BTreeSet<String> {
@@ -99,7 +99,7 @@ fn the_guide_lists_the_fields_that_only_a_creation_uses() {
     assert_eq!(listed, at_creation.map(|row| row.field).collect());
 }
 
-/// Promise: whatever is changed in a spec, the object ends as if it had been created so.
+/// Promise: an object whose spec is changed ends as one that is created with the new spec.
 async fn a_changed_field_ends_as_a_fresh_object_does(server: Server) {
     let env = TestEnvironment::set(server).await;
     for (name, token) in [
@@ -277,7 +277,7 @@ fn alike(mut value: Value, name: &str) -> Value {
                 fields.values_mut().for_each(strip);
             }
             Value::Array(items) => items.iter_mut().for_each(strip),
-            _ => {}
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
     strip(&mut value);
