@@ -17,6 +17,11 @@ use mutate::Mutator;
 const SECONDS: &str = "BINDERY_FUZZ_SECONDS";
 
 /// Runs a target on mutated samples, and prints how many inputs it had.
+#[expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a run takes its length from the environment, and prints how many inputs it had"
+)]
 fn fuzz(name: &str, samples: &str, inputs: u64, mut target: impl FnMut(&[u8])) {
     let seconds = std::env::var(SECONDS).ok();
     let seconds = seconds.map(|text| Duration::from_secs(text.parse().unwrap()));
@@ -77,7 +82,7 @@ fn sonarqube_answers() {
     let mut server = json::Server::start();
     let samples = include_str!("fuzz/corpus/sonarqube_answers.txt");
     fuzz("sonarqube_answers", samples, 40, |body| {
-        server.sonarqube(body)
+        server.sonarqube(body);
     });
 }
 
@@ -86,6 +91,6 @@ fn bitbucket_answers() {
     let mut server = json::Server::start();
     let samples = include_str!("fuzz/corpus/bitbucket_answers.txt");
     fuzz("bitbucket_answers", samples, 40, |body| {
-        server.bitbucket(body)
+        server.bitbucket(body);
     });
 }

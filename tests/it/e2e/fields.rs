@@ -136,7 +136,7 @@ async fn bindings(env: &TestEnvironment) {
             "connectionRef": {"name": "bitbucket"},
             "repository": {"project": "PAY", "slug": name},
             "sonarqubeProject": {
-                "key": format!("key-{name}"), "visibility": "Private",
+                "key": format!("key-{name}"), "name": format!("Project {name}"), "visibility": "Private",
                 "newCodeDefinition": {"type": "NumberOfDays", "days": 7},
             },
         })
