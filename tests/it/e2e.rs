@@ -7,7 +7,6 @@ mod connection;
 mod deletion;
 mod environment;
 mod every_server;
-mod fields;
 mod operations;
 mod outage;
 mod security;

@@ -68,7 +68,7 @@ macro_rules! targets {
 
 targets!(
     tokens: 3_000,
-    urls: 3_000,
+    urls: 700,
     bundles: 1_000,
     host_lists: 3_000,
     durations: 300,

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use bindery::http::{HostPolicy, Options, Token, Transport};
+use bindery::http::{HostPolicy, Options, PlainHttp, Token, Transport};
 use bindery::identity::{ProjectKey, RepositoryPath, ServerUrl, SettingId};
 use bindery::{bitbucket, sonarqube};
 
@@ -39,7 +39,7 @@ impl Server {
         let url = ServerUrl::parse(&format!("http://127.0.0.1:{port}")).unwrap();
         let options = Options {
             hosts: HostPolicy::parse("127.0.0.0/8").unwrap(),
-            allow_http: true,
+            plain_http: PlainHttp::Allowed,
             ..Options::default()
         };
         let runtime = tokio::runtime::Builder::new_current_thread();

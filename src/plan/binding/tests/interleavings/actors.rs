@@ -149,17 +149,10 @@ impl Small {
             return;
         }
         let running = running.unwrap_or_else(|| Running::of(state, member));
-<<<<<<< HEAD
         self.observe(state, (own, member), running);
     }
 
     fn observe(&self, state: &mut State, (own, member): (usize, usize), mut running: Running) {
-=======
-        self.check(state, (own, member), running);
-    }
-
-    fn check(&self, state: &mut State, (own, member): (usize, usize), mut running: Running) {
->>>>>>> c2727be (wip)
         running.races = false;
         let before = state.world.members[member].record.clone();
         loop {
@@ -283,11 +276,7 @@ impl Small {
             return;
         }
         if running.steps.is_empty() {
-<<<<<<< HEAD
             self.observe(state, (own, member), running);
-=======
-            self.check(state, (own, member), running);
->>>>>>> c2727be (wip)
         } else {
             state.operators[own].running[member] = Some(running);
         }
