@@ -2,6 +2,8 @@
 
 mod cluster;
 mod crds;
+mod doctor;
+mod export;
 mod files;
 mod grant;
 mod hosts;
@@ -12,12 +14,15 @@ mod metrics;
 mod paint;
 mod plan;
 mod run;
+mod world;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 
 pub use crds::definitions;
+pub use doctor::DoctorArguments;
+pub use export::ExportArguments;
 pub use grant::GrantArguments;
 pub use init::InitArguments;
 pub use metrics::MetricsArguments;
@@ -43,6 +48,12 @@ pub enum Command {
     /// Shows what the operator is about to do, without doing it. Exit status: 0 nothing, 2 changes, 3 something is refused,
     /// 1 an error.
     Plan(Box<PlanArguments>),
+    /// Shows everything that is wrong with the installation, the connections, their servers and the bindings, and the
+    /// command that corrects it. Exit status: 0 nothing is wrong, 1 something is.
+    Doctor(Box<DoctorArguments>),
+    /// Writes what a SonarQube has as manifests: a connection for each Bitbucket configuration, a binding for each bound
+    /// project, the grants, and a list of what is not bound.
+    Export(Box<ExportArguments>),
     /// Prints the Role, and its binding, that lets the operator read what a connection refers to.
     Grant(Box<GrantArguments>),
     /// Prints the definitions of both kinds as YAML, for `kubectl apply --server-side --filename -`.
@@ -73,6 +84,8 @@ pub async fn answer(command: Command) -> anyhow::Result<Answer> {
         Command::Run(_) => anyhow::bail!("the operator does not end by itself"),
         Command::Init(arguments) => arguments.run().map(Answer::of),
         Command::Plan(arguments) => arguments.run().await,
+        Command::Doctor(arguments) => arguments.run().await,
+        Command::Export(arguments) => arguments.run().await.map(Answer::of),
         Command::Grant(arguments) => arguments.run().await.map(Answer::of),
         Command::Crds => Ok(Answer::of(
             definitions().context("failed to write the definitions as YAML")?,

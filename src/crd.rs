@@ -31,6 +31,10 @@ pub use bitbucket_connection::{
     TokenExpiry,
 };
 pub use condition::{Condition, Text};
+
+/// The definition of a kind.
+pub type Definition = CustomResourceDefinition;
+
 pub use project_binding::{
     AcceptingConnection, BindingDeletionPolicy, BindingMode, BindingRecord, Difference, Intent,
     NewCodeDefinition, NewCodeDefinitionType, OnRepositoryMoved, ProjectBinding,

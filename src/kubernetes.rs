@@ -17,6 +17,7 @@ pub(crate) mod once;
 mod own_writes;
 pub(crate) mod publisher;
 mod reviews;
+pub(crate) mod rights;
 mod scope;
 pub(crate) mod secrets;
 pub(crate) mod status;

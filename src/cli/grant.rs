@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use k8s_openapi::api::rbac::v1::Subject;
 use kube::ResourceExt as _;
 
 use crate::crd::BitbucketConnection;
@@ -19,7 +20,12 @@ use super::yaml;
 #[derive(Args, Debug)]
 pub struct GrantArguments {
     /// The connection, as NAMESPACE/NAME.
-    connection: ObjectPath,
+    #[arg(required_unless_present = "operator")]
+    connection: Option<ObjectPath>,
+
+    /// Print what the operator itself needs, in place of what a connection needs.
+    #[arg(long, conflicts_with_all = ["connection", "filename"])]
+    operator: bool,
 
     /// Read the connection from this file or directory, or from the standard input (`-`), and not from the cluster.
     #[arg(long, short, value_name = "PATH")]
@@ -42,8 +48,11 @@ pub struct GrantArguments {
 impl GrantArguments {
     /// One Role and its binding for everything that the connection refers to.
     pub(super) async fn run(&self) -> anyhow::Result<String> {
-        let connection = self.connection().await?;
-        let ObjectPath { namespace, name } = &self.connection;
+        let Some(path) = &self.connection else {
+            return operator(&self.service_account);
+        };
+        let connection = self.read(path).await?;
+        let ObjectPath { namespace, name } = path;
         let (role, binding) = rbac::grant(
             (namespace, name),
             &references(&connection),
@@ -52,8 +61,10 @@ impl GrantArguments {
         Ok([yaml(&role)?, yaml(&binding)?].concat())
     }
 
-    async fn connection(&self) -> anyhow::Result<BitbucketConnection> {
-        let ObjectPath { namespace, name } = &self.connection;
+    async fn read(
+        &self,
+        ObjectPath { namespace, name }: &ObjectPath,
+    ) -> anyhow::Result<BitbucketConnection> {
         let found = if let Some(path) = &self.filename {
             let all = Manifests::read(path)?.of_kind::<BitbucketConnection>(namespace)?;
             all.into_iter()
@@ -68,4 +79,27 @@ impl GrantArguments {
             format!("there is no BitbucketConnection {namespace}/{name}: create it, or give a file that has it with --filename")
         })
     }
+}
+
+/// The roles of the operator, for this account.
+fn operator((namespace, name): &(String, String)) -> anyhow::Result<String> {
+    let subject = |subjects: &mut Option<Vec<Subject>>| {
+        for subject in subjects.iter_mut().flatten() {
+            subject.namespace = Some(namespace.clone());
+            subject.name.clone_from(name);
+        }
+    };
+    let (mut role, mut binding) = (rbac::lease_role(), rbac::lease_binding());
+    let mut everywhere = rbac::operator_binding();
+    role.metadata.namespace = Some(namespace.clone());
+    binding.metadata.namespace = Some(namespace.clone());
+    subject(&mut binding.subjects);
+    subject(&mut everywhere.subjects);
+    let documents = [
+        yaml(&rbac::operator_role())?,
+        yaml(&everywhere)?,
+        yaml(&role)?,
+        yaml(&binding)?,
+    ];
+    Ok(documents.concat())
 }

@@ -143,7 +143,7 @@ impl InitArguments {
             "# 2. Save each token in a file, and create the Secrets:\n",
             &secret("bitbucket-token", "bitbucket.token"),
             &secret("sonarqube-token", "sonarqube.token"),
-            "# 3. Wait:  kubectl wait --for condition=Ready --all-namespaces --all bbconn,pbind\n",
+            "# 3. Check everything:  bindery doctor\n",
         ]
         .concat()
     }

@@ -1,6 +1,7 @@
 //! The story of a BitbucketConnection: credentials, health of both servers, SonarQube's configuration, and
 //! the inventory that its bindings live on.
 
+mod examine;
 mod foresee;
 mod health;
 mod reconcile;
@@ -32,6 +33,7 @@ use super::lifecycle::Lifecycle;
 use super::reconcile::{Limits, Next, Reconcile, outcome};
 use super::share::Share;
 use super::wake;
+use crate::fleet::link::Request;
 
 use reconcile::ConnectionReconcile;
 use sync::Synced;
@@ -116,6 +118,14 @@ async fn converge(
         no_listing(&reconcile.link, context);
     }
     (reconcile, result)
+}
+
+/// What a user asked for of a connection.
+fn request_of(connection: &BitbucketConnection) -> Request {
+    Request {
+        generation: connection.metadata.generation,
+        run_now: requested(connection),
+    }
 }
 
 /// At the next listing, if bindings wait for one.

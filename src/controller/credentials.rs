@@ -1,6 +1,7 @@
 //! What a connection refers to: tokens and CA bundles, read from its own namespace and nowhere else.
 
 mod grant;
+mod unreadable;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,8 @@ use crate::http::{CaBundle, HostPolicy, Token};
 use crate::kubernetes::secrets::{self, Unread};
 use crate::kubernetes::watches::Watched;
 use crate::plan::Reason;
+
+pub(crate) use unreadable::unreadable;
 
 /// Everything that a connection refers to, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +108,20 @@ pub(crate) async fn with_bitbucket(
     connection: &BitbucketConnection,
     context: &Context,
 ) -> Result<Credentials, Error> {
+    let (write, import, bitbucket_ca) = of_bitbucket(connection, context).await?;
+    Ok(Credentials {
+        sonarqube,
+        write,
+        import,
+        bitbucket_ca,
+    })
+}
+
+/// Reads what leads to Bitbucket: the token that decorates, the one that imports, and the certificates.
+pub(crate) async fn of_bitbucket(
+    connection: &BitbucketConnection,
+    context: &Context,
+) -> Result<(Credential, Credential, Option<CaBundle>), Error> {
     let reader = Reader::of(connection, context);
     let bitbucket = &connection.spec.bitbucket;
     let write = reader.token(&bitbucket.token_secret_ref).await?;
@@ -112,12 +129,8 @@ pub(crate) async fn with_bitbucket(
         Some(reference) => reader.token(reference).await?,
         None => write.clone(),
     };
-    Ok(Credentials {
-        sonarqube,
-        write,
-        import,
-        bitbucket_ca: reader.bundle(bitbucket.ca_bundle_ref.as_ref()).await?,
-    })
+    let bundle = reader.bundle(bitbucket.ca_bundle_ref.as_ref()).await?;
+    Ok((write, import, bundle))
 }
 
 /// Whether the Secret without which nothing can be undone, SonarQube's, is confirmed gone, by a live read.

@@ -15,6 +15,7 @@ use crate::kubernetes::Store;
 use crate::kubernetes::objects::{Follower, Seen};
 use crate::metrics::Metrics;
 use crate::plan::foreseen::Foreseen;
+use crate::plan::trouble::Trouble;
 use crate::plan::{Blocked, Reason};
 
 use super::context::{Context, Settings, Setup, Watched};
@@ -44,6 +45,8 @@ pub struct Forecast {
     pub name: String,
     /// What is about to happen.
     pub foreseen: Foreseen,
+    /// All that is wrong, where that was asked for.
+    pub troubles: Vec<Trouble>,
 }
 
 /// What was planned before, in the same run, for other objects.
@@ -60,6 +63,11 @@ impl Before {
 
 /// A kind whose reconciles can be foreseen.
 pub(crate) trait Foresee: Queued {
+    /// Everything that is wrong with what the object refers to, and not the first thing alone.
+    fn examine(&self, _: &Context) -> impl Future<Output = Vec<Trouble>> + Send {
+        std::future::ready(Vec::new())
+    }
+
     /// What a reconcile would do.
     fn foresee(
         &self,
@@ -72,6 +80,8 @@ macro_rules! declare {
     ($($objects:ident: $kind:ident;)+) => {
         /// What a forecast is made from.
         pub struct World {
+            /// Whether everything that is wrong is found, and not the first thing alone.
+            pub is_thorough: bool,
             /// The client of the cluster, for Secrets and `ConfigMaps`.
             pub client: kube::Client,
             /// How the operator is started.
@@ -95,6 +105,7 @@ macro_rules! declare {
                 namespaces.put(Arc::new(namespace));
             }
             let register = Register::new(queues.clone(), namespaces.clone());
+            let is_thorough = world.is_thorough;
             let setup = Setup {
                 client: world.client,
                 fence: Fence::closed(),
@@ -104,7 +115,7 @@ macro_rules! declare {
             let context = Context::new(setup, Watched { queues, namespaces, seen, register });
             $(let $objects = filled(world.$objects, &context);)+
             let (mut forecasts, before) = (Vec::new(), Before::default());
-            $(forecasts.extend(of_kind::<crd::$kind>(&$objects, &context, &before).await);)+
+            $(forecasts.extend(of_kind::<crd::$kind>(&$objects, &context, (&before, is_thorough)).await);)+
             forecasts
         }
     };
@@ -132,7 +143,7 @@ where
 async fn of_kind<K: Foresee>(
     objects: &[Arc<DeserializeGuard<K>>],
     context: &Context,
-    before: &Before,
+    (before, is_thorough): (&Before, bool),
 ) -> Vec<Forecast> {
     let mut forecasts = Vec::new();
     for guarded in objects {
@@ -146,7 +157,12 @@ async fn of_kind<K: Foresee>(
                 format!("this version cannot read the object: {}", unread.error),
             )),
         };
+        let troubles = match &guarded.0 {
+            Ok(object) if is_thorough => object.examine(context).await,
+            Ok(_) | Err(_) => Vec::new(),
+        };
         forecasts.push(Forecast {
+            troubles,
             kind: K::NAME,
             namespace: guarded.namespace().unwrap_or_default(),
             name: guarded.name_any(),

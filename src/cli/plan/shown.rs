@@ -201,6 +201,7 @@ impl Shown<'_> {
                 namespace,
                 name,
                 foreseen,
+                troubles: _,
             } = forecast;
             let lines: Vec<_> = lines(foreseen).iter().map(|line| cell(line)).collect();
             let (sign, lines) = (outcome.sign(), lines.join("<br>"));
@@ -226,6 +227,7 @@ fn object(forecast: &Forecast) -> Value {
         namespace,
         name,
         foreseen,
+        troubles: _,
     } = forecast;
     let mut object = json!({
         "kind": kind, "namespace": namespace, "name": name,

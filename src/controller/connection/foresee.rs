@@ -10,12 +10,20 @@ use crate::controller::foresee::{Before, Foresee};
 use crate::crd::BitbucketConnection;
 use crate::kubernetes::objects::Follower as _;
 use crate::plan::foreseen::Foreseen;
+use crate::plan::trouble::Trouble;
 use crate::plan::{Blocked, Reason};
 
 use super::reconcile::ConnectionReconcile;
 use super::report::sonarqube_status;
 
 impl Foresee for BitbucketConnection {
+    async fn examine(&self, context: &Context) -> Vec<Trouble> {
+        if self.spec.suspend || self.metadata.deletion_timestamp.is_some() {
+            return Vec::new();
+        }
+        Box::pin(super::examine::examine(self, context)).await
+    }
+
     /// Its bindings can be foreseen afterwards, by what was found.
     async fn foresee(&self, context: &Context, _: &Before) -> Result<Foreseen, Error> {
         if self.metadata.deletion_timestamp.is_some() {

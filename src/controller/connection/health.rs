@@ -47,7 +47,10 @@ pub(super) async fn try_tokens(
     Ok(())
 }
 
-async fn check_token(client: &bitbucket::Client, (by, field): (System, &str)) -> Result<(), Error> {
+pub(super) async fn check_token(
+    client: &bitbucket::Client,
+    (by, field): (System, &str),
+) -> Result<(), Error> {
     match client.check_token().await {
         Ok(_) => Ok(()),
         Err(bitbucket::Error::InvalidToken { .. }) => Err(Error::Denied {
@@ -67,7 +70,7 @@ async fn check_token(client: &bitbucket::Client, (by, field): (System, &str)) ->
     }
 }
 
-async fn supported(bitbucket: &bitbucket::Client) -> Result<String, Error> {
+pub(super) async fn supported(bitbucket: &bitbucket::Client) -> Result<String, Error> {
     let server = bitbucket.server().await;
     let server = server.map_err(|source| Error::Bitbucket {
         url: bitbucket.url().to_string(),

@@ -65,13 +65,7 @@ fn build(endpoints: &Endpoints, context: &Context) -> Result<Clients, Error> {
         import,
     } = endpoints;
     if is_bitbucket_cloud(&bitbucket.url) {
-        return Err(Error::refused(
-            Reason::InvalidSpec,
-            format!(
-                "{} is Bitbucket Cloud; Bindery serves Bitbucket Server and Data Center",
-                bitbucket.url
-            ),
-        ));
+        return Err(no_server(&bitbucket.url));
     }
     let hosts: Vec<_> = write.hosts.iter().chain(&import.hosts).cloned().collect();
     // Bitbucket's tokens reach SonarQube as well.
@@ -131,6 +125,28 @@ pub(super) fn sonarqube_alone(
     Ok(sonarqube::Client::new(transport, own.token.clone()))
 }
 
+/// Clients of Bitbucket alone: with the token that decorates, and with the one that imports.
+pub(super) fn bitbucket_alone(
+    url: &ServerUrl,
+    (write, import, ca): (&Credential, &Credential, Option<CaBundle>),
+    context: &Context,
+) -> Result<(bitbucket::Client, bitbucket::Client), Error> {
+    if is_bitbucket_cloud(url) {
+        return Err(no_server(url));
+    }
+    let url = url.clone();
+    let route = Route {
+        kind: Kind::Bitbucket,
+        to: &Endpoint { url, ca },
+        hosts: write.hosts.iter().chain(&import.hosts).cloned().collect(),
+    };
+    let transport = route.transport(context)?;
+    Ok((
+        bitbucket::Client::new(transport.clone(), write.token.clone()),
+        bitbucket::Client::new(transport, import.token.clone()),
+    ))
+}
+
 /// The kind of a server.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -172,6 +188,13 @@ impl Route<'_> {
 fn is_bitbucket_cloud(url: &ServerUrl) -> bool {
     let host = url.host().to_lowercase();
     host == "bitbucket.org" || host.ends_with(".bitbucket.org")
+}
+
+fn no_server(url: &ServerUrl) -> Error {
+    Error::refused(
+        Reason::InvalidSpec,
+        format!("{url} is Bitbucket Cloud; Bindery serves Bitbucket Server and Data Center"),
+    )
 }
 
 fn refused(url: &ServerUrl, refusal: &Refusal) -> Error {

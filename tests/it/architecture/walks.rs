@@ -8,13 +8,15 @@ use super::references::tokens;
 use crate::support::tree;
 
 /// Files that walk a store, and when.
-const MAY_WALK: [&str; 3] = [
+const MAY_WALK: [&str; 4] = [
     // When a list was taken anew: what it does not bring is gone.
     "kubernetes/objects.rs",
     // When what all bindings depend on was listed.
     "controller/register.rs",
     // When an operator begins to lead.
     "controller/runner.rs",
+    // When a person runs `bindery doctor`.
+    "controller/connection/examine.rs",
 ];
 
 /// Whether a source text, its comments and tests aside, asks a store for all of its objects (`.state()`).

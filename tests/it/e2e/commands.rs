@@ -1,3 +1,5 @@
 //! The commands for people: what they print is true, and they write nothing.
 
+mod doctor;
+mod export;
 mod plan;

@@ -123,6 +123,13 @@ impl SonarQube {
         key
     }
 
+    /// Stores the token that the operator's user imports with, as SonarQube's import page does.
+    pub(crate) fn store_import_token(&self, setting: &str, token: &str) {
+        let parameters = [("almSetting", setting), ("pat", token)];
+        let path = "api/alm_integrations/set_pat";
+        self.form_of(&self.token, path, "POST", &parameters);
+    }
+
     /// The keys of all projects.
     pub(crate) fn project_keys(&self) -> Vec<String> {
         let rows = self.projects(&[("ps", "500")]);

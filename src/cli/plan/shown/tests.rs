@@ -8,6 +8,7 @@ fn forecast(name: &str, foreseen: Foreseen) -> Forecast {
         namespace: "payments".to_owned(),
         name: name.to_owned(),
         foreseen,
+        troubles: Vec::new(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::controller::connection::health::{self, Seldom, Stage};
-use crate::controller::connection::{remotes, requested};
+use crate::controller::connection::{remotes, request_of};
 use crate::controller::credentials::{self, Credentials, SonarQubeCredentials};
 use crate::controller::error::Error;
 use crate::controller::reconcile::Reconcile as _;
@@ -36,11 +36,7 @@ pub(super) struct Checked {
 
 impl ConnectionReconcile<'_> {
     pub(super) fn request(&self) -> Request {
-        let connection = &self.connection;
-        Request {
-            generation: connection.metadata.generation,
-            run_now: requested(connection),
-        }
+        request_of(&self.connection)
     }
 
     /// Both servers are what they should be, and take the tokens. SonarQube comes first: undoing needs nothing else,

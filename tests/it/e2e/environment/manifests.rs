@@ -21,15 +21,20 @@ pub(crate) fn secret(name: &str, token: &str) -> Value {
 
 /// What lets the operator read these Secrets of `platform`, and no others.
 pub(crate) fn grant(secrets: &[&str]) -> [Value; 2] {
+    grant_named("bindery-tokens", secrets)
+}
+
+/// The same by a Role of this name.
+pub(crate) fn grant_named(name: &str, secrets: &[&str]) -> [Value; 2] {
     let role = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
-        "metadata": {"name": "bindery-tokens", "namespace": "platform"},
+        "metadata": {"name": name, "namespace": "platform"},
         "rules": [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": secrets, "verbs": ["get", "list", "watch"]}],
     });
     let binding = json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
-        "metadata": {"name": "bindery-tokens", "namespace": "platform"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "bindery-tokens"},
+        "metadata": {"name": name, "namespace": "platform"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
         "subjects": [{"kind": "ServiceAccount", "name": "bindery", "namespace": "bindery-system"}],
     });
     [role, binding]

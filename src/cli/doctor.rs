@@ -1,0 +1,158 @@
+//! `bindery doctor`: everything that is wrong, each thing with what corrects it.
+
+mod cluster;
+mod finding;
+mod objects;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{Args, ValueEnum};
+
+use crate::controller::forecasts;
+use crate::kubernetes::Error;
+use crate::metrics::Metrics;
+
+use super::Answer;
+use super::cluster::{ClusterArguments, service_account};
+use super::files::Manifests;
+use super::paint::Paint;
+use super::world::{Asked, Cluster, Scene, ServerArguments};
+use finding::Report;
+use objects::Facts;
+
+/// What to check.
+#[derive(Args, Debug)]
+pub struct DoctorArguments {
+    /// Check what the installation needs, before it is made.
+    #[arg(long)]
+    pre: bool,
+
+    /// With --pre: check the servers and tokens of the connections in this file or directory, too.
+    #[arg(long, short, value_name = "PATH", requires = "pre")]
+    filename: Option<PathBuf>,
+
+    /// The operator's service account.
+    #[arg(
+        long,
+        env = "BINDERY_SERVICE_ACCOUNT",
+        value_name = "NAMESPACE:NAME",
+        default_value = "bindery-system:bindery",
+        value_parser = service_account
+    )]
+    service_account: (String, String),
+
+    /// How the findings are printed.
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
+
+    #[command(flatten)]
+    cluster: ClusterArguments,
+
+    #[command(flatten)]
+    servers: ServerArguments,
+}
+
+/// How the findings are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+impl DoctorArguments {
+    /// Checks everything, and prints what is wrong.
+    pub(super) async fn run(&self) -> anyhow::Result<Answer> {
+        let client = self.cluster.client().await?;
+        let mut report = Report::default();
+        if self.pre {
+            self.before(&client, &mut report).await?;
+        } else {
+            self.installed(client, &mut report).await?;
+        }
+        let text = match self.output {
+            Output::Text => report.text(Paint::of_stdout()),
+            Output::Json => format!("{:#}\n", report.json()),
+        };
+        Ok(Answer {
+            status: report.status(),
+            text,
+        })
+    }
+
+    /// What the installation needs.
+    async fn before(&self, client: &kube::Client, report: &mut Report) -> anyhow::Result<()> {
+        cluster::version(client, report).await.map_err(said)?;
+        let namespace = &self.service_account.0;
+        cluster::may_install(client, namespace, report)
+            .await
+            .map_err(said)?;
+        let Some(path) = &self.filename else {
+            return Ok(());
+        };
+        let manifests = Manifests::read(path)?;
+        let scene = Scene {
+            cluster: Cluster::default(),
+            manifests: &manifests,
+            namespace: "default",
+            asked: Asked::Declared,
+            is_thorough: true,
+        };
+        self.objects(scene, report).await
+    }
+
+    /// The operator, its rights, its objects and their servers.
+    async fn installed(&self, client: kube::Client, report: &mut Report) -> anyhow::Result<()> {
+        let account = &self.service_account;
+        cluster::version(&client, report).await.map_err(said)?;
+        let is_there = cluster::definitions(&client, report).await.map_err(said)?;
+        cluster::leader(&client, account, report)
+            .await
+            .map_err(said)?;
+        cluster::rights(&client, account, report)
+            .await
+            .map_err(said)?;
+        if !is_there {
+            return Ok(());
+        }
+        let found = Cluster::read(client.clone()).await.map_err(said)?;
+        cluster::grants(&client, account, &found.connections, report)
+            .await
+            .map_err(said)?;
+        report.wrong.extend(objects::stuck(&found.connections));
+        report.wrong.extend(objects::stuck(&found.bindings));
+        let manifests = Manifests::default();
+        let scene = Scene {
+            cluster: found,
+            manifests: &manifests,
+            namespace: "default",
+            asked: Asked::Live(None),
+            is_thorough: true,
+        };
+        self.objects(scene, report).await
+    }
+
+    async fn objects(&self, scene: Scene<'_>, report: &mut Report) -> anyhow::Result<()> {
+        let world = self.servers.world(scene, &Arc::new(Metrics::default()))?;
+        let facts = Facts::of(&world.connections.all, &world.bindings.all);
+        let forecasts = forecasts(world).await;
+        let before = report.wrong.len();
+        for forecast in &forecasts {
+            report.wrong.extend(objects::findings(forecast, &facts));
+        }
+        if report.wrong.len() == before {
+            report
+                .well
+                .push(format!("{} objects and their servers", forecasts.len()));
+        }
+        Ok(())
+    }
+}
+
+/// A failure of the API server, in one line.
+#[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
+fn said(error: Error) -> anyhow::Error {
+    anyhow::anyhow!(error.message())
+}

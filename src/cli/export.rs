@@ -1,0 +1,166 @@
+//! `bindery export`: what a SonarQube has, as manifests.
+
+mod estate;
+mod written;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+use crate::fence::Fence;
+use crate::http::{CaBundle, Options, Token, Transport};
+use crate::identity::ServerUrl;
+use crate::{bitbucket, sonarqube};
+
+use super::cluster::service_account;
+use super::hosts::HostArguments;
+use super::world::token;
+use estate::Estate;
+use written::{Style, files};
+
+/// What is exported, and how.
+#[derive(Args, Debug)]
+pub struct ExportArguments {
+    /// The URL of SonarQube. Its token is read from --sonarqube-token-file, or from `BINDERY_SONARQUBE_TOKEN`.
+    #[arg(long, value_name = "URL")]
+    sonarqube_url: String,
+
+    /// The URL of Bitbucket, to list repositories without a project, too. Its token is read from --bitbucket-token-file,
+    /// or from `BINDERY_BITBUCKET_TOKEN`.
+    #[arg(long, value_name = "URL")]
+    bitbucket_url: Option<String>,
+
+    /// A file with the token for SonarQube.
+    #[arg(long, value_name = "PATH")]
+    sonarqube_token_file: Option<PathBuf>,
+
+    /// A file with the token for Bitbucket.
+    #[arg(long, value_name = "PATH")]
+    bitbucket_token_file: Option<PathBuf>,
+
+    /// PEM certificates that are trusted for both servers beside the public ones.
+    #[arg(long, value_name = "PATH")]
+    ca_file: Option<PathBuf>,
+
+    /// The directory that is written. It must be empty, or not exist.
+    #[arg(long, short, value_name = "PATH")]
+    directory: PathBuf,
+
+    /// The namespace of all objects.
+    #[arg(long, short, value_name = "NAME", default_value = "platform")]
+    namespace: String,
+
+    /// Write `managementPolicy: Full`, so that Bindery corrects what differs. Default: `Observe`, it only reports.
+    #[arg(long)]
+    full: bool,
+
+    /// The operator's service account.
+    #[arg(
+        long,
+        env = "BINDERY_SERVICE_ACCOUNT",
+        value_name = "NAMESPACE:NAME",
+        default_value = "bindery-system:bindery",
+        value_parser = service_account
+    )]
+    service_account: (String, String),
+
+    #[command(flatten)]
+    hosts: HostArguments,
+}
+
+impl ExportArguments {
+    /// Writes the files, and prints what is in them.
+    pub(super) async fn run(&self) -> anyhow::Result<String> {
+        self.prepare()?;
+        let own = self.sonarqube_token_file.as_deref();
+        let own = credential(own, "BINDERY_SONARQUBE_TOKEN")?;
+        let url = self.transport("sonarqube", "--sonarqube-url", &self.sonarqube_url)?;
+        let sonarqube = sonarqube::Client::new(url, own);
+        let bitbucket = match &self.bitbucket_url {
+            None => None,
+            Some(url) => {
+                let own = self.bitbucket_token_file.as_deref();
+                let own = credential(own, "BINDERY_BITBUCKET_TOKEN")?;
+                let url = self.transport("bitbucket", "--bitbucket-url", url)?;
+                Some(bitbucket::Client::new(url, own))
+            }
+        };
+        let estate = Estate::read(&sonarqube, bitbucket.as_ref()).await?;
+        let style = Style {
+            namespace: &self.namespace,
+            sonarqube_url: &self.sonarqube_url,
+            account: &self.service_account,
+            management: if self.full { "Full" } else { "Observe" },
+        };
+        for (name, text) in files(&estate, &style)? {
+            let path = self.directory.join(name);
+            std::fs::write(&path, text)
+                .with_context(|| format!("failed to write {}", path.display()))?;
+        }
+        Ok(self.said(&estate))
+    }
+
+    /// What was written, and what is left to do.
+    fn said(&self, estate: &Estate) -> String {
+        let configurations = &estate.configurations;
+        let bound: usize = configurations.iter().map(|it| it.bound.len()).sum();
+        format!(
+            "{} connections, {bound} bindings, {} projects and {} repositories without binding in {}\nCreate the Secrets that the connections name, then: kubectl apply --server-side --kustomize {}\n",
+            configurations.len(),
+            estate.unbound_projects.len(),
+            estate.unbound_repositories.len(),
+            self.directory.display(),
+            self.directory.display(),
+        )
+    }
+
+    /// An export does not mix with what is in the directory.
+    fn prepare(&self) -> anyhow::Result<()> {
+        let directory = &self.directory;
+        std::fs::create_dir_all(directory)
+            .with_context(|| format!("failed to create {}", directory.display()))?;
+        let mut entries = std::fs::read_dir(directory)
+            .with_context(|| format!("failed to read {}", directory.display()))?;
+        if entries.next().is_some() {
+            bail!("{} is not empty", directory.display());
+        }
+        Ok(())
+    }
+
+    fn transport(
+        &self,
+        system: &'static str,
+        option: &str,
+        url: &str,
+    ) -> anyhow::Result<Transport> {
+        let ca_bundle = match &self.ca_file {
+            None => None,
+            Some(path) => {
+                let pem = std::fs::read(path);
+                let pem = pem.with_context(|| format!("failed to read {}", path.display()))?;
+                Some(CaBundle::parse(&pem).with_context(|| format!("{}", path.display()))?)
+            }
+        };
+        let options = Options {
+            system,
+            ca_bundle,
+            hosts: self.hosts.policy(),
+            plain_http: self.hosts.plain_http(),
+            timeout: Duration::from_mins(1),
+            // An export only reads.
+            fence: Fence::closed(),
+            ..Options::default()
+        };
+        let url = ServerUrl::parse(url).with_context(|| option.to_owned())?;
+        Transport::new(url, options).with_context(|| option.to_owned())
+    }
+}
+
+/// A token that must be given.
+fn credential(file: Option<&Path>, variable: &str) -> anyhow::Result<Token> {
+    let bytes = token(file, variable)?;
+    let bytes = bytes.with_context(|| format!("no token: give a file, or set {variable}"))?;
+    Token::parse(&bytes).with_context(|| format!("the token of {variable} or its file"))
+}
