@@ -75,6 +75,17 @@ impl Answer {
     }
 }
 
+/// The exit status of a command line that is not understood: 2, as usual. For `plan` it is 1, because its 2 means that
+/// something changes. A request for help or the version is understood: 0.
+#[must_use]
+pub fn status_of_usage(refused: &clap::Error, command: Option<&str>) -> u8 {
+    match (refused.use_stderr(), command) {
+        (false, _) => 0,
+        (true, Some("plan")) => 1,
+        (true, _) => 2,
+    }
+}
+
 /// Carries out a command that ends by itself.
 ///
 /// # Errors
@@ -97,4 +108,24 @@ pub async fn answer(command: Command) -> anyhow::Result<Answer> {
 fn yaml(object: &impl Serialize) -> anyhow::Result<String> {
     let document = serde_saphyr::to_string(object).context("failed to write YAML")?;
     Ok(format!("---\n{document}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::{Cli, status_of_usage};
+
+    #[test]
+    fn a_plan_that_is_not_understood_is_no_plan_with_changes() {
+        for (line, status) in [
+            (["bindery", "plan", "--filname"], 1),
+            (["bindery", "run", "--nonsense"], 2),
+            (["bindery", "nonsense", "--help"], 2),
+            (["bindery", "plan", "--help"], 0),
+        ] {
+            let refused = Cli::try_parse_from(line).unwrap_err();
+            assert_eq!(status_of_usage(&refused, Some(line[1])), status, "{line:?}");
+        }
+    }
 }

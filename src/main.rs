@@ -21,7 +21,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 fn main() -> anyhow::Result<ExitCode> {
-    let command = Cli::parse().command;
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(refused) => {
+            refused.print().context("failed to print")?;
+            let command = std::env::args().nth(1);
+            let status = cli::status_of_usage(&refused, command.as_deref());
+            return Ok(ExitCode::from(status));
+        }
+    };
     if let Command::Run(arguments) = &command {
         return run(arguments).map(|()| ExitCode::SUCCESS);
     }

@@ -161,6 +161,8 @@ async fn many_bindings(server: Server) -> TestEnvironment {
     env.connection(json!({"interval": "1h"}));
     env.apply(&many::bindings(&slugs));
     env.counted(BINDINGS).await;
+    // So many new bindings ask for a listing: this request waits until that one is there.
+    env.reconcile_now("settled").await;
     env
 }
 
