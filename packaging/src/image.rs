@@ -147,7 +147,7 @@ mod tests {
         entries.collect()
     }
 
-    /// Promise: the operator is all that can be executed, nobody but root may write, and TLS finds its authorities.
+    /// Promise: the operator is all that can be executed, only root may write, and TLS finds its authorities.
     #[test]
     fn the_image_has_the_operator_and_no_other_program() {
         let root = root(b"program".to_vec(), b"licence".to_vec());

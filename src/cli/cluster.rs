@@ -41,6 +41,20 @@ impl ClusterArguments {
     }
 }
 
+/// As whom the operator runs, for commands that read or print its rights.
+#[derive(Args, Clone, Debug)]
+pub(super) struct AccountArguments {
+    /// The operator's service account.
+    #[arg(
+        long,
+        env = "BINDERY_SERVICE_ACCOUNT",
+        value_name = "NAMESPACE:NAME",
+        default_value = "bindery-system:bindery",
+        value_parser = service_account
+    )]
+    pub(super) service_account: (String, String),
+}
+
 /// `namespace/name` of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ObjectPath {
@@ -67,7 +81,7 @@ impl std::str::FromStr for ObjectPath {
 }
 
 /// `namespace:name` of the operator's service account.
-pub(super) fn service_account(text: &str) -> Result<(String, String), String> {
+fn service_account(text: &str) -> Result<(String, String), String> {
     match text.split_once(':') {
         Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() => {
             Ok((namespace.to_owned(), name.to_owned()))

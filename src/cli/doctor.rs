@@ -14,7 +14,7 @@ use crate::kubernetes::Error;
 use crate::metrics::Metrics;
 
 use super::Answer;
-use super::cluster::{ClusterArguments, service_account};
+use super::cluster::{AccountArguments, ClusterArguments};
 use super::files::Manifests;
 use super::paint::Paint;
 use super::world::{Asked, Cluster, Scene, ServerArguments};
@@ -32,15 +32,8 @@ pub struct DoctorArguments {
     #[arg(long, short, value_name = "PATH", requires = "pre")]
     filename: Option<PathBuf>,
 
-    /// The operator's service account.
-    #[arg(
-        long,
-        env = "BINDERY_SERVICE_ACCOUNT",
-        value_name = "NAMESPACE:NAME",
-        default_value = "bindery-system:bindery",
-        value_parser = service_account
-    )]
-    service_account: (String, String),
+    #[command(flatten)]
+    account: AccountArguments,
 
     /// How the findings are printed.
     #[arg(long, short, value_enum, default_value_t = Output::Text)]
@@ -85,7 +78,7 @@ impl DoctorArguments {
     /// What the installation needs.
     async fn before(&self, client: &kube::Client, report: &mut Report) -> anyhow::Result<()> {
         cluster::version(client, report).await.map_err(said)?;
-        let namespace = &self.service_account.0;
+        let namespace = &self.account.service_account.0;
         cluster::may_install(client, namespace, report)
             .await
             .map_err(said)?;
@@ -105,7 +98,7 @@ impl DoctorArguments {
 
     /// The operator, its rights, its objects and their servers.
     async fn installed(&self, client: kube::Client, report: &mut Report) -> anyhow::Result<()> {
-        let account = &self.service_account;
+        let account = &self.account.service_account;
         cluster::version(&client, report).await.map_err(said)?;
         let is_there = cluster::definitions(&client, report).await.map_err(said)?;
         cluster::leader(&client, account, report)

@@ -14,7 +14,7 @@ use crate::http::{CaBundle, Options, Token, Transport};
 use crate::identity::ServerUrl;
 use crate::{bitbucket, sonarqube};
 
-use super::cluster::service_account;
+use super::cluster::AccountArguments;
 use super::hosts::HostArguments;
 use super::world::token;
 use estate::Estate;
@@ -56,15 +56,8 @@ pub struct ExportArguments {
     #[arg(long)]
     full: bool,
 
-    /// The operator's service account.
-    #[arg(
-        long,
-        env = "BINDERY_SERVICE_ACCOUNT",
-        value_name = "NAMESPACE:NAME",
-        default_value = "bindery-system:bindery",
-        value_parser = service_account
-    )]
-    service_account: (String, String),
+    #[command(flatten)]
+    account: AccountArguments,
 
     #[command(flatten)]
     hosts: HostArguments,
@@ -91,7 +84,7 @@ impl ExportArguments {
         let style = Style {
             namespace: &self.namespace,
             sonarqube_url: &self.sonarqube_url,
-            account: &self.service_account,
+            account: &self.account.service_account,
             management: if self.full { "Full" } else { "Observe" },
         };
         for (name, text) in files(&estate, &style)? {

@@ -12,7 +12,7 @@ use crate::declared::connection::references;
 use crate::kubernetes::objects;
 use crate::rbac;
 
-use super::cluster::{ClusterArguments, ObjectPath, service_account};
+use super::cluster::{AccountArguments, ClusterArguments, ObjectPath};
 use super::files::Manifests;
 use super::yaml;
 
@@ -31,15 +31,8 @@ pub struct GrantArguments {
     #[arg(long, short, value_name = "PATH")]
     filename: Option<PathBuf>,
 
-    /// The operator's service account.
-    #[arg(
-        long,
-        env = "BINDERY_SERVICE_ACCOUNT",
-        value_name = "NAMESPACE:NAME",
-        default_value = "bindery-system:bindery",
-        value_parser = service_account
-    )]
-    service_account: (String, String),
+    #[command(flatten)]
+    account: AccountArguments,
 
     #[command(flatten)]
     cluster: ClusterArguments,
@@ -49,14 +42,14 @@ impl GrantArguments {
     /// One Role and its binding for everything that the connection refers to.
     pub(super) async fn run(&self) -> anyhow::Result<String> {
         let Some(path) = &self.connection else {
-            return operator(&self.service_account);
+            return operator(&self.account.service_account);
         };
         let connection = self.read(path).await?;
         let ObjectPath { namespace, name } = path;
         let (role, binding) = rbac::grant(
             (namespace, name),
             &references(&connection),
-            &self.service_account,
+            &self.account.service_account,
         );
         Ok([yaml(&role)?, yaml(&binding)?].concat())
     }

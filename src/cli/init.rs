@@ -11,7 +11,7 @@ use crate::declared::connection::references;
 use crate::identity::{RepositoryPath, ServerUrl};
 use crate::rbac;
 
-use super::cluster::service_account;
+use super::cluster::AccountArguments;
 use super::yaml;
 
 /// What the manifests are made of. What is not given is asked for on a terminal.
@@ -41,15 +41,8 @@ pub struct InitArguments {
     #[arg(long, value_name = "NAME")]
     binding_namespace: Option<String>,
 
-    /// The operator's service account.
-    #[arg(
-        long,
-        env = "BINDERY_SERVICE_ACCOUNT",
-        value_name = "NAMESPACE:NAME",
-        default_value = "bindery-system:bindery",
-        value_parser = service_account
-    )]
-    service_account: (String, String),
+    #[command(flatten)]
+    account: AccountArguments,
 }
 
 /// What is not a default.
@@ -119,7 +112,7 @@ impl InitArguments {
         let (role, binding) = rbac::grant(
             (namespace, name),
             &references(&parsed),
-            &self.service_account,
+            &self.account.service_account,
         );
         let mut documents = vec![yaml(&namespace_of(namespace))?];
         if tenant != namespace {
