@@ -16,9 +16,14 @@ on!([simulated_26_9, simulated_26_9_branch_plugin, simulated_25_1, simulated_8_9
 );
 
 /// SonarQube's refusals, one for each call that creates a project.
-const REFUSALS: [(&str, u16, &str); 3] = [
+const REFUSALS: [(&str, u16, &str); 4] = [
     (
-        "/api/v2/dop-translation/bound-projects",
+        "POST /api/v2/dop-translation/bound-projects",
+        400,
+        r#"{"message": "Error 404. The requested Bitbucket server is unreachable."}"#,
+    ),
+    (
+        "PUT /api/v2/dop-translation/bound-projects",
         400,
         r#"{"message": "Error 404. The requested Bitbucket server is unreachable."}"#,
     ),
@@ -50,6 +55,14 @@ impl TestEnvironment {
     }
 }
 
+/// Type, status and reason of each condition.
+fn standing(binding: &ProjectBinding) -> Vec<(&str, &str, &str)> {
+    let conditions = &binding.status.as_ref().unwrap().conditions;
+    let each = conditions.iter();
+    each.map(|one| (&*one.type_, &*one.status, &*one.reason))
+        .collect()
+}
+
 /// Promise: an intent that SonarQube rejected is withdrawn from the API server, too, in each reconcile: what a user
 /// makes under that key between two reconciles is his.
 async fn a_refused_import_leaves_no_intent_behind_however_often_it_is_tried(server: Server) {
@@ -58,27 +71,47 @@ async fn a_refused_import_leaves_no_intent_behind_however_often_it_is_tried(serv
     env.connection_is("bitbucket", ("Ready", "True")).await;
     let simulated = env.sonarqube.simulated();
     for (call, status, body) in REFUSALS {
+        if server.version == "8.9" && call.contains("/api/v2/") {
+            // It has no such call: an answer there would be of a version that Bindery does not know.
+            continue;
+        }
         simulated.fault(Fault::at(call).answer(status, body));
     }
     env.binding("platform", "checkout", "PAY/checkout", json!({}));
     let refused = env
         .binding_is("platform", "checkout", ("Stalled", "True"))
         .await;
-    // The counts have a writer of their own, which comes some seconds later: it is no write of these reconciles.
+    // What a new binding causes beside its reconcile has ended: the counts, and a listing.
     env.until("platform", "bitbucket", counts("0/1")).await;
-    let api = env.api::<ProjectBinding>("platform");
+    env.reconcile_now("before the first").await;
+    let done = || {
+        let operator = &env.operator;
+        let reconciles = operator.reconciles("projectbinding");
+        (reconciles, operator.status_writes_of("ProjectBinding"))
+    };
+    let before = done();
     for nth in 0..4 {
-        let writes = env.operator.status_writes();
         env.nudge(&refused, nth).await;
-        let writes = env.operator.status_writes() - writes;
-        assert!(writes <= 2, "{writes} for an intent and its withdrawal");
-        let status = api.get("checkout").await.unwrap().status.unwrap();
-        assert_eq!(status.record.intent, None, "after reconcile {nth}");
+        // Another reconcile may be in progress, if something else woke the binding.
+        let is_withdrawn = |binding: &ProjectBinding| {
+            let status = binding.status.as_ref().unwrap();
+            status.record.intent.is_none()
+        };
+        let binding = env.until("platform", "checkout", is_withdrawn).await;
+        // Which call is refused depends on whether a listing has shown that there is no project.
         assert_eq!(
-            status.conditions,
-            refused.status.as_ref().unwrap().conditions
+            standing(&binding),
+            standing(&refused),
+            "after reconcile {nth}"
         );
     }
+    let (reconciles, writes) = done();
+    let (reconciles, writes) = (reconciles - before.0, writes - before.1);
+    // An intent and its withdrawal each; one more reconcile may be in progress, which is not counted yet.
+    assert!(
+        (1..=2 * (reconciles + 1)).contains(&writes),
+        "{writes} writes in {reconciles} reconciles"
+    );
 
     simulated.clear_faults();
     let sonarqube = &env.sonarqube;

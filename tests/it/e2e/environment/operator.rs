@@ -250,6 +250,11 @@ impl Operator {
         self.sum("bindery_status_writes_total{")
     }
 
+    /// Status writes to objects of a kind, for example `ProjectBinding`, so far.
+    pub(crate) fn status_writes_of(&self, kind: &str) -> u64 {
+        self.sum(&format!("bindery_status_writes_total{{kind=\"{kind}\""))
+    }
+
     /// Reconciles of objects of a kind, for example `projectbinding`, so far.
     pub(crate) fn reconciles(&self, kind: &str) -> u64 {
         self.sum(&format!(
