@@ -1,6 +1,7 @@
 //! The command line.
 
 mod cluster;
+mod completions;
 mod crds;
 mod doctor;
 mod export;
@@ -10,23 +11,31 @@ mod hosts;
 mod init;
 mod lease;
 mod limits;
+mod man;
 mod metrics;
 mod paint;
 mod plan;
+mod program;
+mod progress;
 mod run;
 mod world;
 
+use std::ffi::OsString;
+
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use serde::Serialize;
 
+pub use completions::CompletionsArguments;
 pub use crds::definitions;
 pub use doctor::DoctorArguments;
 pub use export::ExportArguments;
 pub use grant::GrantArguments;
 pub use init::InitArguments;
+pub use man::ManArguments;
 pub use metrics::MetricsArguments;
 pub use plan::PlanArguments;
+pub use program::Program;
 pub use run::{LogFormat, RunArguments};
 
 /// Makes SonarQube's Bitbucket Server / Data Center integration declarative.
@@ -58,6 +67,27 @@ pub enum Command {
     Grant(Box<GrantArguments>),
     /// Prints the definitions of both kinds as YAML, for `kubectl apply --server-side --filename -`.
     Crds,
+    /// Prints a script that makes your shell complete commands and options.
+    Completions(CompletionsArguments),
+    /// Writes the man pages.
+    #[command(hide = true)]
+    Man(ManArguments),
+}
+
+/// The commands and options, as help shows them under the name that the program is called by.
+#[must_use]
+pub fn command(program: Program) -> clap::Command {
+    Cli::command().bin_name(program.name())
+}
+
+/// What the arguments of the process ask for.
+///
+/// # Errors
+/// When they are not understood, or ask for help or the version.
+pub fn parse(arguments: &[OsString], program: Program) -> Result<Cli, clap::Error> {
+    let mut command = command(program);
+    let matches = command.try_get_matches_from_mut(arguments)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 
 /// What a command prints, and its exit status.
@@ -86,21 +116,23 @@ pub fn status_of_usage(refused: &clap::Error, command: Option<&str>) -> u8 {
     }
 }
 
-/// Carries out a command that ends by itself.
+/// Carries out a command that ends by itself. Commands that it prints begin with the name of the program.
 ///
 /// # Errors
 /// When it cannot be carried out.
-pub async fn answer(command: Command) -> anyhow::Result<Answer> {
+pub async fn answer(command: Command, program: Program) -> anyhow::Result<Answer> {
     match command {
         Command::Run(_) => anyhow::bail!("the operator does not end by itself"),
-        Command::Init(arguments) => arguments.run().map(Answer::of),
+        Command::Init(arguments) => arguments.run(program).map(Answer::of),
         Command::Plan(arguments) => arguments.run().await,
-        Command::Doctor(arguments) => arguments.run().await,
+        Command::Doctor(arguments) => arguments.run(program).await,
         Command::Export(arguments) => arguments.run().await.map(Answer::of),
         Command::Grant(arguments) => arguments.run().await.map(Answer::of),
         Command::Crds => Ok(Answer::of(
             definitions().context("failed to write the definitions as YAML")?,
         )),
+        Command::Completions(arguments) => Ok(Answer::of(arguments.run(&Cli::command()))),
+        Command::Man(arguments) => arguments.run(Cli::command()).map(Answer::of),
     }
 }
 
@@ -114,7 +146,7 @@ fn yaml(object: &impl Serialize) -> anyhow::Result<String> {
 mod tests {
     use clap::Parser as _;
 
-    use super::{Cli, status_of_usage};
+    use super::{Cli, Program, parse, status_of_usage};
 
     #[test]
     fn a_plan_that_is_not_understood_is_no_plan_with_changes() {
@@ -127,5 +159,23 @@ mod tests {
             let refused = Cli::try_parse_from(line).unwrap_err();
             assert_eq!(status_of_usage(&refused, Some(line[1])), status, "{line:?}");
         }
+    }
+
+    /// Promise: usage lines have the name that the user has typed.
+    #[test]
+    fn help_has_the_name_that_the_program_is_called_by() {
+        for (called, usage) in [
+            ("/usr/bin/bindery", "Usage: bindery plan"),
+            ("/usr/bin/kubectl-bindery", "Usage: kubectl bindery plan"),
+            ("kubectl-bindery.exe", "Usage: kubectl bindery plan"),
+            ("other", "Usage: bindery plan"),
+        ] {
+            let line = [called, "plan", "--help"].map(Into::into);
+            let help = parse(&line, Program::called(&line))
+                .unwrap_err()
+                .to_string();
+            assert!(help.contains(usage), "{called}: {help}");
+        }
+        assert_eq!(Program::called(&[]), Program::Own);
     }
 }

@@ -38,7 +38,7 @@ use crate::server::Readiness;
 pub(crate) use context::Context;
 use context::Watched;
 pub use context::{ProjectDeletion, SecretHosts, Settings, Setup};
-pub use foresee::{Forecast, IsWanted, Objects, World, forecasts};
+pub use foresee::{Forecast, IsWanted, Objects, Progress, World, forecasts};
 use queues::Queues;
 use register::Register;
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use bindery::cli::{self, Answer, Cli, Command, MetricsArguments, RunArguments};
+use bindery::cli::{self, Answer, Command, MetricsArguments, Program, RunArguments};
 use bindery::controller::{Setup, Signals};
 use bindery::fence::Fence;
 use bindery::kubernetes::Reviews;
@@ -15,25 +15,25 @@ use bindery::lease::Contender;
 use bindery::metrics::Metrics;
 use bindery::server::{self, MetricsPage, Readiness, TlsListener};
 use bindery::{controller, kubernetes, telemetry};
-use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 fn main() -> anyhow::Result<ExitCode> {
-    let command = match Cli::try_parse() {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let program = Program::called(&arguments);
+    let command = match cli::parse(&arguments, program) {
         Ok(cli) => cli.command,
         Err(refused) => {
-            refused.print().context("failed to print")?;
-            let command = std::env::args().nth(1);
-            let status = cli::status_of_usage(&refused, command.as_deref());
-            return Ok(ExitCode::from(status));
+            unless_unread(refused.print())?;
+            let command = arguments.get(1).and_then(|it| it.to_str());
+            return Ok(ExitCode::from(cli::status_of_usage(&refused, command)));
         }
     };
     if let Command::Run(arguments) = &command {
         return run(arguments).map(|()| ExitCode::SUCCESS);
     }
-    print(command)
+    print(command, program)
 }
 
 #[tokio::main]
@@ -179,12 +179,16 @@ fn clients(
 
 /// Carries out a command, and prints what it says.
 #[tokio::main]
-async fn print(command: Command) -> anyhow::Result<ExitCode> {
-    let Answer { text, status } = cli::answer(command).await?;
-    match io::stdout().write_all(text.as_bytes()) {
-        // The reader has seen enough, as `head` has.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        printed => printed.context("failed to print")?,
-    }
+async fn print(command: Command, program: Program) -> anyhow::Result<ExitCode> {
+    let Answer { text, status } = cli::answer(command, program).await?;
+    unless_unread(io::stdout().write_all(text.as_bytes()))?;
     Ok(ExitCode::from(status))
+}
+
+/// It is no failure to print if the reader has seen enough, as `head` has.
+fn unless_unread(printed: io::Result<()>) -> anyhow::Result<()> {
+    match printed {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.context("failed to print"),
+    }
 }

@@ -16,30 +16,39 @@ pub(crate) struct Archive {
 }
 
 #[derive(Debug)]
-struct Entry {
-    content: Vec<u8>,
-    mode: u32,
+enum Entry {
+    File {
+        content: Vec<u8>,
+        mode: u32,
+    },
+    Directory,
+    /// To another entry, by its path from there.
+    Link(String),
 }
 
 impl Archive {
     /// Adds a file. The directories above it are added by [`Self::directory`] alone.
     pub(crate) fn file(&mut self, path: impl Into<String>, content: impl Into<Vec<u8>>, mode: u32) {
         let content = content.into();
-        self.entries.insert(path.into(), Entry { content, mode });
+        self.entries
+            .insert(path.into(), Entry::File { content, mode });
     }
 
     /// Adds a directory.
     pub(crate) fn directory(&mut self, path: &str) {
-        let content = Vec::new();
-        let mode = 0o755;
-        self.entries
-            .insert(format!("{path}/"), Entry { content, mode });
+        self.entries.insert(format!("{path}/"), Entry::Directory);
     }
 
-    /// Adds a file of the file system, or every file below a directory. What can be executed stays so.
+    /// Adds a file or link of the file system, or every file below a directory. What can be executed stays so.
     pub(crate) fn add(&mut self, path: &str, file: &Path) -> Result<()> {
         let named = || file.display().to_string();
-        if !fs::metadata(file).with_context(named)?.is_dir() {
+        let kind = fs::symlink_metadata(file).with_context(named)?.file_type();
+        if kind.is_symlink() {
+            let target = fs::read_link(file)?.to_string_lossy().into_owned();
+            self.entries.insert(path.to_owned(), Entry::Link(target));
+            return Ok(());
+        }
+        if !kind.is_dir() {
             let content = fs::read(file).with_context(named)?;
             self.file(path, content, mode_of(file)?);
             return Ok(());
@@ -59,16 +68,27 @@ impl Archive {
             let mut header = Header::new_gnu();
             header.set_uid(0);
             header.set_gid(0);
-            header.set_mode(entry.mode);
             header.set_mtime(time);
-            header.set_size(entry.content.len() as u64);
-            let kind = if path.ends_with('/') {
-                EntryType::Directory
-            } else {
-                EntryType::Regular
-            };
-            header.set_entry_type(kind);
-            builder.append_data(&mut header, path, entry.content.as_slice())?;
+            match entry {
+                Entry::File { content, mode } => {
+                    header.set_entry_type(EntryType::Regular);
+                    header.set_mode(*mode);
+                    header.set_size(content.len() as u64);
+                    builder.append_data(&mut header, path, content.as_slice())?;
+                }
+                Entry::Directory => {
+                    header.set_entry_type(EntryType::Directory);
+                    header.set_mode(0o755);
+                    header.set_size(0);
+                    builder.append_data(&mut header, path, std::io::empty())?;
+                }
+                Entry::Link(target) => {
+                    header.set_entry_type(EntryType::Symlink);
+                    header.set_mode(0o777);
+                    header.set_size(0);
+                    builder.append_link(&mut header, path, target)?;
+                }
+            }
         }
         Ok(builder.into_inner()?)
     }

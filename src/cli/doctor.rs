@@ -17,6 +17,7 @@ use super::Answer;
 use super::cluster::{AccountArguments, ClusterArguments};
 use super::files::Manifests;
 use super::paint::Paint;
+use super::program::Program;
 use super::world::{Asked, Cluster, Scene, ServerArguments};
 use finding::Report;
 use objects::Facts;
@@ -57,9 +58,9 @@ enum Output {
 
 impl DoctorArguments {
     /// Checks everything, and prints what is wrong.
-    pub(super) async fn run(&self) -> anyhow::Result<Answer> {
+    pub(super) async fn run(&self, program: Program) -> anyhow::Result<Answer> {
         let client = self.cluster.client().await?;
-        let mut report = Report::default();
+        let mut report = Report::by(program);
         if self.pre {
             self.before(&client, &mut report).await?;
         } else {

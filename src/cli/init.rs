@@ -12,6 +12,7 @@ use crate::identity::{RepositoryPath, ServerUrl};
 use crate::rbac;
 
 use super::cluster::AccountArguments;
+use super::program::Program;
 use super::yaml;
 
 /// What the manifests are made of. What is not given is asked for on a terminal.
@@ -54,10 +55,10 @@ struct Answers {
 
 impl InitArguments {
     /// The manifests, and as comments the commands that create the Secrets.
-    pub(super) fn run(&self) -> anyhow::Result<String> {
+    pub(super) fn run(&self, program: Program) -> anyhow::Result<String> {
         let is_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
         let ask = |question: &str| ask(question, is_terminal, &mut io::stdin().lock());
-        self.manifests(&self.answers(ask)?)
+        self.manifests(&self.answers(ask)?, program)
     }
 
     fn answers(
@@ -104,7 +105,7 @@ impl InitArguments {
         })
     }
 
-    fn manifests(&self, answers: &Answers) -> anyhow::Result<String> {
+    fn manifests(&self, answers: &Answers, program: Program) -> anyhow::Result<String> {
         let (namespace, name) = (&self.namespace, &self.connection);
         let tenant = self.binding_namespace.as_ref().unwrap_or(namespace);
         let connection = self.connection(answers);
@@ -120,11 +121,11 @@ impl InitArguments {
         }
         documents.extend([yaml(&role)?, yaml(&binding)?, yaml(&connection)?]);
         documents.push(yaml(&self.binding(answers, tenant))?);
-        Ok(format!("{}{}", self.steps(), documents.concat()))
+        Ok(format!("{}{}", self.steps(program), documents.concat()))
     }
 
     /// What to do with the manifests.
-    fn steps(&self) -> String {
+    fn steps(&self, program: Program) -> String {
         let namespace = &self.namespace;
         let secret = |name: &str, file: &str| {
             format!(
@@ -136,7 +137,7 @@ impl InitArguments {
             "# 2. Save each token in a file, and create the Secrets:\n",
             &secret("bitbucket-token", "bitbucket.token"),
             &secret("sonarqube-token", "sonarqube.token"),
-            "# 3. Check everything:  bindery doctor\n",
+            &format!("# 3. Check everything:  {program} doctor\n"),
         ]
         .concat()
     }
@@ -271,8 +272,12 @@ mod tests {
     fn another_namespace_is_admitted_and_names_are_valid() {
         let arguments = init(&SERVERS);
         let manifests = arguments
-            .manifests(&arguments.answers(|_| Ok(None)).unwrap())
+            .manifests(&arguments.answers(|_| Ok(None)).unwrap(), Program::Plugin)
             .unwrap();
+        assert!(
+            manifests.contains("  kubectl bindery doctor\n"),
+            "{manifests}"
+        );
         let documents: Vec<serde_json::Value> = serde_saphyr::from_multiple(&manifests).unwrap();
         let find = |kind: &str| {
             let found = documents.iter().find(|document| document["kind"] == kind);

@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 
 use super::files::Manifests;
 use super::hosts::HostArguments;
+use super::progress::progress;
 use objects::{GivenTokens, applied, given};
 
 /// Tokens and hosts.
@@ -128,6 +129,7 @@ impl ServerArguments {
         let of_connections = is_asked.clone();
         Ok(World {
             is_thorough,
+            progress: Box::new(progress("reading objects")),
             client: given.client(cluster.client),
             settings: self.settings(),
             metrics: Arc::clone(metrics),

@@ -2,6 +2,7 @@
 //!
 //! The fence of the clients is closed, so nothing can be written, and no watch is opened.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::api::core::v1::Namespace;
@@ -25,6 +26,9 @@ use super::register::Register;
 
 /// Whether an object is asked about, by its namespace and its name.
 pub type IsWanted = Box<dyn Fn(&str, &str) -> bool + Send + Sync>;
+
+/// Is called after each object: how many are done, of how many.
+pub type Progress = Box<dyn Fn(usize, usize) + Send + Sync>;
 
 /// Objects, as a cluster has them or as they are to be applied.
 pub struct Objects<K> {
@@ -61,6 +65,22 @@ impl Before {
     }
 }
 
+/// One run over all objects.
+struct Run {
+    is_thorough: bool,
+    before: Before,
+    progress: Progress,
+    done: AtomicUsize,
+    count: usize,
+}
+
+impl Run {
+    fn advance(&self) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        (self.progress)(done, self.count);
+    }
+}
+
 /// A kind whose reconciles can be foreseen.
 pub(crate) trait Foresee: Queued {
     /// Everything that is wrong with what the object refers to, and not the first thing alone.
@@ -82,6 +102,8 @@ macro_rules! declare {
         pub struct World {
             /// Whether everything that is wrong is found, and not the first thing alone.
             pub is_thorough: bool,
+            /// Is called as it goes on.
+            pub progress: Progress,
             /// The client of the cluster, for Secrets and `ConfigMaps`.
             pub client: kube::Client,
             /// How the operator is started.
@@ -105,7 +127,7 @@ macro_rules! declare {
                 namespaces.put(Arc::new(namespace));
             }
             let register = Register::new(queues.clone(), namespaces.clone());
-            let is_thorough = world.is_thorough;
+            let (is_thorough, progress) = (world.is_thorough, world.progress);
             let setup = Setup {
                 client: world.client,
                 fence: Fence::closed(),
@@ -114,8 +136,15 @@ macro_rules! declare {
             };
             let context = Context::new(setup, Watched { queues, namespaces, seen, register });
             $(let $objects = filled(world.$objects, &context);)+
-            let (mut forecasts, before) = (Vec::new(), Before::default());
-            $(forecasts.extend(of_kind::<crd::$kind>(&$objects, &context, (&before, is_thorough)).await);)+
+            let run = Run {
+                is_thorough,
+                progress,
+                before: Before::default(),
+                done: AtomicUsize::new(0),
+                count: 0 $(+ $objects.len())+,
+            };
+            let mut forecasts = Vec::new();
+            $(forecasts.extend(of_kind::<crd::$kind>(&$objects, &context, &run).await);)+
             forecasts
         }
     };
@@ -143,13 +172,13 @@ where
 async fn of_kind<K: Foresee>(
     objects: &[Arc<DeserializeGuard<K>>],
     context: &Context,
-    (before, is_thorough): (&Before, bool),
+    run: &Run,
 ) -> Vec<Forecast> {
     let mut forecasts = Vec::new();
     for guarded in objects {
         let foreseen = match &guarded.0 {
             Ok(object) => {
-                let foreseen = object.foresee(context, before).await;
+                let foreseen = object.foresee(context, &run.before).await;
                 foreseen.unwrap_or_else(|error| Foreseen::blocked(error.class(), error.refusal()))
             }
             Err(unread) => Foreseen::Failed(Blocked::new(
@@ -158,7 +187,7 @@ async fn of_kind<K: Foresee>(
             )),
         };
         let troubles = match &guarded.0 {
-            Ok(object) if is_thorough => object.examine(context).await,
+            Ok(object) if run.is_thorough => object.examine(context).await,
             Ok(_) | Err(_) => Vec::new(),
         };
         forecasts.push(Forecast {
@@ -168,6 +197,7 @@ async fn of_kind<K: Foresee>(
             name: guarded.name_any(),
             foreseen,
         });
+        run.advance();
     }
     forecasts
 }

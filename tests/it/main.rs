@@ -10,6 +10,7 @@ mod apiserver;
 mod architecture;
 mod argocd;
 mod chart;
+mod command_line;
 mod contract;
 mod deployment;
 mod documents;

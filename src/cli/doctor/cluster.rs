@@ -58,13 +58,16 @@ pub(super) async fn definitions(client: &Client, report: &mut Report) -> Result<
             }
         }
     }
-    let command = "bindery crds | kubectl apply --server-side --force-conflicts --filename -";
+    let command = format!(
+        "{} crds | kubectl apply --server-side --force-conflicts --filename -",
+        report.program
+    );
     let mut wrong = |names: &[String], what: &str| {
         if !names.is_empty() {
             report.wrong.push(Finding {
                 about: format!("CRD {}", names.join(", ")),
                 what: what.to_owned(),
-                mend: Mend::Command(command.to_owned()),
+                mend: Mend::Command(command.clone()),
             });
         }
     };
@@ -148,7 +151,10 @@ pub(super) async fn rights(
     report.wrong.push(Finding {
         about: format!("service account {}:{}", account.0, account.1),
         what: format!("the operator may not {}", missing.join(", ")),
-        mend: Mend::Command("bindery grant --operator | kubectl apply --filename -".to_owned()),
+        mend: Mend::Command(format!(
+            "{} grant --operator | kubectl apply --filename -",
+            report.program
+        )),
     });
     Ok(())
 }
@@ -210,7 +216,8 @@ pub(super) async fn grants(
                 about: format!("BitbucketConnection {namespace}/{name}"),
                 what: format!("no grant for {}", missing.join(", ")),
                 mend: Mend::Command(format!(
-                    "bindery grant {namespace}/{name} | kubectl apply --filename -"
+                    "{} grant {namespace}/{name} | kubectl apply --filename -",
+                    report.program
                 )),
             });
         }

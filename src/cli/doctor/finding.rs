@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::cli::paint::Paint;
+use crate::cli::program::Program;
 
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ pub(super) enum Mend {
 /// All that a doctor found.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Report {
+    /// The name that printed commands begin with.
+    pub(super) program: Program,
     /// What is well.
     pub(super) well: Vec<String>,
     /// What is wrong.
@@ -40,6 +43,14 @@ pub(super) struct Report {
 }
 
 impl Report {
+    /// Nothing was found yet.
+    pub(super) fn by(program: Program) -> Self {
+        Self {
+            program,
+            ..Self::default()
+        }
+    }
+
     /// The exit status.
     pub(super) fn status(&self) -> u8 {
         u8::from(!self.wrong.is_empty())
@@ -101,7 +112,7 @@ mod tests {
         };
         let mut report = Report {
             well: vec!["Kubernetes 1.34".to_owned()],
-            wrong: Vec::new(),
+            ..Report::default()
         };
         assert_eq!(report.status(), 0);
         assert_eq!(

@@ -1,11 +1,11 @@
 //! What a SonarQube and its Bitbucket have.
 
 use std::collections::BTreeSet;
-use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
+use crate::cli::progress::progress;
 use crate::identity::{ProjectKey, RepositoryPath, SettingKey};
 use crate::{bitbucket, sonarqube};
 
@@ -56,6 +56,7 @@ impl Estate {
             None => Vec::new(),
         };
         let count = projects.len();
+        let progress = &progress("reading projects");
         let keys = projects.into_iter().map(|project| project.key);
         let mut read = stream::iter(keys.enumerate())
             .map(|(number, key)| async move {
@@ -110,15 +111,5 @@ impl Estate {
         self.unbound_projects
             .sort_by(|a, b| a.as_str().cmp(b.as_str()));
         self.unbound_repositories.sort_by_key(ToString::to_string);
-    }
-}
-
-/// How far it is, for a person who waits.
-fn progress(number: usize, count: usize) {
-    let mut errors = io::stderr();
-    if errors.is_terminal() {
-        let end = if number == count { "\n" } else { "\r" };
-        // A terminal that is gone needs no progress.
-        let _ = write!(errors, "reading projects: {number}/{count}{end}");
     }
 }

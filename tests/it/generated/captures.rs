@@ -1,6 +1,6 @@
 //! What commands print that need no cluster, as the guide shows it.
 
-use bindery::cli::{self, Answer, Cli};
+use bindery::cli::{self, Answer, Cli, Program};
 use clap::Parser as _;
 
 use crate::support::tree;
@@ -29,7 +29,9 @@ fn answer(command: &str) -> Answer {
     });
     let command = Cli::try_parse_from(arguments).unwrap().command;
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(cli::answer(command)).unwrap()
+    runtime
+        .block_on(cli::answer(command, Program::Own))
+        .unwrap()
 }
 
 /// Each command and what it prints, as a terminal shows them.

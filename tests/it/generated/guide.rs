@@ -283,7 +283,9 @@ fn measures() -> String {
 
 fn command_line() -> String {
     let command_line = Cli::command();
-    command_line.get_subcommands().map(subcommand).collect()
+    let shown = command_line.get_subcommands();
+    let shown = shown.filter(|command| !command.is_hide_set());
+    shown.map(subcommand).collect()
 }
 
 fn subcommand(command: &clap::Command) -> String {
@@ -300,8 +302,12 @@ fn subcommand(command: &clap::Command) -> String {
 
 fn option(argument: &clap::Arg) -> [String; 4] {
     let takes_values = argument.get_action().takes_values();
-    let long = format!("--{}", argument.get_long().unwrap_or_default());
     let value = argument.get_value_names().unwrap_or_default().join(" ");
+    let name = match argument.get_long() {
+        Some(long) if takes_values => format!("--{long} {value}"),
+        Some(long) => format!("--{long}"),
+        None => value,
+    };
     let defaults = argument
         .get_default_values()
         .iter()
@@ -316,11 +322,7 @@ fn option(argument: &clap::Arg) -> [String; 4] {
         .map(|choice| code(choice.get_name()))
         .collect();
     [
-        code(if takes_values {
-            format!("{long} {value}")
-        } else {
-            long
-        }),
+        code(name),
         argument
             .get_env()
             .map(|name| code(name.to_string_lossy()))
