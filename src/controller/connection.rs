@@ -20,7 +20,7 @@ use crate::declared::connection::reference_to;
 use crate::fleet::link::SharedLink;
 use crate::http::Urgency;
 use crate::kubernetes::clock;
-use crate::kubernetes::event;
+use crate::kubernetes::event::{self, Event};
 use crate::kubernetes::finalizer;
 use crate::kubernetes::status::{self, Precondition, requested};
 use crate::kubernetes::uid;
@@ -182,19 +182,22 @@ async fn suspend(connection: &BitbucketConnection, context: &Context) -> Result<
             conditions,
             ..before
         };
-        write(connection, after, context).await?;
+        write(connection, after, &[], context).await?;
     }
     Ok(Next::Settled(context.interval(connection)))
 }
 
-/// Writes the status if it changed, and publishes a change of readiness.
+/// Writes the status if it changed. Then it publishes what was done, and a change of readiness: an event follows its
+/// status, as otherwise each attempt to store that would publish it.
 async fn write(
     connection: &BitbucketConnection,
     after: BitbucketConnectionStatus,
+    done: &[Event],
     context: &Context,
 ) -> Result<(), Error> {
     let before = connection.status.clone().unwrap_or_default();
     if after == before {
+        context.events.publish(connection, done);
         return Ok(());
     }
     let transition = event::transition(&before.conditions, &after.conditions);
@@ -205,6 +208,7 @@ async fn write(
     };
     let place = context.place::<BitbucketConnection>();
     status::write(place, connection, &written, Precondition::None).await?;
+    context.events.publish(connection, done);
     context.events.publish(connection, transition.as_slice());
     Ok(())
 }

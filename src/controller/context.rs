@@ -15,7 +15,7 @@ use crate::http::{Budgets, HostPolicy, Limits, PlainHttp};
 use crate::kubernetes::clock;
 use crate::kubernetes::objects::Seen;
 use crate::kubernetes::publisher::Publisher;
-use crate::kubernetes::unstored::Unstored;
+use crate::kubernetes::unstored::{Unreported, Unstored};
 use crate::kubernetes::watches::Watches;
 use crate::kubernetes::{Namespaces, Place, Store, uid};
 use crate::metrics::Metrics;
@@ -104,6 +104,8 @@ pub(crate) struct Context {
     pub(crate) agenda: Agenda,
     /// What was done for bindings, and is stored with their next status.
     pub(crate) unstored: Unstored<ProjectBindingStatus>,
+    /// What was done, and is published once the next status is stored.
+    pub(crate) unreported: Unreported,
     pub(crate) events: Publisher,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -165,6 +167,7 @@ impl Context {
                 clock::since_1970(),
             )),
             unstored: Unstored::default(),
+            unreported: Unreported::default(),
             metrics,
         })
     }

@@ -64,6 +64,7 @@ impl Context {
         self.agenda.forget(&own);
         self.decorations.forget(&own);
         self.unstored.forget(&own);
+        self.unreported.forget(&own);
         K::queue(&self.queues).writes.gone(&own);
         self.lanes.withdraw(&own);
         self.links.forget(&own);

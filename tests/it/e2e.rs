@@ -7,6 +7,7 @@ mod connection;
 mod deletion;
 mod environment;
 mod every_server;
+pub(crate) mod fields;
 mod operations;
 mod outage;
 mod security;

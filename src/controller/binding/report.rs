@@ -18,7 +18,6 @@ use crate::kubernetes::clock;
 use crate::kubernetes::event::{self, Event};
 use crate::kubernetes::status::{self, Precondition};
 use crate::kubernetes::uid;
-use crate::kubernetes::unstored::Pending;
 use crate::plan::binding::{Accepted, Record};
 use crate::plan::binding::{AfterFailure, Standing, after_failure};
 use crate::plan::condition::{Condition, ConditionType, Outcome, own_conditions, summary};
@@ -81,12 +80,11 @@ pub(super) struct Report {
 impl Report {
     /// Begins with what the status says, as the watch has shown it, and with what is not stored yet.
     pub(super) fn of(mut binding: ProjectBinding, context: &Context) -> Self {
-        let pending = context.unstored.of(&uid(&binding));
-        let is_unstored = pending.is_some();
-        let mut events = Vec::new();
-        if let Some(pending) = pending {
-            binding.status = Some(pending.status);
-            events = pending.events;
+        let own = uid(&binding);
+        let unstored = context.unstored.of(&own);
+        let is_unstored = unstored.is_some();
+        if is_unstored {
+            binding.status = unstored;
         }
         let status = binding.status.as_ref();
         Self {
@@ -99,7 +97,7 @@ impl Report {
             intent: status.and_then(|status| status.record.intent.clone()),
             repository: status.and_then(|status| status.repository.clone()),
             differences: Vec::new(),
-            events,
+            events: context.unreported.of(&own).unwrap_or_default(),
             doing: Doing::default(),
             deletion: context.settings.project_deletion,
             binding,
@@ -338,11 +336,12 @@ impl Report {
             event::decoration(said(before).as_ref(), said(&status.conditions).as_ref());
         let transition = event::transition(before, &status.conditions);
         let (done, transition) = event::with_readiness(self.events.clone(), transition);
-        // Done is done, whether or not it can be written down.
-        self.publish(&done, context);
         if self.is_unstored || Some(&status) != self.binding.status.as_ref() {
-            self.store(&status, self.precondition, context).await?;
+            let stored = self.store(&status, self.precondition, context).await;
+            // An event follows its status: otherwise each attempt to store that would publish it.
+            stored.inspect_err(|_| self.keep_what_was_done(context))?;
         }
+        self.publish(&done, context);
         let news: Vec<_> = [transition, decoration].into_iter().flatten().collect();
         context.events.publish(&self.binding, &news);
         Ok(())
@@ -354,9 +353,9 @@ impl Report {
         let is_news = !self.events.is_empty() || Some(&status) != self.binding.status.as_ref();
         let was_written = self.precondition == Precondition::None;
         if is_news && was_written && self.accepted().is_some() {
-            let events = self.events.clone();
-            let pending = Pending { status, events };
-            context.unstored.keep(uid(&self.binding), pending);
+            let own = uid(&self.binding);
+            context.unstored.keep(own.clone(), status);
+            context.unreported.keep(own, self.events.clone());
         }
     }
 
@@ -368,7 +367,7 @@ impl Report {
 
     fn publish(&self, done: &[Event], context: &Context) {
         context.events.publish(&self.binding, done);
-        context.unstored.published(&uid(&self.binding));
+        context.unreported.forget(&uid(&self.binding));
     }
 
     /// Writes the status: nothing is left that is not stored.

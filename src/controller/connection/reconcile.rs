@@ -70,7 +70,8 @@ impl<'a> ConnectionReconcile<'a> {
                 .and_then(|status| status.record.applied_secrets.as_ref())
                 .map(declared::applied),
         };
-        let link = context.links.open(&uid(&connection));
+        let own = uid(&connection);
+        let link = context.links.open(&own);
         link.lock().begin();
         Self {
             connection,
@@ -81,7 +82,7 @@ impl<'a> ConnectionReconcile<'a> {
             doing: Doing::Checking,
             health: None,
             kept,
-            events: Vec::new(),
+            events: context.unreported.of(&own).unwrap_or_default(),
             untidy: BTreeSet::new(),
             decorating: None,
             on_trust: None,

@@ -266,5 +266,5 @@ pub(super) async fn say(
         conditions,
         ..before
     };
-    super::write(connection, after, context).await
+    super::write(connection, after, &[], context).await
 }

@@ -11,6 +11,7 @@ use crate::fleet::link::VerifiedServer;
 use crate::identity::Uid;
 use crate::kubernetes::clock;
 use crate::kubernetes::status;
+use crate::kubernetes::uid;
 use crate::plan::condition::{Condition, ConditionType, Outcome, State, own_conditions, summary};
 use crate::plan::{Blocked, Difference, Reason};
 
@@ -42,7 +43,10 @@ impl ConnectionReconcile<'_> {
             }
             Err(Error::Reserved) => return Ok(Next::Waits),
             // The watch brings the object as it is now.
-            Err(error) if error.is_conflict() => return Err(error),
+            Err(error) if error.is_conflict() => {
+                self.keep_what_was_done();
+                return Err(error);
+            }
             Err(error) => {
                 let failed = Some((error.sorted().condition.unwrap_or(self.at), error.refusal()));
                 (
@@ -64,10 +68,21 @@ impl ConnectionReconcile<'_> {
         if let Some(condition) = conditions.iter_mut().find(valid) {
             condition.message = self.advice();
         }
-        // Done is done, whether or not it can be written down.
-        self.context.events.publish(&self.connection, &self.events);
-        write(&self.connection, self.status(&conditions), self.context).await?;
-        Ok(next)
+        let status = self.status(&conditions);
+        let written = write(&self.connection, status, &self.events, self.context).await;
+        match written {
+            Ok(()) => self.context.unreported.forget(&uid(&self.connection)),
+            Err(_) => self.keep_what_was_done(),
+        }
+        written.map(|()| next)
+    }
+
+    /// Keeps the events for the next status, which another reconcile writes.
+    fn keep_what_was_done(&self) {
+        if !self.events.is_empty() {
+            let (own, events) = (uid(&self.connection), self.events.clone());
+            self.context.unreported.keep(own, events);
+        }
     }
 
     /// What its owner may want to correct although the tokens work: other readers of the Secret may not be as patient.

@@ -284,7 +284,11 @@ impl Sync<'_> {
     }
 
     fn announce(&mut self, kind: EventReason, note: String) {
-        self.events.push(Event::new(kind, note));
+        let event = Event::new(kind, note);
+        // It may be kept of an earlier reconcile, whose status was not stored.
+        if !self.events.contains(&event) {
+            self.events.push(event);
+        }
     }
 }
 

@@ -63,6 +63,20 @@ fn standing(binding: &ProjectBinding) -> Vec<(&str, &str, &str)> {
         .collect()
 }
 
+/// A user makes the project that the operator could not make, and lets it administer it.
+fn make_by_hand(env: &TestEnvironment, server: Server) {
+    let (sonarqube, key) = (&env.sonarqube, "PAY:checkout");
+    if server.version == "8.9" {
+        let chosen = sonarqube.import_by_hand("bitbucket", "PAY/checkout");
+        let renamed = [("from", &*chosen), ("to", key)];
+        sonarqube.post("api/projects/update_key", &renamed);
+    } else {
+        sonarqube.bind(key, "By hand", &env.setting_id(), "PAY/checkout");
+    }
+    assert_eq!(sonarqube.bound_to(key).as_deref(), Some("PAY/checkout"));
+    sonarqube.let_operator_administer(key);
+}
+
 /// Promise: an intent that SonarQube rejected is withdrawn from the API server, too, in each reconcile: what a user
 /// makes under that key between two reconciles is his.
 async fn a_refused_import_leaves_no_intent_behind_however_often_it_is_tried(server: Server) {
@@ -114,17 +128,7 @@ async fn a_refused_import_leaves_no_intent_behind_however_often_it_is_tried(serv
     );
 
     simulated.clear_faults();
-    let sonarqube = &env.sonarqube;
-    let key = "PAY:checkout";
-    if server.version == "8.9" {
-        let chosen = sonarqube.import_by_hand("bitbucket", "PAY/checkout");
-        let renamed = [("from", &*chosen), ("to", key)];
-        sonarqube.post("api/projects/update_key", &renamed);
-    } else {
-        sonarqube.bind(key, "By hand", &env.setting_id(), "PAY/checkout");
-    }
-    assert_eq!(sonarqube.bound_to(key).as_deref(), Some("PAY/checkout"));
-    sonarqube.let_operator_administer(key);
+    make_by_hand(&env, server);
     env.nudge(&refused, 4).await;
     let adopted = env
         .binding_is("platform", "checkout", ("Ready", "True"))
