@@ -23,7 +23,7 @@ mod world;
 
 pub use basis::{Basis, Enough, FEW, Listings, Progress};
 pub use difference::may_know;
-pub use foreseen::{actions, is_call};
+pub use foreseen::{Ahead, Foresight};
 pub use found::{
     BindingState, Bound, Branches, Moved, NewCode, Project, Repository, RepositoryState, Rights,
     Visibility,

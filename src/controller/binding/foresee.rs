@@ -6,7 +6,7 @@ use crate::controller::foresee::{Before, Foresee};
 use crate::crd::ProjectBinding;
 use crate::plan::binding::record::{self, Answer, Done, Taken};
 use crate::plan::binding::{
-    Basis, Enough, Observed, Plan, Record, actions, admitted, is_call, plan, uncontested,
+    Ahead, Basis, Enough, Foresight, Observed, Plan, Record, admitted, plan, uncontested,
 };
 use crate::plan::foreseen::Foreseen;
 use crate::plan::{Blocked, Reason};
@@ -78,27 +78,20 @@ fn planned_before(repository: &str) -> Blocked {
 impl Work<'_> {
     /// What would be done, up to the first write: what follows depends on its answer.
     async fn foresee(&mut self) -> Result<Foreseen, Error> {
-        let mut done = Vec::new();
+        let mut foresight = Foresight::default();
         for _ in 0..ROUNDS {
             admitted(&self.desired).map_err(Error::Refused)?;
             uncontested(&self.desired, self.rival().as_ref()).map_err(Error::Refused)?;
             let (observed, planned) = self.foreseen_plan().await?;
-            let steps = match planned {
-                Plan::Wait(why) => {
-                    return Err(Error::Retry(Blocked::new(
-                        Reason::ProgressingWithRetry,
-                        why,
-                    )));
+            let steps = match foresight.after(planned, &self.desired, &observed) {
+                Ahead::Seen(foreseen) => return Ok(foreseen),
+                Ahead::Waits(why) => {
+                    let why = Blocked::new(Reason::ProgressingWithRetry, why);
+                    return Err(Error::Retry(why));
                 }
-                Plan::Refused { refusal, .. } => return Err(Error::Refused(refusal)),
-                Plan::Differs(differences) => return Ok(Foreseen::Differs(differences)),
-                Plan::Settled => return Ok(Foreseen::acts(done)),
-                Plan::Steps(steps) => steps,
+                Ahead::Refused(refusal) => return Err(Error::Refused(refusal)),
+                Ahead::Steps(steps) => steps,
             };
-            done.extend(actions(&steps, &self.desired, &observed));
-            if steps.iter().any(is_call) {
-                return Ok(Foreseen::acts(done));
-            }
             let found = observed.repository.found();
             let seen = found.map(|found| found.seen_as(&self.desired.repository));
             for step in &steps {

@@ -1,5 +1,6 @@
 //! What holds in every world. The promises about single writes are asserted where the world is written.
 
+mod foreseen;
 mod strategies;
 
 use proptest::prelude::*;

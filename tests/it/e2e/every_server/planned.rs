@@ -45,6 +45,16 @@ impl Scene<'_> {
             None => outcome.to_owned(),
         };
         assert_eq!(said, done, "{planned}");
+        if planned["reason"].is_null() {
+            let status = binding.status.as_ref().unwrap();
+            let project = status.sonarqube_project.as_ref().unwrap();
+            // Where the repository is now, if the binding follows it.
+            let path = &status.repository.as_ref().unwrap().path;
+            let done = json!({"action": outcome, "project": project.key, "repository": path});
+            let mut first = planned["actions"][0].clone();
+            first.as_object_mut().unwrap().remove("from");
+            assert_eq!(first, done, "{planned}");
+        }
     }
 
     /// `bindery plan --live` says of every object that is up to date or blocked what its conditions say.
