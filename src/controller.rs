@@ -18,6 +18,7 @@ mod queues;
 mod reconcile;
 mod register;
 mod runner;
+mod set;
 mod share;
 mod wake;
 

@@ -12,6 +12,7 @@ mod bitbucket_connection;
 mod condition;
 mod constraints;
 mod project_binding;
+mod project_binding_set;
 mod reference;
 
 use std::fmt::Debug;
@@ -41,6 +42,11 @@ pub use project_binding::{
     ProjectBindingSpec, ProjectBindingStatus, RepositoryReference, RepositoryStatus,
     SonarQubeProjectSpec, SonarQubeProjectStatus, TargetStatus, Visibility, VisibilityPolicy,
 };
+pub use project_binding_set::{
+    BindingTemplate, OnRepositoryGone, ProjectBindingSet, ProjectBindingSetSpec,
+    ProjectBindingSetStatus, RepositoryCounts, SelectEntry, SetDeletionPolicy, SetLimits,
+    SkippedSort, TemplateMetadata, TemplateMode, TemplateProject, TemplateSpec,
+};
 pub use reference::{
     CaBundleKind, CaBundleReference, ConnectionKind, ConnectionReference, ManagementPolicy,
     SecretKeyReference,
@@ -53,6 +59,7 @@ macro_rules! for_each_kind {
         $make! {
             connections: BitbucketConnection;
             bindings: ProjectBinding;
+            sets: ProjectBindingSet;
         }
     };
 }
@@ -116,6 +123,10 @@ marks! {
     FORCE_ORPHAN = "bindery.dev/force-orphan",
     /// Annotation on a Secret: the comma list of hosts that its token may be sent to.
     ALLOWED_HOSTS = "bindery.dev/allowed-hosts",
+    /// Label of a binding: the ProjectBindingSet that it belongs to. A binding without it belongs to none.
+    SET = "bindery.dev/set",
+    /// Annotation of a binding: identifies what its set applied to it last.
+    SET_TEMPLATE = "bindery.dev/set-template",
     /// Finalizer: keeps an object until what it made outside the cluster is dealt with.
     FINALIZER = "bindery.dev/release",
 }

@@ -1,7 +1,8 @@
-//! What a ProjectBinding declares and remembers, as the core wants it; in `connection`, the same of a
-//! BitbucketConnection.
+//! What a ProjectBinding declares and remembers, as the core wants it; in `connection` and `set`, the same of a
+//! BitbucketConnection and of a ProjectBindingSet.
 
 pub(crate) mod connection;
+pub(crate) mod set;
 
 use crate::crd::{
     self, BindingMode, BitbucketConnection, ManagementPolicy, NewCodeDefinition,

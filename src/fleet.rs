@@ -2,7 +2,8 @@
 //!
 //! `ledger` holds who has, wants and waits for a thing, `roster` the bindings of each connection and namespace, `link`
 //! what is known of each connection, `lane` the places of reconciles that call servers, `agenda` when each object is
-//! reconciled next, `schedule` which one begins next, `census` how many objects there are of each sort.
+//! reconciled next, `schedule` which one begins next, `census` how many objects there are of each sort, `sets` the sets
+//! of each connection and what is remembered of each.
 
 mod agenda;
 mod census;
@@ -13,6 +14,7 @@ mod object;
 mod outcomes;
 mod roster;
 mod schedule;
+pub(crate) mod sets;
 
 pub(crate) use agenda::{Agenda, Failure, SPREAD, SpreadReads};
 pub(crate) use census::{Census, Counted, Reported, Said};

@@ -79,6 +79,8 @@ pub struct Repository {
     pub name: String,
     /// Whether it is read-only; never before Bitbucket 8.0.
     pub archived: bool,
+    /// Whether it was made from another one.
+    pub fork: bool,
 }
 
 /// What differs between two sweeps: whose bindings are to be reconciled.
@@ -134,6 +136,12 @@ impl Inventory {
             .map(|(key, read)| (Arc::clone(key), read.clone()))
             .collect();
         self
+    }
+
+    /// The last listings, without what was read since.
+    #[must_use]
+    pub fn listed(&self) -> Arc<Listed> {
+        Arc::clone(&self.listed)
     }
 
     /// When the last listings began: all that the inventory shows was so then, or later. `None` before the first.

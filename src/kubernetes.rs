@@ -12,6 +12,7 @@ mod fenced;
 pub(crate) mod finalizer;
 pub(crate) mod given;
 pub mod lease;
+pub(crate) mod members;
 pub(crate) mod objects;
 pub(crate) mod once;
 mod own_writes;

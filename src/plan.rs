@@ -15,6 +15,7 @@ pub mod fight;
 pub mod foreseen;
 mod reason;
 mod retry;
+pub mod set;
 pub mod trouble;
 mod vocabulary;
 

@@ -3,6 +3,7 @@
 //! Secrets and `ConfigMaps` are not here: a namespace grants access to them one by one
 //! (`deploy/samples/grants.yaml`, the chart's `grants`).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::rbac::v1::{
@@ -10,7 +11,9 @@ use k8s_openapi::api::rbac::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use crate::crd::{self, BitbucketConnection, CaBundleKind, Kind, ProjectBinding};
+use kube::Resource as _;
+
+use crate::crd::{self, BitbucketConnection, CaBundleKind, ProjectBinding, ProjectBindingSet};
 
 /// Name of the operator's `ServiceAccount`, of its `ClusterRole` and of the binding between them.
 pub const OPERATOR: &str = "bindery";
@@ -59,6 +62,12 @@ fn rules_of_the_operator(of_namespaces: &[&str]) -> Vec<PolicyRule> {
         // Finalizers are metadata, which only the main resource takes.
         rule(crd::GROUP, &kinds, &["patch"]),
         rule(crd::GROUP, &statuses, &["patch"]),
+        // What sets are for.
+        rule(
+            crd::GROUP,
+            &[ProjectBinding::plural(&()).into_owned()],
+            &["create", "delete"],
+        ),
         // `access` selects namespaces by label.
         rule("", &owned(&["namespaces"]), of_namespaces),
         rule("events.k8s.io", &owned(&["events"]), &["create", "patch"]),
@@ -223,21 +232,34 @@ pub fn view_role() -> ClusterRole {
     )
 }
 
-/// Who may edit objects of each kind, their status aside: who may edit a namespace may edit the bindings in it.
+/// Who may edit objects of each kind, their status aside: who may edit a namespace may edit the bindings and sets in it.
 /// Connections hold tokens and decide who may use them: only who may administrate a namespace may edit those.
 #[must_use]
 pub fn edit_roles() -> [ClusterRole; 2] {
     [
-        edit_role::<ProjectBinding>("bindery-edit", "edit"),
-        edit_role::<BitbucketConnection>("bindery-connection-edit", "admin"),
+        edit_role(
+            "bindery-edit",
+            "edit",
+            [ProjectBinding::plural(&()), ProjectBindingSet::plural(&())],
+        ),
+        edit_role(
+            "bindery-connection-edit",
+            "admin",
+            [BitbucketConnection::plural(&())],
+        ),
     ]
 }
 
-fn edit_role<K: Kind>(name: &str, aggregate: &str) -> ClusterRole {
+fn edit_role<const N: usize>(
+    name: &str,
+    aggregate: &str,
+    plurals: [Cow<'_, str>; N],
+) -> ClusterRole {
+    let plurals = plurals.map(Cow::into_owned);
     role(
         name,
         Some(aggregated_to(aggregate)),
-        vec![rule(crd::GROUP, &[K::plural(&()).into_owned()], &EDIT)],
+        vec![rule(crd::GROUP, &plurals, &EDIT)],
     )
 }
 

@@ -1,4 +1,4 @@
--- Health of BitbucketConnection and ProjectBinding for Argo CD, which reports unknown kinds as Healthy by default.
+-- Health of BitbucketConnection, ProjectBinding and ProjectBindingSet for Argo CD, which reports unknown kinds as Healthy by default.
 local health = {}
 local status = obj.status or {}
 local is = {}

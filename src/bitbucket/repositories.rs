@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::{Client, Error};
 use crate::http::{Call, Failure, Operation, Problem};
@@ -10,6 +11,7 @@ use crate::identity::RepositoryPath;
 
 const REPOSITORIES: Operation = Operation::get("rest/api/1.0/repos");
 const REPOSITORY: Operation = Operation::get("rest/api/1.0/projects/{project}/repos/{slug}");
+const BRANCHES: Operation = Operation::get("rest/api/1.0/projects/{project}/repos/{slug}/branches");
 const DEFAULT_BRANCH: Operation =
     Operation::get("rest/api/1.0/projects/{project}/repos/{slug}/default-branch");
 const OLD_DEFAULT_BRANCH: Operation =
@@ -34,6 +36,8 @@ pub struct Repository {
     pub project_name: String,
     /// Read-only; always false before 8.0.
     pub archived: bool,
+    /// Whether it was made from another one.
+    pub fork: bool,
     /// Whether all users may read it.
     pub public: bool,
     /// Its page for users, if returned.
@@ -86,6 +90,7 @@ struct RepositoryBody {
     archived: bool,
     #[serde(default)]
     public: bool,
+    origin: Option<IgnoredAny>,
     #[serde(default)]
     links: LinksBody,
 }
@@ -117,6 +122,11 @@ struct PageBody {
 }
 
 #[derive(Deserialize)]
+struct BranchesBody {
+    values: Vec<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct BranchBody {
     display_id: String,
@@ -140,6 +150,7 @@ impl From<RepositoryBody> for Repository {
             name: body.name,
             project_name: body.project.name,
             archived: body.archived,
+            fork: body.origin.is_some(),
             public: body.public,
             url: body.links.own.into_iter().find_map(|link| link.href),
         }
@@ -215,6 +226,18 @@ impl Client {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether a repository has no branch. One call, which lists at most one of them.
+    ///
+    /// # Errors
+    /// `NotFound` when the repository is gone.
+    pub async fn is_empty(&self, path: &RepositoryPath) -> Result<bool, Error> {
+        let call = Call::new(BRANCHES)
+            .segments([path.project(), path.slug()])
+            .query("limit", "1");
+        let page: BranchesBody = self.read(call).await?;
+        Ok(page.values.is_empty())
     }
 
     /// Whether the token has a right on one repository, by its id and name. Costs one call, or more where Bitbucket has

@@ -13,10 +13,11 @@ use clap::Args;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Secret};
 use kube::ResourceExt as _;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
+use serde::Serialize;
 
 use crate::controller::{Objects, ProjectDeletion, Settings, World};
-use crate::crd::{BitbucketConnection, ProjectBinding};
-use crate::declared::connection_of;
+use crate::crd::{BitbucketConnection, Kind, ProjectBinding, ProjectBindingSet};
+use crate::declared::{self, connection_of};
 use crate::http::Limits;
 use crate::kubernetes::{Namespaces, clock, once};
 use crate::metrics::Metrics;
@@ -51,6 +52,7 @@ pub(super) struct Cluster {
     client: Option<kube::Client>,
     pub(super) connections: Vec<DeserializeGuard<BitbucketConnection>>,
     pub(super) bindings: Vec<DeserializeGuard<ProjectBinding>>,
+    sets: Vec<DeserializeGuard<ProjectBindingSet>>,
     namespaces: Vec<PartialObjectMeta<Namespace>>,
 }
 
@@ -59,6 +61,7 @@ impl Cluster {
         Ok(Self {
             connections: once::all(&client).await?,
             bindings: once::all(&client).await?,
+            sets: once::all(&client).await?,
             namespaces: once::namespaces(&client).await?,
             client: Some(client),
         })
@@ -97,36 +100,29 @@ impl ServerArguments {
             asked,
             is_thorough,
         } = scene;
-        let connections = manifests.of_kind::<BitbucketConnection>(namespace)?;
-        let bindings = manifests.of_kind::<ProjectBinding>(namespace)?;
-        let is_empty = connections.is_empty() && bindings.is_empty();
+        let given_by = (manifests, namespace, &asked);
+        let connections = Merged::of(cluster.connections, given_by)?;
+        let bindings = Merged::of(cluster.bindings, given_by)?;
+        let sets = Merged::of(cluster.sets, given_by)?;
+        let is_empty = connections.is_empty && bindings.is_empty && sets.is_empty;
         if matches!(asked, Asked::Declared) && is_empty {
-            bail!("the manifests hold no BitbucketConnection and no ProjectBinding");
+            bail!(
+                "the manifests hold no BitbucketConnection, no ProjectBinding and no ProjectBindingSet"
+            );
         }
-        let declared: BTreeSet<Place> = bindings.iter().map(place).collect();
-        let declared_connections: BTreeSet<Place> = connections.iter().map(place).collect();
-        let now = clock::now();
-        let connections = applied(cluster.connections, connections, &now);
-        let bindings = applied(cluster.bindings, bindings, &now);
-        let is_asked = {
-            let asked = asked.clone();
-            move |declared: &BTreeSet<Place>, place: &Place| match &asked {
-                Asked::Declared => declared.contains(place),
-                Asked::Live(only) => only.as_ref().is_none_or(|only| *only == place.0),
-            }
+        // A binding or a set can be foreseen once its connection was.
+        let mut needed = connections.asked.clone();
+        needed.extend(bindings.asked().map(connection_of));
+        needed.extend(sets.asked().map(declared::set::connection_of));
+        let connections = Merged {
+            asked: needed,
+            ..connections
         };
-        // A binding can be foreseen once its connection was.
-        let readable = bindings.iter().filter_map(|it| it.0.as_ref().ok());
-        let needed: BTreeSet<Place> = readable
-            .filter(|it| is_asked(&declared, &place(*it)))
-            .map(connection_of)
-            .collect();
         let objects = (
             manifests.of::<Secret>("v1", "Secret")?,
             manifests.of::<ConfigMap>("v1", "ConfigMap")?,
         );
-        let given = given(objects, &connections, &self.tokens()?);
-        let of_connections = is_asked.clone();
+        let given = given(objects, &connections.all, &self.tokens()?);
         Ok(World {
             is_thorough,
             progress: Box::new(progress("reading objects")),
@@ -134,19 +130,9 @@ impl ServerArguments {
             settings: self.settings(),
             metrics: Arc::clone(metrics),
             namespaces: namespaces(cluster.namespaces, manifests)?,
-            connections: Objects {
-                all: connections,
-                is_wanted: Box::new(move |namespace, name| {
-                    let place = (namespace.to_owned(), name.to_owned());
-                    needed.contains(&place) || of_connections(&declared_connections, &place)
-                }),
-            },
-            bindings: Objects {
-                all: bindings,
-                is_wanted: Box::new(move |namespace, name| {
-                    is_asked(&declared, &(namespace.to_owned(), name.to_owned()))
-                }),
-            },
+            connections: connections.into(),
+            bindings: bindings.into(),
+            sets: sets.into(),
         })
     }
 
@@ -178,6 +164,52 @@ impl ServerArguments {
                 "BINDERY_BITBUCKET_IMPORT_TOKEN",
             )?,
         })
+    }
+}
+
+/// The objects of a kind: those of the cluster with the manifests applied.
+struct Merged<K: Kind> {
+    all: Vec<DeserializeGuard<K>>,
+    asked: BTreeSet<Place>,
+    /// Whether no manifest is of this kind.
+    is_empty: bool,
+}
+
+impl<K: Kind + Serialize> Merged<K> {
+    fn of(
+        cluster: Vec<DeserializeGuard<K>>,
+        (manifests, namespace, asked): (&Manifests, &str, &Asked),
+    ) -> anyhow::Result<Self> {
+        let declared = manifests.of_kind::<K>(namespace)?;
+        let places: BTreeSet<Place> = declared.iter().map(place).collect();
+        let all = applied(cluster, declared, &clock::now());
+        let is_asked = |place: &Place| match asked {
+            Asked::Declared => places.contains(place),
+            Asked::Live(only) => only.as_ref().is_none_or(|only| *only == place.0),
+        };
+        Ok(Self {
+            asked: all.iter().map(place).filter(is_asked).collect(),
+            is_empty: places.is_empty(),
+            all,
+        })
+    }
+
+    /// Those that are asked about, as far as they can be read.
+    fn asked(&self) -> impl Iterator<Item = &K> {
+        let readable = self.all.iter().filter_map(|it| it.0.as_ref().ok());
+        readable.filter(|it| self.asked.contains(&place(*it)))
+    }
+}
+
+impl<K: Kind> From<Merged<K>> for Objects<K> {
+    fn from(merged: Merged<K>) -> Self {
+        let asked = merged.asked;
+        Self {
+            all: merged.all,
+            is_wanted: Box::new(move |namespace, name| {
+                asked.contains(&(namespace.to_owned(), name.to_owned()))
+            }),
+        }
     }
 }
 

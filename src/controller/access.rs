@@ -32,7 +32,17 @@ pub(crate) fn of(
     connection: &BitbucketConnection,
     namespace: Option<&ObjectMeta>,
 ) -> Option<Access> {
-    if connection.namespace() == binding.namespace() {
+    let own = binding.namespace().unwrap_or_default();
+    within(&own, connection, namespace)
+}
+
+/// What a connection admits for a namespace. `None`: nothing at all.
+pub(crate) fn within(
+    own: &str,
+    connection: &BitbucketConnection,
+    namespace: Option<&ObjectMeta>,
+) -> Option<Access> {
+    if connection.namespace().as_deref() == Some(own) {
         return Some(Access::Own);
     }
     let namespace = namespace?;

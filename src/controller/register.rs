@@ -10,9 +10,10 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::{Resource, ResourceExt as _};
 
-use crate::crd::{BitbucketConnection, ProjectBinding};
+use crate::crd::{BitbucketConnection, ProjectBinding, ProjectBindingSet};
 use crate::declared::{self, connection};
 use crate::fleet::ledger::Ledger;
+use crate::fleet::sets::Sets;
 use crate::fleet::{Census, ObjectName, Roster};
 use crate::identity::Uid;
 use crate::kubernetes::Store;
@@ -26,6 +27,7 @@ use super::queues::Queues;
 pub(crate) struct Register {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) roster: Roster,
+    pub(crate) sets: Sets,
     /// How many objects there are of each sort.
     pub(crate) census: Census,
     queues: Queues,
@@ -47,6 +49,7 @@ impl Register {
         Arc::new(Self {
             ledger,
             roster: Roster::default(),
+            sets: Sets::default(),
             census: Census::default(),
             queues,
             namespaces,
@@ -54,9 +57,21 @@ impl Register {
         })
     }
 
-    /// Has all bindings of a connection reconciled, whether or not it is there.
+    /// Has all bindings and sets of a connection reconciled, whether or not it is there.
     pub(crate) fn wake_all_of(&self, connection: &ObjectName) {
         self.wake(&self.roster.of(connection));
+        self.wake_sets_of(connection);
+    }
+
+    /// Has the sets of a connection reconciled: there is a new listing.
+    pub(crate) fn wake_sets_of(&self, connection: &ObjectName) {
+        self.wake_sets(&self.sets.of(connection));
+    }
+
+    fn wake_sets(&self, sets: &[ObjectName]) {
+        for set in sets {
+            self.queues.sets.wake(set);
+        }
     }
 
     /// A namespace has other labels or annotations: `access` selects by labels, and reads patterns from annotations.
@@ -67,6 +82,7 @@ impl Register {
             self.note(&within);
         }
         self.wake(&within);
+        self.wake_sets(&self.sets.within(name));
     }
 
     /// Takes note of all bindings: what they depend on was listed.
@@ -222,5 +238,30 @@ impl Follower<BitbucketConnection> for Register {
             self.note(&self.roster.of(&place));
         }
         self.wake_all_of(&place);
+    }
+}
+
+impl Follower<ProjectBindingSet> for Register {
+    fn listed(&self, sets: &[Arc<DeserializeGuard<ProjectBindingSet>>]) {
+        for set in sets {
+            Follower::<ProjectBindingSet>::shown(self, set);
+        }
+    }
+
+    fn shown(&self, guarded: &DeserializeGuard<ProjectBindingSet>) {
+        let own = uid(guarded);
+        self.census.put(own.clone(), counted::of(guarded));
+        match &guarded.0 {
+            Ok(set) => {
+                let name = (set.namespace().unwrap_or_default(), set.name_any());
+                self.sets.put(own, name, declared::set::connection_of(set));
+            }
+            Err(_) => self.sets.remove(&own),
+        }
+    }
+
+    fn gone(&self, set: &DeserializeGuard<ProjectBindingSet>) {
+        self.census.remove(&uid(set));
+        self.sets.remove(&uid(set));
     }
 }

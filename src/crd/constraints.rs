@@ -35,6 +35,44 @@ pub(super) fn label_selector(schema: &mut Schema) {
     );
 }
 
+/// Bounds a map of labels.
+pub(super) fn labels(schema: &mut Schema) {
+    if let Some(Value::Object(value)) = schema.pointer_mut("/additionalProperties") {
+        value.insert(
+            "pattern".to_owned(),
+            json!("^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"),
+        );
+    }
+    metadata(schema, "template.metadata.labels", 63);
+}
+
+/// Bounds a map of annotations.
+pub(super) fn annotations(schema: &mut Schema) {
+    metadata(schema, "template.metadata.annotations", 4096);
+}
+
+fn metadata(schema: &mut Schema, field: &str, longest: u32) {
+    schema.insert("maxProperties".to_owned(), json!(32));
+    bound(
+        schema,
+        "/",
+        &[("additionalProperties", "maxLength", longest)],
+    );
+    let rules = json!([{
+        "rule": "self.all(key, size(key) <= 317 && key.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$'))",
+        "message": format!("{field} must have valid keys, for example team or example.com/team"),
+    }, {
+        "rule": "self.all(key, !key.startsWith('bindery.dev/'))",
+        "message": format!("{field} must not have keys of bindery.dev/: those are Bindery's own"),
+    }]);
+    schema.insert("x-kubernetes-validations".to_owned(), rules);
+}
+
+/// Restricts a text to a pattern with few `*`.
+pub(super) fn pattern(schema: &mut Schema) {
+    schema.insert("allOf".to_owned(), json!([{"pattern": FEW_STARS}]));
+}
+
 /// At most 4 `*`, never two in a row: cheap to match, and each pattern has one spelling.
 const FEW_STARS: &str = r"^[^*]*(\*[^*]+){0,3}(\*[^*]*)?$";
 

@@ -175,6 +175,11 @@ impl Listed {
         self.repositories.get(path)
     }
 
+    /// All repositories that it shows.
+    pub fn repositories(&self) -> impl Iterator<Item = &Repository> {
+        self.repositories.values()
+    }
+
     /// Where the repository of this id lies.
     pub(super) fn place(&self, id: i64) -> Option<&Arc<str>> {
         self.places.get(&id)

@@ -99,6 +99,7 @@ impl Listed {
             path: repository.path,
             name: repository.name,
             archived: repository.archived,
+            fork: repository.fork,
         });
         let Bindings {
             scope,

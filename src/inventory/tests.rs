@@ -11,6 +11,7 @@ fn repository(slug: &str, id: i64) -> Repository {
         path,
         name: slug.to_owned(),
         archived: false,
+        fork: false,
     }
 }
 

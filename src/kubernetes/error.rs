@@ -28,6 +28,11 @@ impl Error {
         matches!(&self.source, kube::Error::Api(status) if status.code == 409)
     }
 
+    /// Whether the API server refused what it was sent: a quota, an admission policy, a missing right.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(&self.source, kube::Error::Api(status) if matches!(status.code, 400 | 403 | 422))
+    }
+
     /// When the API server wants to be asked again.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         let kube::Error::Api(status) = &self.source else {

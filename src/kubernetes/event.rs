@@ -26,6 +26,10 @@ vocabulary! {
         Bound,
         /// A configuration was created in SonarQube.
         Created,
+        /// A set created bindings.
+        BindingsCreated,
+        /// A set deleted bindings.
+        BindingsDeleted,
         /// Something that differed was made equal again.
         DriftCorrected,
         /// Something differs from what is declared, and `managementPolicy: Observe` only reports it.

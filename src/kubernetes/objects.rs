@@ -13,6 +13,7 @@ use std::time::Duration;
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt as _, stream};
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
@@ -20,7 +21,7 @@ use kube::{Api, Resource};
 use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
-use crate::crd::Kind;
+use crate::crd::{Kind, SET};
 use crate::metrics::Metrics;
 
 use super::error::Error;
@@ -138,7 +139,7 @@ pub(crate) fn watch<K: Kind>(
         let objects = (scope.api::<DeserializeGuard<K>>(client), K::NAME);
         let events = events(objects, metrics, |object| {
             prune(object);
-            object.meta_mut().labels = None;
+            keep_own_label(object.meta_mut());
         });
         let mut filling = Filling::new(watching.store.clone(), scope, |before, now| {
             before.generation != now.generation
@@ -225,6 +226,16 @@ where
 
 /// The annotation in which `kubectl apply` keeps a second copy of the object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// Drops the labels of an object of ours, but for the one that names its set.
+fn keep_own_label(metadata: &mut ObjectMeta) {
+    if let Some(labels) = &mut metadata.labels {
+        labels.retain(|label, _| label == SET);
+        if labels.is_empty() {
+            metadata.labels = None;
+        }
+    }
+}
 
 /// Drops the fields that Bindery does not read before an object is stored: it is the larger part of many objects.
 fn prune(object: &mut impl Resource) {

@@ -130,6 +130,8 @@ impl Publisher {
             | EventReason::Decorated
             | EventReason::NotDecorated
             | EventReason::Created
+            | EventReason::BindingsCreated
+            | EventReason::BindingsDeleted
             | EventReason::Changed
             | EventReason::CredentialsRotated
             | EventReason::ProjectDeleted

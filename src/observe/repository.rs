@@ -44,6 +44,7 @@ async fn find(path: &RepositoryPath, servers: Servers<'_>) -> Result<Lookup, Err
             path: found.path.clone(),
             name: found.name.clone(),
             archived: found.archived,
+            fork: found.fork,
         }),
         Lookup::Missing(_) | Lookup::Moved { .. } => None,
     };

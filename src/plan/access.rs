@@ -75,7 +75,7 @@ fn is_repository_pattern(text: &str) -> bool {
 /// Linear in the length of both: each part between two `*` is taken at its first place and never tried at a later one.
 /// A later place cannot help: what lies between the two holds no barrier, unless the part itself holds one, and then
 /// it fits at one place only.
-fn matches(pattern: &str, text: &str, barrier: Option<char>) -> bool {
+pub(super) fn matches(pattern: &str, text: &str, barrier: Option<char>) -> bool {
     let may_skip = |skipped: &str| barrier.is_none_or(|barrier| !skipped.contains(barrier));
     let mut parts = pattern.split('*');
     let Some(mut rest) = parts.next().and_then(|head| text.strip_prefix(head)) else {

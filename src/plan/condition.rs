@@ -25,6 +25,8 @@ vocabulary! {
         Accepted,
         /// Binding: project and binding are as declared.
         Synced,
+        /// Set: the listing of the connection is known, and was compared with the bindings of the set.
+        Discovered,
         /// Binding: quality gates can appear in pull requests. Does not hold `Ready` back.
         DecorationReady,
     }

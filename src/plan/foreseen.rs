@@ -85,6 +85,18 @@ pub enum Action {
     Grant(ProjectKey),
     /// Changes a value.
     Change(Difference),
+    /// Creates a binding of a set.
+    CreateBinding {
+        /// Its name.
+        name: String,
+        /// Its repository.
+        repository: RepositoryPath,
+    },
+    /// Applies the template of a set to a binding.
+    UpdateBinding {
+        /// Its name.
+        name: String,
+    },
     /// Creates a configuration in SonarQube.
     CreateConfiguration(SettingKey, ServerUrl),
     /// Adopts a configuration of SonarQube.

@@ -110,6 +110,10 @@ vocabulary! {
         RepositoryArchived => "Restore the repository in Bitbucket, if it is still needed.",
         /// A pull request was analysed, and not decorated; the message names it.
         NotDecorated => "See [pull requests are not decorated](decoration.md).",
+        /// More repositories are selected than `limits` of the set allow for one interval.
+        LimitReached => "Wait for the next intervals, or raise `limits` of the ProjectBindingSet.",
+        /// The API server refuses bindings of a set; the message quotes it.
+        BindingRefused => "The message quotes the API server: correct the admission policy, the quota, or `template` of the ProjectBindingSet.",
         /// A defect of Bindery: please report it with the log.
         InternalError => "Report it with the log: it is a defect of Bindery. Restarting the operator may help.",
     }

@@ -1,4 +1,4 @@
-//! The two kinds on a real kube-apiserver: what it refuses and in which words, what it fills in, what it prints.
+//! The kinds on a real kube-apiserver: what it refuses and in which words, what it fills in, what it prints.
 #![expect(
     clippy::needless_pass_by_value,
     reason = "tables read best where json!(…) is handed over as it is written"
@@ -13,5 +13,6 @@ mod permissions;
 mod pod_security;
 mod printed;
 mod row;
+mod set;
 mod strict;
 mod transitions;

@@ -204,8 +204,10 @@ async fn the_guides_command_teaches_argo_cd() {
             "url": "https://argocd.example.com",
             "resource.customizations.health.bindery.dev_BitbucketConnection": check,
             "resource.customizations.health.bindery.dev_ProjectBinding": check,
+            "resource.customizations.health.bindery.dev_ProjectBindingSet": check,
             "resource.customizations.actions.bindery.dev_BitbucketConnection": actions,
             "resource.customizations.actions.bindery.dev_ProjectBinding": actions,
+            "resource.customizations.actions.bindery.dev_ProjectBindingSet": actions,
         })
     );
 }

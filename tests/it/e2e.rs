@@ -11,4 +11,5 @@ pub(crate) mod fields;
 mod operations;
 mod outage;
 mod security;
+mod set;
 mod tenancy;

@@ -50,12 +50,15 @@ impl Outcome {
     fn of_action(action: &Action) -> Self {
         match action {
             Action::Import { .. } => Self::Import,
-            Action::CreateConfiguration(..) => Self::Create,
+            Action::CreateConfiguration(..) | Action::CreateBinding { .. } => Self::Create,
             Action::Adopt { .. }
             | Action::AdoptConfiguration(_)
             | Action::ReferToConfiguration(_) => Self::Adopt,
             Action::Bind { .. } => Self::Bind,
-            Action::Grant(_) | Action::Change(_) | Action::GiveToken { .. } => Self::Change,
+            Action::Grant(_)
+            | Action::Change(_)
+            | Action::GiveToken { .. }
+            | Action::UpdateBinding { .. } => Self::Change,
         }
     }
 
@@ -273,6 +276,10 @@ fn action_json(action: &Action) -> Value {
         } => {
             json!({"action": word, "repository": repository.to_string(), "project": key.as_str(), "from": from})
         }
+        Action::CreateBinding { name, repository } => {
+            json!({"action": "create", "binding": name, "repository": repository.to_string()})
+        }
+        Action::UpdateBinding { name } => json!({"action": "update", "binding": name}),
         Action::Grant(key) => json!({"action": "grant", "project": key.as_str()}),
         Action::Change(difference) => {
             let mut change = difference_json(difference);
@@ -331,6 +338,10 @@ fn line(action: &Action) -> String {
             key,
             from,
         } => format!("bind {key}: repository {from} → {repository}"),
+        Action::CreateBinding { name, repository } => {
+            format!("create ProjectBinding {name} for {repository}")
+        }
+        Action::UpdateBinding { name } => format!("apply the template to ProjectBinding {name}"),
         Action::Grant(key) => format!("grant the operator's user Browse and Administer on {key}"),
         Action::Change(difference) => change(difference),
         Action::CreateConfiguration(name, url) => {

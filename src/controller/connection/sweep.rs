@@ -24,6 +24,7 @@ const AS_GOOD_AS_OWN: Duration = Duration::from_secs(10);
 struct Seen<'a> {
     listed: &'a Arc<Listed>,
     setting: &'a SettingId,
+    connection: &'a ObjectName,
     /// So many bindings of the configuration it does not show.
     hidden: u64,
     swept: Swept,
@@ -125,6 +126,7 @@ impl Sweep<'_> {
         let seen = Seen {
             listed: &listed,
             setting: id,
+            connection: &self.connection,
             hidden,
             swept: Swept {
                 request: self.request.clone(),
@@ -229,6 +231,7 @@ impl Sweep<'_> {
             let seen = Seen {
                 listed,
                 setting: id,
+                connection: &sharing.connection,
                 hidden,
                 swept,
             };
@@ -242,6 +245,7 @@ impl Sweep<'_> {
         let Seen {
             listed,
             setting,
+            connection,
             hidden,
             swept,
         } = seen;
@@ -257,6 +261,7 @@ impl Sweep<'_> {
             link.listing.listed(times, listed.calls())
         };
         self.wake(waiters);
+        self.context.register.wake_sets_of(connection);
         changes
     }
 

@@ -14,7 +14,7 @@ use kube::{Api, Client, Config, CustomResourceExt, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::support::servers::Servers;
-use bindery::crd::{self, BitbucketConnection, ProjectBinding};
+use bindery::crd::{self, BitbucketConnection, ProjectBinding, ProjectBindingSet};
 use bindery::rbac;
 
 pub(super) struct Cluster {
@@ -84,7 +84,9 @@ impl Cluster {
                 let request = Request::new("/openapi/v3/apis/bindery.dev");
                 let request = request.get("v1alpha1", &GetParams::default()).unwrap();
                 let document = self.client.request_text(request).await.unwrap_or_default();
-                if document.contains("BitbucketConnection") && document.contains("ProjectBinding") {
+                let kinds = ["BitbucketConnection", "ProjectBinding", "ProjectBindingSet"];
+                let has = |kind: &str| document.contains(&format!("{kind}\""));
+                if kinds.into_iter().all(has) {
                     break;
                 }
             }
@@ -235,10 +237,10 @@ fn name(object: &Value) -> &str {
 }
 
 fn resource(object: &Value) -> ApiResource {
-    if object["kind"] == "ProjectBinding" {
-        ProjectBinding::api_resource()
-    } else {
-        BitbucketConnection::api_resource()
+    match object["kind"].as_str() {
+        Some("ProjectBinding") => ProjectBinding::api_resource(),
+        Some("ProjectBindingSet") => ProjectBindingSet::api_resource(),
+        Some(_) | None => BitbucketConnection::api_resource(),
     }
 }
 

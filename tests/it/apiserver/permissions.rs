@@ -20,6 +20,7 @@ async fn the_operator_may_do_its_work_everywhere() {
     for kind in [
         "bitbucketconnections.bindery.dev",
         "projectbindings.bindery.dev",
+        "projectbindingsets.bindery.dev",
     ] {
         for verb in ["get", "list", "watch", "patch"] {
             assert!(may(&cluster, verb, kind, "payments"), "{verb} {kind}");
@@ -31,6 +32,8 @@ async fn the_operator_may_do_its_work_everywhere() {
     }
     for (verb, resource) in [
         ("watch", "namespaces"),
+        ("create", "projectbindings.bindery.dev"),
+        ("delete", "projectbindings.bindery.dev"),
         ("create", "events.events.k8s.io"),
         ("patch", "events.events.k8s.io"),
     ] {
@@ -48,9 +51,11 @@ async fn the_operator_may_do_nothing_else() {
         ("get", "secrets"),
         ("list", "secrets"),
         ("get", "configmaps"),
-        ("create", "projectbindings.bindery.dev"),
         ("update", "projectbindings.bindery.dev"),
-        ("delete", "projectbindings.bindery.dev"),
+        ("deletecollection", "projectbindings.bindery.dev"),
+        ("create", "projectbindingsets.bindery.dev"),
+        ("delete", "projectbindingsets.bindery.dev"),
+        ("create", "bitbucketconnections.bindery.dev"),
         ("delete", "bitbucketconnections.bindery.dev"),
         ("patch", "customresourcedefinitions.apiextensions.k8s.io"),
         ("create", "pods"),
@@ -72,6 +77,7 @@ async fn people_with_rights_in_a_namespace_have_them_for_our_objects_too() {
         ("view", "watch", bindings),
         ("view", "watch", connections),
         ("edit", "create", bindings),
+        ("edit", "create", "projectbindingsets"),
         ("admin", "delete", bindings),
         ("admin", "delete", connections),
     ] {

@@ -10,14 +10,18 @@ use super::references::tokens;
 use crate::support::tree;
 
 /// Files that may name several kinds, and why.
-const MAY_NAME_SEVERAL: [&str; 8] = [
+const MAY_NAME_SEVERAL: [&str; 10] = [
     // The list, and the descriptions of fields.
     "crd",
     // The stories: a binding has a connection, and a connection waits for its bindings.
     "controller/binding",
     "controller/connection",
+    // A set has a connection, and makes bindings.
+    "controller/set",
     // What a binding declares depends on its connection.
     "declared.rs",
+    // A set declares bindings.
+    "declared/set",
     // Whom a connection admits.
     "controller/access",
     // Who holds what, of the objects of both.

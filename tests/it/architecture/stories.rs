@@ -4,7 +4,11 @@ use super::circles::{uses, uses_of_the_tree};
 
 /// The story of a kind that a file belongs to.
 fn story(file: &str) -> Option<&str> {
-    let stories = ["controller::connection", "controller::binding"];
+    let stories = [
+        "controller::connection",
+        "controller::binding",
+        "controller::set",
+    ];
     let is_of = |story: &&str| file == *story || file.starts_with(&format!("{story}::"));
     stories.into_iter().find(is_of)
 }

@@ -18,7 +18,7 @@ use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bindery::crd::{BitbucketConnection, ProjectBinding};
+use bindery::crd::{BitbucketConnection, ProjectBinding, ProjectBindingSet};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
@@ -209,6 +209,7 @@ impl TestEnvironment {
 
     /// Removes all objects of ours while no operator runs, as the loss of a cluster does.
     pub(crate) async fn lose_all_objects(&self) {
+        sweep_kind::<ProjectBindingSet>(&self.client).await;
         sweep_kind::<ProjectBinding>(&self.client).await;
         sweep_kind::<BitbucketConnection>(&self.client).await;
     }
@@ -243,6 +244,7 @@ async fn client(servers: &Servers) -> Client {
 
 /// Removes what an earlier test left: no operator removes finalizers.
 async fn sweep(client: &Client) {
+    sweep_kind::<ProjectBindingSet>(client).await;
     sweep_kind::<ProjectBinding>(client).await;
     sweep_kind::<BitbucketConnection>(client).await;
     // The operators of earlier tests have ended, most of them by SIGKILL.

@@ -1,7 +1,7 @@
 //! What is fed: the product's own parsers.
 
 use bindery::cli::RunArguments;
-use bindery::crd::{BitbucketConnection, ProjectBinding};
+use bindery::crd::{BitbucketConnection, ProjectBinding, ProjectBindingSet};
 use bindery::http::{CaBundle, HostPolicy, Token};
 use bindery::identity::{ProjectKey, RepositoryPath, ServerUrl, SettingKey};
 use bindery::plan::{Access, AccessRule, patterns as listed};
@@ -97,6 +97,7 @@ pub(super) fn patterns(input: &[u8]) {
 pub(super) fn objects(input: &[u8]) {
     again::<ProjectBinding>(input);
     again::<BitbucketConnection>(input);
+    again::<ProjectBindingSet>(input);
 }
 
 fn again<K: DeserializeOwned + Serialize>(input: &[u8]) {

@@ -70,7 +70,7 @@ fn paths(part: &Value, base: &[String], found: &mut Vec<Vec<String>>) {
     }
 }
 
-/// Promise: every series is about a field that the kind has, for both kinds.
+/// Promise: every series is about a field that the kind has, for all kinds.
 #[test]
 fn series_are_about_fields_that_exist() {
     let resources = resources();

@@ -222,6 +222,9 @@ fn release_lives(env: &TestEnvironment, version: Helm, previous: &str) {
         let arguments = [arguments, &namespace].concat();
         env.servers.helm_of(version, &arguments)
     };
+    // The previous chart has no such kind: the upgrade creates it.
+    let newer = ["delete", "crd", "projectbindingsets.bindery.dev"];
+    env.servers.kubectl(&newer).unwrap();
     let install = ["upgrade", "--install", "bindery", previous];
     // The second helm finds the kinds of the first one's release.
     let refusal = matches!(version, Helm::Four).then(|| helm(&install).unwrap_err());

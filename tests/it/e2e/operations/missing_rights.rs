@@ -6,15 +6,17 @@ use serde_json::{Value, json};
 
 use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::manifests::list;
+use crate::e2e::set::environment as set;
 use crate::support::server::{Server, simulated};
 
 simulated!(each_right_that_is_missing_is_named);
 
 /// What the log says without one rule of the `ClusterRole`, in the order of the rules.
-const OF_THE_CLUSTER: [&str; 5] = [
+const OF_THE_CLUSTER: [&str; 6] = [
     r#"cannot list resource \"bitbucketconnections\" in API group \"bindery.dev\""#,
     r#"cannot patch resource \"projectbindings\" in API group \"bindery.dev\""#,
     r#"cannot patch resource \"projectbindings/status\" in API group \"bindery.dev\""#,
+    r#"cannot create resource \"projectbindings\" in API group \"bindery.dev\""#,
     r#"cannot list resource \"namespaces\" in API group \"\""#,
     r#"cannot create resource \"events\" in API group \"events.k8s.io\""#,
 ];
@@ -54,6 +56,7 @@ async fn each_right_that_is_missing_is_named(server: Server) {
         env.connection(json!({}));
         let unbind = json!({"deletionPolicy": "Unbind"});
         env.binding("payments", "checkout", "PAY/checkout", unbind);
+        set::apply(&env, json!({"deletionPolicy": "Cascade"}));
         env.restart_operator(&["--minimum-interval", "10s"]);
         let log = env.operator.log.clone();
         let is_said = || {

@@ -126,6 +126,7 @@ impl World {
                 description: None,
                 public: false,
                 archived: false,
+                origin: None,
                 state: RepositoryState::Available,
                 branches: vec!["main".to_owned()],
                 default_branch: "main".to_owned(),

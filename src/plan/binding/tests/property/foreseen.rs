@@ -94,7 +94,9 @@ impl Done<'_> {
             Action::CreateConfiguration(..)
             | Action::AdoptConfiguration(_)
             | Action::ReferToConfiguration(_)
-            | Action::GiveToken { .. } => false,
+            | Action::GiveToken { .. }
+            | Action::CreateBinding { .. }
+            | Action::UpdateBinding { .. } => false,
         }
     }
 

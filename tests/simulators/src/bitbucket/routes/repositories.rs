@@ -181,6 +181,7 @@ pub(super) fn json(visit: &Visit<'_>, repository: &Repository) -> Value {
         description,
         public,
         archived,
+        origin,
         state,
         ..
     } = repository;
@@ -216,6 +217,9 @@ pub(super) fn json(visit: &Visit<'_>, repository: &Repository) -> Value {
     });
     if visit.profile.archives() {
         body["archived"] = json!(archived);
+    }
+    if let Some(origin) = origin {
+        body["origin"] = json!({"slug": origin});
     }
     if let Some(description) = description {
         body["description"] = json!(description);

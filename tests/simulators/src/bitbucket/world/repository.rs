@@ -41,6 +41,8 @@ pub struct Repository {
     pub public: bool,
     /// Readable, but not written to and not listed. Since 8.0; older profiles know nothing of it.
     pub archived: bool,
+    /// The slug of the repository that it was made from.
+    pub origin: Option<String>,
     /// What `state` says.
     pub state: RepositoryState,
     /// Names without `refs/heads/`. Empty: an empty repository.
