@@ -35,7 +35,7 @@ pub struct Inventory {
     /// What was read, or written, since: newer than the next listing, if that began before.
     own: Own,
     /// What was read of projects that no listing has, by folded key.
-    read: HashMap<Arc<str>, Read>,
+    read: HashMap<Arc<str>, Arc<Read>>,
     /// What was asked since the listing of the rights of the configuration's token.
     rights: Rights,
     /// Repositories, by their folded paths, that may have been bound: the answer was lost. A listing that begins later
@@ -47,7 +47,7 @@ pub struct Inventory {
 pub type Rights = HashMap<i64, bool>;
 
 /// What a call has read of the binding of a project.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Read {
     repository: Option<RepositoryPath>,
     monorepo: Option<bool>,
@@ -135,9 +135,12 @@ impl Inventory {
         self.own = before.own.since(began);
         let read = before.read.iter();
         let is_there = |key: &str| self.own.project(key).is_some() || self.listed.has_project(key);
-        let read = read.filter(|(key, _)| is_there(key));
+        let lists_bindings = self.listed.scope != listed::Scope::None;
+        // Of an import the listing shows all that is known.
+        let says_more = |read: &Read| read.monorepo.is_some() || !lists_bindings;
+        let read = read.filter(|(key, read)| says_more(read) && is_there(key));
         self.read = read
-            .map(|(key, read)| (Arc::clone(key), read.clone()))
+            .map(|(key, read)| (Arc::clone(key), Arc::clone(read)))
             .collect();
         self
     }
@@ -297,7 +300,7 @@ impl Inventory {
                     repository: project.repository.clone(),
                     monorepo: project.monorepo,
                 };
-                self.read.insert(Arc::clone(&key), read);
+                self.read.insert(Arc::clone(&key), read.into());
             }
             Some(_) | None => drop(self.read.remove(&key)),
         }

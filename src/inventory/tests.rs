@@ -314,3 +314,19 @@ fn a_listed_binding_takes_few_bytes() {
     let each = listed.bytes() / 1000;
     assert!(each <= 400, "{each} bytes");
 }
+
+/// Promise: after ten thousand imports nothing is kept of them that the listing shows.
+#[test]
+fn what_the_listing_shows_of_an_import_is_not_kept_beside_it() {
+    let mut inventory = nothing_since(Instant::now());
+    let (imported, read) = (project(7), project(8));
+    inventory.learn_project(&imported.key, Some(imported.clone()));
+    let flagged = Project {
+        monorepo: Some(false),
+        ..read.clone()
+    };
+    inventory.learn_project(&read.key, Some(flagged));
+    let now = swept(Instant::now(), vec![imported, read.clone()], &[]).after(&inventory);
+    assert_eq!(now.project(&read.key).unwrap().monorepo, Some(false));
+    assert_eq!(now.read.len(), 1);
+}
