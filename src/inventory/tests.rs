@@ -226,6 +226,7 @@ fn a_right_is_known_of_listed_repositories_alone() {
         name: "one".to_owned(),
         project_name: String::new(),
         archived: false,
+        fork: false,
         public: false,
         url: None,
     }]);

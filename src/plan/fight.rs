@@ -92,14 +92,13 @@ impl<S: Undoable> Writes<S> {
             return;
         }
         self.now.push(step.clone());
-        match self.before.iter_mut().find(|(before, _)| before == step) {
-            Some((_, times)) => *times = times.saturating_add(1),
-            None => {
-                // Of thousands of objects one step each is remembered: no room is kept for more.
-                self.before.reserve_exact(1);
-                self.before.push((step.clone(), 1));
-            }
+        if let Some((_, times)) = self.before.iter_mut().find(|(before, _)| before == step) {
+            *times = times.saturating_add(1);
+            return;
         }
+        // Of thousands of objects one step each is remembered: no room is kept for more.
+        self.before.reserve_exact(1);
+        self.before.push((step.clone(), 1));
     }
 
     /// The other writer, if the reconcile wrote what is undone again and again: it must not count as up to date.
