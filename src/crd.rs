@@ -29,7 +29,7 @@ pub use bitbucket_connection::{
     BitbucketConnectionSpec, BitbucketConnectionStatus, BitbucketServer, BitbucketServerStatus,
     ConfigurationIntent, ConfigurationPolicy, ConfigurationStatus, ConnectionDeletionPolicy,
     ConnectionRecord, RepositoriesSource, SecretVersion, SonarQubeServer, SonarQubeServerStatus,
-    TokenExpiry,
+    TokenExpiry, duration,
 };
 pub use condition::{Condition, Text};
 

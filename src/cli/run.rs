@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::controller::{ProjectDeletion, Settings};
+use crate::crd;
 use crate::kubernetes::Namespaces;
 use crate::kubernetes::lease::Holder;
 
@@ -169,9 +170,9 @@ fn namespace(name: &str) -> Result<String, String> {
 
 /// Reads a duration as `spec.interval` has it, between these bounds.
 pub(super) fn duration(text: &str, shortest: &str, longest: &str) -> Result<Duration, String> {
-    let parsed = parse_duration(text);
-    let bounds = parse_duration(shortest).zip(parse_duration(longest));
-    parsed
+    let read = |text| crd::duration(text).map(Duration::from);
+    let bounds = read(shortest).zip(read(longest));
+    read(text)
         .zip(bounds)
         .filter(|(value, (shortest, longest))| (shortest..=longest).contains(&value))
         .map(|(value, _)| value)
@@ -180,17 +181,6 @@ pub(super) fn duration(text: &str, shortest: &str, longest: &str) -> Result<Dura
                 "not a duration between {shortest} and {longest}, for example 90s, 10m or 1h30m"
             )
         })
-}
-
-fn parse_duration(text: &str) -> Option<Duration> {
-    // The parser panics on a number that is too large, and reads an empty text as zero. `spec.interval` takes at most
-    // five digits, too.
-    let mut numbers = text.split(|character: char| !character.is_ascii_digit());
-    if numbers.any(|digits| digits.len() > 5) || !text.starts_with(|it: char| it.is_ascii_digit()) {
-        return None;
-    }
-    let parsed: kube::core::Duration = text.parse().ok()?;
-    (!parsed.is_negative()).then(|| parsed.into())
 }
 
 #[cfg(test)]
@@ -208,16 +198,14 @@ mod tests {
             assert_eq!(error.exit_code(), 2);
             error.to_string()
         };
-        for (option, value) in [
-            ("--minimum-interval", "10000000000000000000h"),
-            ("--minimum-interval", "24h1s"),
-            ("--minimum-interval", "-1s"),
-            ("--minimum-interval", "60"),
-            ("--minimum-interval", ""),
+        let intervals = ["10000000000000000000h", "24h1s", "-1s", "5m-5m", "60", ""];
+        let intervals = intervals.map(|value| ("--minimum-interval", value));
+        let others = [
             ("--reconcile-timeout", "9s"),
             ("--lease-duration", "4s"),
             ("--lease-duration", "10m1s"),
-        ] {
+        ];
+        for (option, value) in intervals.into_iter().chain(others) {
             let words = refused(option, value);
             let is_named = words.contains(option) && words.contains("not a duration between");
             assert!(is_named, "{words}");

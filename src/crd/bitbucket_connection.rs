@@ -91,7 +91,10 @@ pub struct BitbucketConnectionSpec {
 
     /// The time between two checks for drift: a Go duration such as `10m`, between 10s and 24h. The operator's
     /// `--minimum-interval` may make it longer. Default: `10m`.
-    #[serde(default = "BitbucketConnectionSpec::default_interval")]
+    #[serde(
+        default = "BitbucketConnectionSpec::default_interval",
+        deserialize_with = "interval"
+    )]
     // One rule in place of a pattern, whose message would be the bare expression. It bounds the digits: a duration that
     // overflows has no message of ours.
     #[schemars(length(min = 2, max = 32), extend("default" = "10m"))]
@@ -107,6 +110,26 @@ impl BitbucketConnectionSpec {
     fn default_interval() -> Duration {
         Duration::from(std::time::Duration::from_mins(10))
     }
+}
+
+fn interval<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    duration(&text).ok_or_else(|| {
+        let wanted = "expected a duration, for example 10m or 1h30m";
+        serde::de::Error::custom(format!("spec.interval is {text:?}: {wanted}"))
+    })
+}
+
+/// Reads a duration as `spec.interval` has it. The parser of Kubernetes panics on a number that is too large and on a sign
+/// in the middle, and reads an empty text as zero: an object that no admission has seen would end a whole watch.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
+    let is_known = |it: char| it.is_ascii_alphanumeric() || it == '.';
+    let mut numbers = text.split(|it: char| !it.is_ascii_digit());
+    let is_sane = text.starts_with(|it: char| it.is_ascii_digit())
+        && text.chars().all(is_known)
+        && numbers.all(|digits| digits.len() <= 5);
+    is_sane.then(|| text.parse().ok()).flatten()
 }
 
 /// The Bitbucket server, and the tokens for it.
@@ -245,4 +268,28 @@ pub enum ConnectionDeletionPolicy {
     /// It goes, if Bindery created it for this object and no project is bound through it. SonarQube
     /// would otherwise remove all its bindings and all users' tokens along with it.
     Delete,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Promise: an interval that no admission has seen is an error of its object, and ends no watch.
+    #[test]
+    fn a_malformed_interval_is_an_error_and_no_panic() {
+        for text in ["", "-5m", "5m-5m", "5m+5m", "123456h", "1e400s", "1d", "m"] {
+            assert!(duration(text).is_none(), "{text:?}");
+        }
+        for text in ["10m", "1h30m", "1.5h"] {
+            assert!(duration(text).is_some(), "{text:?}");
+        }
+        let spec = serde_json::json!({
+            "bitbucket": {"url": "https://b", "tokenSecretRef": {"name": "b"}},
+            "sonarqube": {"url": "https://s", "tokenSecretRef": {"name": "s"}},
+            "interval": "5m-5m",
+        });
+        let read = serde_json::from_value::<BitbucketConnectionSpec>(spec);
+        let error = read.unwrap_err().to_string();
+        assert!(error.contains("for example 10m or 1h30m"), "{error}");
+    }
 }

@@ -13,3 +13,4 @@ mod outage;
 mod security;
 mod set;
 mod tenancy;
+pub(crate) mod wrong_inputs;

@@ -49,6 +49,9 @@ const LENT: [&str; 4] = [
 /// The longest that anything is waited for, unless a test says otherwise: what takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(90);
 
+/// For hundreds of objects at once: an API server that is slow to renew the lease does not end the operator.
+pub(crate) const PATIENT: [&str; 4] = ["--minimum-interval", "10s", "--lease-duration", "2m"];
+
 /// The namespace of the connection, one that it admits, and one that it does not.
 const NAMESPACES: [&str; 3] = ["platform", "payments", "outsiders"];
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::environment::manifests::{list, merge, secret};
 use super::environment::oracles::{same_end, without_what_differs};
 use super::environment::waiting::{Watched, says};
-use super::environment::{BITBUCKET_TOKEN, TestEnvironment};
+use super::environment::{BITBUCKET_TOKEN, PATIENT, TestEnvironment};
 use crate::support::server::{Server, on};
 use table::{BINDING, CONNECTION, Change, Ends, Given, Row};
 
@@ -63,7 +63,7 @@ fn pairs(kind: &str, rows: &'static [Row]) -> Vec<Pair> {
 
 /// Promise: an object whose spec is changed ends as one that is created with the new spec, also when it is deleted.
 async fn a_changed_field_ends_as_a_fresh_object_does(server: Server) {
-    let env = TestEnvironment::set(server).await;
+    let env = TestEnvironment::set_with(server, &PATIENT).await;
     for (name, token) in [
         ("second-token", BITBUCKET_TOKEN),
         ("bitbucket-token", BITBUCKET_TOKEN),

@@ -8,6 +8,7 @@ mod fault;
 mod killer;
 mod stream;
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -41,6 +42,8 @@ pub(crate) struct Seen {
     pub(crate) method: String,
     /// Path and query.
     pub(crate) target: String,
+    /// Which token it had: a hash of it.
+    pub(crate) token: u64,
     /// What the client was answered; none while it waits, or if the connection was lost.
     pub(crate) status: Option<u16>,
 }
@@ -151,7 +154,7 @@ fn client(authority: Option<&[u8]>) -> reqwest::Client {
 async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
     let target = head.uri.path_and_query().unwrap().as_str().to_owned();
-    let number = shared.note(&head.method, &target);
+    let number = shared.note(&head.method, &target, token(&head.headers));
     let body = axum::body::to_bytes(body, MOST_BYTES).await.unwrap();
     let effect = shared.strike(head.method.as_str(), &target, Fault::is_of_request);
     match &effect {
@@ -209,13 +212,14 @@ fn answer_with(shared: Arc<Shared>, target: &str, response: reqwest::Response) -
 }
 
 impl Shared {
-    fn note(&self, method: &Method, target: &str) -> usize {
+    fn note(&self, method: &Method, target: &str, token: u64) -> usize {
         let mut seen = self.seen.lock().unwrap();
         let (method, target) = (method.as_str().to_owned(), target.to_owned());
         seen.push(Seen {
             at: Instant::now(),
             method,
             target,
+            token,
             status: None,
         });
         seen.len() - 1
@@ -254,6 +258,13 @@ impl Shared {
         }
         request.send().await
     }
+}
+
+/// A hash of what stands for the client.
+fn token(headers: &HeaderMap) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    headers.get(header::AUTHORIZATION).hash(&mut hasher);
+    hasher.finish()
 }
 
 fn is_write(method: &str, target: &str) -> bool {

@@ -75,6 +75,24 @@ impl Operator {
         })
     }
 
+    /// The same by a proxy, with its token in a file, as that of a pod is.
+    pub(crate) fn start_with_token_file(
+        servers: &Servers,
+        directory: &std::path::Path,
+        (api_server, token): (&str, &std::path::Path),
+        arguments: &[&str],
+    ) -> Self {
+        let account = service_account(SYSTEM_NAMESPACE, servers, directory);
+        let account = through(api_server, &account);
+        let config = std::fs::read_to_string(&account).unwrap();
+        let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
+        config["users"][0]["user"] = serde_json::json!({"tokenFile": token});
+        std::fs::write(&account, config.to_string()).unwrap();
+        Self::start_with(servers, directory, (&account, arguments), |log| {
+            File::create(log).unwrap().into()
+        })
+    }
+
     /// The same with a log that is not read.
     pub(crate) fn start_unread(
         servers: &Servers,

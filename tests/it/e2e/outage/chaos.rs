@@ -8,7 +8,7 @@ use std::io::Write as _;
 use crate::support::servers::optional;
 
 /// A row of the table that `make chaos` prints, past the test runner's capture.
-fn row(fault: &str, result: &str) {
+pub(super) fn row(fault: &str, result: &str) {
     let line = format!("chaos | {fault} | {result}\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap();
 }

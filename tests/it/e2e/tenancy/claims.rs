@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
-use bindery::crd::BitbucketConnection;
+use bindery::crd::{BitbucketConnection, ProjectBinding};
+use kube::ResourceExt as _;
+use kube::api::ListParams;
 use serde_json::json;
 use simulators::bitbucket::Fault;
 
-use crate::e2e::environment::TestEnvironment;
+use crate::e2e::environment::manifests::list;
+use crate::e2e::environment::{PATIENT, TestEnvironment};
 use crate::support::server::{Server, on, simulated};
 use crate::support::sonarqube::SonarQube;
 
 simulated!(
     a_server_that_reports_the_id_of_another_one_holds_none_of_its_projects,
     a_server_that_reports_the_id_of_another_one_holds_none_of_its_configurations,
-    a_binding_that_lost_a_claim_calls_no_server,
+    bindings_that_lost_a_claim_call_no_server,
     a_connection_that_waits_for_another_one_says_nothing_of_it,
 );
 on!([simulated_26_9_enterprise] => a_claim_ends_with_the_connection_of_its_holder);
@@ -98,27 +101,46 @@ async fn a_claim_ends_with_the_connection_of_its_holder(server: Server) {
         .await;
 }
 
-/// Promise (D24): a binding that lost its project to another one costs no call, however often it is reconciled.
-async fn a_binding_that_lost_a_claim_calls_no_server(server: Server) {
-    let env = TestEnvironment::set(server).await;
+/// Promise (D24): bindings that want a project of another one cost no call, however many they are and however often they
+/// are reconciled. When the holder is gone, one of them has the project.
+async fn bindings_that_lost_a_claim_call_no_server(server: Server) {
+    let env = TestEnvironment::set_with(server, &PATIENT).await;
     env.connection(json!({"interval": "1h"}));
     env.binding("payments", "holder", "PAY/checkout", json!({}));
     env.binding_is("payments", "holder", ("Ready", "True"))
         .await;
-    let losers = ["loser-1", "loser-2", "loser-3"];
-    for name in losers {
-        env.binding("payments", name, "PAY/checkout", json!({}));
+    let losers: Vec<_> = (0..499).map(|nth| format!("loser-{nth:03}")).collect();
+    let manifests = losers.iter();
+    let manifests = manifests
+        .map(|name| TestEnvironment::binding_manifest("payments", name, "PAY/checkout", json!({})));
+    env.apply(&list(&manifests.collect::<Vec<_>>()));
+    for name in &losers {
         env.binding_reason("payments", name, "AlreadyManaged").await;
     }
+    // New bindings ask for a listing.
+    env.reconcile_now("listed").await;
     let sonarqube = env.sonarqube.simulated();
     sonarqube.clear_calls();
     env.bitbucket.clear_calls();
-    for name in losers {
+    for name in losers.iter().step_by(100) {
         env.requested_reconcile("payments", name, "once more").await;
     }
     let (of_one, of_other) = (sonarqube.calls(), env.bitbucket.calls());
     let calls = of_one.iter().chain(&of_other).map(|call| call.operation);
     assert_eq!(calls.collect::<Vec<_>>(), [""; 0]);
+    env.delete_binding("payments", "holder").await;
+    let next = oldest(&env).await;
+    env.binding_is("payments", &next, ("Ready", "True")).await;
+}
+
+/// The binding that is next: the oldest one, and of several the one with the smallest uid.
+async fn oldest(env: &TestEnvironment) -> String {
+    let bindings = env.api::<ProjectBinding>("payments");
+    let bindings = bindings.list(&ListParams::default()).await.unwrap().items;
+    let next = bindings
+        .iter()
+        .min_by_key(|it| (it.creation_timestamp(), it.uid()));
+    next.unwrap().name_any()
 }
 
 /// Promise: while a configuration is reserved for one connection, the next one waits, and its status stays as it is.

@@ -112,6 +112,7 @@ fn a_lease_that_was_not_granted_is_none() {
         method: method.to_owned(),
         target: target.to_owned(),
         status,
+        token: 0,
     };
     let lease = "/apis/coordination.k8s.io/v1/namespaces/bindery-system/leases/bindery";
     let status = "/apis/bindery.dev/v1alpha1/namespaces/payments/projectbindings/checkout/status";

@@ -9,6 +9,7 @@ use simulators::bitbucket::Fault;
 
 use super::{imports, projects};
 use crate::e2e::environment::TestEnvironment;
+use crate::e2e::environment::fault_proxy::Fault as ApiFault;
 use crate::e2e::environment::many::{bindings, repositories};
 use crate::e2e::environment::{install, oracles};
 use crate::support::control_plane_process::Process;
@@ -18,7 +19,11 @@ simulated!(
     a_leader_that_the_api_server_does_not_answer_calls_no_server,
     an_api_server_that_is_killed_during_imports_costs_nothing,
     a_kind_that_is_removed_is_taken_up_again,
+    nothing_is_created_while_no_write_is_taken,
 );
+
+/// What the API server says once etcd has raised its alarm.
+const FULL: &str = "etcdserver: mvcc: database space exceeded";
 
 /// The holder leads for 3.3 s after a renewal.
 const SHORT: [&str; 4] = ["--minimum-interval", "10s", "--lease-duration", "5s"];
@@ -49,6 +54,18 @@ async fn all_are_ours(env: &TestEnvironment, slugs: &[String]) {
     oracles::one_project_each(&projects).unwrap();
 }
 
+/// Waits until the operator has ended by itself.
+pub(super) async fn exit_code(env: &mut TestEnvironment) -> Option<i32> {
+    let since = Instant::now();
+    loop {
+        if let Some(status) = env.operator.ended() {
+            return status.code();
+        }
+        assert!(since.elapsed() < env.patience, "it does not end");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// Promise (row 8; row 19 with etcd): a leader that the API server does not answer begins no write before its lease can be
 /// another's, and ends. The next one goes on.
 async fn a_leader_that_the_api_server_does_not_answer_calls_no_server(server: Server) {
@@ -56,13 +73,7 @@ async fn a_leader_that_the_api_server_does_not_answer_calls_no_server(server: Se
         let (mut env, slugs) = slow_imports(server, 12).await;
         let process = Process::of(&env.servers, part);
         process.signal("STOP");
-        let stopped = Instant::now();
-        let mut code = None;
-        while code.is_none() && stopped.elapsed() < Duration::from_mins(1) {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            code = env.operator.ended().map(|status| status.code());
-        }
-        assert_eq!(code, Some(Some(1)), "{part}: it ends");
+        assert_eq!(exit_code(&mut env).await, Some(1), "{part}: it ends");
         let log = std::fs::read_to_string(&env.operator.log).unwrap();
         assert!(log.contains("the lease is lost"), "{part}: it says why");
         process.signal("CONT");
@@ -123,5 +134,31 @@ async fn a_kind_that_is_removed_is_taken_up_again(server: Server) {
     })
     .await;
     assert!(env.operator.ended().is_none(), "it is the same process");
+    assert_eq!(imports(&env), 1);
+}
+
+/// Promise (row 19): while etcd takes no writes, as with its alarm NOSPACE, no project is created: an intent cannot be
+/// stored. The leader ends, as it cannot renew its lease, and the next one waits until it can have that.
+async fn nothing_is_created_while_no_write_is_taken(server: Server) {
+    let (mut env, api_server) = super::behind_a_proxy(server, &SHORT).await;
+    for method in ["PATCH", "POST", "PUT"] {
+        api_server.fault(ApiFault::at(method, "").status(500, FULL));
+    }
+    env.binding("payments", "checkout", "PAY/checkout", json!({}));
+    assert_eq!(exit_code(&mut env).await, Some(1));
+    env.restart_operator(&SHORT);
+    let asked = api_server.seen().len();
+    let is_refused = || {
+        let seen = api_server.seen().split_off(asked);
+        let mut leases = seen.iter().filter(|it| it.target.contains("/leases"));
+        leases.any(|it| it.status == Some(500))
+    };
+    env.eventually("it may not have the lease", is_refused)
+        .await;
+    assert!(!env.operator.leads());
+    assert_eq!(env.operator.external_calls(), [].into());
+    assert_eq!(env.sonarqube.project_keys(), [""; 0]);
+    api_server.clear();
+    all_are_ours(&env, &["checkout".to_owned()]).await;
     assert_eq!(imports(&env), 1);
 }
