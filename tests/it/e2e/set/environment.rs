@@ -59,11 +59,17 @@ pub(super) async fn next_listing(env: &TestEnvironment, request: &str) {
 
 /// The names of the bindings in `payments` that are not being deleted.
 pub(super) async fn bindings(env: &TestEnvironment) -> Vec<String> {
+    let uids = uids(env).await.into_iter();
+    uids.map(|(name, _)| name).collect()
+}
+
+/// The same with their uids: one that was deleted and created again has another.
+pub(super) async fn uids(env: &TestEnvironment) -> Vec<(String, String)> {
     let api = env.api::<ProjectBinding>("payments");
     let listed = api.list(&ListParams::default()).await.unwrap();
     let stay = listed
         .items
         .into_iter()
         .filter(|it| it.metadata.deletion_timestamp.is_none());
-    stay.map(|it| it.name_any()).collect()
+    stay.map(|it| (it.name_any(), it.uid().unwrap())).collect()
 }

@@ -4,7 +4,7 @@ use bindery::crd::ProjectBinding;
 use serde_json::{Value, json};
 use simulators::bitbucket::{Effect, Fault, SIGN_ON_PAGE};
 
-use super::environment::{apply, bindings, counts, next_listing, reconcile};
+use super::environment::{apply, bindings, counts, next_listing, reconcile, uids};
 use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::manifests::merge;
 use crate::support::server::{Server, on};
@@ -50,7 +50,7 @@ fn page(rows: &[Value], rest: Value) -> String {
 /// `onRepositoryGone: Delete` and without a limit that would hold it back.
 async fn no_binding_is_deleted_for_a_bad_listing(server: Server) {
     let env = bound(server, 100).await;
-    let all = bindings(&env).await;
+    let all = uids(&env).await;
     let listing = || Fault::at("repositories");
     let checkout: ProjectBinding = env.api("payments").get("pay-checkout").await.unwrap();
     let id = checkout.status.unwrap().repository.unwrap().id;
@@ -98,14 +98,14 @@ async fn no_binding_is_deleted_for_a_bad_listing(server: Server) {
         }
         env.bitbucket.clear_faults();
         next_listing(&env, &format!("{name}-good")).await;
-        assert_eq!(bindings(&env).await, all, "{name}");
+        assert_eq!(uids(&env).await, all, "{name}");
     }
     env.bitbucket
         .world(|world| world.rekey_project("PAY", "NEW").unwrap());
     for nth in 0..3 {
         next_listing(&env, &format!("renamed-{nth}")).await;
     }
-    assert_eq!(bindings(&env).await, all, "renamed");
+    assert_eq!(uids(&env).await, all, "renamed");
 }
 
 /// Promise: the binding of a deleted repository goes after two listings without it and its own 404, and no more of them
