@@ -18,6 +18,7 @@ mod plan;
 mod program;
 mod progress;
 mod run;
+mod scope;
 mod world;
 
 use std::ffi::OsString;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use crate::controller::forecasts;
-use crate::kubernetes::Error;
+use crate::kubernetes::{Error, clock};
 use crate::metrics::Metrics;
 
 use super::Answer;
@@ -18,6 +18,7 @@ use super::cluster::{AccountArguments, ClusterArguments};
 use super::files::Manifests;
 use super::paint::Paint;
 use super::program::Program;
+use super::scope::ScopeArguments;
 use super::world::{Asked, Cluster, Scene, ServerArguments};
 use finding::Report;
 use objects::Facts;
@@ -35,6 +36,9 @@ pub struct DoctorArguments {
 
     #[command(flatten)]
     account: AccountArguments,
+
+    #[command(flatten)]
+    scope: ScopeArguments,
 
     /// How the findings are printed.
     #[arg(long, short, value_enum, default_value_t = Output::Text)]
@@ -105,18 +109,24 @@ impl DoctorArguments {
         cluster::leader(&client, account, report)
             .await
             .map_err(said)?;
-        cluster::rights(&client, account, report)
+        let namespaces = self.scope.namespaces();
+        cluster::rights(&client, (account, &namespaces), report)
             .await
             .map_err(said)?;
         if !is_there {
             return Ok(());
         }
-        let found = Cluster::read(client.clone()).await.map_err(said)?;
+        let found = Cluster::read(client.clone(), &namespaces)
+            .await
+            .map_err(said)?;
         cluster::grants(&client, account, &found.connections, report)
             .await
             .map_err(said)?;
         report.wrong.extend(objects::stuck(&found.connections));
         report.wrong.extend(objects::stuck(&found.bindings));
+        let now = clock::now();
+        let expiring = objects::expiring(&found.connections, now.0);
+        report.wrong.extend(expiring);
         let manifests = Manifests::default();
         let scene = Scene {
             cluster: found,

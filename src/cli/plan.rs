@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
 use crate::controller::forecasts;
+use crate::kubernetes::Namespaces;
 use crate::metrics::Metrics;
 
 use super::Answer;
@@ -98,7 +99,7 @@ impl PlanArguments {
         if self.no_cluster {
             return Ok(Cluster::default());
         }
-        let read = Cluster::read(self.cluster.client().await?).await;
+        let read = Cluster::read(self.cluster.client().await?, &Namespaces::All).await;
         read.map_err(|error| anyhow::anyhow!(error.message()))
             .context("failed to read the cluster; --no-cluster plans without one")
     }

@@ -7,13 +7,13 @@ use clap::{Args, ValueEnum};
 
 use crate::controller::{ProjectDeletion, Settings};
 use crate::crd;
-use crate::kubernetes::Namespaces;
 use crate::kubernetes::lease::Holder;
 
 use super::hosts::HostArguments;
 use super::lease::LeaseArguments;
 use super::limits::LimitArguments;
 use super::metrics::MetricsArguments;
+use super::scope::ScopeArguments;
 
 /// The account that chart and `deploy/` create, where the API server sees none: outside of a cluster.
 const USUAL_ACCOUNT: &str = "bindery-system:bindery";
@@ -21,16 +21,8 @@ const USUAL_ACCOUNT: &str = "bindery-system:bindery";
 /// How the operator runs.
 #[derive(Args, Debug)]
 pub struct RunArguments {
-    /// Namespaces whose connections and bindings are reconciled: a comma list. The operator needs rights in these alone, and
-    /// a connection outside of them is not found. Default: all namespaces.
-    #[arg(
-        long,
-        env = "BINDERY_NAMESPACES",
-        value_name = "LIST",
-        value_delimiter = ',',
-        value_parser = namespace
-    )]
-    namespaces: Vec<String>,
+    #[command(flatten)]
+    scope: ScopeArguments,
 
     #[command(flatten)]
     hosts: HostArguments,
@@ -132,11 +124,7 @@ impl RunArguments {
     pub fn settings(&self, own: Option<String>) -> Settings {
         let given = self.service_account.clone();
         Settings {
-            namespaces: if self.namespaces.is_empty() {
-                Namespaces::All
-            } else {
-                Namespaces::Only(self.namespaces.iter().cloned().collect())
-            },
+            namespaces: self.scope.namespaces(),
             hosts: self.hosts.policy(),
             secret_hosts: self.hosts.of_secrets(),
             plain_http: self.hosts.plain_http(),
@@ -153,19 +141,6 @@ impl RunArguments {
             service_account: given.or(own).unwrap_or_else(|| USUAL_ACCOUNT.to_owned()),
         }
     }
-}
-
-/// Reads the name of a namespace.
-fn namespace(name: &str) -> Result<String, String> {
-    let is_inner = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-';
-    let is_name = (1..=63).contains(&name.len())
-        && name.chars().all(is_inner)
-        && !name.starts_with('-')
-        && !name.ends_with('-');
-    let refused = "not the name of a namespace: lower-case letters, digits and hyphens, at most 63";
-    is_name
-        .then(|| name.to_owned())
-        .ok_or_else(|| refused.to_owned())
 }
 
 /// Reads a duration as `spec.interval` has it, between these bounds.

@@ -57,12 +57,15 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    pub(super) async fn read(client: kube::Client) -> Result<Self, crate::kubernetes::Error> {
+    pub(super) async fn read(
+        client: kube::Client,
+        namespaces: &Namespaces,
+    ) -> Result<Self, crate::kubernetes::Error> {
         Ok(Self {
-            connections: once::all(&client).await?,
-            bindings: once::all(&client).await?,
-            sets: once::all(&client).await?,
-            namespaces: once::namespaces(&client).await?,
+            connections: once::all(&client, namespaces).await?,
+            bindings: once::all(&client, namespaces).await?,
+            sets: once::all(&client, namespaces).await?,
+            namespaces: once::namespaces(&client, namespaces).await?,
             client: Some(client),
         })
     }

@@ -33,10 +33,9 @@ pub struct Condition {
     pub type_: Text,
 }
 
-/// A text. Those that were read one soon after the other are kept once: thousands of objects say the same. Boxed, so
-/// that each of them keeps one address, without the length.
+/// A text. Those that were read one soon after the other are kept once: thousands of objects say the same.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Text(Arc<Box<str>>);
+pub struct Text(Arc<str>);
 
 /// So many texts are remembered, each at a place of its own. Another text at its place replaces it.
 const PLACES: usize = 512;
@@ -44,7 +43,7 @@ const PLACES: usize = 512;
 /// A longer text is about one object.
 const LONGEST: usize = 512;
 
-static REMEMBERED: [Mutex<Option<Text>>; PLACES] = [const { Mutex::new(None) }; PLACES];
+static REMEMBERED: [Mutex<Option<Arc<str>>>; PLACES] = [const { Mutex::new(None) }; PLACES];
 
 impl Text {
     /// The text itself.
@@ -55,7 +54,7 @@ impl Text {
 
     fn shared(text: &str) -> Self {
         if text.len() > LONGEST {
-            return Self(Arc::new(text.into()));
+            return Self(text.into());
         }
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(text);
         let place = usize::try_from(hash % PLACES as u64).unwrap_or_default();
@@ -63,11 +62,8 @@ impl Text {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         match &*remembered {
-            Some(same) if same == text => same.clone(),
-            Some(_) | None => {
-                let text = Self(Arc::new(text.into()));
-                remembered.insert(text).clone()
-            }
+            Some(same) if **same == *text => Self(Arc::clone(same)),
+            Some(_) | None => Self(Arc::clone(remembered.insert(text.into()))),
         }
     }
 }
@@ -114,13 +110,13 @@ impl Deref for Text {
 
 impl PartialEq<str> for Text {
     fn eq(&self, other: &str) -> bool {
-        self.as_str() == other
+        *self.0 == *other
     }
 }
 
 impl PartialEq<&str> for Text {
     fn eq(&self, other: &&str) -> bool {
-        self.as_str() == *other
+        *self.0 == **other
     }
 }
 
@@ -144,7 +140,7 @@ impl fmt::Display for Text {
 
 impl fmt::Debug for Text {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(self.as_str(), formatter)
+        fmt::Debug::fmt(&*self.0, formatter)
     }
 }
 

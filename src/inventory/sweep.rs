@@ -1,16 +1,14 @@
 //! One sweep of the bulk listings.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::listed::Scope;
-use super::projects::Bindings;
-use super::repositories::Ids;
-use super::{Inventory, Listed, Rights, SweepError};
+use super::{Inventory, Listed, Repository, Rights, SweepError};
 use crate::bitbucket::{self, Access};
 use crate::identity::{SettingId, SettingKey};
-use crate::sonarqube;
+use crate::sonarqube::{self, ProjectBindingRow};
 
 /// What a sweep asks, and whom.
 #[derive(Clone, Copy, Debug)]
@@ -25,11 +23,11 @@ pub struct Sources<'a> {
     pub setting: Option<(&'a SettingId, &'a SettingKey)>,
 }
 
-/// What was listed of bindings, and whose they are.
+/// What was listed of bindings.
 #[derive(Default)]
-struct ListedBindings {
+struct Bindings {
     scope: Scope,
-    rows: Bindings,
+    rows: Vec<ProjectBindingRow>,
     hidden: HashMap<SettingId, u64>,
 }
 
@@ -59,7 +57,7 @@ impl Inventory {
     ) -> Result<Rights, SweepError> {
         let ids = writable(writer).await?;
         let known = repositories.iter();
-        Ok(known.map(|id| (*id, ids.has(*id))).collect())
+        Ok(known.map(|id| (*id, ids.contains(id))).collect())
     }
 }
 
@@ -84,8 +82,8 @@ impl Listed {
         } = sources;
         let began = Instant::now();
         let bindings = match setting {
-            Some(setting) => ListedBindings::list(sonarqube, setting, others).await?,
-            None => ListedBindings::default(),
+            Some(setting) => Bindings::list(sonarqube, setting, others).await?,
+            None => Bindings::default(),
         };
         let projects = sonarqube.projects().await.map_err(SweepError::SonarQube)?;
         let repositories = importer
@@ -96,7 +94,14 @@ impl Listed {
             Some(writer) => Some(writable(writer).await?),
             None => None,
         };
-        let ListedBindings {
+        let repositories = repositories.into_iter().map(|repository| Repository {
+            id: repository.id,
+            path: repository.path,
+            name: repository.name,
+            archived: repository.archived,
+            fork: repository.fork,
+        });
+        let Bindings {
             scope,
             rows,
             hidden,
@@ -106,7 +111,7 @@ impl Listed {
             scope,
             hidden,
             writable,
-            ..Self::new(projects, rows, repositories)
+            ..Self::new(projects, rows, repositories.collect())
         })
     }
 }
@@ -128,7 +133,7 @@ impl Listed {
     }
 }
 
-impl ListedBindings {
+impl Bindings {
     async fn list(
         sonarqube: &sonarqube::Client,
         (own, key): (&SettingId, &SettingKey),
@@ -148,13 +153,11 @@ impl ListedBindings {
         } else {
             (Scope::All, None)
         };
-        let rows: Bindings = sonarqube
-            .project_bindings(only)
-            .await
-            .map_err(SweepError::SonarQube)?;
+        let rows = sonarqube.project_bindings(only).await;
+        let rows = rows.map_err(SweepError::SonarQube)?;
         let mut hidden = HashMap::new();
         for (id, key, number) in counted {
-            let listed = rows.count(id);
+            let listed = rows.iter().filter(|row| row.setting == *id).count() as u64;
             let missing = match number.saturating_sub(listed) {
                 0 => 0,
                 missing => match count(sonarqube, key).await {
@@ -189,7 +192,8 @@ async fn count(sonarqube: &sonarqube::Client, key: &SettingKey) -> Result<u64, S
 }
 
 /// The ids of the repositories that a token may write to.
-async fn writable(writer: &bitbucket::Client) -> Result<Ids, SweepError> {
+async fn writable(writer: &bitbucket::Client) -> Result<HashSet<i64>, SweepError> {
     let rows = writer.repositories(Some(Access::Write)).await;
-    rows.map(Ids::complete).map_err(SweepError::Bitbucket)
+    let rows = rows.map_err(SweepError::Bitbucket)?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }

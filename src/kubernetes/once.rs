@@ -9,33 +9,54 @@ use kube::core::{DeserializeGuard, PartialObjectMeta};
 use kube::{Api, Client, ResourceExt as _};
 
 use super::error::Error;
+use super::scope::Namespaces;
 use crate::crd::Kind;
 
 /// How many objects a page has.
 const PAGE: u32 = 500;
 
-/// All objects of a kind, readable or not.
-pub(crate) async fn all<K: Kind>(client: &Client) -> Result<Vec<DeserializeGuard<K>>, Error> {
-    let api = Api::<DeserializeGuard<K>>::all(client.clone());
-    let (mut objects, mut page) = (Vec::new(), ListParams::default().limit(PAGE));
-    loop {
-        let read = api.list(&page).await;
-        let read = read.map_err(Error::when("list the objects of a kind"))?;
-        objects.extend(read.items);
-        match read.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => page.continue_token = Some(token),
-            None => return Ok(objects),
+/// All objects of a kind in these namespaces, readable or not.
+pub(crate) async fn all<K: Kind>(
+    client: &Client,
+    namespaces: &Namespaces,
+) -> Result<Vec<DeserializeGuard<K>>, Error> {
+    let mut objects = Vec::new();
+    for scope in namespaces.scopes() {
+        let api = scope.api::<DeserializeGuard<K>>(client);
+        let mut page = ListParams::default().limit(PAGE);
+        loop {
+            let read = api.list(&page).await;
+            let read = read.map_err(Error::when("list the objects of a kind"))?;
+            objects.extend(read.items);
+            match read.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => page.continue_token = Some(token),
+                None => break,
+            }
         }
     }
+    Ok(objects)
 }
 
-/// All namespaces, by their metadata.
+/// These namespaces, by their metadata.
 pub(crate) async fn namespaces(
     client: &Client,
+    namespaces: &Namespaces,
 ) -> Result<Vec<PartialObjectMeta<Namespace>>, Error> {
     let api = Api::<Namespace>::all(client.clone());
-    let read = api.list_metadata(&ListParams::default()).await;
-    Ok(read.map_err(Error::when("list the namespaces"))?.items)
+    let mut found = Vec::new();
+    match namespaces {
+        Namespaces::All => {
+            let read = api.list_metadata(&ListParams::default()).await;
+            found = read.map_err(Error::when("list the namespaces"))?.items;
+        }
+        Namespaces::Only(names) => {
+            for name in names {
+                let read = api.get_metadata_opt(name).await;
+                found.extend(read.map_err(Error::when("read a namespace"))?);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// The major and minor version of the API server.

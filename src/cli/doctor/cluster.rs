@@ -9,7 +9,7 @@ use kube::{Client, ResourceExt as _};
 use crate::crd::{self, BitbucketConnection, CaBundleKind};
 use crate::declared::connection::references;
 use crate::kubernetes::rights::{self, Right};
-use crate::kubernetes::{Error, once};
+use crate::kubernetes::{Error, Namespaces, once};
 use crate::rbac;
 
 use super::finding::{Finding, Mend, Report};
@@ -129,18 +129,30 @@ pub(super) async fn leader(
 /// Whether the operator has its rights. Every right that is missing is named.
 pub(super) async fn rights(
     client: &Client,
-    account: &Account,
+    (account, namespaces): (&Account, &Namespaces),
     report: &mut Report,
 ) -> Result<(), Error> {
-    let everywhere = rbac::operator_role().rules.unwrap_or_default();
     let lease = rbac::lease_role().rules.unwrap_or_default();
-    let needed = rights_of(&everywhere, None)
-        .into_iter()
-        .chain(rights_of(&lease, Some(&account.0)));
+    let mut needed = rights_of(&lease, Some(&account.0));
+    match namespaces {
+        Namespaces::All => {
+            let rules = rbac::operator_role().rules.unwrap_or_default();
+            needed.extend(rights_of(&rules, None));
+        }
+        Namespaces::Only(names) => {
+            let rules = rbac::namespaced_role().rules.unwrap_or_default();
+            let each = names.iter().flat_map(|name| rights_of(&rules, Some(name)));
+            needed.extend(each);
+        }
+    }
     let mut missing = BTreeSet::new();
     for right in needed {
         if !rights::has(client, account, &right).await? {
-            missing.insert(format!("{} {}", right.verb, right.resource));
+            let place = match (&right.namespace, namespaces) {
+                (Some(namespace), Namespaces::Only(_)) => format!(" in {namespace}"),
+                (Some(_) | None, _) => String::new(),
+            };
+            missing.insert(format!("{} {}{place}", right.verb, right.resource));
         }
     }
     if missing.is_empty() {
@@ -151,10 +163,15 @@ pub(super) async fn rights(
     report.wrong.push(Finding {
         about: format!("service account {}:{}", account.0, account.1),
         what: format!("the operator may not {}", missing.join(", ")),
-        mend: Mend::Command(format!(
-            "{} grant --operator | kubectl apply --filename -",
-            report.program
-        )),
+        mend: match namespaces {
+            Namespaces::All => Mend::Command(format!(
+                "{} grant --operator | kubectl apply --filename -",
+                report.program
+            )),
+            Namespaces::Only(_) => Mend::Advice(
+                "upgrade the chart with these namespaces in `namespaces`: it creates a Role in each of them".to_owned(),
+            ),
+        },
     });
     Ok(())
 }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use kube::core::DeserializeGuard;
 use kube::{Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
@@ -17,6 +20,9 @@ use crate::plan::{Blocked, Reason};
 use super::finding::{Finding, Mend};
 
 type Place = (String, String);
+
+/// As the alert `BinderyTokenExpires` has it.
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// What the commands need to know of the objects.
 #[derive(Debug, Default)]
@@ -90,12 +96,7 @@ fn mend(forecast: &Forecast, trouble: &Trouble, facts: &Facts) -> Mend {
         namespace, name, ..
     } = forecast;
     if let Some((secret, key)) = &trouble.secret {
-        return Mend::After(
-            format!("save a valid token in the file {secret}.token"),
-            format!(
-                "kubectl create secret generic {secret} --namespace {namespace} --from-file {key}={secret}.token --dry-run=client --output yaml | kubectl apply --server-side --force-conflicts --field-manager bindery-doctor --filename -"
-            ),
-        );
+        return new_token(namespace, (secret, key));
     }
     let place = (namespace.clone(), name.clone());
     let connection = facts.connections.get(&place);
@@ -116,6 +117,41 @@ fn mend(forecast: &Forecast, trouble: &Trouble, facts: &Facts) -> Mend {
     change.map_or(Mend::AsSaid, |change| {
         Mend::Command(patch(forecast, &change))
     })
+}
+
+/// Another token for a Secret.
+fn new_token(namespace: &str, (secret, key): (&str, &str)) -> Mend {
+    Mend::After(
+        format!("save a valid token in the file {secret}.token"),
+        format!(
+            "kubectl create secret generic {secret} --namespace {namespace} --from-file {key}={secret}.token --dry-run=client --output yaml | kubectl apply --server-side --force-conflicts --field-manager bindery-doctor --filename -"
+        ),
+    )
+}
+
+/// Tokens of SonarQube that expire within [`SOON`], as the operator has read it.
+pub(super) fn expiring(
+    connections: &[DeserializeGuard<BitbucketConnection>],
+    now: Timestamp,
+) -> Vec<Finding> {
+    let readable = connections.iter().filter_map(|it| it.0.as_ref().ok());
+    let found = readable.filter_map(|connection| {
+        let status = connection.status.as_ref()?;
+        let day = status.token_expiry.as_ref()?.sonarqube.as_ref()?;
+        let date: Date = day.parse().ok()?;
+        let midnight = date.to_zoned(TimeZone::UTC).ok()?.timestamp();
+        if midnight.duration_since(now) > SOON {
+            return None;
+        }
+        let (namespace, name) = place(connection);
+        let token = &connection.spec.sonarqube.token_secret_ref;
+        Some(Finding {
+            about: format!("{} {namespace}/{name}", BitbucketConnection::NAME),
+            what: format!("SonarQube's token expires on {day}"),
+            mend: new_token(&namespace, (&token.name, &token.key)),
+        })
+    });
+    found.collect()
 }
 
 /// Whether a reason is about links in pull requests alone.
@@ -231,6 +267,30 @@ mod tests {
             patch(r#"{"onRepositoryMoved":"Follow"}"#)
         );
         assert_eq!(of(Reason::RepositoryNotFound), Mend::AsSaid);
+    }
+
+    #[test]
+    fn a_token_that_expires_soon_is_found() {
+        let connection = |day: &str| {
+            DeserializeGuard(Ok(serde_json::from_value(json!({
+                "apiVersion": "bindery.dev/v1alpha1", "kind": "BitbucketConnection",
+                "metadata": {"name": "c", "namespace": "platform"},
+                "spec": {
+                    "bitbucket": {"url": "https://b", "tokenSecretRef": {"name": "b"}},
+                    "sonarqube": {"url": "https://s", "tokenSecretRef": {"name": "s", "key": "k"}},
+                },
+                "status": {"tokenExpiry": {"sonarqube": day}},
+            }))
+            .unwrap()))
+        };
+        let now = "2026-12-01T12:00:00Z".parse().unwrap();
+        let found = |day| expiring(&[connection(day)], now);
+        assert_eq!(found("2026-12-16"), []);
+        let [soon] = found("2026-12-15").try_into().unwrap();
+        assert_eq!(soon.about, "BitbucketConnection platform/c");
+        assert_eq!(soon.what, "SonarQube's token expires on 2026-12-15");
+        assert_eq!(soon.mend, new_token("platform", ("s", "k")));
+        assert_eq!(found("2026-01-01").len(), 1, "it has expired");
     }
 
     /// Promise: a deletion that needs a person is named; one that is in progress is not.

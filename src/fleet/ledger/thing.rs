@@ -102,16 +102,13 @@ impl Server {
 
     fn thing(&self, what: What) -> Thing {
         let server = self.clone();
-        Thing(Arc::new(Whole { server, what }))
+        Thing { server, what }
     }
 }
 
-/// What can be held by one object at a time. All who keep it share it.
+/// What can be held by one object at a time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Thing(Arc<Whole>);
-
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Whole {
+pub(crate) struct Thing {
     server: Server,
     what: What,
 }
@@ -119,7 +116,7 @@ struct Whole {
 impl Thing {
     /// Whether it is declared in the spec, and nothing has to be accepted first.
     pub(super) fn is_declared(&self) -> bool {
-        self.0.what == What::BaseUrl
+        self.what == What::BaseUrl
     }
 }
 

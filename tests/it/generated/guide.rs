@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs;
+use std::path::Path;
 
 use bindery::cli::Cli;
 use bindery::crd;
@@ -35,8 +36,10 @@ type Parts = BTreeMap<String, String>;
 pub(super) fn pages() -> Vec<GeneratedFile> {
     let mut parts = parts();
     let pages = fs::read_dir(tree::top().join(GUIDE)).unwrap();
-    let pages = pages.map(|entry| {
-        let name = entry.unwrap().file_name().into_string().unwrap();
+    let names = pages.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let is_page = |name: &String| Path::new(name).extension().is_some_and(|it| it == "md");
+    let pages = names.filter(is_page);
+    let pages = pages.map(|name| {
         let path = format!("{GUIDE}/{name}");
         let text = fs::read_to_string(tree::top().join(&path)).unwrap();
         let content = filled(&path, &text, &mut parts);

@@ -95,6 +95,12 @@ impl SonarQube {
         );
     }
 
+    /// The address in links that SonarQube gives to others.
+    pub(crate) fn set_server_base_url(&self, url: &str) {
+        let setting = [("key", "sonar.core.serverBaseURL"), ("value", url)];
+        self.post("api/settings/set", &setting);
+    }
+
     /// All DevOps platform configurations, `url` and, from 10.5 on, `id` included.
     pub(crate) fn settings(&self) -> Vec<Value> {
         let answer = self.get("api/v2/dop-translation/dop-settings", &[]);

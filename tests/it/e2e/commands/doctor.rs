@@ -6,12 +6,15 @@ use serde_json::{Value, json};
 
 use crate::e2e::environment::commands::Printed;
 use crate::e2e::environment::{BITBUCKET_TOKEN, TestEnvironment, manifests};
-use crate::support::server::{Server, on};
+use crate::support::examples::commands;
+use crate::support::server::{Server, on, simulated};
+use crate::support::tls::{Authority, Front, Leaf};
 
 on!([simulated_26_9_enterprise] => all_broken_things_are_found_at_once_and_corrected_by_the_printed_commands);
+simulated!(a_doctor_is_as_the_guide_shows_it);
 
 /// What is broken, and what a doctor says of it. Each is found in the first run.
-const FOUND: [&str; 20] = [
+const FOUND: [&str; 23] = [
     "CRD projectbindings.bindery.dev: not as this version",
     "service account bindery-system:bindery: the operator may not create leases",
     "list namespaces",
@@ -28,6 +31,9 @@ const FOUND: [&str; 20] = [
     "spec.bitbucket.importTokenSecretRef",
     "BitbucketConnection platform/away: HostNotAllowed",
     "BitbucketConnection platform/away: ConnectionUnavailable",
+    "BitbucketConnection platform/nameless: DNSFailed",
+    "BitbucketConnection platform/untrusted: TLSFailed",
+    "BitbucketConnection platform/another: UnexpectedResponse",
     "BitbucketConnection platform/careful: AdoptionRefused",
     "BitbucketConnection platform/bitbucket: ServerBaseURLUnset",
     "ProjectBinding payments/audit: ProjectExists",
@@ -64,6 +70,10 @@ async fn all_broken_things_are_found_at_once_and_corrected_by_the_printed_comman
     env.binding_is("payments", "before", ("Ready", "True"))
         .await;
     break_objects(&env);
+    let authority = Authority::new();
+    let plain = env.sonarqube.url.strip_prefix("http://").unwrap();
+    let front = Front::start(plain.parse().unwrap(), authority.shows(Leaf::Good)).await;
+    break_servers(&env, &front.url);
     env.operator.kill();
     break_the_cluster(&env);
 
@@ -134,6 +144,20 @@ fn break_objects(env: &TestEnvironment) {
     env.bitbucket
         .world(|world| world.rename_repository("PAY", "before", "after"))
         .unwrap();
+}
+
+/// Servers without a name, with a certificate of an unknown authority, and of another kind.
+fn break_servers(env: &TestEnvironment, untrusted: &str) {
+    for (name, url) in [
+        ("nameless", "http://no-such-host.invalid"),
+        ("untrusted", untrusted),
+        (
+            "another",
+            env.bitbucket.url().as_str().trim_end_matches('/'),
+        ),
+    ] {
+        env.connection_named(name, json!({"sonarqube": {"url": url}}));
+    }
 }
 
 /// A definition of another version, rights that are gone, and a second operator.
@@ -212,6 +236,9 @@ fn correct(env: &mut TestEnvironment, printed: &Printed) {
             "bbconn",
             "refused",
             "away",
+            "nameless",
+            "untrusted",
+            "another",
             "--namespace=platform",
             "--wait=false",
         ][..],
@@ -229,4 +256,37 @@ fn correct(env: &mut TestEnvironment, printed: &Printed) {
         env.servers.kubectl(arguments).unwrap();
     }
     env.restart_operator(&[]);
+}
+
+/// Promise: the guide shows what a person sees.
+async fn a_doctor_is_as_the_guide_shows_it(server: Server) {
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({
+        "sonarqube": {"serverBaseURL": "https://sonarqube.example.com"},
+        "access": [{
+            "name": "payments", "namespaceSelector": {}, "repositories": ["PAY/*"], "sonarqubeProjects": ["PAY:*"],
+        }],
+    }));
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+    env.bitbucket.world(|world| {
+        world.repository("PAY", "audit");
+    });
+    env.sonarqube.create_project("PAY:audit", "Made by hand");
+    env.binding("payments", "audit", "PAY/audit", json!({}));
+    env.binding_is("payments", "audit", ("Stalled", "True"))
+        .await;
+    env.kubectl(&["delete", "role", "bindery-tokens", "--namespace=platform"]);
+    let printed = env.bindery(&["doctor"], "");
+    assert_eq!(printed.status, 1, "{printed:?}");
+    let mut shown = commands("docs/guide/cli.md").into_iter();
+    let shown = shown.find(|it| it.command == "bindery doctor").unwrap();
+    // Versions and names of pods differ.
+    let differing = regex::Regex::new(r"Kubernetes [0-9.]+|one leader \(.*\)").unwrap();
+    let normal = |text: &str| differing.replace_all(text.trim_end(), "…").into_owned();
+    assert_eq!(
+        normal(&shown.output),
+        normal(&printed.text),
+        "{}",
+        printed.text
+    );
 }

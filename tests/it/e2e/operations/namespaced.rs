@@ -132,6 +132,7 @@ async fn two_operators_of_some_namespaces_share_a_cluster_and_no_object(server: 
     let counted = || [&env.operator, &other].map(objects_of) == [3, 2];
     env.eventually("each has counted its own objects", counted)
         .await;
+    doctor_knows_the_roles(&env);
     // A deletion removes a finalizer, and publishes an event.
     env.delete_binding("payments", "checkout").await;
     for operator in [&env.operator, &other] {
@@ -142,4 +143,30 @@ async fn two_operators_of_some_namespaces_share_a_cluster_and_no_object(server: 
     }
     // It gives its lease back.
     other.stop();
+}
+
+/// Promise: a doctor of these namespaces reads these alone, and names the rights that are missing in one of them.
+fn doctor_knows_the_roles(env: &TestEnvironment) {
+    let doctor = || {
+        env.bindery(&["doctor", "--namespaces=payments,platform"], "")
+            .text
+    };
+    let well = "✔ the operator has its rights";
+    let text = doctor();
+    assert!(
+        text.contains(well) && !text.contains("outsiders/own:"),
+        "{text}"
+    );
+    let binding = ["rolebinding", NAMESPACED, "--namespace=payments"];
+    let kept = env.kubectl(&[&["get", "--output=json"], &binding[..]].concat());
+    env.kubectl(&[&["delete"], &binding[..]].concat());
+    let text = doctor();
+    assert!(!text.contains(well), "{text}");
+    assert!(text.contains("create events in payments, "), "{text}");
+    assert!(!text.contains("in platform"), "{text}");
+    let mut kept: Value = serde_json::from_str(&kept).unwrap();
+    for field in ["uid", "resourceVersion"] {
+        kept["metadata"].as_object_mut().unwrap().remove(field);
+    }
+    env.apply(&kept);
 }
