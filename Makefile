@@ -13,6 +13,8 @@ DIST_TESTS ?= e2e::binding::first_binding:: e2e::operations::shutdown:: e2e::ope
 # How many bindings `make bench` creates; FIFTY=--fifty measures 50 connections as well.
 SIZES ?= 100,1000
 FIFTY ?=
+# The operator in the image: static, with the allocator of musl.
+SHIPPED := $(shell uname -m)-unknown-linux-musl
 # ADD=--add keeps the results of other sizes, so that one size can be measured by itself.
 ADD ?=
 
@@ -82,8 +84,10 @@ chaos: ## Kill, stop, delay and cut everything for some 20 minutes; write what c
 
 bench: ## Measure what bindings cost, beside the floor of the same run (SIZES=100,1000,10000 FIFTY=--fifty)
 	tests/servers build control-plane
+	cargo build --release --target $(SHIPPED) --bin bindery
 	cargo bench --bench bench --no-run
-	tests/servers run -- cargo bench --bench bench -- --sizes $(SIZES) $(FIFTY) $(ADD)
+	tests/servers run -- cargo bench --bench bench -- \
+		--binary $${CARGO_TARGET_DIR:-target}/$(SHIPPED)/release/bindery --sizes $(SIZES) $(FIFTY) $(ADD)
 
 bench-real: ## Measure creates and a sweep of 300 bindings on a real SonarQube, by its own access log
 	tests/servers build control-plane sonarqube 26.9.0.129388

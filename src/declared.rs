@@ -62,7 +62,7 @@ pub fn desired(
         visibility,
         visibility_policy,
         new_code_definition,
-    } = spec.sonarqube_project.clone().unwrap_or_default();
+    } = *spec.sonarqube_project.clone().unwrap_or_default();
     Ok(Desired {
         monorepo: spec.monorepo,
         on_move: match spec.on_repository_moved {

@@ -6,10 +6,13 @@
 
 mod listed;
 mod own;
+mod projects;
+mod repositories;
 mod sweep;
 mod sweep_error;
+mod texts;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,6 +21,7 @@ use crate::sonarqube;
 
 pub use listed::Listed;
 use own::Own;
+use repositories::RepositoryView;
 pub use sweep::Sources;
 pub use sweep_error::SweepError;
 
@@ -31,7 +35,7 @@ pub struct Inventory {
     /// What was read, or written, since: newer than the next listing, if that began before.
     own: Own,
     /// What was read of projects that no listing has, by folded key.
-    read: HashMap<Arc<str>, Read>,
+    read: HashMap<Arc<str>, Arc<Read>>,
     /// What was asked since the listing of the rights of the configuration's token.
     rights: Rights,
     /// Repositories, by their folded paths, that may have been bound: the answer was lost. A listing that begins later
@@ -43,7 +47,7 @@ pub struct Inventory {
 pub type Rights = HashMap<i64, bool>;
 
 /// What a call has read of the binding of a project.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Read {
     repository: Option<RepositoryPath>,
     monorepo: Option<bool>,
@@ -131,9 +135,12 @@ impl Inventory {
         self.own = before.own.since(began);
         let read = before.read.iter();
         let is_there = |key: &str| self.own.project(key).is_some() || self.listed.has_project(key);
-        let read = read.filter(|(key, _)| is_there(key));
+        let lists_bindings = self.listed.scope != listed::Scope::None;
+        // Of an import the listing shows all that is known.
+        let says_more = |read: &Read| read.monorepo.is_some() || !lists_bindings;
+        let read = read.filter(|(key, read)| says_more(read) && is_there(key));
         self.read = read
-            .map(|(key, read)| (Arc::clone(key), read.clone()))
+            .map(|(key, read)| (Arc::clone(key), Arc::clone(read)))
             .collect();
         self
     }
@@ -195,26 +202,26 @@ impl Inventory {
 
     /// The projects that a listing, or a later call, shows bound to a repository, in the order of their keys.
     pub fn bound_to(&self, path: &RepositoryPath) -> impl Iterator<Item = Project> {
-        let folded: Arc<str> = path.folded().into();
-        let listed = self.listed.bound_to(&folded);
-        let mut keys: Vec<_> = listed.chain(self.own.bound_to(&folded)).collect();
-        keys.sort();
-        keys.dedup();
-        let rows = keys.into_iter().filter_map(|key| self.project_at(key));
+        let folded = path.folded();
+        let listed = self.listed.bound_to(&folded).map(str::to_owned);
+        let own = self.own.bound_to(&folded).map(ToString::to_string);
+        let keys: BTreeSet<_> = listed.chain(own).collect();
+        let rows = keys.into_iter().filter_map(|key| self.project_at(&key));
         let is_bound = |row: &Project| row.repository.as_ref().is_some_and(|it| it.same(path));
         rows.filter(move |row| is_bound(row))
     }
 
     /// The repository at this place.
     #[must_use]
-    pub fn repository(&self, path: &RepositoryPath) -> Option<&Repository> {
-        self.repository_at(&path.folded())
+    pub fn repository(&self, path: &RepositoryPath) -> Option<Repository> {
+        let row = self.repository_at(&path.folded())?;
+        Some(row.repository())
     }
 
     /// The same by its folded path.
-    fn repository_at(&self, path: &str) -> Option<&Repository> {
+    fn repository_at(&self, path: &str) -> Option<RepositoryView<'_>> {
         if let Some(own) = self.own.repository(path) {
-            return own.value.as_ref();
+            return own.value.as_ref().map(RepositoryView::from);
         }
         let row = self.listed.repository(path)?;
         // It may have been seen elsewhere since.
@@ -223,9 +230,10 @@ impl Inventory {
 
     /// The repository of this id, wherever it lies.
     #[must_use]
-    pub fn repository_of(&self, id: i64) -> Option<&Repository> {
-        let place = self.own.place(id).or_else(|| self.listed.place(id))?;
-        self.repository_at(place).filter(|row| row.id == id)
+    pub fn repository_of(&self, id: i64) -> Option<Repository> {
+        let own = self.own.place(id).map(|place| &**place);
+        let row = self.repository_at(own.or_else(|| self.listed.place(id))?)?;
+        (row.id == id).then(|| row.repository())
     }
 
     /// Whether the configuration's token may write to the repository of this id; `None` where that was not asked, and
@@ -248,10 +256,10 @@ impl Inventory {
     }
 
     /// All repositories, by their folded paths.
-    fn repositories(&self) -> impl Iterator<Item = (&Arc<str>, &Repository)> {
-        let hidden = |path: &&Arc<str>| self.own.repository(path).is_some();
+    fn repositories(&self) -> impl Iterator<Item = (&str, RepositoryView<'_>)> {
+        let hidden = |path: &&str| self.own.repository(path).is_some();
         let listed = self.listed.paths().filter(move |path| !hidden(path));
-        let paths = listed.chain(self.own.paths());
+        let paths = listed.chain(self.own.paths().map(|path| &**path));
         paths.filter_map(|path| Some((path, self.repository_at(path)?)))
     }
 
@@ -267,10 +275,14 @@ impl Inventory {
 
     /// The folded paths of the repositories to which the token has other rights now.
     fn with_other_rights<'a>(&'a self, then: &'a Self) -> impl Iterator<Item = String> + 'a {
-        let changed = self
-            .repositories()
+        let has_rights = |it: &Self| it.listed.writable.is_some() || !it.rights.is_empty();
+        let may_differ = has_rights(self) || has_rights(then);
+        let rows = may_differ.then(|| self.repositories());
+        let changed = rows
+            .into_iter()
+            .flatten()
             .filter(|(_, row)| self.writable(row.id) != then.writable(row.id));
-        changed.map(|(path, _)| path.to_string())
+        changed.map(|(path, _)| path.to_owned())
     }
 
     /// How many bindings SonarQube counted and did not list.
@@ -288,7 +300,7 @@ impl Inventory {
                     repository: project.repository.clone(),
                     monorepo: project.monorepo,
                 };
-                self.read.insert(Arc::clone(&key), read);
+                self.read.insert(Arc::clone(&key), read.into());
             }
             Some(_) | None => drop(self.read.remove(&key)),
         }
@@ -301,42 +313,54 @@ impl Inventory {
         self.own.put_repository(path, Instant::now(), repository);
     }
 
-    /// What looks different now from how it looked then.
+    /// What looks different now from how it looked then. No row is made of those that both listings show alike.
     #[must_use]
     pub fn changes_since(&self, then: &Self) -> Changes {
-        let keys = [
-            self.listed.keys().chain(self.own.keys()),
-            then.listed.keys().chain(then.own.keys()),
-        ];
-        let projects = keys
-            .into_iter()
-            .flatten()
-            .filter(|key| self.has_other_project(then, key));
-        let paths = [
-            self.listed.paths().chain(self.own.paths()),
-            then.listed.paths().chain(then.own.paths()),
-        ];
-        let is_other = |path: &&Arc<str>| self.repository_at(path) != then.repository_at(path);
-        let repositories = paths.into_iter().flatten().filter(is_other);
-        let mut repositories: HashSet<_> = repositories.map(ToString::to_string).collect();
-        repositories.extend(self.with_other_rights(then));
+        let projects = self.other_keys(then).into_iter();
+        let projects = projects.filter(|key| self.project_at(key) != then.project_at(key));
+        let repositories = self.other_paths(then).into_iter();
+        let repositories =
+            repositories.filter(|path| self.repository_at(path) != then.repository_at(path));
+        let repositories = repositories.map(str::to_owned);
         let hides = |inventory: &Self| {
             inventory.hidden_bindings > 0 || inventory.listed.scope == listed::Scope::None
         };
         Changes {
             hides: hides(self) || hides(then),
-            projects: projects.map(ToString::to_string).collect(),
-            repositories,
+            projects: projects.map(str::to_owned).collect(),
+            repositories: repositories.chain(self.with_other_rights(then)).collect(),
         }
     }
 
-    fn has_other_project(&self, then: &Self, key: &str) -> bool {
-        // Most rows are as they were listed before: no row is made of those.
-        let is_own = self.own.project(key).is_some() || then.own.project(key).is_some();
-        let is_listed_alike = self.setting == then.setting
-            && self.listed.is_same(&then.listed, key)
+    /// The folded keys under which something else may be now.
+    fn other_keys<'a>(&'a self, then: &'a Self) -> HashSet<&'a str> {
+        let is_alike = self.setting == then.setting
+            && self.listed.scope == then.listed.scope
             && self.listed.scope != listed::Scope::None;
-        (is_own || !is_listed_alike) && self.project_at(key) != then.project_at(key)
+        let mut keys: HashSet<_> = if is_alike {
+            self.listed
+                .other_projects(&then.listed)
+                .into_iter()
+                .collect()
+        } else {
+            self.listed.keys().chain(then.listed.keys()).collect()
+        };
+        keys.extend(self.own.keys().chain(then.own.keys()).map(|key| &**key));
+        keys
+    }
+
+    /// The folded paths at which something else may be now.
+    fn other_paths<'a>(&'a self, then: &'a Self) -> HashSet<&'a str> {
+        let listed = self.listed.other_repositories(&then.listed);
+        let mut paths: HashSet<_> = listed.into_iter().collect();
+        for inventory in [self, then] {
+            paths.extend(inventory.own.paths().map(|path| &**path));
+            // What was seen elsewhere since is not where it was listed.
+            let ids = inventory.own.ids();
+            let places = ids.flat_map(|id| [self.listed.place(id), then.listed.place(id)]);
+            paths.extend(places.flatten());
+        }
+        paths
     }
 }
 

@@ -162,11 +162,11 @@ pub async fn answered(
 }
 
 /// A repository as the listing has it.
-fn found(row: &inventory::Repository) -> Repository {
+fn found(row: inventory::Repository) -> Repository {
     Repository {
         id: row.id,
-        path: row.path.clone(),
-        name: row.name.clone(),
+        path: row.path,
+        name: row.name,
         project_name: String::new(),
     }
 }

@@ -247,23 +247,29 @@ impl Client {
     /// `Problem::InconsistentPages` when the pages do not end.
     pub async fn has_access(&self, access: Access, id: i64, name: &str) -> Result<bool, Error> {
         let filters = [("permission", access.word()), ("name", name)];
-        let rows = self.pages(&filters).await?;
+        let rows: Vec<Repository> = self.pages(&filters).await?;
         Ok(rows.iter().any(|row| row.id == id))
     }
 
-    /// Every repository on which the token has a right, or that it can merely see; archived ones among them from 8.0
-    /// on, which are left out unless asked for.
+    /// Every repository on which the token has a right, or that it can merely see, handed on page by page; archived ones
+    /// among them from 8.0 on, which are left out unless asked for.
     ///
     /// # Errors
     /// `Problem::InconsistentPages` when the pages do not end.
-    pub async fn repositories(&self, access: Option<Access>) -> Result<Vec<Repository>, Error> {
+    pub async fn repositories<R: Default + Extend<Repository>>(
+        &self,
+        access: Option<Access>,
+    ) -> Result<R, Error> {
         let filter = access.map(|access| ("permission", access.word()));
         self.pages(filter.as_slice()).await
     }
 
     /// All pages of a listing of repositories, archived ones included.
-    async fn pages(&self, filters: &[(&'static str, &str)]) -> Result<Vec<Repository>, Error> {
-        let mut found = Vec::new();
+    async fn pages<R: Default + Extend<Repository>>(
+        &self,
+        filters: &[(&'static str, &str)],
+    ) -> Result<R, Error> {
+        let mut found = R::default();
         let mut seen = HashSet::new();
         let mut start = Some(0);
         for _ in 0..MOST_PAGES {

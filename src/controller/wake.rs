@@ -25,7 +25,8 @@ fn leaving(connection: &ObjectName, context: &Context) {
     });
 }
 
-/// The bindings that a sweep found something new about: their project, or their repository.
+/// The bindings that a sweep found something new about: their project, or their repository. It compares all bindings of the
+/// connection, once for a listing, which costs far more: an index of their keys and paths would cost memory all the time.
 pub(crate) fn changed(connection: &ObjectName, changes: &Changes, context: &Context) {
     if changes.is_none() {
         return;

@@ -33,9 +33,10 @@ pub struct Condition {
     pub type_: Text,
 }
 
-/// A text. Those that were read one soon after the other are kept once: thousands of objects say the same.
+/// A text. Those that were read one soon after the other are kept once: thousands of objects say the same. Boxed, so
+/// that each of them keeps one address, without the length.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Text(Arc<str>);
+pub struct Text(Arc<Box<str>>);
 
 /// So many texts are remembered, each at a place of its own. Another text at its place replaces it.
 const PLACES: usize = 512;
@@ -43,7 +44,7 @@ const PLACES: usize = 512;
 /// A longer text is about one object.
 const LONGEST: usize = 512;
 
-static REMEMBERED: [Mutex<Option<Arc<str>>>; PLACES] = [const { Mutex::new(None) }; PLACES];
+static REMEMBERED: [Mutex<Option<Text>>; PLACES] = [const { Mutex::new(None) }; PLACES];
 
 impl Text {
     /// The text itself.
@@ -54,7 +55,7 @@ impl Text {
 
     fn shared(text: &str) -> Self {
         if text.len() > LONGEST {
-            return Self(text.into());
+            return Self(Arc::new(text.into()));
         }
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(text);
         let place = usize::try_from(hash % PLACES as u64).unwrap_or_default();
@@ -62,8 +63,11 @@ impl Text {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         match &*remembered {
-            Some(same) if **same == *text => Self(Arc::clone(same)),
-            Some(_) | None => Self(Arc::clone(remembered.insert(text.into()))),
+            Some(same) if same == text => same.clone(),
+            Some(_) | None => {
+                let text = Self(Arc::new(text.into()));
+                remembered.insert(text).clone()
+            }
         }
     }
 }
@@ -110,13 +114,13 @@ impl Deref for Text {
 
 impl PartialEq<str> for Text {
     fn eq(&self, other: &str) -> bool {
-        *self.0 == *other
+        self.as_str() == other
     }
 }
 
 impl PartialEq<&str> for Text {
     fn eq(&self, other: &&str) -> bool {
-        *self.0 == **other
+        self.as_str() == *other
     }
 }
 
@@ -140,7 +144,7 @@ impl fmt::Display for Text {
 
 impl fmt::Debug for Text {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, formatter)
+        fmt::Debug::fmt(self.as_str(), formatter)
     }
 }
 

@@ -50,7 +50,7 @@ pub struct ProjectBindingSpec {
 
     /// The project in SonarQube.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sonarqube_project: Option<SonarQubeProjectSpec>,
+    pub sonarqube_project: Option<Box<SonarQubeProjectSpec>>,
 
     /// How Bindery gets the project. `ImportOrBind` imports the repository if no project exists, otherwise it binds or
     /// adopts the existing project. `Import` refuses an existing project that Bindery did not create, unless it is bound
@@ -263,7 +263,7 @@ pub struct BindingRecord {
     /// The project that is about to be created. It is written before the call, so that a crash never creates a second
     /// project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intent: Option<Intent>,
+    pub intent: Option<Box<Intent>>,
     /// The uid of the object for which Bindery created the project; absent for a project that existed before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
@@ -274,7 +274,7 @@ pub struct BindingRecord {
     pub bound_by: Option<String>,
     /// The new code definition that was last written. It is written again only when the spec changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub new_code_definition: Option<NewCodeDefinition>,
+    pub new_code_definition: Option<Box<NewCodeDefinition>>,
 }
 
 impl BindingRecord {

@@ -1,12 +1,13 @@
 //! What one sweep of the bulk listings saw. Connections to the same servers with the same tokens share it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::time::Instant;
 
+use super::projects::{Bindings, Projects};
+use super::repositories::{Ids, Repositories, RepositoryView};
 use super::{Project, Repository};
-use crate::identity::{RepositoryPath, SettingId};
-use crate::sonarqube::{self, ProjectBindingRow};
+use crate::identity::SettingId;
 
 /// What one sweep saw.
 #[derive(Debug, Default)]
@@ -14,13 +15,10 @@ pub struct Listed {
     /// When its first call was made, and its last one answered; `None`: there was no sweep.
     pub(super) times: Option<(Instant, Instant)>,
     pub(super) scope: Scope,
-    pub(super) projects: HashMap<Arc<str>, Row>,
-    /// The folded path of a repository, and the folded key of a project that is bound to it.
-    pub(super) bound: BTreeSet<(Arc<str>, Arc<str>)>,
-    pub(super) repositories: HashMap<Arc<str>, Repository>,
-    pub(super) places: HashMap<i64, Arc<str>>,
+    pub(super) projects: Projects,
+    pub(super) repositories: Repositories,
     /// The repositories that the token which decorates may write to; `None` where that was not asked.
-    pub(super) writable: Option<HashSet<i64>>,
+    pub(super) writable: Option<Ids>,
     /// How many bindings of a configuration SonarQube counted and did not list, as far as that was asked.
     pub(super) hidden: HashMap<SettingId, u64>,
 }
@@ -36,62 +34,13 @@ pub(super) enum Scope {
     All,
 }
 
-/// A project, and what it is bound to by any of the configurations whose bindings were listed.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Row {
-    project: sonarqube::Project,
-    bound: Option<(SettingId, RepositoryPath)>,
-}
-
 impl Listed {
-    pub(super) fn new(
-        projects: Vec<sonarqube::Project>,
-        bindings: Vec<ProjectBindingRow>,
-        repositories: Vec<Repository>,
-    ) -> Self {
-        let mut listed = Self::default();
-        for row in repositories {
-            listed.add_repository(row);
+    pub(super) fn new(projects: Projects, bindings: Bindings, repositories: Repositories) -> Self {
+        Self {
+            projects: projects.complete(bindings),
+            repositories: repositories.complete(),
+            ..Self::default()
         }
-        let mut bindings: HashMap<_, _> = bindings
-            .into_iter()
-            .map(|row| (row.project_key.folded(), row))
-            .collect();
-        for project in projects {
-            let binding = bindings.remove(&project.key.folded());
-            listed.add_project(project, binding);
-        }
-        listed
-    }
-
-    /// A repository lies in one place alone, and in a place lies one repository.
-    fn add_repository(&mut self, row: Repository) {
-        let (id, path): (_, Arc<str>) = (row.id, row.path.folded().into());
-        if let Some(before) = self.places.insert(id, Arc::clone(&path)) {
-            self.repositories.remove(&before);
-        }
-        let before = self.repositories.insert(Arc::clone(&path), row);
-        if let Some(before) = before.filter(|before| self.places.get(&before.id) == Some(&path)) {
-            self.places.remove(&before.id);
-        }
-    }
-
-    fn add_project(&mut self, project: sonarqube::Project, binding: Option<ProjectBindingRow>) {
-        let key: Arc<str> = project.key.folded().into();
-        let id = binding.as_ref().map(|row| row.project_id.clone());
-        let bound = binding.and_then(|row| Some((row.setting, row.repository?)));
-        if let Some((_, path)) = &bound {
-            let path = path.folded();
-            // Most repositories are listed as well: their text is kept once.
-            let known = self.repositories.get_key_value(&*path);
-            let path = known.map_or_else(|| path.as_str().into(), |(path, _)| Arc::clone(path));
-            self.bound.insert((path, Arc::clone(&key)));
-        }
-        let project = sonarqube::Project {
-            id: project.id.or(id),
-            ..project
-        };
-        self.projects.insert(key, Row { project, bound });
     }
 
     /// When the sweep began.
@@ -116,7 +65,7 @@ impl Listed {
         let bindings = match self.scope {
             Scope::None => 0,
             // And a count for each configuration.
-            Scope::One(_) | Scope::All => pages(self.bound.len(), 500) + self.hidden.len(),
+            Scope::One(_) | Scope::All => pages(self.projects.bound_len(), 500) + self.hidden.len(),
         };
         pages(self.projects.len(), 500) + bindings + repositories + writable
     }
@@ -142,65 +91,74 @@ impl Listed {
     /// How many bindings of the configuration it shows.
     #[must_use]
     pub fn count(&self, setting: &SettingId) -> u64 {
-        let bound = self.projects.values().filter_map(|row| row.bound.as_ref());
-        bound.filter(|(of, _)| of == setting).count() as u64
+        let bound = self.projects.iter().filter_map(|(_, row)| row.bound);
+        bound.filter(|bound| bound.setting == setting).count() as u64
     }
 
     /// The project under a folded key, as it looks from this configuration.
     pub(super) fn project(&self, key: &str, setting: Option<&SettingId>) -> Option<Project> {
-        let Row { project, bound } = self.projects.get(key)?;
-        let own = bound.as_ref().filter(|(of, _)| Some(of) == setting);
-        let repository = own.map(|(_, path)| path.clone());
+        let row = self.projects.get(key)?;
+        let own = row.bound.filter(|bound| Some(bound.setting) == setting);
         Some(Project {
             is_unread: self.scope == Scope::None,
-            ..Project::new(project.clone(), repository)
+            ..Project::new(row.project(), own.map(|bound| bound.path()))
         })
     }
 
     pub(super) fn has_project(&self, key: &str) -> bool {
-        self.projects.contains_key(key)
+        self.projects.has(key)
     }
 
-    /// The folded keys of all projects.
-    pub(super) fn keys(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.projects.keys()
+    /// The folded keys of all projects, in their order.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.projects.iter().map(|(key, _)| key)
     }
 
     /// The folded keys of the projects that are bound to a repository, by any configuration.
-    pub(super) fn bound_to(&self, path: &Arc<str>) -> impl Iterator<Item = &Arc<str>> {
-        at(&self.bound, path)
+    pub(super) fn bound_to<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a str> {
+        self.projects.bound_to(path)
     }
 
-    pub(super) fn repository(&self, path: &str) -> Option<&Repository> {
+    pub(super) fn repository(&self, path: &str) -> Option<RepositoryView<'_>> {
         self.repositories.get(path)
     }
 
     /// All repositories that it shows.
-    pub fn repositories(&self) -> impl Iterator<Item = &Repository> {
-        self.repositories.values()
+    pub fn repositories(&self) -> impl Iterator<Item = Repository> {
+        self.repositories.iter().map(|(_, row)| row.repository())
     }
 
     /// Where the repository of this id lies.
-    pub(super) fn place(&self, id: i64) -> Option<&Arc<str>> {
-        self.places.get(&id)
+    pub(super) fn place(&self, id: i64) -> Option<&str> {
+        self.repositories.place(id)
     }
 
-    /// The folded paths of all repositories.
-    pub(super) fn paths(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.repositories.keys()
+    /// The folded paths of all repositories, in their order.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.repositories.iter().map(|(path, _)| path)
     }
 
     /// Whether the token may write to a repository of this id.
     pub(super) fn writable(&self, id: i64) -> Option<bool> {
         let writable = self.writable.as_ref()?;
-        self.places
-            .contains_key(&id)
-            .then(|| writable.contains(&id))
+        let is_listed = self.repositories.place(id).is_some();
+        is_listed.then(|| writable.has(id))
     }
 
-    /// Whether both show the same project under a key.
-    pub(super) fn is_same(&self, then: &Self, key: &str) -> bool {
-        self.projects.get(key) == then.projects.get(key) && self.scope == then.scope
+    /// The folded keys under which both show different projects, or one of them shows none.
+    pub(super) fn other_projects<'a>(&'a self, then: &'a Self) -> Vec<&'a str> {
+        differences(self.projects.iter(), then.projects.iter())
+    }
+
+    /// The folded paths at which both show different repositories, or one of them shows none.
+    pub(super) fn other_repositories<'a>(&'a self, then: &'a Self) -> Vec<&'a str> {
+        differences(self.repositories.iter(), then.repositories.iter())
+    }
+
+    /// What it takes of memory.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.projects.bytes() + self.repositories.bytes()
     }
 
     /// A listing of nothing that began then.
@@ -213,13 +171,25 @@ impl Listed {
     }
 }
 
-/// The folded keys of an index that belong to a path, in their order.
-pub(super) fn at<'a>(
-    bound: &'a BTreeSet<(Arc<str>, Arc<str>)>,
-    path: &Arc<str>,
-) -> impl Iterator<Item = &'a Arc<str>> {
-    let (path, first) = (Arc::clone(path), (Arc::clone(path), Arc::default()));
-    let bound = bound.range(first..);
-    let bound = bound.take_while(move |(bound, _)| *bound == path);
-    bound.map(|(_, key)| key)
+/// The keys of rows that are not in both of two lists alike. Both are in the order of their keys.
+fn differences<'a, T: PartialEq>(
+    now: impl Iterator<Item = (&'a str, T)>,
+    then: impl Iterator<Item = (&'a str, T)>,
+) -> Vec<&'a str> {
+    let (mut now, mut then) = (now.peekable(), then.peekable());
+    let mut found = Vec::new();
+    loop {
+        let order = match (now.peek(), then.peek()) {
+            (None, None) => return found,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some((now, _)), Some((then, _))) => now.cmp(then),
+        };
+        let is_now = |_: &(&str, T)| order.is_le();
+        let is_then = |_: &(&str, T)| order.is_ge();
+        let (now, then) = (now.next_if(is_now), then.next_if(is_then));
+        if now != then {
+            found.extend(now.or(then).map(|(key, _)| key));
+        }
+    }
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::listed::at;
 use super::{Project, Repository};
 
 /// Rows by folded keys and paths. They hide what the listing shows there.
@@ -51,8 +50,13 @@ impl Own {
         }
     }
 
-    pub(super) fn bound_to(&self, path: &Arc<str>) -> impl Iterator<Item = &Arc<str>> {
-        at(&self.bound, path)
+    /// The folded keys of the projects that were read to be bound to a repository, in their order.
+    pub(super) fn bound_to(&self, path: &str) -> impl Iterator<Item = &Arc<str>> {
+        let path: Arc<str> = path.into();
+        let (path, first) = (Arc::clone(&path), (path, Arc::default()));
+        let bound = self.bound.range(first..);
+        let bound = bound.take_while(move |(bound, _)| *bound == path);
+        bound.map(|(_, key)| key)
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &Arc<str>> {
@@ -95,6 +99,11 @@ impl Own {
 
     pub(super) fn paths(&self) -> impl Iterator<Item = &Arc<str>> {
         self.repositories.keys()
+    }
+
+    /// The ids of the repositories that were seen.
+    pub(super) fn ids(&self) -> impl Iterator<Item = i64> {
+        self.places.keys().copied()
     }
 
     /// What was read since then.

@@ -1,14 +1,16 @@
 //! One sweep of the bulk listings.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::listed::Scope;
-use super::{Inventory, Listed, Repository, Rights, SweepError};
+use super::projects::Bindings;
+use super::repositories::Ids;
+use super::{Inventory, Listed, Rights, SweepError};
 use crate::bitbucket::{self, Access};
 use crate::identity::{SettingId, SettingKey};
-use crate::sonarqube::{self, ProjectBindingRow};
+use crate::sonarqube;
 
 /// What a sweep asks, and whom.
 #[derive(Clone, Copy, Debug)]
@@ -23,11 +25,11 @@ pub struct Sources<'a> {
     pub setting: Option<(&'a SettingId, &'a SettingKey)>,
 }
 
-/// What was listed of bindings.
+/// What was listed of bindings, and whose they are.
 #[derive(Default)]
-struct Bindings {
+struct ListedBindings {
     scope: Scope,
-    rows: Vec<ProjectBindingRow>,
+    rows: Bindings,
     hidden: HashMap<SettingId, u64>,
 }
 
@@ -57,7 +59,7 @@ impl Inventory {
     ) -> Result<Rights, SweepError> {
         let ids = writable(writer).await?;
         let known = repositories.iter();
-        Ok(known.map(|id| (*id, ids.contains(id))).collect())
+        Ok(known.map(|id| (*id, ids.has(*id))).collect())
     }
 }
 
@@ -82,8 +84,8 @@ impl Listed {
         } = sources;
         let began = Instant::now();
         let bindings = match setting {
-            Some(setting) => Bindings::list(sonarqube, setting, others).await?,
-            None => Bindings::default(),
+            Some(setting) => ListedBindings::list(sonarqube, setting, others).await?,
+            None => ListedBindings::default(),
         };
         let projects = sonarqube.projects().await.map_err(SweepError::SonarQube)?;
         let repositories = importer
@@ -94,14 +96,7 @@ impl Listed {
             Some(writer) => Some(writable(writer).await?),
             None => None,
         };
-        let repositories = repositories.into_iter().map(|repository| Repository {
-            id: repository.id,
-            path: repository.path,
-            name: repository.name,
-            archived: repository.archived,
-            fork: repository.fork,
-        });
-        let Bindings {
+        let ListedBindings {
             scope,
             rows,
             hidden,
@@ -111,7 +106,7 @@ impl Listed {
             scope,
             hidden,
             writable,
-            ..Self::new(projects, rows, repositories.collect())
+            ..Self::new(projects, rows, repositories)
         })
     }
 }
@@ -133,7 +128,7 @@ impl Listed {
     }
 }
 
-impl Bindings {
+impl ListedBindings {
     async fn list(
         sonarqube: &sonarqube::Client,
         (own, key): (&SettingId, &SettingKey),
@@ -153,11 +148,13 @@ impl Bindings {
         } else {
             (Scope::All, None)
         };
-        let rows = sonarqube.project_bindings(only).await;
-        let rows = rows.map_err(SweepError::SonarQube)?;
+        let rows: Bindings = sonarqube
+            .project_bindings(only)
+            .await
+            .map_err(SweepError::SonarQube)?;
         let mut hidden = HashMap::new();
         for (id, key, number) in counted {
-            let listed = rows.iter().filter(|row| row.setting == *id).count() as u64;
+            let listed = rows.count(id);
             let missing = match number.saturating_sub(listed) {
                 0 => 0,
                 missing => match count(sonarqube, key).await {
@@ -192,8 +189,7 @@ async fn count(sonarqube: &sonarqube::Client, key: &SettingKey) -> Result<u64, S
 }
 
 /// The ids of the repositories that a token may write to.
-async fn writable(writer: &bitbucket::Client) -> Result<HashSet<i64>, SweepError> {
+async fn writable(writer: &bitbucket::Client) -> Result<Ids, SweepError> {
     let rows = writer.repositories(Some(Access::Write)).await;
-    let rows = rows.map_err(SweepError::Bitbucket)?;
-    Ok(rows.into_iter().map(|row| row.id).collect())
+    rows.map(Ids::complete).map_err(SweepError::Bitbucket)
 }

@@ -1,7 +1,10 @@
 mod index;
 
 use super::listed::Scope;
+use super::projects::{Bindings, Projects};
+use super::repositories::{Ids, Repositories};
 use super::*;
+use crate::bitbucket;
 use crate::sonarqube::ProjectBindingRow;
 
 fn repository(slug: &str, id: i64) -> Repository {
@@ -37,7 +40,7 @@ fn listed() -> Inventory {
 }
 
 /// A listing of these that began then, as it looks from the configuration `own`.
-fn swept(began: Instant, projects: Vec<Project>, repositories: Vec<Repository>) -> Inventory {
+fn swept(began: Instant, projects: Vec<Project>, repositories: &[Repository]) -> Inventory {
     let bindings = projects.iter().filter_map(|project| {
         let repository = project.repository.clone()?;
         Some(bound(&project.key, "own", repository))
@@ -51,9 +54,28 @@ fn swept(began: Instant, projects: Vec<Project>, repositories: Vec<Repository>) 
     });
     let listed = Listed {
         scope: Scope::All,
-        ..Listed::new(projects.collect(), bindings, repositories)
+        ..listing(projects.collect(), bindings, repositories)
     };
     seen(began, listed)
+}
+
+/// What these rows come to, as pages of listings.
+fn listing(
+    projects: Vec<sonarqube::Project>,
+    bindings: Vec<ProjectBindingRow>,
+    repositories: &[Repository],
+) -> Listed {
+    let mut pages = (
+        Projects::default(),
+        Bindings::default(),
+        Repositories::default(),
+    );
+    pages.0.extend(projects);
+    pages.1.extend(bindings);
+    for row in repositories {
+        pages.2.add(row.into());
+    }
+    Listed::new(pages.0, pages.1, pages.2)
 }
 
 fn seen(began: Instant, listed: Listed) -> Inventory {
@@ -85,11 +107,7 @@ fn what_another_configuration_binds_is_shown_as_unbound() {
     let listed = Listed {
         scope: Scope::All,
         times: Some((Instant::now(), Instant::now())),
-        ..Listed::new(
-            vec![plain],
-            vec![bound(&key, "theirs", path.clone())],
-            Vec::new(),
-        )
+        ..listing(vec![plain], vec![bound(&key, "theirs", path.clone())], &[])
     };
     let listed = Arc::new(listed);
     let from = |setting: &str| Inventory::of(Arc::clone(&listed), Some(SettingId::new(setting)), 0);
@@ -114,11 +132,11 @@ fn what_another_configuration_binds_is_shown_as_unbound() {
 #[test]
 fn an_earlier_listing_does_not_replace_a_later_one() {
     let (start, second) = (Instant::now(), std::time::Duration::from_secs(1));
-    let mut inventory = swept(start + second, vec![project(7)], Vec::new());
-    let changes = inventory.take_over(swept(start, Vec::new(), Vec::new()));
+    let mut inventory = swept(start + second, vec![project(7)], &[]);
+    let changes = inventory.take_over(swept(start, Vec::new(), &[]));
     assert_eq!(changes, Changes::default());
     assert!(inventory.project(&project(7).key).is_some());
-    let changes = inventory.take_over(swept(start + second * 2, Vec::new(), Vec::new()));
+    let changes = inventory.take_over(swept(start + second * 2, Vec::new(), &[]));
     assert_eq!(changes.projects, HashSet::from([project(7).key.folded()]));
     assert!(inventory.project(&project(7).key).is_none());
 }
@@ -135,7 +153,7 @@ fn a_single_read_outlives_the_next_listing_where_nothing_is_listed() {
             id: None,
             visibility: sonarqube::Visibility::Private,
         };
-        seen(began, Listed::new(vec![plain], Vec::new(), Vec::new()))
+        seen(began, listing(vec![plain], Vec::new(), &[]))
     };
     let mut inventory = listed(Instant::now());
     assert!(of(&inventory).unwrap().is_unread);
@@ -152,7 +170,7 @@ fn a_single_read_outlives_the_next_listing_where_nothing_is_listed() {
 #[test]
 fn a_flag_is_forgotten_with_the_binding_that_it_was_read_of() {
     let start = Instant::now();
-    let mut before = swept(start, vec![project(7)], Vec::new());
+    let mut before = swept(start, vec![project(7)], &[]);
     let known = Project {
         monorepo: Some(true),
         ..project(7)
@@ -163,7 +181,7 @@ fn a_flag_is_forgotten_with_the_binding_that_it_was_read_of() {
         ..project(7)
     };
     for (row, monorepo) in [(project(7), Some(true)), (elsewhere, None)] {
-        let now = swept(Instant::now(), vec![row.clone()], Vec::new()).after(&before);
+        let now = swept(Instant::now(), vec![row.clone()], &[]).after(&before);
         assert_eq!(now.project(&row.key).unwrap().monorepo, monorepo);
     }
 }
@@ -201,12 +219,23 @@ fn only_added_removed_or_changed_rows_are_reconciled() {
 /// D33: of a repository that was created after the listing nothing is known, which is not a missing right.
 #[test]
 fn a_right_is_known_of_listed_repositories_alone() {
+    let mut ids = Ids::default();
+    ids.extend([bitbucket::Repository {
+        id: 1,
+        path: repository("one", 1).path,
+        name: "one".to_owned(),
+        project_name: String::new(),
+        archived: false,
+        fork: false,
+        public: false,
+        url: None,
+    }]);
     let listed = Listed {
-        writable: Some(HashSet::from([1])),
-        ..Listed::new(
+        writable: Some(ids),
+        ..listing(
             Vec::new(),
             Vec::new(),
-            vec![repository("one", 1), repository("two", 2)],
+            &[repository("one", 1), repository("two", 2)],
         )
     };
     let mut inventory = seen(Instant::now(), listed);
@@ -220,7 +249,7 @@ fn a_right_is_known_of_listed_repositories_alone() {
 
 /// A listing of nothing that began then.
 fn nothing_since(began: Instant) -> Inventory {
-    swept(began, Vec::new(), Vec::new())
+    swept(began, Vec::new(), &[])
 }
 
 /// Promise: what was read or written while a listing was in progress is not forgotten with the listing before.
@@ -234,8 +263,8 @@ fn a_row_that_is_newer_than_the_listing_is_kept() {
     assert_eq!(now.project(&project(7).key), Some(project(7)));
     let at = project(7).repository.unwrap();
     assert_eq!(now.bound_to(&at).collect::<Vec<_>>(), [project(7)]);
-    assert_eq!(now.repository_of(9), Some(&row));
-    let deleted = swept(start, vec![project(7)], Vec::new());
+    assert_eq!(now.repository_of(9), Some(row));
+    let deleted = swept(start, vec![project(7)], &[]);
     before.learn_project(&project(7).key, None);
     assert_eq!(deleted.after(&before).project(&project(7).key), None);
     // The next listing began later, and shows all of that as it is.
@@ -256,4 +285,49 @@ fn a_listing_older_than_a_lost_answer_says_nothing_of_its_repository() {
     assert!(under_way.is_invalidated(&path));
     let later = Instant::now() + std::time::Duration::from_millis(1);
     assert!(!nothing_since(later).after(&under_way).is_invalidated(&path));
+}
+
+/// Promise: ten thousand projects take a listing of 4 MB; 50 connections that see them share it.
+#[test]
+fn a_listed_binding_takes_few_bytes() {
+    let numbers = 0..1000_i64;
+    let uuid = |number| format!("{number:036}");
+    let projects = numbers.clone().map(|number| sonarqube::Project {
+        id: Some(ProjectId::new(uuid(number))),
+        name: format!("payments-service-{number}"),
+        key: ProjectKey::reported(format!("PAY:payments-service-{number}")),
+        visibility: sonarqube::Visibility::Private,
+    });
+    let path = |number| RepositoryPath::reported("PAY", format!("payments-service-{number}"));
+    let bindings = numbers.clone().map(|number| {
+        let key = ProjectKey::reported(format!("PAY:payments-service-{number}"));
+        bound(&key, "own", path(number))
+    });
+    let repositories = numbers.map(|number| Repository {
+        path: path(number),
+        ..repository("payments-service", number)
+    });
+    let listed = listing(
+        projects.collect(),
+        bindings.collect(),
+        &repositories.collect::<Vec<_>>(),
+    );
+    let each = listed.bytes() / 1000;
+    assert!(each <= 400, "{each} bytes");
+}
+
+/// Promise: after ten thousand imports nothing is kept of them that the listing shows.
+#[test]
+fn what_the_listing_shows_of_an_import_is_not_kept_beside_it() {
+    let mut inventory = nothing_since(Instant::now());
+    let (imported, read) = (project(7), project(8));
+    inventory.learn_project(&imported.key, Some(imported.clone()));
+    let flagged = Project {
+        monorepo: Some(false),
+        ..read.clone()
+    };
+    inventory.learn_project(&read.key, Some(flagged));
+    let now = swept(Instant::now(), vec![imported, read.clone()], &[]).after(&inventory);
+    assert_eq!(now.project(&read.key).unwrap().monorepo, Some(false));
+    assert_eq!(now.read.len(), 1);
 }

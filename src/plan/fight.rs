@@ -34,7 +34,7 @@ pub struct Writes<S> {
     /// How often in a row the inventory showed nothing to write.
     rests: u32,
     /// Why this reconcile does not end well, if it does not.
-    fight: Option<Blocked>,
+    fight: Option<Box<Blocked>>,
 }
 
 /// Whether steps may be taken.
@@ -82,7 +82,7 @@ impl<S: Undoable> Writes<S> {
         if self.now.contains(step) {
             return Leave::Stop(fight);
         }
-        self.fight = Some(fight);
+        self.fight = Some(fight.into());
         Leave::Go
     }
 
@@ -92,16 +92,19 @@ impl<S: Undoable> Writes<S> {
             return;
         }
         self.now.push(step.clone());
-        match self.before.iter_mut().find(|(before, _)| before == step) {
-            Some((_, times)) => *times = times.saturating_add(1),
-            None => self.before.push((step.clone(), 1)),
+        if let Some((_, times)) = self.before.iter_mut().find(|(before, _)| before == step) {
+            *times = times.saturating_add(1);
+            return;
         }
+        // Of thousands of objects one step each is remembered: no room is kept for more.
+        self.before.reserve_exact(1);
+        self.before.push((step.clone(), 1));
     }
 
     /// The other writer, if the reconcile wrote what is undone again and again: it must not count as up to date.
     #[must_use]
     pub fn fight(&self) -> Option<&Blocked> {
-        self.fight.as_ref()
+        self.fight.as_deref()
     }
 
     /// What is remembered after a reconcile that found nothing to write in the inventory.

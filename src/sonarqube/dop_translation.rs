@@ -167,14 +167,15 @@ impl Client {
         Ok(body.dop_settings.into_iter().map(setting).collect())
     }
 
-    /// Every binding of a setting, or of all settings; from 26.8 on only of projects that this user may browse.
+    /// Every binding of a setting, or of all settings, handed on page by page; from 26.8 on only of projects that this user
+    /// may browse.
     ///
     /// # Errors
     /// `is_unsteady` when the list changed while it was read, several times over.
-    pub async fn project_bindings(
+    pub async fn project_bindings<R: Default + Extend<ProjectBindingRow>>(
         &self,
         setting: Option<&SettingId>,
-    ) -> Result<Vec<ProjectBindingRow>, Error> {
+    ) -> Result<R, Error> {
         self.all_bindings(setting, None).await
     }
 
@@ -188,7 +189,7 @@ impl Client {
         repository: &RepositoryPath,
     ) -> Result<Vec<ProjectBindingRow>, Error> {
         let slug = Some(repository.slug());
-        let mut rows = self.all_bindings(Some(setting), slug).await?;
+        let mut rows: Vec<ProjectBindingRow> = self.all_bindings(Some(setting), slug).await?;
         // The filter also takes the slug for the key of a Bitbucket project.
         rows.retain(|row| {
             row.repository
@@ -198,12 +199,12 @@ impl Client {
         Ok(rows)
     }
 
-    async fn all_bindings(
+    async fn all_bindings<R: Default + Extend<ProjectBindingRow>>(
         &self,
         setting: Option<&SettingId>,
         repository: Option<&str>,
-    ) -> Result<Vec<ProjectBindingRow>, Error> {
-        let mut pages = Pages::of(PROJECT_BINDINGS);
+    ) -> Result<R, Error> {
+        let mut pages = Pages::<R>::of(PROJECT_BINDINGS);
         while let Some(number) = pages.next() {
             let mut call = Call::new(PROJECT_BINDINGS)
                 .query("pageIndex", number.to_string())
@@ -215,10 +216,7 @@ impl Client {
                 call = call.query("repository", repository);
             }
             let body: BindingsBody = self.read(call).await?;
-            let rows = body.project_bindings.into_iter().map(Into::into).collect();
-            pages.add(rows, body.page.total, |row: &ProjectBindingRow| {
-                row.id.clone()
-            });
+            pages.add(body.project_bindings, body.page.total, |row| &*row.id);
         }
         pages.finish()
     }

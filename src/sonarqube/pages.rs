@@ -1,6 +1,7 @@
 //! Lists in numbered pages, with their total.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher as _, Hash, RandomState};
 
 use super::Error;
 use crate::http::{Failure, Operation, Problem};
@@ -14,25 +15,28 @@ const MOST_PAGES: u32 = 1000;
 /// How often a list is read that changes while it is read, as it does while projects are imported.
 const MOST_READINGS: u32 = 4;
 
-/// Collects pages until their rows are as many as the server said.
+/// Hands the rows of pages on, until they are as many as the server said.
 ///
 /// A list that does not add up is read again from its start, and in the end an error: what it lacks must never be taken
 /// for absent.
-pub(super) struct Pages<T> {
+pub(super) struct Pages<R> {
     operation: Operation,
-    rows: Vec<T>,
-    seen: HashSet<String>,
+    rows: R,
+    /// A hash of each row. Of two rows with the same one, the list does not add up, and the next reading hashes anew.
+    seen: HashSet<u64>,
+    hash: RandomState,
     next: Option<u32>,
     total: usize,
     readings: u32,
 }
 
-impl<T> Pages<T> {
+impl<R: Default> Pages<R> {
     pub(super) fn of(operation: Operation) -> Self {
         Self {
             operation,
-            rows: Vec::new(),
+            rows: R::default(),
             seen: HashSet::new(),
+            hash: RandomState::new(),
             next: Some(1),
             total: 0,
             readings: 1,
@@ -45,18 +49,24 @@ impl<T> Pages<T> {
     }
 
     /// Takes the page that was asked for. A row that moved to a later page meanwhile is taken once.
-    pub(super) fn add(&mut self, page: Vec<T>, total: usize, identity: impl Fn(&T) -> String) {
+    pub(super) fn add<B, T, I>(&mut self, page: Vec<B>, total: usize, identity: impl Fn(&B) -> &I)
+    where
+        R: Extend<T>,
+        B: Into<T>,
+        I: Hash + ?Sized,
+    {
         self.total = total;
         let ended = page.is_empty();
-        for row in page {
-            if self.seen.insert(identity(&row)) {
-                self.rows.push(row);
-            }
-        }
+        let Self {
+            rows, seen, hash, ..
+        } = self;
+        let page = page.into_iter();
+        let new = page.filter(|row| seen.insert(hash.hash_one(identity(row))));
+        rows.extend(new.map(Into::into));
         let number = self.next.unwrap_or(MOST_PAGES);
-        let wanted = !ended && self.rows.len() < total && number < MOST_PAGES;
+        let wanted = !ended && self.seen.len() < total && number < MOST_PAGES;
         self.next = wanted.then_some(number + 1);
-        let adds_up = self.rows.len() == total;
+        let adds_up = self.seen.len() == total;
         let may_start_over = self.readings < MOST_READINGS && number < MOST_PAGES;
         if !wanted && !adds_up && may_start_over {
             self.start_over();
@@ -64,15 +74,16 @@ impl<T> Pages<T> {
     }
 
     fn start_over(&mut self) {
-        self.rows.clear();
+        self.rows = R::default();
         self.seen.clear();
+        self.hash = RandomState::new();
         self.next = Some(1);
         self.readings += 1;
     }
 
     /// All rows.
-    pub(super) fn finish(self) -> Result<Vec<T>, Error> {
-        if self.rows.len() == self.total {
+    pub(super) fn finish(self) -> Result<R, Error> {
+        if self.seen.len() == self.total {
             return Ok(self.rows);
         }
         Err(Error::Transport(Failure {
@@ -92,7 +103,7 @@ mod tests {
         let mut served = pages.iter().cycle();
         while collected.next().is_some() {
             let (rows, total) = served.next().copied().unwrap_or((&[], 0));
-            collected.add(rows.to_vec(), total, ToString::to_string);
+            collected.add::<u32, u32, u32>(rows.to_vec(), total, |row| row);
         }
         collected.finish()
     }

@@ -111,11 +111,11 @@ impl From<ProjectBody> for Project {
 }
 
 impl Client {
-    /// Every project that its user sees.
+    /// Every project that its user sees, handed on page by page.
     ///
     /// # Errors
     /// `is_unsteady` when the list changed while it was read, several times over.
-    pub async fn projects(&self) -> Result<Vec<Project>, Error> {
+    pub async fn projects<R: Default + Extend<Project>>(&self) -> Result<R, Error> {
         match self.sight() {
             Sight::All => self.search(SEARCH, None).await,
             Sight::Browsed => self.search(SEARCH_BROWSED, None).await,
@@ -134,7 +134,7 @@ impl Client {
         if self.sight() == Sight::Browsed {
             return self.shown(key).await;
         }
-        let found = self.search(SEARCH, Some(("q", key.as_str()))).await?;
+        let found: Vec<Project> = self.search(SEARCH, Some(("q", key.as_str()))).await?;
         Ok(found.into_iter().find(|project| project.key.same(key)))
     }
 
@@ -172,12 +172,12 @@ impl Client {
             .await
     }
 
-    async fn search(
+    async fn search<R: Default + Extend<Project>>(
         &self,
         operation: Operation,
         filter: Option<(&'static str, &str)>,
-    ) -> Result<Vec<Project>, Error> {
-        let mut pages = Pages::of(operation);
+    ) -> Result<R, Error> {
+        let mut pages = Pages::<R>::of(operation);
         while let Some(number) = pages.next() {
             let mut call = Call::new(operation)
                 .query("p", number.to_string())
@@ -186,9 +186,7 @@ impl Client {
                 call = call.query(name, value);
             }
             let body: SearchBody = self.read(call).await?;
-            let rows = body.components.into_iter().map(Into::into).collect();
-            let identity = |row: &Project| row.key.as_str().to_owned();
-            pages.add(rows, body.paging.total, identity);
+            pages.add(body.components, body.paging.total, |row| &*row.key);
         }
         pages.finish()
     }

@@ -46,11 +46,6 @@ impl Calls {
         self.listings + self.spread_reads + self.others
     }
 
-    /// All calls of the operator but listings.
-    pub(crate) fn without_listings(&self) -> usize {
-        self.spread_reads + self.others
-    }
-
     fn note(&mut self, server: &str, call: &Call) {
         match call.caller {
             Caller::Bindery => {}

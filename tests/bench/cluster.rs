@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bindery::crd::{BitbucketConnection, ProjectBinding, RECONCILE_REQUESTED_AT};
 use futures::StreamExt as _;
@@ -170,6 +171,20 @@ impl Cluster {
             .patch(connection, &PatchParams::default(), &patch)
             .await
             .unwrap();
+    }
+
+    /// Waits until a connection counts so many bindings as ready: that is written up to ten seconds after the last change.
+    pub(crate) async fn until_counted(&self, connection: &str, ready: usize) {
+        let connections: Api<BitbucketConnection> = Api::namespaced(self.client.clone(), NAMESPACE);
+        loop {
+            self.note("GET bitbucketconnections");
+            let status = connections.get(connection).await.unwrap().status;
+            let counted = status.and_then(|status| status.bindings).map(|it| it.ready);
+            if counted == i64::try_from(ready).ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 
     /// Creates objects, several at once.

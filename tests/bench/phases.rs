@@ -159,6 +159,8 @@ impl Bench {
         // The floor publishes its events as well.
         self.operator.until_events_are_published().await;
         let ready = begun.at.elapsed();
+        // The last write that the creation causes.
+        self.cluster.until_counted(CONNECTION, bindings.len()).await;
         let phase = self.end(begun).await;
         Phase {
             seconds: ready.as_secs_f64(),

@@ -46,9 +46,9 @@ impl Estate {
     ) -> anyhow::Result<Self> {
         let settings = sonarqube.dop_settings().await;
         let settings = settings.context("failed to list the configurations of SonarQube")?;
-        let projects = sonarqube.projects().await;
+        let projects: Result<Vec<_>, _> = sonarqube.projects().await;
         let projects = projects.context("failed to list the projects of SonarQube")?;
-        let repositories = match bitbucket {
+        let repositories: Vec<_> = match bitbucket {
             Some(bitbucket) => bitbucket
                 .repositories(None)
                 .await

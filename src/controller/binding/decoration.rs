@@ -63,7 +63,7 @@ pub(super) async fn server(access: &ServerAccess) -> Result<Server, Error> {
 
 /// Asks whether the configuration's token may write to one repository, and puts that into the inventory. One call.
 pub(super) async fn ask_for_the_right(path: &RepositoryPath, access: &ServerAccess) {
-    let row = access.inventory().repository(path).cloned();
+    let row = access.inventory().repository(path);
     let Some(row) = row.filter(|_| access.decoration != Server::Unsupported) else {
         return;
     };

@@ -94,7 +94,7 @@ impl Report {
             record: declared::record(&binding),
             through: None,
             accepted_by: None,
-            intent: status.and_then(|status| status.record.intent.clone()),
+            intent: status.and_then(|status| status.record.intent.as_deref().cloned()),
             repository: status.and_then(|status| status.repository.clone()),
             differences: Vec::new(),
             events: context.unreported.of(&own).unwrap_or_default(),
@@ -392,7 +392,7 @@ impl Report {
     ) -> Result<(), Error> {
         let unchanged = Precondition::Unchanged;
         self.binding = self.store(status, unchanged, context).await?;
-        self.intent.clone_from(&status.record.intent);
+        self.intent = status.record.intent.as_deref().cloned();
         self.is_unstored = false;
         Ok(())
     }

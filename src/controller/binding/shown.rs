@@ -88,10 +88,10 @@ pub(super) fn record(
     let new_code = accepted.and_then(|accepted| accepted.new_code.as_ref());
     BindingRecord {
         connection,
-        intent,
+        intent: intent.map(Box::new),
         created_by: created_by.map(Uid::to_string),
         bound_by: bound_by.map(Uid::to_string),
-        new_code_definition: new_code.map(declared::new_code_status),
+        new_code_definition: new_code.map(declared::new_code_status).map(Box::new),
     }
 }
 

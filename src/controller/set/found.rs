@@ -60,7 +60,7 @@ fn repositories(listed: &Listed, access: &Access, memory: &Memory) -> Vec<Reposi
         fork: row.fork,
         admitted: access.admits(&row.path, &ProjectKey::default_for(&row.path)),
         empty: memory.empty(row.id),
-        path: row.path.clone(),
+        path: row.path,
     });
     rows.collect()
 }

@@ -16,7 +16,10 @@ impl State {
         let mut things: Vec<_> = old.iter().map(|claim| claim.thing.clone()).collect();
         let rank = before.as_ref().map(|entry| entry.contender(false));
         let left = before.as_deref().map(Entry::leaves).unwrap_or_default();
-        let after = change(before);
+        let mut after = change(before);
+        if let Some(entry) = &mut after {
+            self.share_things(entry);
+        }
         let leaves = after.as_ref().is_some_and(|entry| entry.facts.is_leaving);
         let still = after.as_deref().map(Entry::leaves).unwrap_or_default();
         let new = after.as_deref().map(Entry::claims).unwrap_or_default();
@@ -70,6 +73,16 @@ impl State {
         let losers = standings.flat_map(|standing| &standing.losers);
         woken.extend(losers.filter_map(|loser| self.name(loser)));
         woken
+    }
+
+    /// The claims of an entry share their things with all others.
+    fn share_things(&self, entry: &mut Entry) {
+        let claims = entry.facts.claims.iter_mut().chain(&mut entry.fresh);
+        for claim in claims {
+            if let Some((known, _)) = self.things.get_key_value(&claim.thing) {
+                claim.thing = known.clone();
+            }
+        }
     }
 
     pub(super) fn begin(&mut self, uid: &Uid) -> Vec<Object> {

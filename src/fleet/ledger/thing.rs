@@ -102,13 +102,16 @@ impl Server {
 
     fn thing(&self, what: What) -> Thing {
         let server = self.clone();
-        Thing { server, what }
+        Thing(Arc::new(Whole { server, what }))
     }
 }
 
-/// What can be held by one object at a time.
+/// What can be held by one object at a time. All who keep it share it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Thing {
+pub(crate) struct Thing(Arc<Whole>);
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Whole {
     server: Server,
     what: What,
 }
@@ -116,7 +119,7 @@ pub(crate) struct Thing {
 impl Thing {
     /// Whether it is declared in the spec, and nothing has to be accepted first.
     pub(super) fn is_declared(&self) -> bool {
-        self.what == What::BaseUrl
+        self.0.what == What::BaseUrl
     }
 }
 

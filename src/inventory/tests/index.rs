@@ -77,13 +77,41 @@ fn learn(inventory: &mut Inventory, learned: Learned) {
                 rows.push(row);
             }
             let repositories = repositories.into_iter().map(|(place, id)| at(place, id));
-            let listed = swept(Instant::now(), rows, repositories.collect());
+            let repositories: Vec<_> = repositories.collect();
+            let listed = swept(Instant::now(), rows, &repositories);
             *inventory = listed.after(inventory);
         }
     }
 }
 
+/// The keys and paths under which two inventories show something else, by a search through all rows.
+fn naive_changes(now: &Inventory, then: &Inventory) -> [HashSet<String>; 2] {
+    let keys = (0..10).map(|key| row(key, None).key.folded());
+    let paths = (0..10).map(|place| path(place).folded());
+    let keys = keys.filter(|key| now.project_at(key) != then.project_at(key));
+    let paths = paths.filter(|path| now.repository_at(path) != then.repository_at(path));
+    [keys.collect(), paths.collect()]
+}
+
 proptest! {
+    /// Promise: each row that changed wakes its bindings, and no other one does.
+    #[test]
+    fn changes_are_those_that_a_full_search_finds(
+        before in proptest::collection::vec(learned(), 0..20),
+        since in proptest::collection::vec(learned(), 0..20),
+    ) {
+        let mut inventory = Inventory::default();
+        for learned in before {
+            learn(&mut inventory, learned);
+        }
+        let then = inventory.clone();
+        for learned in since {
+            learn(&mut inventory, learned);
+        }
+        let Changes { projects, repositories, .. } = inventory.changes_since(&then);
+        prop_assert_eq!([projects, repositories], naive_changes(&inventory, &then));
+    }
+
     /// Promise: a look-up costs the same however much there is, and finds the same.
     #[test]
     fn an_index_finds_the_same_rows_as_a_full_search(
@@ -94,16 +122,18 @@ proptest! {
             let newest = learned.clone();
             learn(&mut inventory, learned);
             if let Learned::Repository(place, id) = newest {
-                prop_assert_eq!(inventory.repository_of(id), Some(&at(place, id)));
+                prop_assert_eq!(inventory.repository_of(id), Some(at(place, id)));
             }
             for id in 0..4 {
-                let all: Vec<_> = inventory.repositories().map(|(_, row)| row).filter(|row| row.id == id).collect();
+                let all = inventory.repositories().map(|(_, row)| row.repository());
+                let all: Vec<_> = all.filter(|row| row.id == id).collect();
                 let found: Vec<_> = inventory.repository_of(id).into_iter().collect();
                 prop_assert_eq!(found, all, "repository {}", id);
             }
             for place in 0..4 {
                 let is_there = |row: &Project| row.repository.as_ref().is_some_and(|it| it.same(&path(place)));
-                let keys: BTreeSet<_> = inventory.listed.keys().chain(inventory.own.keys()).collect();
+                let own = inventory.own.keys().map(|key| &**key);
+                let keys: BTreeSet<_> = inventory.listed.keys().chain(own).collect();
                 let rows = keys.into_iter().filter_map(|key| inventory.project_at(key));
                 let all: Vec<_> = rows.filter(is_there).collect();
                 let found: Vec<_> = inventory.bound_to(&path(place)).collect();

@@ -219,12 +219,22 @@ async fn a_listing_follows_next_page_start_over_gaps_and_short_pages() {
         world.settings.null_next_page_start = Switch::On;
     });
     let client = client(&bitbucket, TOKEN);
-    assert_eq!(client.repositories(None).await.unwrap().len(), 9);
+    assert_eq!(client.repositories::<Vec<_>>(None).await.unwrap().len(), 9);
     assert_eq!(
-        client.repositories(Some(Access::Read)).await.unwrap().len(),
+        client
+            .repositories::<Vec<_>>(Some(Access::Read))
+            .await
+            .unwrap()
+            .len(),
         9
     );
-    assert_eq!(client.repositories(Some(Access::Write)).await.unwrap(), []);
+    assert_eq!(
+        client
+            .repositories::<Vec<_>>(Some(Access::Write))
+            .await
+            .unwrap(),
+        []
+    );
 }
 
 #[tokio::test]
@@ -240,7 +250,7 @@ async fn pages_that_do_not_lead_on_are_an_error() {
                 .answer(200, body)
                 .times(1),
         );
-        let error = client.repositories(None).await.unwrap_err();
+        let error = client.repositories::<Vec<_>>(None).await.unwrap_err();
         let Error::Transport(failure) = error else {
             panic!("{error:?}")
         };

@@ -94,7 +94,10 @@ async fn a_setting_is_created_renamed_counted_and_deleted(server: Server) {
         .unwrap();
 
     assert_eq!(client.count_binding(&second).await.unwrap(), 0);
-    assert_eq!(client.project_bindings(Some(&id)).await.unwrap(), []);
+    assert_eq!(
+        client.project_bindings::<Vec<_>>(Some(&id)).await.unwrap(),
+        []
+    );
     client.delete_setting(&second).await.unwrap();
     let error = client.count_binding(&second).await.unwrap_err();
     let expected = "DevOps Platform setting with key 'contract-b' cannot be found";

@@ -163,14 +163,18 @@ async fn a_list_is_never_short() {
     let server = Scripted::saying(&[page(&[row("1"), row("2")], 3), page(&[row("3")], 3)]);
     let client = Client::new(server.transport(), canary());
     assert_eq!(
-        client.project_bindings(Some(&setting)).await.unwrap().len(),
+        client
+            .project_bindings::<Vec<_>>(Some(&setting))
+            .await
+            .unwrap()
+            .len(),
         3
     );
     assert!(server.requests()[1].contains("pageIndex=2&pageSize=500&dopSettingId=s"));
 
     let server = Scripted::saying(&[page(&[row("1"), row("2")], 3), page(&[], 3)]);
     let error = Client::new(server.transport(), canary())
-        .project_bindings(Some(&setting))
+        .project_bindings::<Vec<_>>(Some(&setting))
         .await
         .unwrap_err();
     let Error::Transport(failure) = error else {
@@ -180,7 +184,10 @@ async fn a_list_is_never_short() {
 
     for body in ["{}", "[]", r#"{"projectBindings":null,"page":{"total":0}}"#] {
         let (_server, client) = saying("200 OK", body);
-        let error = client.project_bindings(Some(&setting)).await.unwrap_err();
+        let error = client
+            .project_bindings::<Vec<_>>(Some(&setting))
+            .await
+            .unwrap_err();
         assert!(
             is_unexpected(&error, BodyKind::OtherJson),
             "{body}: {error:?}"

@@ -84,6 +84,10 @@ async fn a_server_offers_the_features_of_its_version(server: Server) {
     }
 }
 
+async fn all_of(client: &Client, setting: &SettingId) -> Vec<ProjectBindingRow> {
+    client.project_bindings(Some(setting)).await.unwrap()
+}
+
 async fn a_new_project_is_bound_and_found_by_its_repository(server: Server) {
     let site = Site::with_token(server, "contract-bound").await;
     let client = &site.bench.client;
@@ -107,7 +111,7 @@ async fn a_new_project_is_bound_and_found_by_its_repository(server: Server) {
         repository: Some(checkout.clone()),
     };
     assert_eq!(rows, [expected]);
-    assert_eq!(client.project_bindings(Some(&id)).await.unwrap(), rows);
+    assert_eq!(all_of(client, &id).await, rows);
     let others = client.project_bindings_of(&id, &repository("ledger")).await;
     assert_eq!(others.unwrap(), []);
     assert_eq!(client.count_binding(&site.setting).await.unwrap(), 1);
@@ -138,7 +142,7 @@ async fn a_new_project_is_bound_and_found_by_its_repository(server: Server) {
     let error = client.post_bound_project(&nowhere).await.unwrap_err();
     assert!(error.is_setting_unknown(), "{error:?}");
     client.delete_project(&project).await.unwrap();
-    assert_eq!(client.project_bindings(Some(&id)).await.unwrap(), []);
+    assert_eq!(all_of(client, &id).await, []);
     client.delete_setting(&site.setting).await.unwrap();
 }
 

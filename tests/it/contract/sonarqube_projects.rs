@@ -71,7 +71,7 @@ async fn a_project_is_created_changed_found_and_deleted(server: Server) {
     assert_eq!(moved.id.is_some(), server.reports_project_ids());
     assert!(
         client
-            .projects()
+            .projects::<Vec<_>>()
             .await
             .unwrap()
             .iter()

@@ -71,8 +71,10 @@ impl Server {
             let _ = client.current_user().await;
             let _ = client.definitions().await;
             let _ = client.dop_settings().await;
-            let _ = client.project_bindings(Some(&SettingId::new("one"))).await;
-            let _ = client.projects().await;
+            let _ = client
+                .project_bindings::<Vec<_>>(Some(&SettingId::new("one")))
+                .await;
+            let _ = client.projects::<Vec<_>>().await;
             let _ = client.binding(&key).await;
             let _ = client.main_branch(&key).await;
             let _ = client.pull_requests(&key).await;
@@ -89,7 +91,7 @@ impl Server {
             let _ = client.check_token().await;
             let _ = client.repository(&path).await;
             let _ = client.default_branch(&path).await;
-            let _ = client.repositories(None).await;
+            let _ = client.repositories::<Vec<_>>(None).await;
             let _ = client.pull_request(&path, "7").await;
             let _ = client.reports(&path, "0a1b2c").await;
         });

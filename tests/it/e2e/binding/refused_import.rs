@@ -113,11 +113,8 @@ async fn a_refused_import_leaves_no_intent_behind_however_often_it_is_tried(serv
         };
         let binding = env.until("platform", "checkout", is_withdrawn).await;
         // Which call is refused depends on whether a listing has shown that there is no project.
-        assert_eq!(
-            standing(&binding),
-            standing(&refused),
-            "after reconcile {nth}"
-        );
+        let now = standing(&binding);
+        assert_eq!(now, standing(&refused), "after reconcile {nth}");
     }
     let (reconciles, writes) = done();
     let (reconciles, writes) = (reconciles - before.0, writes - before.1);
