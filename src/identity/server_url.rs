@@ -39,7 +39,9 @@ impl ServerUrl {
             return Err(ServerUrlError::Path);
         }
         let mut url = Url::parse(text).map_err(|_| ServerUrlError::NotAbsolute)?;
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
+        // `https:%2e%2e` has the host `..`.
+        let is_host = |host: &str| !host.trim_matches('.').is_empty();
+        if !matches!(url.scheme(), "http" | "https") || !url.host_str().is_some_and(is_host) {
             return Err(ServerUrlError::NotAbsolute);
         }
         if !url.username().is_empty() || url.password().is_some() {
@@ -130,6 +132,7 @@ mod tests {
             ("sq.example.com", NotAbsolute),
             ("ftp://sq.example.com", NotAbsolute),
             ("https://", NotAbsolute),
+            ("https:%2e%2e/", NotAbsolute),
             ("https://sq.example.com:99999", NotAbsolute),
             ("https://user:pw@sq.example.com", Credentials),
             ("https://sq.example.com?x=1", QueryOrFragment),

@@ -117,8 +117,17 @@ impl Servers {
             &std::env::var_os("PATH").unwrap_or_default(),
         ]
         .join(std::ffi::OsStr::new(":"));
-        Command::new("bash")
-            .args(["-e", "-o", "pipefail", "-c", command])
+        let mut bash = Command::new("bash");
+        // A user's shell has none of these: `BINDERY_SONARQUBE_TOKEN` would go before a Secret.
+        for (name, _) in std::env::vars_os() {
+            if name
+                .to_str()
+                .is_some_and(|name| name.starts_with("BINDERY_"))
+            {
+                bash.env_remove(name);
+            }
+        }
+        bash.args(["-e", "-o", "pipefail", "-c", command])
             .current_dir(directory)
             .env("HOME", directory)
             .env("KUBECONFIG", self.kubeconfig)
