@@ -241,7 +241,7 @@ async fn a_status_changes_only_when_something_changes(server: Server) {
     let writes = env.operator.status_writes();
     let reconciles = || env.operator.reconciles("bitbucketconnection");
     let (before, calls) = (reconciles(), env.operator.external_calls());
-    // At rest a binding is reconciled by its spread reads alone, which come at a moment of their own.
+    // A binding that is up to date is reconciled by its spread reads alone, which come at a moment of their own.
     for nth in 0..2 {
         env.nudge(&binding, nth).await;
     }
