@@ -22,7 +22,7 @@ use crate::http::Urgency;
 use crate::kubernetes::clock;
 use crate::kubernetes::event::{self, Event};
 use crate::kubernetes::finalizer;
-use crate::kubernetes::status::{self, Precondition, requested};
+use crate::kubernetes::status::{self, Precondition, is_asked, requested};
 use crate::kubernetes::uid;
 use crate::plan::condition::{ConditionType, Outcome, summary};
 use crate::plan::{Blocked, Reason};
@@ -51,7 +51,7 @@ impl Reconcile for BitbucketConnection {
         let status = self.status.as_ref();
         let observed = status.and_then(|status| status.observed_generation);
         let handled = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
-        if observed != self.metadata.generation || requested(self).as_ref() != handled {
+        if is_asked(self, observed, handled) {
             Urgency::Asked
         } else {
             Urgency::Check

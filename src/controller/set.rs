@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::crd::{ProjectBindingSet, ProjectBindingSetStatus};
 use crate::http::Urgency;
-use crate::kubernetes::status::{self, requested};
+use crate::kubernetes::status::{self, is_asked};
 use crate::kubernetes::{event, finalizer};
 use crate::plan::condition::ConditionType;
 
@@ -36,7 +36,7 @@ impl Reconcile for ProjectBindingSet {
         let status = self.status.as_ref();
         let observed = status.and_then(|status| status.observed_generation);
         let handled = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
-        if observed != self.metadata.generation || requested(self).as_ref() != handled {
+        if is_asked(self, observed, handled) {
             Urgency::Asked
         } else {
             Urgency::Drift

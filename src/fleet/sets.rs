@@ -3,6 +3,7 @@
 //! listings.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,37 @@ pub(crate) struct Memory {
     made: HashSet<String>,
     /// What was done, and when.
     done: Vec<(Doing, Instant)>,
+}
+
+/// The memory of a set while it is reconciled. It is kept however the reconcile ends, by a deadline or a panic too: what
+/// was done counts for the limits.
+pub(crate) struct Remembered<'a> {
+    sets: &'a Sets,
+    set: Uid,
+    memory: Memory,
+}
+
+impl Deref for Remembered<'_> {
+    type Target = Memory;
+
+    fn deref(&self) -> &Memory {
+        &self.memory
+    }
+}
+
+impl DerefMut for Remembered<'_> {
+    fn deref_mut(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
+}
+
+impl Drop for Remembered<'_> {
+    fn drop(&mut self) {
+        // A set that is gone is forgotten.
+        if let Some(entry) = self.sets.lock().get_mut(&self.set) {
+            entry.memory = std::mem::take(&mut self.memory);
+        }
+    }
 }
 
 /// What is limited.
@@ -81,17 +113,15 @@ impl Sets {
         self.names(|entry| entry.name.0 == namespace)
     }
 
-    /// What is remembered of a set.
-    pub(crate) fn memory(&self, set: &Uid) -> Memory {
-        let sets = self.lock();
-        let entry = sets.get(set);
-        entry.map_or_else(Memory::default, |entry| entry.memory.clone())
-    }
-
-    /// Remembers it from now on, if the set is still there.
-    pub(crate) fn remember(&self, set: &Uid, memory: Memory) {
-        if let Some(entry) = self.lock().get_mut(set) {
-            entry.memory = memory;
+    /// What is remembered of a set, to be changed by its reconcile.
+    pub(crate) fn memory(&self, set: Uid) -> Remembered<'_> {
+        let entries = self.lock();
+        let memory = entries.get(&set).map(|entry| entry.memory.clone());
+        drop(entries);
+        Remembered {
+            sets: self,
+            set,
+            memory: memory.unwrap_or_default(),
         }
     }
 
@@ -203,14 +233,36 @@ mod tests {
         assert_eq!(sets.of(&name("bitbucket")), [name("all")]);
         assert_eq!(sets.within("payments"), [name("all")]);
         assert!(sets.of(&name("other")).is_empty() && sets.within("other").is_empty());
-        let mut memory = sets.memory(&uid);
-        memory.asked_empty(1, true, Instant::now());
-        sets.remember(&uid, memory);
+        sets.memory(uid.clone())
+            .asked_empty(1, true, Instant::now());
         sets.put(uid.clone(), name("all"), name("other"));
-        assert_eq!(sets.memory(&uid).empty(1), Some(true));
+        assert_eq!(sets.memory(uid.clone()).empty(1), Some(true));
         assert!(sets.of(&name("bitbucket")).is_empty());
         sets.remove(&uid);
-        assert_eq!(sets.memory(&uid).empty(1), None);
+        assert_eq!(sets.memory(uid.clone()).empty(1), None);
+    }
+
+    /// Promise: a reconcile that is ended by its deadline does not give back what it has deleted.
+    #[tokio::test]
+    async fn what_was_done_counts_however_the_reconcile_ends() {
+        let sets = Sets::default();
+        let uid = Uid::new("one");
+        sets.put(uid.clone(), name("all"), name("bitbucket"));
+        let reconcile = async {
+            let mut memory = sets.memory(uid.clone());
+            memory.did(Doing::Delete, Instant::now());
+            std::future::pending::<()>().await;
+            drop(memory);
+        };
+        let ended = tokio::time::timeout(Duration::from_millis(1), reconcile).await;
+        assert!(ended.is_err());
+        let limits = Limits {
+            new: 1,
+            deleted: 1,
+            interval: Duration::from_hours(1),
+        };
+        let left = sets.memory(uid).left(limits, Instant::now());
+        assert_eq!((left.new, left.deleted), (1, 0));
     }
 
     /// Promise: one listing counts once, no matter how often the set is reconciled.

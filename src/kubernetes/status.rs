@@ -48,6 +48,15 @@ pub(crate) fn requested(object: &impl Resource) -> Option<String> {
     value.map(|value| value.chars().take(256).collect())
 }
 
+/// Whether a user asks for a reconcile: by a change of the spec, or by a run-now request.
+pub(crate) fn is_asked(
+    object: &impl Resource,
+    observed: Option<i64>,
+    handled: Option<&String>,
+) -> bool {
+    observed != object.meta().generation || requested(object).as_ref() != handled
+}
+
 /// Whether an object says that it waits for this reason.
 pub(crate) fn waits_for(object: &impl Kind, reason: Reason) -> bool {
     let mut conditions = object.conditions().iter();

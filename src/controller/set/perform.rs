@@ -35,26 +35,24 @@ pub(super) struct Work {
 /// After so many refusals of the API server the rest is left to the next reconcile: a quota or a policy refuses all.
 const MOST_REFUSALS: usize = 3;
 
-/// Compares, asks what has to be asked, compares again with the answers, and does what was decided.
+/// Compares, asks what has to be asked, compares again with the answers if there are any, and does what was decided.
 pub(super) async fn perform(
     set: &ProjectBindingSet,
     context: &Context,
     (reference, access): (&Reference, &ServerAccess),
     work: &mut Work,
 ) -> Result<(), Error> {
-    let sets = &context.register.sets;
-    let mut memory = sets.memory(&uid(set));
+    let mut memory = context.register.sets.memory(uid(set));
     let through = (reference, access);
     let (decisions, asked) = decided(set, context, through, &mut memory).await?;
     if !decisions.iter().any(waits) {
         memory.ask_empty_anew();
     }
     let done = match asked {
-        Ok(()) => act(set, context, (&decisions, &mut memory), work).await,
+        Ok(()) => act(set, context, (&decisions, &mut *memory), work).await,
         Err(error) => Err(error),
     };
     work.decisions = Some(decisions);
-    sets.remember(&uid(set), memory);
     done
 }
 
@@ -78,8 +76,11 @@ pub(super) async fn decided(
         let left = memory.left(limits, Instant::now());
         decide(&declared::desired(set, left), &observed)
     };
-    let questions = decided(memory);
-    let asked = ask(&questions, access, memory).await;
+    let first = decided(memory);
+    if !first.iter().any(asks) {
+        return Ok((first, Ok(())));
+    }
+    let asked = ask(&first, access, memory).await;
     Ok((decided(memory), asked))
 }
 
@@ -94,6 +95,13 @@ fn limits(set: &ProjectBindingSet, reference: &Reference, context: &Context) -> 
 
 fn waits(decision: &Decision) -> bool {
     matches!(decision, Decision::Wait { .. } | Decision::AskEmpty { .. })
+}
+
+fn asks(decision: &Decision) -> bool {
+    matches!(
+        decision,
+        Decision::AskEmpty { .. } | Decision::AskGone { .. }
+    )
 }
 
 /// Asks Bitbucket what no listing shows. A call that fails proves nothing, and ends the questions.
@@ -208,8 +216,9 @@ async fn act_on(
         }
         Decision::Delete { name, .. } => {
             if let Some(binding) = found(name) {
-                members::delete(place, &binding).await?;
+                // Counted before: it may be carried out though its answer is lost.
                 memory.did(Doing::Delete, Instant::now());
+                members::delete(place, &binding).await?;
                 work.deleted.push(name.clone());
             }
         }
