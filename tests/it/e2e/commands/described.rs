@@ -3,7 +3,7 @@
 use regex::Regex;
 use serde_json::json;
 
-use crate::e2e::environment::TestEnvironment;
+use super::with_a_refused_binding;
 use crate::support::examples::commands;
 use crate::support::server::{Server, simulated};
 
@@ -43,19 +43,8 @@ fn normal(text: &str) -> (String, String) {
 
 /// Promise: the guide shows what a person sees.
 async fn kubectl_shows_bindings_as_the_guide_does(server: Server) {
-    let env = TestEnvironment::set(server).await;
-    env.connection(json!({"access": [{
-        "name": "payments", "namespaceSelector": {}, "repositories": ["PAY/*"], "sonarqubeProjects": ["PAY:*"],
-    }]}));
-    env.connection_is("bitbucket", ("Ready", "True")).await;
-    env.bitbucket.world(|world| {
-        world.repository("PAY", "audit");
-    });
-    env.sonarqube.create_project("PAY:audit", "Made by hand");
-    env.binding("payments", "audit", "PAY/audit", json!({}));
+    let env = with_a_refused_binding(server, json!({})).await;
     env.binding("payments", "checkout", "PAY/checkout", json!({}));
-    env.binding_is("payments", "audit", ("Stalled", "True"))
-        .await;
     env.binding_is("payments", "checkout", ("Ready", "True"))
         .await;
     env.binding_is("payments", "checkout", ("DecorationReady", "False"))

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::with_a_refused_binding;
 use crate::e2e::environment::commands::Printed;
 use crate::e2e::environment::{BITBUCKET_TOKEN, TestEnvironment, manifests};
 use crate::support::examples::commands;
@@ -260,22 +261,20 @@ fn correct(env: &mut TestEnvironment, printed: &Printed) {
 
 /// Promise: the guide shows what a person sees.
 async fn a_doctor_is_as_the_guide_shows_it(server: Server) {
-    let env = TestEnvironment::set(server).await;
-    env.connection(json!({
-        "sonarqube": {"serverBaseURL": "https://sonarqube.example.com"},
-        "access": [{
-            "name": "payments", "namespaceSelector": {}, "repositories": ["PAY/*"], "sonarqubeProjects": ["PAY:*"],
-        }],
-    }));
-    env.connection_is("bitbucket", ("Ready", "True")).await;
-    env.bitbucket.world(|world| {
-        world.repository("PAY", "audit");
-    });
-    env.sonarqube.create_project("PAY:audit", "Made by hand");
-    env.binding("payments", "audit", "PAY/audit", json!({}));
-    env.binding_is("payments", "audit", ("Stalled", "True"))
-        .await;
+    let base_url = json!({"serverBaseURL": "https://sonarqube.example.com"});
+    let env = with_a_refused_binding(server, base_url).await;
     env.kubectl(&["delete", "role", "bindery-tokens", "--namespace=platform"]);
+    for secret in ["secret/bitbucket-token", "secret/sonarqube-token"] {
+        let may = ["auth", "can-i", "get", secret, "--namespace=platform"];
+        let may = [
+            &may[..],
+            &["--as=system:serviceaccount:bindery-system:bindery"],
+        ]
+        .concat();
+        let may_not = || env.servers.kubectl(&may).is_err();
+        env.eventually("the API server knows that the role is gone", may_not)
+            .await;
+    }
     let printed = env.bindery(&["doctor"], "");
     assert_eq!(printed.status, 1, "{printed:?}");
     let mut shown = commands("docs/guide/cli.md").into_iter();
