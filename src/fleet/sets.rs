@@ -243,19 +243,13 @@ mod tests {
     }
 
     /// Promise: a reconcile that is ended by its deadline does not give back what it has deleted.
-    #[tokio::test]
-    async fn what_was_done_counts_however_the_reconcile_ends() {
+    #[test]
+    fn what_was_done_counts_however_the_reconcile_ends() {
         let sets = Sets::default();
         let uid = Uid::new("one");
         sets.put(uid.clone(), name("all"), name("bitbucket"));
-        let reconcile = async {
-            let mut memory = sets.memory(uid.clone());
-            memory.did(Doing::Delete, Instant::now());
-            std::future::pending::<()>().await;
-            drop(memory);
-        };
-        let ended = tokio::time::timeout(Duration::from_millis(1), reconcile).await;
-        assert!(ended.is_err());
+        // A reconcile that its deadline ends drops what it has, and does nothing more.
+        sets.memory(uid.clone()).did(Doing::Delete, Instant::now());
         let limits = Limits {
             new: 1,
             deleted: 1,

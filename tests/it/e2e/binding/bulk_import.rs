@@ -122,7 +122,7 @@ impl Cost {
         let of_keys = self.made("/api/projects/search") - listings;
         assert!(of_keys <= creates + seconds, "{of_keys}: {calls:?}");
         let of_settings = self.made("/api/v2/dop-translation/dop-settings");
-        // The connection reads it too: for a listing, and if it is asked for one while it pauses between two.
+        // The connection reads it too: for a listing, and if it is asked for one sooner than it may make it.
         let of_the_connection = 2 * listings + 1;
         let most = seconds.min(creates) + looks + of_the_connection;
         assert!(of_settings <= most, "{of_settings}: {calls:?}");
