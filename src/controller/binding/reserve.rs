@@ -51,7 +51,7 @@ pub(super) fn imported(desired: &Desired, access: &ServerAccess) -> Thing {
 }
 
 /// What must belong to no other object before something is undone: the project, and while the answer to its import is not
-/// known, the repository. What is there may have been imported for another binding.
+/// known, the repository, and the key as one to import. What is there may have been imported for another binding.
 pub(super) fn undone(
     key: &ProjectKey,
     record: &Record,
@@ -59,9 +59,12 @@ pub(super) fn undone(
     access: &ServerAccess,
 ) -> Vec<Thing> {
     let server = server(access);
-    let imported = repository.filter(|_| record.unanswered().is_some());
-    let imported = imported.map(|repository| server.repository(repository));
-    [server.project(key)].into_iter().chain(imported).collect()
+    let mut things = vec![server.project(key)];
+    if record.unanswered().is_some() {
+        things.push(server.imported_project(key));
+        things.extend(repository.map(|repository| server.repository(repository)));
+    }
+    things
 }
 
 /// What must belong to no other object: the project, and before a binding holds it, the right to be the first.

@@ -103,18 +103,26 @@ fn imported(binding: &ProjectBinding, connection: &BitbucketConnection) -> Optio
     })
 }
 
-/// The repository, while the answer to its import is not known: SonarQube may still carry it out, and no other binding
-/// imports the repository until then.
-fn importing(binding: &ProjectBinding, connection: &BitbucketConnection) -> Option<Claim> {
+/// While the answer to its import is not known, SonarQube may still carry it out. Until then no other binding imports the
+/// repository, and none that is deleted takes the project of that key for its own.
+fn importing(binding: &ProjectBinding, connection: &BitbucketConnection) -> Vec<Claim> {
     let record = declared::record(binding);
-    let intent = record.unanswered()?;
-    let url = ServerUrl::parse(&connection.spec.sonarqube.url).ok()?;
-    let repository = declared::repository(&binding.spec).ok()?;
-    Some(Claim {
-        thing: Server::new(&url, intent.server.clone()).repository(&repository),
+    let url = ServerUrl::parse(&connection.spec.sonarqube.url);
+    let repository = declared::repository(&binding.spec);
+    let (Some(intent), Ok(url), Ok(repository)) = (record.unanswered(), url, repository) else {
+        return Vec::new();
+    };
+    let server = Server::new(&url, intent.server.clone());
+    let things = [
+        server.repository(&repository),
+        server.imported_project(&intent.key),
+    ];
+    let claim = |thing| Claim {
+        thing,
         accepted: true,
         terms: Terms::None,
-    })
+    };
+    things.map(claim).into()
 }
 
 fn name(object: &impl Resource) -> ObjectName {
@@ -355,13 +363,17 @@ mod tests {
         assert!(ledger.rival(&Uid::new("second"), &made).is_some());
     }
 
-    /// Promise: SonarQube never holds two projects of one repository because it carried out an import late: until its
-    /// answer is known, no other binding imports the repository.
+    /// Promise: SonarQube never holds two projects of one repository because it carried out an import late, and none is
+    /// deleted that may be of another import: until its answer is known, repository and key are the importer's.
     #[test]
     fn a_repository_whose_import_is_not_answered_is_imported_for_no_other() {
         let connection = connection("bitbucket", "2026-11-26T09:00:00Z", Value::Null);
         let repository = RepositoryPath::parse("PAY", "checkout").unwrap();
-        let thing = server().repository(&repository);
+        let key = ProjectKey::reported("pay:checkout");
+        let things = [
+            server().repository(&repository),
+            server().imported_project(&key),
+        ];
         let intent = json!({"intent": {
             "projectKey": "PAY:checkout", "serverId": "server", "way": "PutBoundProject",
             "since": "2026-11-26T10:00:00Z",
@@ -376,10 +388,11 @@ mod tests {
             status.record = serde_json::from_value(record.clone()).unwrap();
             let ledger = Ledger::new(|_| ());
             ledger.put(of_binding((&first, uid(&first)), Some(&connection), true));
-            let importer = ledger.contend(&Uid::new("second"), std::slice::from_ref(&thing));
-            let importer = importer.map(|importer| importer.name);
-            let expected = imports.then(|| "payments/first".to_owned());
-            assert_eq!(importer, expected, "{reason:?} {record}");
+            for thing in &things {
+                let importer = ledger.rival(&Uid::new("second"), thing).map(|it| it.name);
+                let expected = imports.then(|| "payments/first".to_owned());
+                assert_eq!(importer, expected, "{reason:?} {record} {thing:?}");
+            }
         }
     }
 }

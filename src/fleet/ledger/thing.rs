@@ -38,6 +38,11 @@ impl Server {
         self.thing(What::Repository(path.folded()))
     }
 
+    /// A project that is being imported, by the key that it is to get.
+    pub(crate) fn imported_project(&self, key: &ProjectKey) -> Thing {
+        self.thing(What::ImportedProject(key.folded()))
+    }
+
     /// A configuration, by its name in any letter case.
     pub(crate) fn configuration(&self, name: &SettingKey) -> Thing {
         self.thing(What::Configuration(name.as_str().to_lowercase()))
@@ -129,6 +134,7 @@ enum What {
     /// Rare, and larger than the others.
     WantedProject(Box<(ObjectName, String)>),
     Repository(String),
+    ImportedProject(String),
     Configuration(String),
     ConfigurationId(SettingId),
     OnlyConfiguration,

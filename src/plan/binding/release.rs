@@ -30,7 +30,8 @@ pub struct ReleaseFacts<'a> {
     pub seen: Seen<'a>,
     /// The object that created the project, if SonarQube has that of it.
     pub marked_by: Option<&'a Uid>,
-    /// Whether another accepted object has the claim on the project.
+    /// Whether another accepted object has the claim on the project. While the answer to our own import is not known,
+    /// also whether another object imports the project or the repository: nothing distinguishes its import from ours.
     pub claimed_by_other: bool,
     /// The operator's `--allow-project-deletion`.
     pub deletion_allowed: bool,

@@ -250,6 +250,16 @@ impl World {
         contest(contenders).filter(|winner| winner.uid != own.uid)
     }
 
+    /// Whether another member imports a project of this key, and does not know the answer.
+    pub(super) fn is_imported_by_another(&self, index: usize, key: &ProjectKey) -> bool {
+        self.members.iter().enumerate().any(|(other, member)| {
+            other != index
+                && member.is_live
+                && member.management == Management::Full
+                && member.record.clone().on(&self.server).is_importing(key)
+        })
+    }
+
     /// The repository for which another member that may write holds this very project.
     pub(super) fn held_for(&self, index: usize, project: &Remote) -> Option<RepositoryPath> {
         let holder = self.members.iter().find(|member| {

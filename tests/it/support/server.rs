@@ -141,6 +141,10 @@ impl Server {
         }
     }
 
+    pub(crate) fn is_real(self) -> bool {
+        matches!(self.kind, Kind::Real(_))
+    }
+
     pub(crate) fn edition(self) -> Edition {
         let Kind::Simulated(profile) = self.kind else {
             return Edition::Community;

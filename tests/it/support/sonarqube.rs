@@ -59,6 +59,10 @@ impl SonarQube {
         &self.admin_token
     }
 
+    pub(crate) fn is_real(&self) -> bool {
+        self.server.is_real()
+    }
+
     /// The simulated server, for what no real one can be made to do.
     pub(crate) fn simulated(&self) -> &Simulated {
         match &self.machine {

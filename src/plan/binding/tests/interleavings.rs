@@ -49,6 +49,8 @@ enum Rule {
     Lock,
     /// What another binding holds is not deleted.
     ClaimOnDeletion,
+    /// What another binding imports under the same key is not deleted.
+    KeyOnDeletion,
 }
 
 /// Where a binding is in its life.
@@ -292,25 +294,39 @@ fn two_bindings_that_want_one_key() {
     everywhere(ONE_KEY);
 }
 
+/// A user deletes one of them, and two answers are lost.
+#[test]
+fn two_bindings_that_want_one_key_of_which_one_is_deleted() {
+    nothing_breaks(BindingMethod::PutBoundProject, ONE_KEY, (1, 2));
+}
+
 fn everywhere(bindings: [(Option<&'static str>, &'static str); 2]) {
-    for (hands, faults) in [(0, 3), (1, 1), (2, 0)] {
+    for bounds in [(0, 3), (1, 1), (2, 0)] {
         for method in METHODS {
-            let small = Small {
-                method,
-                bindings,
-                hands,
-                faults,
-                broken: None,
-            };
-            match explore(&small) {
-                Ok(Explored {
-                    states,
-                    steps,
-                    quiet,
-                }) => println!("{small:?}: {states} states, {steps} steps, {quiet} quiet"),
-                Err(story) => panic!("{small:?}\n{story}"),
-            }
+            nothing_breaks(method, bindings, bounds);
         }
+    }
+}
+
+fn nothing_breaks(
+    method: BindingMethod,
+    bindings: [(Option<&'static str>, &'static str); 2],
+    (hands, faults): (u8, u8),
+) {
+    let small = Small {
+        method,
+        bindings,
+        hands,
+        faults,
+        broken: None,
+    };
+    match explore(&small) {
+        Ok(Explored {
+            states,
+            steps,
+            quiet,
+        }) => println!("{small:?}: {states} states, {steps} steps, {quiet} quiet"),
+        Err(story) => panic!("{small:?}\n{story}"),
     }
 }
 
@@ -335,6 +351,7 @@ fn each_rule_is_needed_and_a_short_story_says_why() {
         ),
         (Rule::ReportOverWhatWasRead, put, ONE_REPOSITORY, (0, 2), 7),
         (Rule::ClaimOnDeletion, put, ONE_REPOSITORY, (1, 0), 7),
+        (Rule::KeyOnDeletion, put, ONE_KEY, (1, 2), 12),
     ] {
         let small = Small {
             method,

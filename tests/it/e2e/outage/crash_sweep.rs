@@ -47,6 +47,7 @@ mod chaos {
         simulated_26_9_enterprise,
         simulated_25_1,
         simulated_8_9,
+        real_26_9,
     );
 
     async fn sweep(server: Server) {
@@ -81,7 +82,10 @@ async fn every_write(server: Server, operations: &[Operation], step: usize) {
     for operation in operations {
         let row = sweep.run(*operation, method, step).await;
         assert!(row.crashes > 0, "{operation:?}: {row:?}");
-        let (title, method) = (operation.title(), method.name());
+        let (title, mut method) = (operation.title(), method.name().to_owned());
+        if server.is_real() {
+            method = format!("{method}, real {}", server.version);
+        }
         let Row {
             writes,
             crashes,

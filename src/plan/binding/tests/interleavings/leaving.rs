@@ -42,11 +42,14 @@ impl Small {
             .find(&key)
             .map(|project| state.world.shown(project));
         let rival = state.world.claimed_by(member, &key);
-        let importer = state
-            .world
-            .importer(member)
-            .filter(|_| record.unanswered().is_some());
-        let claimed = rival.is_some_and(|rival| rival.accepted) || importer.is_some();
+        let is_imported = || {
+            let world = &state.world;
+            let by_key = self.broken != Some(Rule::KeyOnDeletion)
+                && world.is_imported_by_another(member, &key);
+            by_key || world.importer(member).is_some()
+        };
+        let claimed = rival.is_some_and(|rival| rival.accepted)
+            || record.unanswered().is_some() && is_imported();
         let facts = ReleaseFacts {
             seen: shown.as_ref().map_or(Seen::Gone, Seen::There),
             claimed_by_other: claimed && self.broken != Some(Rule::ClaimOnDeletion),

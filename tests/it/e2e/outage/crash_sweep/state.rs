@@ -62,7 +62,17 @@ fn shown<K: kube::Resource + serde::Serialize>(object: Option<K>) -> (Value, Opt
 
 /// Each project, and the repository that it is bound to.
 pub(in crate::e2e::outage) fn projects(env: &TestEnvironment) -> Vec<(String, String)> {
-    env.sonarqube.simulated().world(|world| {
+    let sonarqube = &env.sonarqube;
+    if sonarqube.is_real() {
+        let keys = sonarqube.project_keys().into_iter();
+        return keys
+            .map(|key| {
+                let repository = sonarqube.bound_to(&key).unwrap_or_default();
+                (key, repository)
+            })
+            .collect();
+    }
+    sonarqube.simulated().world(|world| {
         let projects = world.projects.iter();
         let shown = projects.map(|project| {
             let binding = project.binding.as_ref();
