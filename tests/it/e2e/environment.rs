@@ -20,7 +20,8 @@ use std::time::Duration;
 
 use bindery::crd::{BitbucketConnection, ProjectBinding, ProjectBindingSet};
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::wait::await_condition;
@@ -251,9 +252,13 @@ async fn sweep(client: &Client) {
     sweep_kind::<ProjectBinding>(client).await;
     sweep_kind::<BitbucketConnection>(client).await;
     // The operators of earlier tests have ended, most of them by SIGKILL.
-    let leases: Api<Lease> = Api::namespaced(client.clone(), "bindery-system");
-    let _ = leases.delete("bindery", &DeleteParams::default()).await;
+    sweep_collection::<Lease>(client, "bindery-system").await;
     for namespace in NAMESPACES {
+        // What one test grants must not be granted to the next one.
+        sweep_collection::<Role>(client, namespace).await;
+        sweep_collection::<RoleBinding>(client, namespace).await;
+        sweep_collection::<Secret>(client, namespace).await;
+        sweep_collection::<Lease>(client, namespace).await;
         let is_leaving = |found: &Namespace| found.metadata.deletion_timestamp.is_some();
         let stays = |found: Option<&Namespace>| found.is_none_or(|found| !is_leaving(found));
         let api: Api<Namespace> = Api::all(client.clone());
@@ -262,6 +267,20 @@ async fn sweep(client: &Client) {
         let in_time = tokio::time::timeout(2 * PATIENCE, settled).await;
         in_time.unwrap().unwrap();
     }
+}
+
+/// Removes all objects of a kind without finalizers from a namespace, which need not exist.
+async fn sweep_collection<K>(client: &Client, namespace: &str)
+where
+    K: Resource<DynamicType = (), Scope = kube::core::NamespaceResourceScope>
+        + Clone
+        + Debug
+        + DeserializeOwned,
+{
+    let api: Api<K> = Api::namespaced(client.clone(), namespace);
+    api.delete_collection(&DeleteParams::default(), &ListParams::default())
+        .await
+        .unwrap();
 }
 
 async fn sweep_kind<K>(client: &Client)
