@@ -49,7 +49,7 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Whether it changes something. Renewals of the lease are no work.
+    /// Whether it changes something. Renewals of the lease are no work, and reviews change nothing.
     pub(crate) fn is_write(&self) -> bool {
         is_write(&self.method, &self.target)
     }
@@ -268,7 +268,10 @@ fn token(headers: &HeaderMap) -> u64 {
 }
 
 fn is_write(method: &str, target: &str) -> bool {
-    method != "GET" && !target.starts_with("/apis/coordination.k8s.io/")
+    // Reviews are questions that are asked by POST: who the operator is, and what it may do.
+    let no_work = ["coordination", "authentication", "authorization"];
+    let mut no_work = no_work.iter().map(|group| format!("/apis/{group}.k8s.io/"));
+    method != "GET" && !no_work.any(|start| target.starts_with(&start))
 }
 
 fn is_watch(target: &str) -> bool {
