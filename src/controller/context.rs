@@ -212,6 +212,21 @@ impl Context {
         self.ask(connection);
     }
 
+    /// Has a connection reconciled when it may make the listing that its bindings ask for: before, it would read what it
+    /// does not need.
+    pub(crate) fn ask_for_a_listing(&self, connection: &BitbucketConnection) {
+        let due = self
+            .links
+            .of(&uid(connection))
+            .lock()
+            .listing
+            .due(Instant::now());
+        if let Some(due) = due {
+            let name = reference_to(connection);
+            self.queues.connections.wake_at(name, due);
+        }
+    }
+
     /// Has a connection reconciled.
     pub(crate) fn ask(&self, connection: &BitbucketConnection) {
         self.queues.connections.wake(&reference_to(connection));

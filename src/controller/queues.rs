@@ -1,6 +1,7 @@
 //! What the operator keeps for each kind: the objects that the watch has shown, who asks for reconciles, and the workers.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use kube::ResourceExt as _;
 use kube::core::DeserializeGuard;
@@ -24,7 +25,22 @@ pub(crate) struct Queue<K: Kind> {
     pub(crate) workers: Workers,
     /// What was written last, until the store shows it.
     pub(crate) writes: Arc<OwnWrites>,
-    asking: UnboundedSender<ObjectName>,
+    asking: UnboundedSender<Asked>,
+}
+
+/// A reconcile that is asked for.
+pub(crate) struct Asked {
+    pub(crate) name: ObjectName,
+    pub(crate) when: When,
+}
+
+/// When it is to begin.
+#[derive(Clone, Copy)]
+pub(crate) enum When {
+    /// As soon as it can.
+    Now,
+    /// At this time, unless it is before.
+    At(Instant),
 }
 
 /// What the watch shows of an object.
@@ -39,7 +55,7 @@ pub(crate) enum Newest<K: Kind> {
 
 /// The other ends of it.
 pub(crate) struct Ends {
-    pub(crate) asked: UnboundedReceiver<ObjectName>,
+    pub(crate) asked: UnboundedReceiver<Asked>,
     /// To be cancelled once the store holds every object.
     pub(crate) seen: CancellationToken,
 }
@@ -93,7 +109,16 @@ impl<K: Kind> Queue<K> {
 
     /// Asks for a reconcile. A closed channel means that the operator is stopping.
     pub(crate) fn wake(&self, name: &ObjectName) {
-        self.asking.send(name.clone()).ok();
+        self.ask(name.clone(), When::Now);
+    }
+
+    /// Asks for a reconcile at this time, unless there is one before.
+    pub(crate) fn wake_at(&self, name: ObjectName, due: Instant) {
+        self.ask(name, When::At(due));
+    }
+
+    fn ask(&self, name: ObjectName, when: When) {
+        self.asking.send(Asked { name, when }).ok();
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt as _, stream};
-use kube::ResourceExt as _;
 use kube::core::DeserializeGuard;
+use kube::{Resource, ResourceExt as _};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
@@ -17,7 +17,7 @@ use crate::kubernetes::uid;
 
 use super::Signals;
 use super::context::Context;
-use super::queues::{Ends, Queue, Queued};
+use super::queues::{Asked, Ends, Queue, Queued, When};
 use super::reconcile::{self, Reconcile};
 use super::share::{Share, Workers};
 
@@ -42,7 +42,7 @@ where
     };
     let scopes = context.settings.namespaces.scopes();
     let changed = objects::watch((&context.client, metrics), scopes, watching);
-    let changed = changed.map(|object| (object.namespace().unwrap_or_default(), object.name_any()));
+    let changed = changed.map(|object| asked_now(name_of(&*object)));
     let mut runner = Runner::new(Kept {
         queue,
         context: Arc::clone(&context),
@@ -53,7 +53,7 @@ where
     }
     context.agenda.begin(Instant::now());
     for object in queue.store.state() {
-        runner.ask((object.namespace().unwrap_or_default(), object.name_any()));
+        runner.ask(asked_now(name_of(&*object)));
     }
     let working = runner.work(asked, &queue.workers, &context.seen);
     signals.stop.run_until_cancelled(working).await;
@@ -61,7 +61,7 @@ where
 }
 
 /// Follows a kind without reconciling anything until this operator leads. `false`: the operator is to stop.
-async fn stand_by(asked: &mut (impl Stream<Item = ObjectName> + Unpin), signals: &Signals) -> bool {
+async fn stand_by(asked: &mut (impl Stream<Item = Asked> + Unpin), signals: &Signals) -> bool {
     loop {
         tokio::select! {
             biased;
@@ -146,7 +146,7 @@ impl<O: Objects> Runner<O> {
     /// request a reconcile any more, or when a reconcile panicked where nothing catches that.
     async fn work(
         &mut self,
-        asked: impl Stream<Item = ObjectName> + Send,
+        asked: impl Stream<Item = Asked> + Send,
         workers: &Workers,
         seen: &Seen,
     ) {
@@ -160,7 +160,7 @@ impl<O: Objects> Runner<O> {
             let come_due = tokio::time::sleep_until(due.unwrap_or_else(Instant::now).into());
             tokio::select! {
                 asked = asked.next() => match asked {
-                    Some(name) => self.ask(name),
+                    Some(asked) => self.ask(asked),
                     None => return,
                 },
                 Some(ended) = self.under_way.join_next() => match ended {
@@ -179,10 +179,16 @@ impl<O: Objects> Runner<O> {
         }
     }
 
-    fn ask(&mut self, name: ObjectName) {
-        if let Some(urgency) = self.objects.urgency(&name) {
-            self.objects.waits(&name);
-            self.schedule.ask(name, urgency);
+    fn ask(&mut self, Asked { name, when }: Asked) {
+        let Some(urgency) = self.objects.urgency(&name) else {
+            return;
+        };
+        match when {
+            When::Now => {
+                self.objects.waits(&name);
+                self.schedule.ask(name, urgency);
+            }
+            When::At(due) => self.schedule.ask_at(name, due),
         }
     }
 
@@ -208,6 +214,15 @@ impl<O: Objects> Runner<O> {
     async fn drain(mut self) {
         while self.under_way.join_next().await.is_some() {}
     }
+}
+
+fn name_of(object: &impl Resource) -> ObjectName {
+    (object.namespace().unwrap_or_default(), object.name_any())
+}
+
+fn asked_now(name: ObjectName) -> Asked {
+    let when = When::Now;
+    Asked { name, when }
 }
 
 fn received<T: Send>(receiver: UnboundedReceiver<T>) -> impl Stream<Item = T> + Send {

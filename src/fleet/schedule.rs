@@ -34,19 +34,36 @@ enum When {
     Later(Instant),
     /// As soon as it may.
     Next(Position),
-    /// It is being reconciled; and again at once if it was asked for meanwhile.
-    UnderWay { again: Option<Urgency> },
+    /// It is being reconciled; and again at once, or by a time, if it was asked for meanwhile.
+    UnderWay {
+        again: Option<Urgency>,
+        by: Option<Instant>,
+    },
 }
 
 impl Schedule {
     /// An object is to be reconciled as soon as it can be. One that waits keeps its arrival when it becomes more urgent.
     pub(crate) fn ask(&mut self, name: ObjectName, urgency: Urgency) {
         match self.objects.get_mut(&name) {
-            Some(When::UnderWay { again }) => {
+            Some(When::UnderWay { again, .. }) => {
                 *again = Some(again.map_or(urgency, |again| again.min(urgency)));
             }
             Some(When::Next((before, _))) if *before <= urgency => {}
             Some(When::Later(_) | When::Next(_)) | None => self.put_next(name.into(), urgency),
+        }
+    }
+
+    /// An object is to be reconciled at this time, unless it is before.
+    pub(crate) fn ask_at(&mut self, name: ObjectName, due: Instant) {
+        match self.objects.get_mut(&name) {
+            Some(When::UnderWay { by, .. }) => *by = earlier(*by, Some(due)),
+            Some(When::Later(before)) if due < *before => {
+                let name = Arc::new(name);
+                self.later.remove(&(*before, Arc::clone(&name)));
+                self.put_later(name, due);
+            }
+            Some(When::Later(_) | When::Next(_)) => {}
+            None => self.put_later(name.into(), due),
         }
     }
 
@@ -81,7 +98,10 @@ impl Schedule {
     /// Takes the first of those that wait: it is being reconciled from now on.
     pub(crate) fn begin(&mut self) -> Option<Arc<ObjectName>> {
         let (_, name) = self.next.pop_first()?;
-        let under_way = When::UnderWay { again: None };
+        let under_way = When::UnderWay {
+            again: None,
+            by: None,
+        };
         self.objects.insert(Arc::clone(&name), under_way);
         Some(name)
     }
@@ -89,17 +109,21 @@ impl Schedule {
     /// A reconcile ended, and wants the next one at this time. Returns whether the next one begins as soon as it can,
     /// because it was requested meanwhile.
     pub(crate) fn end(&mut self, name: &Arc<ObjectName>, due: Option<Instant>) -> bool {
-        let again = match self.objects.remove(name) {
-            Some(When::UnderWay { again }) => again,
-            Some(When::Later(_) | When::Next(_)) | None => None,
+        let (again, by) = match self.objects.remove(name) {
+            Some(When::UnderWay { again, by }) => (again, by),
+            Some(When::Later(_) | When::Next(_)) | None => (None, None),
         };
         if let Some(urgency) = again {
             self.put_next(Arc::clone(name), urgency);
-        } else if let Some(due) = due {
-            self.later.insert((due, Arc::clone(name)));
-            self.objects.insert(Arc::clone(name), When::Later(due));
+        } else if let Some(due) = earlier(due, by) {
+            self.put_later(Arc::clone(name), due);
         }
         again.is_some()
+    }
+
+    fn put_later(&mut self, name: Arc<ObjectName>, due: Instant) {
+        self.later.insert((due, Arc::clone(&name)));
+        self.objects.insert(name, When::Later(due));
     }
 
     fn put_next(&mut self, name: Arc<ObjectName>, urgency: Urgency) {
@@ -119,4 +143,9 @@ impl Schedule {
         self.next.insert(position, Arc::clone(&name));
         self.objects.insert(name, When::Next(position));
     }
+}
+
+/// The earlier of two times, as far as there are two.
+fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
 }

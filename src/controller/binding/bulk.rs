@@ -51,7 +51,7 @@ pub(super) fn basis(
         drop(locked);
         // The first that waits has the connection make it.
         if is_first {
-            scene.context.ask(connection);
+            scene.context.ask_for_a_listing(connection);
         }
     }
     basis
@@ -85,7 +85,7 @@ impl Work<'_> {
         let link = self.context.links.of(&uid(&**connection));
         let is_cheaper = link.lock().listing.reads_alone();
         if is_cheaper {
-            self.context.ask(connection);
+            self.context.ask_for_a_listing(connection);
         }
         let sonarqube = &self.access.sonarqube;
         let bound = sonarqube.project_bindings_of(&self.access.setting, &self.desired.repository);

@@ -57,7 +57,8 @@ async fn no_more_reconciles_begin_than_there_are_workers() {
     let (ask, asked) = unbounded();
     let name = |name: &str| ("team".to_owned(), name.to_owned());
     for object in 0..1000 {
-        ask.unbounded_send(name(&object.to_string())).unwrap();
+        ask.unbounded_send(asked_now(name(&object.to_string())))
+            .unwrap();
     }
     let mut working = Box::pin(runner.work(asked, &workers, &seen));
     // Polled so often, it has done all that it can.
@@ -76,7 +77,7 @@ async fn no_more_reconciles_begin_than_there_are_workers() {
         .lock()
         .unwrap()
         .insert(edited.clone(), urgency);
-    ask.unbounded_send(name(&edited)).unwrap();
+    ask.unbounded_send(asked_now(name(&edited))).unwrap();
     settle().await;
     let begun = objects.begun();
     assert_eq!(begun.len(), usize::from(WORKERS) + 1);
@@ -96,7 +97,7 @@ async fn nothing_begins_before_every_watch_has_seen_everything() {
     let (workers, mut seen) = (Workers::new(1), Seen::default());
     let watch = seen.expect();
     let (ask, asked) = unbounded();
-    ask.unbounded_send(("team".to_owned(), "one".to_owned()))
+    ask.unbounded_send(asked_now(("team".to_owned(), "one".to_owned())))
         .unwrap();
     let mut working = Box::pin(runner.work(asked, &workers, &seen));
     let mut settle = async || {

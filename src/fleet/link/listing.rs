@@ -66,15 +66,20 @@ impl Listing {
             .is_some_and(|last| last.calls.max(1) <= self.reads)
     }
 
-    /// How long until the next listing may begin; `None` if no object waits for one, and none is cheaper than what is
-    /// read alone.
-    pub(crate) fn due_in(&self, now: Instant) -> Option<Duration> {
+    /// When the next listing may begin, which is not before now; `None` if no object waits for one, and none is cheaper
+    /// than what is read alone.
+    pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         if self.waiters.is_empty() && !self.is_cheaper() {
             return None;
         }
         let last = self.last.as_ref();
         let may_begin = last.map_or(now, |last| last.ended + last.pause());
-        Some(may_begin.saturating_duration_since(now))
+        Some(may_begin.max(now))
+    }
+
+    /// How long until then.
+    pub(crate) fn due_in(&self, now: Instant) -> Option<Duration> {
+        self.due(now).map(|due| due.saturating_duration_since(now))
     }
 
     /// A listing of so many calls came to its end. Returns who has waited for it.

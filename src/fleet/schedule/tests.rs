@@ -71,6 +71,31 @@ fn a_delayed_reconcile_begins_at_its_time_or_on_request() {
     assert_eq!((begin(&mut schedule), schedule.first_due()), (None, None));
 }
 
+/// Promise: what is asked for at a time begins then, also if it is being reconciled, and no earlier request comes later.
+#[test]
+fn an_object_that_is_asked_for_at_a_time_begins_then() {
+    let (mut schedule, now) = (Schedule::default(), Instant::now());
+    let after = |seconds| now + Duration::from_secs(seconds);
+    let urgency = |_: &ObjectName| Some(Urgency::Drift);
+    schedule.ask_at(name("one"), after(9));
+    schedule.ask_at(name("one"), after(3));
+    schedule.ask_at(name("one"), after(6));
+    assert_eq!(schedule.first_due(), Some(after(3)));
+    schedule.come_due(after(3), urgency);
+    let one = schedule.begin().unwrap();
+    assert_eq!((schedule.first(), schedule.first_due()), (None, None));
+    schedule.ask_at(name("one"), after(8));
+    schedule.ask_at(name("one"), after(5));
+    assert!(!schedule.end(&one, Some(after(60))));
+    assert_eq!(schedule.first_due(), Some(after(5)));
+    schedule.ask(name("one"), Urgency::New);
+    schedule.ask_at(name("one"), after(4));
+    assert_eq!(
+        (begin(&mut schedule).as_deref(), schedule.first_due()),
+        (Some("one"), None)
+    );
+}
+
 /// Promise: what waits costs its name once, and no future and no copy of the object.
 #[test]
 fn an_object_that_waits_takes_few_bytes() {
@@ -84,6 +109,8 @@ fn an_object_that_waits_takes_few_bytes() {
 #[derive(Clone, Copy, Debug)]
 enum Move {
     Ask(u8, Urgency),
+    /// It is to be reconciled after so many seconds.
+    AskAt(u8, u8),
     Begin,
     /// The reconcile that began first ends, and wants the next one after so many seconds.
     End(Option<u8>),
@@ -94,6 +121,7 @@ fn moves() -> impl Strategy<Value = Move> {
     let urgency = prop::sample::select(vec![Urgency::Asked, Urgency::New, Urgency::Drift]);
     prop_oneof![
         (0..6_u8, urgency).prop_map(|(object, urgency)| Move::Ask(object, urgency)),
+        (0..6_u8, 0..9_u8).prop_map(|(object, pause)| Move::AskAt(object, pause)),
         Just(Move::Begin),
         prop::option::of(0..9_u8).prop_map(Move::End),
         (0..9_u8).prop_map(Move::Advance),
@@ -106,12 +134,12 @@ struct Naive {
     arrivals: usize,
     waiting: Vec<(Urgency, usize, String)>,
     later: Vec<(Instant, String)>,
-    under_way: Vec<(String, Option<Urgency>)>,
+    under_way: Vec<(String, Option<Urgency>, Option<Instant>)>,
 }
 
 impl Naive {
     fn ask(&mut self, object: String, urgency: Urgency) {
-        if let Some((_, again)) = self.under_way.iter_mut().find(|(it, _)| *it == object) {
+        if let Some((_, again, _)) = self.under_way.iter_mut().find(|(it, ..)| *it == object) {
             *again = Some(again.map_or(urgency, |before| before.min(urgency)));
         } else if let Some(waiting) = self.waiting.iter_mut().find(|(_, _, it)| *it == object) {
             waiting.0 = waiting.0.min(urgency);
@@ -122,10 +150,21 @@ impl Naive {
         }
     }
 
+    fn ask_at(&mut self, object: String, due: Instant) {
+        if let Some((_, _, by)) = self.under_way.iter_mut().find(|(it, ..)| *it == object) {
+            *by = Some(by.map_or(due, |by| by.min(due)));
+        } else if let Some(later) = self.later.iter_mut().find(|(_, it)| *it == object) {
+            later.0 = later.0.min(due);
+        } else if self.waiting.iter().all(|(_, _, it)| *it != object) {
+            self.later.push((due, object));
+        }
+    }
+
     fn begin(&mut self) -> Option<String> {
         self.waiting.sort();
         let first = (!self.waiting.is_empty()).then(|| self.waiting.remove(0).2);
-        self.under_way.extend(first.clone().map(|it| (it, None)));
+        self.under_way
+            .extend(first.clone().map(|it| (it, None, None)));
         first
     }
 }
@@ -142,6 +181,11 @@ proptest! {
                     schedule.ask(name(&object.to_string()), urgency);
                     naive.ask(object.to_string(), urgency);
                 }
+                Move::AskAt(object, pause) => {
+                    let due = now + Duration::from_secs(pause.into());
+                    schedule.ask_at(name(&object.to_string()), due);
+                    naive.ask_at(object.to_string(), due);
+                }
                 Move::Begin => {
                     let begun = schedule.begin();
                     prop_assert_eq!(begun.as_ref().map(|name| name.1.clone()), naive.begin());
@@ -150,7 +194,8 @@ proptest! {
                 Move::End(pause) if !under_way.is_empty() => {
                     let due = pause.map(|pause| now + Duration::from_secs(pause.into()));
                     let is_again = schedule.end(&under_way.remove(0), due);
-                    let (object, again) = naive.under_way.remove(0);
+                    let (object, again, by) = naive.under_way.remove(0);
+                    let due = due.into_iter().chain(by).min();
                     prop_assert_eq!(is_again, again.is_some());
                     match (again, due) {
                         (Some(urgency), _) => naive.ask(object, urgency),
