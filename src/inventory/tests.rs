@@ -128,6 +128,34 @@ fn what_another_configuration_binds_is_shown_as_unbound() {
     assert_eq!(counts, [0, 1]);
 }
 
+/// Promise: a row is shown as it was listed, once, and a repository where it was listed last.
+#[test]
+fn a_row_is_shown_as_it_was_listed() {
+    let repositories = [("Before", 1), ("ledger", 2), ("Checkout", 1)];
+    let [before, other, now] = repositories.map(|(slug, id)| repository(slug, id));
+    let checkout = Project {
+        key: ProjectKey::parse("PAY:Checkout").unwrap(),
+        id: Some(ProjectId::new("uuid")),
+        name: "The checkout".to_owned(),
+        repository: Some(now.path.clone()),
+        ..project(1)
+    };
+    let again = Project {
+        key: ProjectKey::parse("pay:checkout").unwrap(),
+        repository: None,
+        ..project(2)
+    };
+    let projects = vec![checkout.clone(), again];
+    let listed = [before, other.clone(), now.clone()];
+    let inventory = swept(Instant::now(), projects, &listed);
+    let keys: Vec<_> = inventory.listed.keys().collect();
+    assert_eq!(keys, ["pay:checkout"]);
+    assert_eq!(inventory.project(&checkout.key), Some(checkout));
+    assert_eq!(inventory.repository_of(1).as_ref(), Some(&now));
+    let all = inventory.repositories().map(|(_, row)| row.repository());
+    assert_eq!(all.collect::<Vec<_>>(), [now, other]);
+}
+
 /// Promise: of two listings the later one is kept, in whichever order they come.
 #[test]
 fn an_earlier_listing_does_not_replace_a_later_one() {
@@ -313,7 +341,8 @@ fn a_listed_binding_takes_few_bytes() {
         &repositories.collect::<Vec<_>>(),
     );
     let each = listed.bytes() / 1000;
-    assert!(each <= 400, "{each} bytes");
+    // With spare room they would take 398, with names and paths stored apart 366.
+    assert!(each <= 350, "{each} bytes");
 }
 
 /// Promise: after ten thousand imports nothing is kept of them that the listing shows.
