@@ -133,6 +133,11 @@ fn argo_cd_shows_how_an_object_is() {
         ),
         (stalled("AccessDenied"), "Degraded: why"),
         (stalled("DeletionBlocked"), "Degraded: why"),
+        // `Stalled` goes before the others, as it does for kstatus.
+        (
+            object(("True", "Succeeded"), &[("Stalled", "AccessDenied")]),
+            "Degraded: why",
+        ),
         (
             object(("False", "Timeout"), &[("Reconciling", "Timeout")]),
             "Progressing: why",

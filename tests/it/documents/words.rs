@@ -12,7 +12,7 @@ use crate::support::tree;
 const SOURCES: [&str; 2] = ["src", "tests"];
 
 /// Manifests and scripts whose comments and messages users read. Their lines may be longer.
-const MANIFESTS: [&str; 13] = [
+const MANIFESTS: [&str; 14] = [
     "charts/bindery/templates/NOTES.txt",
     "charts/bindery/values.yaml",
     "deploy/alerts.yaml",
@@ -23,6 +23,7 @@ const MANIFESTS: [&str; 13] = [
     "deploy/samples/grants.yaml",
     "deploy/service-account.yaml",
     "packaging/release",
+    "tests/dashboard/take",
     "tests/demo",
     "tests/release",
     "tests/in-image",

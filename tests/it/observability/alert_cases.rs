@@ -45,7 +45,7 @@ pub(super) const CASES: [Case; 14] = [
         labels: &[],
         // A leader that was suspended believes in its lease for a minute.
         silent: &[
-            ("leader_election_master_status{instance=\"1\"}", "1x9 0x10"),
+            ("leader_election_master_status{instance=\"1\"}", "1x10 0x10"),
             ("leader_election_master_status{instance=\"2\"}", "0x8 1x11"),
         ],
     },
@@ -127,10 +127,10 @@ pub(super) const CASES: [Case; 14] = [
             "0+0.1x400",
         )],
         labels: &[("kind", "configuration")],
-        // One edit of many objects at once.
+        // One edit of many objects at once, less than an hour ago.
         silent: &[(
             r#"bindery_drift_corrected_total{kind="configuration"}"#,
-            "0x200 500x200",
+            "0x320 500x80",
         )],
     },
     Case {

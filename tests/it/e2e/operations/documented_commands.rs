@@ -94,6 +94,8 @@ fn with(urls: &[(&str, String)], text: &str) -> String {
 /// A cluster without Bindery. Dropped, also by a panic, it is as other tests need it.
 struct Fresh {
     servers: Servers,
+    /// That of the test: kubectl writes beside what it runs.
+    directory: PathBuf,
 }
 
 impl Fresh {
@@ -101,6 +103,7 @@ impl Fresh {
         env.operator.kill();
         let fresh = Self {
             servers: env.servers.clone(),
+            directory: env.directory.clone(),
         };
         fresh.clear().unwrap();
         fresh
@@ -133,7 +136,7 @@ kubectl get bbconn,pbind,pbset --all-namespaces --output jsonpath='{range .items
 impl Drop for Fresh {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.servers.shell(tree::top(), RELEASE);
+            self.servers.shell(&self.directory, RELEASE);
         }
         for outcome in [self.clear(), environment::install(&self.servers)] {
             if let Err(complaint) = outcome {
