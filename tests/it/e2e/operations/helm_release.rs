@@ -16,6 +16,7 @@ simulated!(
 );
 
 const DEFINITION: &str = "crd/bitbucketconnections.bindery.dev";
+const SETS: &str = "crd/projectbindingsets.bindery.dev";
 
 /// What `deploy/` and the environment gave to the operator, both kinds aside.
 const BASE: [&[&str]; 4] = [
@@ -190,7 +191,7 @@ fn short_name(env: &TestEnvironment) -> String {
 
 /// Promise: helm takes over what kustomize installed; an upgrade from the previous chart brings both kinds up to date,
 /// and a rollback brings them back; there is no second release; and the kinds and their objects outlive all of that,
-/// and the end of the release.
+/// and the end of the release of this chart.
 async fn a_release_keeps_every_object(server: Server) {
     let mut env = TestEnvironment::set(server).await;
     env.connection(json!({}));
@@ -211,11 +212,12 @@ async fn a_release_keeps_every_object(server: Server) {
         release.uninstall().unwrap();
         let deployment = ["get", "deployment/bindery", "--namespace=bindery-system"];
         env.servers.kubectl(&deployment).unwrap_err();
+        assert_eq!(deleted_kinds(&env), "", "{version:?}, uninstalled");
         assert_eq!(uids(&env).await, before, "{version:?}, uninstalled");
     }
 }
 
-/// Installs the previous chart, upgrades it, and rolls back.
+/// Installs the previous chart, upgrades it, rolls back, and upgrades it again.
 fn release_lives(env: &TestEnvironment, version: Helm, previous: &str) {
     let helm = |arguments: &[&str]| {
         let namespace = ["--namespace", "bindery-system"];
@@ -223,8 +225,7 @@ fn release_lives(env: &TestEnvironment, version: Helm, previous: &str) {
         env.servers.helm_of(version, &arguments)
     };
     // The previous chart has no such kind: the upgrade creates it.
-    let newer = ["delete", "crd", "projectbindingsets.bindery.dev"];
-    env.servers.kubectl(&newer).unwrap();
+    env.servers.kubectl(&["delete", SETS]).unwrap();
     let install = ["upgrade", "--install", "bindery", previous];
     // The second helm finds the kinds of the first one's release.
     let refusal = matches!(version, Helm::Four).then(|| helm(&install).unwrap_err());
@@ -244,6 +245,16 @@ fn release_lives(env: &TestEnvironment, version: Helm, previous: &str) {
     );
     helm(&["rollback", "bindery", "1"]).unwrap();
     assert_eq!(short_name(env), "bbolder", "{version:?}: rolled back");
+    helm(&["upgrade", "bindery", CHART]).unwrap();
+    assert_eq!(short_name(env), "bbconn", "{version:?}: upgraded again");
+}
+
+/// The times at which kinds were deleted. Their objects follow later.
+fn deleted_kinds(env: &TestEnvironment) -> String {
+    let kinds = [DEFINITION, "crd/projectbindings.bindery.dev", SETS];
+    let output = ["--output=jsonpath={.items[*].metadata.deletionTimestamp}"];
+    let get = [&["get"], &kinds[..], &output].concat();
+    env.servers.kubectl(&get).unwrap()
 }
 
 /// The connection and the binding, which another one of the same name would not be.
