@@ -37,10 +37,11 @@ pub use condition::{Condition, Text};
 pub type Definition = CustomResourceDefinition;
 
 pub use project_binding::{
-    AcceptingConnection, BindingDeletionPolicy, BindingMode, BindingRecord, Difference, Intent,
-    NewCodeDefinition, NewCodeDefinitionType, OnRepositoryMoved, ProjectBinding,
-    ProjectBindingSpec, ProjectBindingStatus, RepositoryReference, RepositoryStatus,
-    SonarQubeProjectSpec, SonarQubeProjectStatus, TargetStatus, Visibility, VisibilityPolicy,
+    AcceptingConnection, BindingDefaults, BindingDeletionPolicy, BindingMode, BindingRecord,
+    Difference, Intent, NewCodeDefinition, NewCodeDefinitionType, OnRepositoryMoved,
+    ProjectBinding, ProjectBindingSpec, ProjectBindingStatus, ProjectDefaults, RepositoryReference,
+    RepositoryStatus, SonarQubeProjectSpec, SonarQubeProjectStatus, TargetStatus, Visibility,
+    VisibilityPolicy,
 };
 pub use project_binding_set::{
     BindingTemplate, OnRepositoryGone, ProjectBindingSet, ProjectBindingSetSpec,

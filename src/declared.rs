@@ -2,7 +2,10 @@
 //! BitbucketConnection and of a ProjectBindingSet.
 
 pub(crate) mod connection;
+mod resolved;
 pub(crate) mod set;
+
+pub(crate) use resolved::{defaults, keys_of, resolved};
 
 use crate::crd::{
     self, BindingMode, BitbucketConnection, ManagementPolicy, NewCodeDefinition,
@@ -26,13 +29,15 @@ pub fn connection_of(binding: &ProjectBinding) -> (String, String) {
 }
 
 /// The key that a binding wants before it holds one: given, or the default.
-pub fn wanted_key(binding: &ProjectBinding) -> Option<ProjectKey> {
-    match given_key(&binding.spec) {
+#[must_use]
+pub fn wanted_key(
+    binding: &ProjectBinding,
+    connection: Option<&BitbucketConnection>,
+) -> Option<ProjectKey> {
+    let resolved = resolved(binding, connection);
+    match resolved.key {
         Some(key) => ProjectKey::parse(key).ok(),
-        None => repository(&binding.spec)
-            .ok()
-            .as_ref()
-            .map(ProjectKey::default_for),
+        None => Some(resolved.keys.ok()?.key(&repository(&binding.spec).ok()?)),
     }
 }
 
@@ -51,17 +56,20 @@ pub fn desired(
     if !is_accepted_by(binding, connection) {
         record = record.through_another_connection();
     }
-    let given = given_key(spec)
+    let resolved = resolved(binding, Some(connection));
+    let given = resolved
+        .key
         .map(|key| ProjectKey::parse(key).map_err(|error| invalid(&error)))
         .transpose()?;
     let key_given = given.is_some();
-    let key = record.effective_key(given, &repository);
+    let keys = resolved.keys.map_err(|error| invalid(&error))?;
+    let key = record.effective_key(given, (&keys, &repository));
+    let new_code = resolved.new_code_definition.map(new_code).transpose()?;
+    // The others are resolved.
     let SonarQubeProjectSpec {
-        key: _,
         name,
-        visibility,
         visibility_policy,
-        new_code_definition,
+        ..
     } = *spec.sonarqube_project.clone().unwrap_or_default();
     Ok(Desired {
         monorepo: spec.monorepo,
@@ -73,14 +81,15 @@ pub fn desired(
         namespace: binding.metadata.namespace.clone().unwrap_or_default(),
         key,
         key_given,
+        keys,
         repository,
         name,
-        visibility: visibility.map(visibility_of),
+        visibility: resolved.visibility.map(visibility_of),
         visibility_policy: match visibility_policy {
             crd::VisibilityPolicy::Created => VisibilityPolicy::Created,
             crd::VisibilityPolicy::Always => VisibilityPolicy::Always,
         },
-        new_code: new_code_definition.as_ref().map(new_code).transpose()?,
+        new_code,
         mode: match spec.mode {
             BindingMode::ImportOrBind => Mode::ImportOrBind,
             BindingMode::Import => Mode::Import,
@@ -203,10 +212,6 @@ pub fn new_code_status(new_code: &NewCode) -> NewCodeDefinition {
         days,
         branch,
     }
-}
-
-fn given_key(spec: &ProjectBindingSpec) -> Option<&str> {
-    spec.sonarqube_project.as_ref()?.key.as_deref()
 }
 
 /// The repository that a binding names.

@@ -3,11 +3,13 @@
 //! SonarQube and Bitbucket compare most of these without letter case in one place and with it in
 //! another, so every name keeps its spelling and offers [`folded`](ProjectKey::folded) for comparison.
 
+mod key_template;
 mod server_url;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use key_template::KeyTemplate;
 pub use server_url::{ServerUrl, ServerUrlError};
 
 /// Declares an opaque name that another system hands out: kept verbatim, compared exactly, and shared by
@@ -74,6 +76,11 @@ pub enum NameError {
         "{0:?} is not a SonarQube project key: use 1 to 400 letters, digits, '-', '_', '.' and ':', at least one of them not a digit"
     )]
     ProjectKey(String),
+    /// Not a template for keys.
+    #[error(
+        "{0:?} is not a template for project keys: use {{project}}, a separator that is no digit, and {{slug}}, for example {{project}}_{{slug}}, in at most 100 characters"
+    )]
+    KeyTemplate(String),
     /// Not the key of a DevOps platform configuration.
     #[error(
         "{0:?} is not a configuration name: use 1 to 200 characters without spaces around them"
@@ -110,18 +117,6 @@ impl ProjectKey {
         } else {
             Err(NameError::ProjectKey(text.to_owned()))
         }
-    }
-
-    /// The key that a repository's project gets when none is asked for: `PROJECT:slug`, a leading `~` as `_`.
-    ///
-    /// One-to-one, since neither part holds a `:`.
-    #[must_use]
-    pub fn default_for(repository: &RepositoryPath) -> Self {
-        let project = repository
-            .project
-            .strip_prefix('~')
-            .map_or_else(|| repository.project.clone(), |user| format!("_{user}"));
-        Self(format!("{project}:{}", repository.slug))
     }
 
     /// Takes a key as SonarQube returned it: old projects may have keys that today's grammar rejects.
@@ -283,7 +278,7 @@ mod tests {
     #[test]
     fn the_default_key_is_one_to_one_and_valid_for_personal_repositories() {
         let path = RepositoryPath::parse("~jdoe", "tools").unwrap();
-        let key = ProjectKey::default_for(&path);
+        let key = KeyTemplate::default().key(&path);
         assert_eq!(key.as_str(), "_jdoe:tools");
         assert_eq!(ProjectKey::parse(key.as_str()), Ok(key));
     }

@@ -19,7 +19,7 @@ pub mod set;
 pub mod trouble;
 mod vocabulary;
 
-pub use access::{Access, AccessRule, patterns};
+pub use access::{Access, AccessRule, AdmittedKeys, patterns};
 pub use claim::{Contender, contest};
 pub use reason::Reason;
 pub use retry::{Class, delay};

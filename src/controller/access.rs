@@ -8,7 +8,8 @@ use kube::core::{Selector, SelectorExt as _};
 
 use crate::crd::{AccessEntry, BitbucketConnection, ProjectBinding};
 use crate::declared;
-use crate::plan::{Access, AccessRule, patterns};
+use crate::identity::KeyTemplate;
+use crate::plan::{Access, AccessRule, AdmittedKeys, patterns};
 
 /// Whether a connection admits a binding with the key that it holds or wants. `namespace` is that of the binding.
 pub(crate) fn is_admitted(
@@ -18,7 +19,7 @@ pub(crate) fn is_admitted(
 ) -> bool {
     let held = declared::record(binding).accepted;
     let key = held.map(|accepted| accepted.key);
-    let key = key.or_else(|| declared::wanted_key(binding));
+    let key = key.or_else(|| declared::wanted_key(binding, Some(connection)));
     let repository = declared::repository(&binding.spec).ok();
     let access = of(binding, connection, namespace);
     key.zip(repository)
@@ -33,13 +34,14 @@ pub(crate) fn of(
     namespace: Option<&ObjectMeta>,
 ) -> Option<Access> {
     let own = binding.namespace().unwrap_or_default();
-    within(&own, connection, namespace)
+    let keys = declared::resolved(binding, Some(connection)).keys.ok()?;
+    within(&own, (connection, &keys), namespace)
 }
 
-/// What a connection admits for a namespace. `None`: nothing at all.
+/// What a connection admits for a namespace whose bindings have their keys by this template. `None`: nothing at all.
 pub(crate) fn within(
     own: &str,
-    connection: &BitbucketConnection,
+    (connection, keys): (&BitbucketConnection, &KeyTemplate),
     namespace: Option<&ObjectMeta>,
 ) -> Option<Access> {
     if connection.namespace().as_deref() == Some(own) {
@@ -55,7 +57,10 @@ pub(crate) fn within(
         .filter(|entry| selects(&entry.namespace_selector, labels))
         .map(|entry| AccessRule {
             repositories: repositories(entry, namespace),
-            projects: entry.sonarqube_projects.clone(),
+            projects: match &entry.sonarqube_projects {
+                None => AdmittedKeys::Default(keys.clone()),
+                Some(patterns) => AdmittedKeys::Matching(patterns.clone()),
+            },
         })
         .collect();
     (!rules.is_empty()).then_some(Access::Admitted(rules))

@@ -288,7 +288,7 @@ async fn spread_read(binding: &ProjectBinding, scene: Scene<'_>) -> Result<(), E
 
 /// Whether something may have to be undone in SonarQube before the object goes.
 fn protects_itself(binding: &ProjectBinding, connection: &BitbucketConnection) -> bool {
-    binding.spec.deletion_policy != BindingDeletionPolicy::Orphan
+    declared::resolved(binding, Some(connection)).deletion_policy != BindingDeletionPolicy::Orphan
         && binding.spec.management_policy == ManagementPolicy::Full
         && connection.spec.management_policy == ManagementPolicy::Full
 }

@@ -31,6 +31,9 @@ pub(crate) fn changed(connection: &ObjectName, changes: &Changes, context: &Cont
     if changes.is_none() {
         return;
     }
+    let (namespace, name) = connection;
+    let found = context.queues.connections.store.get(namespace, name);
+    let found = found.as_ref().and_then(|found| found.0.as_ref().ok());
     each(connection, context, |binding| {
         let held = binding
             .status
@@ -38,7 +41,7 @@ pub(crate) fn changed(connection: &ObjectName, changes: &Changes, context: &Cont
             .and_then(|status| status.sonarqube_project.as_ref());
         let key = held
             .map(|project| project.key.to_lowercase())
-            .or_else(|| declared::wanted_key(binding).map(|key| key.folded()));
+            .or_else(|| declared::wanted_key(binding, found).map(|key| key.folded()));
         let repository = &binding.spec.repository;
         let path = format!("{}/{}", repository.project, repository.slug).to_lowercase();
         key.is_some_and(|key| changes.projects.contains(&key))

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::constraints;
+use super::project_binding::BindingDefaults;
 use super::reference::{CaBundleReference, ManagementPolicy, SecretKeyReference};
 pub use status::{
     AppliedSecrets, BindingCounts, BitbucketConnectionStatus, BitbucketServerStatus,
@@ -64,6 +65,11 @@ pub struct BitbucketConnectionSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 1000), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub access: Vec<AccessEntry>,
+
+    /// What bindings have where their own spec says nothing. It is recorded in the status of a binding when its project is
+    /// accepted, or about to be created: a later change holds for other bindings only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binding_defaults: Option<Box<BindingDefaults>>,
 
     /// Who manages SonarQube's configuration. `Manage`: Bindery creates or adopts it, keeps its URL and token as declared,
     /// and deletes it if `deletionPolicy` is `Delete`. `Reference`: an administrator of SonarQube manages it, and Bindery
@@ -211,7 +217,7 @@ pub struct AccessEntry {
     pub repositories_from: Option<RepositoriesSource>,
 
     /// Patterns of SonarQube project keys; `*` stands for any run of characters. Default: only the default keys
-    /// (`PROJECT:slug`) of the repositories above. A pattern has at most 4 `*`, and never two in a row.
+    /// of the repositories above, as `bindingDefaults` make them. A pattern has at most 4 `*`, and never two in a row.
     #[serde(
         default,
         rename = "sonarqubeProjects",

@@ -1,13 +1,19 @@
 //! ProjectBinding: one Bitbucket repository bound to one SonarQube project.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{self as meta, Time};
+mod defaults;
+mod status;
+
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::condition::{Condition, Text};
-use super::constraints;
 use super::reference::{ConnectionReference, ManagementPolicy};
+
+pub use defaults::{BindingDefaults, ProjectDefaults};
+pub use status::{
+    AcceptingConnection, BindingRecord, Difference, Intent, ProjectBindingStatus, RepositoryStatus,
+    SonarQubeProjectStatus, TargetStatus,
+};
 
 /// What a ProjectBinding declares.
 #[derive(CustomResource, Clone, Debug, Deserialize, Serialize, PartialEq, Eq, KubeSchema)]
@@ -76,9 +82,12 @@ pub struct ProjectBindingSpec {
     /// What happens in SonarQube when this object is deleted. `Unbind`: the project stays; its binding is removed if
     /// Bindery wrote it and SonarQube can remove a single one. `Orphan`: both stay. `DeleteProject`: the project is
     /// deleted with all its history, if Bindery created it for this object and the operator runs with
-    /// `--allow-project-deletion`; otherwise as `Unbind`. Default: `Unbind`.
-    #[serde(default)]
-    pub deletion_policy: BindingDeletionPolicy,
+    /// `--allow-project-deletion`; otherwise as `Unbind`. Default: that of the connection's `bindingDefaults`, else
+    /// `Unbind`.
+    // Without a default in the schema: an object that says nothing leaves it to its connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "BindingDeletionPolicy")]
+    pub deletion_policy: Option<BindingDeletionPolicy>,
 
     /// Stops all work on this object, also on its deletion. Default: `false`.
     #[serde(default)]
@@ -103,8 +112,9 @@ pub struct RepositoryReference {
 #[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, Eq, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SonarQubeProjectSpec {
-    /// Key of the project. Default: `PROJECT:slug` of the repository, with `_` in place of a leading `~`. To bind an
-    /// existing project that has no binding, set its key here. Immutable once in use.
+    /// Key of the project. Default: the key that the `keyTemplate` of the connection's `bindingDefaults` makes, else
+    /// `PROJECT:slug` of the repository, with `_` in place of a leading `~`. To bind an existing project that has no
+    /// binding, set its key here. Immutable once in use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 400))]
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9_.:-]*[A-Za-z_.:-][A-Za-z0-9_.:-]*$')").message("sonarqubeProject.key may hold letters, digits, '-', '_', '.' and ':', and needs at least one character that is not a digit"))]
@@ -115,7 +125,8 @@ pub struct SonarQubeProjectSpec {
     #[schemars(length(min = 1, max = 255))]
     pub name: Option<String>,
     /// Who may see the project. `Private`: users with the Browse permission on it. `Public`: all users of the server.
-    /// `visibilityPolicy` defines on which projects Bindery sets it. Default: SonarQube's default for new projects.
+    /// `visibilityPolicy` defines on which projects Bindery sets it. Default: that of the connection's `bindingDefaults`,
+    /// else SonarQube's default for new projects.
     // An Option of an enum would show the enum's own description instead of this one, and refuse the null it calls
     // valid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -126,7 +137,8 @@ pub struct SonarQubeProjectSpec {
     /// user permissions on it. Default: `Created`.
     #[serde(default)]
     pub visibility_policy: VisibilityPolicy,
-    /// What counts as new code. Written when the project is created or adopted, and when this field changes.
+    /// What counts as new code. Written when the project is created or adopted, and when this field changes. Default:
+    /// that of the connection's `bindingDefaults`, else SonarQube's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_code_definition: Option<NewCodeDefinition>,
 }
@@ -215,183 +227,4 @@ pub enum BindingDeletionPolicy {
     /// The project goes with all its history, if Bindery created it for this object and the operator runs
     /// with `--allow-project-deletion`; otherwise as `Unbind`.
     DeleteProject,
-}
-
-/// What was found and done for a ProjectBinding.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ProjectBindingStatus {
-    /// The generation of the spec that this status describes; -1 until the first reconcile.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed_generation: Option<i64>,
-    /// `Ready`, `Reconciling`, `Stalled` as kstatus reads them; `Accepted`, `Synced`, `DecorationReady`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(with = "Vec<meta::Condition>", length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]), transform = constraints::conditions)]
-    pub conditions: Vec<Condition>,
-    /// The repository and the project of this binding: as the servers spell them, or as in the spec until they are
-    /// known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub target: Option<TargetStatus>,
-    /// The SonarQube project that this binding holds a claim on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sonarqube_project: Option<SonarQubeProjectStatus>,
-    /// The repository as Bitbucket spells it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub repository: Option<RepositoryStatus>,
-    /// What differs from the spec and is not corrected: under `managementPolicy: Observe`, or because the server or a
-    /// policy does not allow it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["field"]))]
-    pub differences: Vec<Difference>,
-    /// The value of the annotation `bindery.dev/reconcile-requested-at` that was last acted upon.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 256))]
-    pub last_handled_reconcile_at: Option<String>,
-    /// The operator's own record: what it did and no server can report. Do not edit it. If it is lost, for example in a
-    /// restore without status, Bindery adopts the project that it finds, and neither unbinds nor deletes it later.
-    #[serde(default, skip_serializing_if = "BindingRecord::is_empty")]
-    pub record: BindingRecord,
-}
-
-/// The operator's own record of a binding.
-#[derive(Clone, Debug, Default, Deserialize, Serialize, PartialEq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct BindingRecord {
-    /// The connection that accepted the project, or that it is being created through.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connection: Option<AcceptingConnection>,
-    /// The project that is about to be created. It is written before the call, so that a crash never creates a second
-    /// project.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intent: Option<Box<Intent>>,
-    /// The uid of the object for which Bindery created the project; absent for a project that existed before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub created_by: Option<String>,
-    /// The uid of the object for which Bindery last wrote the project's binding; absent if the binding was already equal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub bound_by: Option<String>,
-    /// The new code definition that was last written. It is written again only when the spec changes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub new_code_definition: Option<Box<NewCodeDefinition>>,
-}
-
-impl BindingRecord {
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// What a binding is about, for the table that kubectl prints.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct TargetStatus {
-    /// The repository, `project/slug`.
-    #[schemars(length(max = 260))]
-    pub repository: String,
-    /// The key of the SonarQube project.
-    #[schemars(length(max = 400))]
-    pub project: String,
-}
-
-/// The connection that accepted a binding.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct AcceptingConnection {
-    /// Its namespace.
-    #[schemars(length(max = 63))]
-    pub namespace: Text,
-    /// Its name.
-    #[schemars(length(max = 253))]
-    pub name: Text,
-    /// Its uid: a connection created again under the same name accepts anew.
-    #[schemars(length(max = 64))]
-    pub uid: Text,
-    /// The id of its configuration in SonarQube. Only a connection of the same configuration can replace it.
-    #[schemars(length(max = 204))]
-    pub configuration_id: Text,
-}
-
-/// The SonarQube project of a binding.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct SonarQubeProjectStatus {
-    /// Its key.
-    #[schemars(length(max = 400))]
-    pub key: String,
-    /// Its uuid, if SonarQube reports it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub id: Option<String>,
-    /// The id of the SonarQube server that holds it.
-    #[schemars(length(max = 64))]
-    pub server_id: Text,
-    /// Its page.
-    #[schemars(length(max = 1024))]
-    pub url: String,
-}
-
-/// A repository as Bitbucket spells it.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct RepositoryStatus {
-    /// Its id: survives renames and moves.
-    pub id: i64,
-    /// `project/slug`.
-    #[schemars(length(max = 260))]
-    pub path: String,
-    /// Key of its project.
-    #[schemars(length(max = 128))]
-    pub project: Text,
-    /// Its slug.
-    #[schemars(length(max = 128))]
-    pub slug: String,
-    /// Its page.
-    #[schemars(length(max = 1024))]
-    pub url: String,
-    /// Its default branch when the project was imported.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 255))]
-    pub default_branch: Option<Text>,
-    /// The place in the spec, `project/slug`, if Bitbucket redirected from it to this repository.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 260))]
-    pub followed_from: Option<String>,
-}
-
-/// A project that is about to be created.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Intent {
-    /// The id of the SonarQube server on which it is created.
-    #[schemars(length(max = 64))]
-    pub server_id: String,
-    /// The key that it will have.
-    #[schemars(length(max = 400))]
-    pub project_key: String,
-    /// The method of its creation, as `status.sonarqube.capabilities` of the connection calls it.
-    #[schemars(length(max = 64))]
-    pub way: String,
-    /// The key that SonarQube gave it, where SonarQube chooses the key (up to 10.4), until it has the one above.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 400))]
-    pub imported_as: Option<String>,
-    /// When the call was last about to be made.
-    pub since: Time,
-}
-
-/// One thing that is not as declared.
-#[derive(Clone, Debug, Deserialize, Serialize, PartialEq, Eq, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Difference {
-    /// The field that differs.
-    #[schemars(length(max = 64))]
-    pub field: String,
-    /// What is declared.
-    #[schemars(length(max = 512))]
-    pub desired: String,
-    /// What was found.
-    #[schemars(length(max = 512))]
-    pub observed: String,
 }

@@ -1,6 +1,6 @@
 //! Who may bind what through a connection.
 
-use crate::identity::{ProjectKey, RepositoryPath};
+use crate::identity::{KeyTemplate, ProjectKey, RepositoryPath};
 
 /// What one namespace may do through one connection: the entries of `access` whose selector admits it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -16,8 +16,17 @@ pub enum Access {
 pub struct AccessRule {
     /// Patterns of `PROJECT/slug`; `*` is any run without `/`; letter case does not count.
     pub repositories: Vec<String>,
-    /// Patterns of project keys; `*` is any run. `None`: the default key of the repository only.
-    pub projects: Option<Vec<String>>,
+    /// The keys of the projects.
+    pub projects: AdmittedKeys,
+}
+
+/// The keys that one entry of `access` admits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum AdmittedKeys {
+    /// The key that the repository gets where none is given.
+    Default(KeyTemplate),
+    /// Those that one of these patterns matches; `*` is any run.
+    Matching(Vec<String>),
 }
 
 impl Access {
@@ -40,8 +49,8 @@ impl AccessRule {
             .any(|pattern| matches(&pattern.to_lowercase(), &path, Some('/')));
         repository_admitted
             && match &self.projects {
-                None => ProjectKey::default_for(repository).same(key),
-                Some(patterns) => patterns
+                AdmittedKeys::Default(keys) => keys.key(repository).same(key),
+                AdmittedKeys::Matching(patterns) => patterns
                     .iter()
                     .any(|pattern| matches(&pattern.to_lowercase(), &key.folded(), None)),
             }
@@ -160,7 +169,10 @@ mod tests {
         let owned = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
         Access::Admitted(vec![AccessRule {
             repositories: owned(repositories),
-            projects: projects.map(owned),
+            projects: projects.map(owned).map_or_else(
+                || AdmittedKeys::Default(KeyTemplate::default()),
+                AdmittedKeys::Matching,
+            ),
         }])
     }
 

@@ -38,16 +38,18 @@ impl Facts {
         connections: &[DeserializeGuard<BitbucketConnection>],
         bindings: &[DeserializeGuard<ProjectBinding>],
     ) -> Self {
+        let connections = connections.iter().filter_map(|it| it.0.as_ref().ok());
+        let connections: BTreeMap<_, _> = connections.map(|it| (place(it), it)).collect();
         let bindings = bindings.iter().filter_map(|it| it.0.as_ref().ok());
         let keys = bindings.filter_map(|it| {
-            let key = declared::wanted_key(it)?;
+            let connection = connections.get(&declared::connection_of(it)).copied();
+            let key = declared::wanted_key(it, connection)?;
             Some((place(it), key.to_string()))
         });
-        let connections = connections.iter().filter_map(|it| it.0.as_ref().ok());
-        let connections = connections.map(|it| {
+        let connections = connections.iter().map(|(place, it)| {
             let spec = &it.spec;
             let never = spec.adoption_policy == AdoptionPolicy::Never;
-            (place(it), (spec.sonarqube.url.clone(), never))
+            (place.clone(), (spec.sonarqube.url.clone(), never))
         });
         Self {
             keys: keys.collect(),

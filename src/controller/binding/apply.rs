@@ -271,7 +271,7 @@ impl Work<'_> {
         let connection = status.record.connection.take();
         let connection = connection.filter(|_| accepted.is_some());
         let connection = connection.or_else(|| self.report.through.clone());
-        status.record = shown::record(accepted, connection, Some(intent));
+        status.record = shown::record(accepted, connection, Some(intent), self.report.defaults());
         self.report.store_intent(&status, self.context).await
     }
 

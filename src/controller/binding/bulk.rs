@@ -108,7 +108,7 @@ impl Work<'_> {
         let next = self.context.lanes.next(&connection, KEYS_AT_ONCE);
         let wanted = next.iter().filter_map(|(namespace, name)| {
             let binding = self.context.queues.bindings.store.get(namespace, name)?;
-            declared::wanted_key(binding.0.as_ref().ok()?)
+            declared::wanted_key(binding.0.as_ref().ok()?, Some(&self.reference.connection))
         });
         wanted.collect()
     }

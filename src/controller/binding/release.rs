@@ -79,7 +79,7 @@ pub(super) async fn release(
                 Reason::DeletionBlocked,
                 format!(
                     "deletionPolicy {:?} could not be carried out: {}. Annotate the object with {FORCE_ORPHAN}=true to let it go and leave the SonarQube project and its binding as they are",
-                    binding.spec.deletion_policy,
+                    declared::resolved(binding, connection.as_ref()).deletion_policy,
                     error.refusal().message
                 ),
             );
@@ -346,7 +346,7 @@ fn policy(binding: &ProjectBinding, connection: Option<&BitbucketConnection>) ->
             connection.spec.suspend
                 || connection.spec.management_policy == ManagementPolicy::Observe
         });
-    match binding.spec.deletion_policy {
+    match declared::resolved(binding, connection).deletion_policy {
         _ if passive => ReleasePolicy::Orphan,
         BindingDeletionPolicy::Orphan => ReleasePolicy::Orphan,
         BindingDeletionPolicy::Unbind => ReleasePolicy::Unbind,

@@ -1,15 +1,15 @@
 //! What a reconcile of a binding reports in its status and its events.
 
-use std::sync::Arc;
+mod importing;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta as Metadata;
+use std::sync::Arc;
 
 use crate::controller::context::{Context, ProjectDeletion};
 use crate::controller::error::{Doing, Error};
 use crate::controller::reconcile::{self, Next};
 use crate::crd::{
-    AcceptingConnection, BitbucketConnection, Condition as Stored, Intent, Kind as _,
-    ProjectBinding, ProjectBindingStatus, RepositoryStatus,
+    AcceptingConnection, BindingDefaults, BindingDeletionPolicy, BitbucketConnection, Intent,
+    Kind as _, ProjectBinding, ProjectBindingStatus, RepositoryStatus,
 };
 use crate::declared;
 use crate::fleet::link::ServerAccess;
@@ -123,6 +123,16 @@ impl Report {
         self.accepted_by = through.filter(|_| record.accepted.is_some());
     }
 
+    /// The defaults of its connection that hold for the binding.
+    pub(super) fn defaults(&self) -> Option<&BindingDefaults> {
+        declared::defaults(&self.binding, self.connection.as_deref())
+    }
+
+    /// What happens when the object is deleted.
+    pub(super) fn deletion_policy(&self) -> BindingDeletionPolicy {
+        declared::resolved(&self.binding, self.connection.as_deref()).deletion_policy
+    }
+
     /// The project whose claim is to be remembered.
     pub(super) fn accepted(&self) -> Option<&Accepted> {
         self.record.accepted.as_ref()
@@ -178,28 +188,6 @@ impl Report {
             }
         }
         Ok(Next::Settled(interval))
-    }
-
-    /// The conditions of a new object while its project is being imported. It was not ready since it was created.
-    pub(super) fn importing(&self, key: &str) -> Vec<Stored> {
-        let why = Blocked::new(
-            Reason::ProgressingWithRetry,
-            format!(
-                "SonarQube project {key} is being imported; Ready follows once SonarQube shows it"
-            ),
-        );
-        let mut conditions = summary(&Outcome::Retrying(why.clone()));
-        let synced = Some((ConditionType::Synced, &why));
-        conditions.extend(own_conditions(OWN, &[ConditionType::Accepted], synced));
-        conditions.push(not_settled());
-        let Metadata {
-            generation,
-            creation_timestamp,
-            ..
-        } = self.binding.metadata.clone();
-        let since = creation_timestamp.unwrap_or_else(clock::now);
-        let conditions = shown::with_advice(&conditions, &self.binding, self.deletion);
-        status::conditions(&[], &conditions, generation, &since)
     }
 
     async fn settled(&mut self, access: &ServerAccess, context: &Context) -> Result<(), Error> {
@@ -306,7 +294,7 @@ impl Report {
         let generation = self.binding.metadata.generation;
         let project = before.sonarqube_project.as_ref();
         let kept = |accepted: &Accepted| remembered(accepted, access, project);
-        let conditions = shown::with_advice(conditions, &self.binding, self.deletion);
+        let conditions = shown::with_advice(conditions, self.deletion_policy(), self.deletion);
         let connection = self.accepted_by.clone().or(before.record.connection);
         let intent = self.intent.clone().filter(|_| self.record.intent.is_some());
         ProjectBindingStatus {
@@ -317,12 +305,16 @@ impl Report {
                 generation,
                 &clock::now(),
             ),
-            target: shown::target(&self.binding, self.repository.as_ref(), self.accepted()),
+            target: shown::target(
+                (&self.binding, self.connection.as_deref()),
+                self.repository.as_ref(),
+                self.accepted(),
+            ),
             sonarqube_project: self.accepted().map(kept),
             repository: self.repository.clone(),
             differences: self.differences.iter().map(difference).collect(),
             last_handled_reconcile_at: status::requested(&self.binding),
-            record: shown::record(self.accepted(), connection, intent),
+            record: shown::record(self.accepted(), connection, intent, self.defaults()),
         }
     }
 

@@ -5,8 +5,9 @@ use kube::ResourceExt as _;
 
 use crate::controller::context::ProjectDeletion;
 use crate::crd::{
-    self, AcceptingConnection, BindingDeletionPolicy, BindingRecord, BitbucketConnection, Intent,
-    ProjectBinding, RepositoryStatus, SonarQubeProjectStatus, TargetStatus,
+    self, AcceptingConnection, BindingDefaults, BindingDeletionPolicy, BindingRecord,
+    BitbucketConnection, Intent, ProjectBinding, RepositoryStatus, SonarQubeProjectStatus,
+    TargetStatus,
 };
 use crate::declared;
 use crate::fleet::link::ServerAccess;
@@ -82,16 +83,21 @@ pub(super) fn record(
     accepted: Option<&Accepted>,
     connection: Option<AcceptingConnection>,
     intent: Option<Intent>,
+    defaults: Option<&BindingDefaults>,
 ) -> BindingRecord {
     let created_by = accepted.and_then(|accepted| accepted.created_by.as_ref());
     let bound_by = accepted.and_then(|accepted| accepted.bound_by.as_ref());
     let new_code = accepted.and_then(|accepted| accepted.new_code.as_ref());
+    // They hold as long as there is something that they were used for.
+    let is_decided = accepted.is_some() || intent.is_some();
+    let defaults = defaults.filter(|it| is_decided && **it != BindingDefaults::default());
     BindingRecord {
         connection,
         intent: intent.map(Box::new),
         created_by: created_by.map(Uid::to_string),
         bound_by: bound_by.map(Uid::to_string),
         new_code_definition: new_code.map(declared::new_code_status).map(Box::new),
+        defaults: defaults.cloned().map(Box::new),
     }
 }
 
@@ -112,14 +118,14 @@ pub(super) fn difference(difference: &Difference) -> crd::Difference {
 
 /// What the object is about: what was found, else what the spec names.
 pub(super) fn target(
-    binding: &ProjectBinding,
+    (binding, connection): (&ProjectBinding, Option<&BitbucketConnection>),
     found: Option<&RepositoryStatus>,
     accepted: Option<&Accepted>,
 ) -> Option<TargetStatus> {
     let declared = &binding.spec.repository;
     let declared = || format!("{}/{}", declared.project, declared.slug);
     let key = accepted.map(|accepted| accepted.key.clone());
-    let key = key.or_else(|| declared::wanted_key(binding))?;
+    let key = key.or_else(|| declared::wanted_key(binding, connection))?;
     Some(TargetStatus {
         repository: found.map_or_else(declared, |found| found.path.clone()),
         project: key.to_string(),
@@ -129,7 +135,7 @@ pub(super) fn target(
 /// Adds to `Accepted` what the operator refuses, from the first reconcile on: at the deletion it is too late to learn it.
 pub(super) fn with_advice(
     conditions: &[Condition],
-    binding: &ProjectBinding,
+    policy: BindingDeletionPolicy,
     deletion: ProjectDeletion,
 ) -> Vec<Condition> {
     let mut conditions = conditions.to_vec();
@@ -137,7 +143,7 @@ pub(super) fn with_advice(
         it.condition_type == ConditionType::Accepted && it.state == State::True
     };
     let accepted = conditions.iter_mut().find(is_true);
-    let asks = binding.spec.deletion_policy == BindingDeletionPolicy::DeleteProject;
+    let asks = policy == BindingDeletionPolicy::DeleteProject;
     if let (Some(accepted), true, ProjectDeletion::Refused) = (accepted, asks, deletion) {
         "deletionPolicy: DeleteProject acts as Unbind, because the operator runs without --allow-project-deletion. SonarQube keeps the project when this object is deleted"
             .clone_into(&mut accepted.message);

@@ -82,7 +82,7 @@ fn claim(binding: &ProjectBinding, connection: &BitbucketConnection) -> Option<C
     }
     let reached = connection.status.as_ref()?.sonarqube.as_ref()?;
     let server = Server::new(&url, ServerId::new(&*reached.id));
-    let wanted = declared::wanted_key(binding).filter(|_| !is_stalled)?;
+    let wanted = declared::wanted_key(binding, Some(connection)).filter(|_| !is_stalled)?;
     Some(Claim {
         thing: server.wanted_project(&declared::connection_of(binding), &wanted),
         accepted: false,

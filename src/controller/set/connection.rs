@@ -29,7 +29,8 @@ pub(super) fn find(set: &ProjectBindingSet, context: &Context) -> Result<Referen
     let reference = found.and_then(|connection| {
         let within = context.namespaces.get("", &own);
         let within = within.as_deref().map(|it| &it.metadata);
-        let access = access::within(&own, &connection, within)?;
+        let keys = declared::keys_of(&connection).ok()?;
+        let access = access::within(&own, (&connection, &keys), within)?;
         let connection = Arc::new(connection);
         Some(Reference { connection, access })
     });

@@ -10,10 +10,9 @@ use crate::controller::context::Context;
 use crate::crd::{ProjectBinding, ProjectBindingSet, SET, SET_TEMPLATE};
 use crate::declared;
 use crate::fleet::sets::Memory;
-use crate::identity::{ProjectKey, RepositoryPath};
+use crate::identity::RepositoryPath;
 use crate::inventory::Listed;
 use crate::kubernetes::Store;
-use crate::plan::Access;
 use crate::plan::set::{Absence, Listing, Member, Observed, Other, Repository};
 
 use super::connection::Reference;
@@ -28,7 +27,7 @@ pub(super) fn observed(
     memory: &mut Memory,
 ) -> Observed {
     let own = set.namespace().unwrap_or_default();
-    let repositories = repositories(listed, &reference.access, memory);
+    let repositories = repositories(listed, reference, memory);
     let (mut members, mut taken) = (Vec::new(), BTreeSet::new());
     for binding in &context.register.roster.within(&own) {
         let name = &binding.1;
@@ -53,12 +52,17 @@ pub(super) fn observed(
     }
 }
 
-fn repositories(listed: &Listed, access: &Access, memory: &Memory) -> Vec<Repository> {
+fn repositories(listed: &Listed, reference: &Reference, memory: &Memory) -> Vec<Repository> {
+    let keys = declared::keys_of(&reference.connection);
+    let admits = |path: &RepositoryPath| {
+        let keys = keys.as_ref().ok();
+        keys.is_some_and(|keys| reference.access.admits(path, &keys.key(path)))
+    };
     let rows = listed.repositories().map(|row| Repository {
         id: row.id,
         archived: row.archived,
         fork: row.fork,
-        admitted: access.admits(&row.path, &ProjectKey::default_for(&row.path)),
+        admitted: admits(&row.path),
         empty: memory.empty(row.id),
         path: row.path,
     });

@@ -1,6 +1,6 @@
 //! What is reported if nothing is written: differences, with only such names as their reader may know.
 
-use crate::identity::{ProjectKey, RepositoryPath};
+use crate::identity::RepositoryPath;
 use crate::plan::{Access, Difference};
 
 use super::found::{BindingState, Project, Repository};
@@ -14,7 +14,7 @@ pub fn may_know(desired: &Desired, place: &str) -> bool {
         .and_then(|(project, slug)| RepositoryPath::parse(project, slug).ok());
     desired.access == Access::Own
         || path.is_some_and(|path| {
-            [&desired.key, &ProjectKey::default_for(&path)]
+            [&desired.key, &desired.keys.key(&path)]
                 .into_iter()
                 .any(|key| desired.access.admits(&path, key))
         })

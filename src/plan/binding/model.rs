@@ -1,6 +1,6 @@
 //! The core's input for a binding, and its answers.
 
-use crate::identity::{ProjectId, ProjectKey, RepositoryPath, Uid};
+use crate::identity::{KeyTemplate, ProjectId, ProjectKey, RepositoryPath, Uid};
 use crate::plan::capability::Capabilities;
 use crate::plan::{Access, Blocked, Contender, Difference, Management};
 
@@ -18,6 +18,8 @@ pub struct Desired {
     pub key: ProjectKey,
     /// Whether the key stands in the spec.
     pub key_given: bool,
+    /// How keys are made where none is given.
+    pub keys: KeyTemplate,
     /// The repository as the spec spells it.
     pub repository: RepositoryPath,
     /// The name of a project that is created; the repository's where absent.

@@ -1,6 +1,6 @@
 //! What the status of a binding remembers, and what of it still holds.
 
-use crate::identity::{ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
+use crate::identity::{KeyTemplate, ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
 
 use super::found::{BindingState, NewCode, Project, Repository};
 
@@ -158,18 +158,18 @@ impl Accepted {
 
 impl Record {
     /// The key that a binding is about: that of the spec, else the remembered one, else that of an import
-    /// which is not finished, else the default.
+    /// which is not finished, else the one that is made of the repository's place.
     #[must_use]
     pub fn effective_key(
         &self,
         given: Option<ProjectKey>,
-        repository: &RepositoryPath,
+        (keys, repository): (&KeyTemplate, &RepositoryPath),
     ) -> ProjectKey {
         let remembered = || self.accepted.as_ref().map(|accepted| accepted.key.clone());
         given
             .or_else(remembered)
             .or_else(|| self.intent.as_ref().map(|intent| intent.key.clone()))
-            .unwrap_or_else(|| ProjectKey::default_for(repository))
+            .unwrap_or_else(|| keys.key(repository))
     }
 
     /// The acceptance that speaks of this very project. Another uuid is another project, and one that was

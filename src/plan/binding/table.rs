@@ -245,7 +245,7 @@ fn import(
         desired.key.clone()
     } else {
         // The same key, as Bitbucket would spell it.
-        ProjectKey::default_for(&repository.path)
+        desired.keys.key(&repository.path)
     };
     let name = desired.name.clone();
     let name = name.unwrap_or_else(|| repository.name.clone());

@@ -12,9 +12,9 @@ mod repository_life;
 mod table;
 
 use super::*;
-use crate::identity::{ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
+use crate::identity::{KeyTemplate, ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
 use crate::plan::capability::{BindingMethod, Capabilities, Support};
-use crate::plan::{Access, AccessRule, Contender, Difference, Management, Reason};
+use crate::plan::{Access, AccessRule, AdmittedKeys, Contender, Difference, Management, Reason};
 
 const OURS: &str = "uid-ours";
 
@@ -34,6 +34,7 @@ fn desired() -> Desired {
         namespace: "platform".to_owned(),
         key: key("PAY:checkout"),
         key_given: false,
+        keys: KeyTemplate::default(),
         repository: path("PAY/checkout"),
         name: None,
         visibility: None,
@@ -84,7 +85,7 @@ fn tenant(desired: Desired) -> Desired {
     Desired {
         access: Access::Admitted(vec![AccessRule {
             repositories: vec!["PAY/*".to_owned()],
-            projects: None,
+            projects: AdmittedKeys::Default(KeyTemplate::default()),
         }]),
         ..desired
     }

@@ -9,7 +9,7 @@ mod reconcile;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::identity::{ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
+use crate::identity::{KeyTemplate, ProjectId, ProjectKey, RepositoryPath, ServerId, Uid};
 use crate::plan::capability::{BindingMethod, Capabilities};
 use crate::plan::{Access, Contender, Management, contest};
 
@@ -81,7 +81,10 @@ pub(super) struct Member {
 impl Member {
     /// The key from the spec, else remembered, else the default one.
     pub(super) fn effective_key(&self, record: &Record) -> ProjectKey {
-        record.effective_key(self.key.clone(), &self.repository)
+        record.effective_key(
+            self.key.clone(),
+            (&KeyTemplate::default(), &self.repository),
+        )
     }
 
     fn desired(&self, key: ProjectKey, record: &Record) -> Desired {
@@ -90,6 +93,7 @@ impl Member {
             uid: self.uid.clone(),
             key,
             key_given: self.key.is_some(),
+            keys: KeyTemplate::default(),
             repository: self.repository.clone(),
             name: None,
             visibility: self.visibility,

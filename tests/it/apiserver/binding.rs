@@ -268,7 +268,6 @@ async fn omitted_fields_get_the_described_defaults() {
         "monorepo": false,
         "onRepositoryMoved": "Report",
         "managementPolicy": "Full",
-        "deletionPolicy": "Unbind",
         "suspend": false,
     });
     assert_eq!(admitted["spec"], expected);

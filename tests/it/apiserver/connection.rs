@@ -362,3 +362,31 @@ async fn omitted_fields_get_the_described_defaults() {
     });
     assert_eq!(admitted["spec"], expected);
 }
+
+/// Promise: a template makes no key that SonarQube refuses, nor one for all repositories.
+#[tokio::test]
+async fn a_key_template_has_both_parts_and_what_separates_them() {
+    let template = |template: &str| {
+        let project = json!({"keyTemplate": template});
+        json!({"spec": {"bindingDefaults": {"sonarqubeProject": project}}})
+    };
+    let words = "keyTemplate needs {project}, a separator that is no digit, and {slug}, for example {project}_{slug}";
+    let rows = vec![
+        accepted("an underscore", template("{project}_{slug}")),
+        accepted("more around", template("acme:{project}.2-{slug}:main")),
+        refused("no project", template("everything_{slug}"), words),
+        refused("no slug", template("{project}_everything"), words),
+        refused("another order", template("{slug}_{project}"), words),
+        refused("no separator", template("{project}{slug}____"), words),
+        refused("a digit between", template("{project}7{slug}___"), words),
+        refused("a part twice", template("{project}_{slug}_{slug}"), words),
+        refused("an unknown part", template("{project}_{slug}_{id}"), words),
+        refused("a space", template("{project} {slug}"), words),
+        refused(
+            "101 characters",
+            template(&format!("{{project}}_{{slug}}{}", "x".repeat(85))),
+            "may not be more than 100",
+        ),
+    ];
+    check(&connection(), rows).await;
+}

@@ -10,7 +10,7 @@ use super::references::tokens;
 use crate::support::tree;
 
 /// Files that may name several kinds, and why.
-const MAY_NAME_SEVERAL: [&str; 10] = [
+const MAY_NAME_SEVERAL: [&str; 11] = [
     // The list, and the descriptions of fields.
     "crd",
     // The stories: a binding has a connection, and a connection waits for its bindings.
@@ -20,6 +20,7 @@ const MAY_NAME_SEVERAL: [&str; 10] = [
     "controller/set",
     // What a binding declares depends on its connection.
     "declared.rs",
+    "declared/resolved",
     // A set declares bindings.
     "declared/set",
     // Whom a connection admits.

@@ -5,6 +5,7 @@ mod bulk_import;
 mod competing_writer;
 mod concurrent_changes;
 mod decoration;
+mod defaults;
 mod drift;
 mod existing_projects;
 mod first_binding;

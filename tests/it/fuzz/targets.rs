@@ -3,8 +3,8 @@
 use bindery::cli::RunArguments;
 use bindery::crd::{BitbucketConnection, ProjectBinding, ProjectBindingSet};
 use bindery::http::{CaBundle, HostPolicy, Token};
-use bindery::identity::{ProjectKey, RepositoryPath, ServerUrl, SettingKey};
-use bindery::plan::{Access, AccessRule, patterns as listed};
+use bindery::identity::{KeyTemplate, ProjectKey, RepositoryPath, ServerUrl, SettingKey};
+use bindery::plan::{Access, AccessRule, AdmittedKeys, patterns as listed};
 use clap::Parser;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -75,7 +75,8 @@ pub(super) fn names(input: &[u8]) {
     let (project, slug) = text.split_once('/').unwrap_or((&text, "slug"));
     if let Ok(path) = RepositoryPath::parse(project, slug) {
         let again = RepositoryPath::parse(path.project(), path.slug());
-        let _ = ProjectKey::default_for(&path);
+        let template = KeyTemplate::parse(&text).unwrap_or_default();
+        let _ = template.key(&path);
         assert_eq!(again, Ok(path));
     }
 }
@@ -87,7 +88,7 @@ pub(super) fn patterns(input: &[u8]) {
     let (project, slug) = path.split_once('/').unwrap_or((path, "slug"));
     let rule = AccessRule {
         repositories: listed(patterns),
-        projects: Some(vec![patterns.chars().take(128).collect()]),
+        projects: AdmittedKeys::Matching(vec![patterns.chars().take(128).collect()]),
     };
     let path = RepositoryPath::reported(project, slug);
     let _ = Access::Admitted(vec![rule]).admits(&path, &ProjectKey::reported(slug));

@@ -13,8 +13,7 @@ impl Work<'_> {
     /// Marks a project that this step created for a binding that would delete it one day. Only an answer proves that:
     /// a project that is taken for our own by its key and its repository may be another cluster's.
     pub(super) async fn mark(&mut self, step: &Step, answer: &Answer) {
-        let deletes =
-            self.report.binding.spec.deletion_policy == BindingDeletionPolicy::DeleteProject;
+        let deletes = self.report.deletion_policy() == BindingDeletionPolicy::DeleteProject;
         let Some(key) = created(step, answer).filter(|_| deletes) else {
             return;
         };

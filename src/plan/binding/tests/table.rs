@@ -288,7 +288,9 @@ fn an_adopted_key_must_be_admitted_like_any_other() {
     let rules = |projects: &[&str]| Desired {
         access: Access::Admitted(vec![AccessRule {
             repositories: vec!["PAY/*".to_owned()],
-            projects: Some(projects.iter().map(|&text| text.to_owned()).collect()),
+            projects: AdmittedKeys::Matching(
+                projects.iter().map(|&text| text.to_owned()).collect(),
+            ),
         }]),
         ..desired()
     };

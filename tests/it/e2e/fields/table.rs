@@ -74,6 +74,8 @@ fn new_code(definition: &Value) -> Value {
     json!({"sonarqubeProject": {"newCodeDefinition": definition}})
 }
 
+const DEFAULTS: &str = "defaults_are_recorded_and_a_later_change_is_for_new_bindings_only";
+
 #[rustfmt::skip] // a table
 pub(crate) const CONNECTION: &[Row] = &[
     row("access[].name", AsFresh(|_| access(json!({"name": "another"})))),
@@ -89,6 +91,12 @@ pub(crate) const CONNECTION: &[Row] = &[
     })))),
     row("access[].sonarqubeProjects[]", AsFresh(|_| access(json!({"sonarqubeProjects": ["pay_*"]})))),
     row("adoptionPolicy", AsFresh(|_| json!({"adoptionPolicy": "Never"}))),
+    row("bindingDefaults.deletionPolicy", Otherwise(DEFAULTS)),
+    row("bindingDefaults.sonarqubeProject.keyTemplate", Otherwise(DEFAULTS)),
+    row("bindingDefaults.sonarqubeProject.newCodeDefinition.branch", Otherwise(DEFAULTS)),
+    row("bindingDefaults.sonarqubeProject.newCodeDefinition.days", Otherwise(DEFAULTS)),
+    row("bindingDefaults.sonarqubeProject.newCodeDefinition.type", Otherwise(DEFAULTS)),
+    row("bindingDefaults.sonarqubeProject.visibility", Otherwise(DEFAULTS)),
     row("bitbucket.caBundleRef.key", AsFresh(|_| bundle("bitbucket", "second-token", "another"))),
     row("bitbucket.caBundleRef.kind", AsFresh(|_| bundle("bitbucket", "second-token", "token"))),
     row("bitbucket.caBundleRef.name", AsFresh(|_| bundle("bitbucket", "bitbucket-token", "token"))),

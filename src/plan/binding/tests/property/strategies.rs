@@ -25,7 +25,12 @@ fn accesses() -> impl Strategy<Value = Access> {
     let rule = |repositories: &str, projects: Option<&[&str]>| {
         Access::Admitted(vec![AccessRule {
             repositories: vec![repositories.to_owned()],
-            projects: projects.map(|list| list.iter().map(|&text| text.to_owned()).collect()),
+            projects: match projects {
+                None => AdmittedKeys::Default(KeyTemplate::default()),
+                Some(list) => {
+                    AdmittedKeys::Matching(list.iter().map(|&text| text.to_owned()).collect())
+                }
+            },
         }])
     };
     prop_oneof![
