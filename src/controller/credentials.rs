@@ -260,24 +260,26 @@ impl<'a> Reader<'a> {
     }
 
     async fn secret(&self, name: &str) -> Result<Secret, Error> {
-        let secret = match self.read_secret(name).await {
-            Ok(secret) => secret,
-            Err(unread) => return Err(self.unread("secrets", name, unread).await),
-        };
-        self.seen(CaBundleKind::Secret, name, &secret.metadata);
-        Ok(secret)
+        let read = self.read_secret(name).await;
+        let metadata = read.as_ref().ok().map(|secret| &secret.metadata);
+        self.seen(CaBundleKind::Secret, name, metadata);
+        match read {
+            Ok(secret) => Ok(secret),
+            Err(unread) => Err(self.unread("secrets", name, unread).await),
+        }
     }
 
     async fn config_map(&self, name: &str) -> Result<ConfigMap, Error> {
-        let map = match self.read_config_map(name).await {
-            Ok(map) => map,
-            Err(unread) => return Err(self.unread("configmaps", name, unread).await),
-        };
-        self.seen(CaBundleKind::ConfigMap, name, &map.metadata);
-        Ok(map)
+        let read = self.read_config_map(name).await;
+        let metadata = read.as_ref().ok().map(|map| &map.metadata);
+        self.seen(CaBundleKind::ConfigMap, name, metadata);
+        match read {
+            Ok(map) => Ok(map),
+            Err(unread) => Err(self.unread("configmaps", name, unread).await),
+        }
     }
 
-    fn seen(&self, kind: CaBundleKind, name: &str, metadata: &ObjectMeta) {
+    fn seen(&self, kind: CaBundleKind, name: &str, metadata: Option<&ObjectMeta>) {
         let watched = Watched {
             kind,
             namespace: self.namespace.clone(),

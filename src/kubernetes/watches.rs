@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::{Stream, StreamExt as _};
+use futures::future::ready;
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::PartialObjectMeta;
@@ -58,7 +59,7 @@ struct Watch {
 }
 
 /// The connections of a watch by name, each with the version that its last reconcile read: its echo is no reason for
-/// another one.
+/// another one. `None`: it could not read the object.
 type Shared = HashMap<String, Option<Version>>;
 
 impl Watches {
@@ -115,12 +116,12 @@ impl Watches {
         });
     }
 
-    /// Remembers which version a reconcile of a connection has read.
-    pub(crate) fn seen(&self, connection: &str, watched: &Watched, metadata: &ObjectMeta) {
+    /// Remembers which version a reconcile of a connection has read, or that it could not read the object.
+    pub(crate) fn seen(&self, connection: &str, watched: &Watched, metadata: Option<&ObjectMeta>) {
         if let Some(watch) = self.lock().watches.get(watched)
             && let Some(seen) = lock(&watch.shared).get_mut(connection)
         {
-            *seen = Some(version(metadata));
+            *seen = metadata.map(version);
         }
     }
 
@@ -160,20 +161,39 @@ async fn run(watched: Watched, client: kube::Client, follower: Follower) {
         .timeout(60);
     match kind {
         CaBundleKind::Secret => {
-            let events = watcher(
-                Api::<PartialObjectMeta<Secret>>::namespaced(client, namespace),
-                only,
-            );
+            let api = Api::<PartialObjectMeta<Secret>>::namespaced(client, namespace);
+            let events = anew_after_errors(|| watcher(api.clone(), only.clone()));
             follower.follow(events, namespace).await;
         }
         CaBundleKind::ConfigMap => {
-            let events = watcher(
-                Api::<PartialObjectMeta<ConfigMap>>::namespaced(client, namespace),
-                only,
-            );
+            let api = Api::<PartialObjectMeta<ConfigMap>>::namespaced(client, namespace);
+            let events = anew_after_errors(|| watcher(api.clone(), only.clone()));
             follower.follow(events, namespace).await;
         }
     }
+}
+
+/// Lists again after each error. A watch that goes on where it was says nothing of an object that did not change, but
+/// that could not be read meanwhile: a grant may have been missing.
+fn anew_after_errors<T, S>(
+    watch: impl FnMut() -> S,
+) -> impl Stream<Item = watcher::Result<Event<T>>>
+where
+    S: Stream<Item = watcher::Result<Event<T>>>,
+{
+    let until_an_error = |events: S| {
+        stream::unfold(Some(Box::pin(events)), async |events| {
+            let mut events = events?;
+            let event = events.next().await?;
+            let rest = event.is_ok().then_some(events);
+            Some((event, rest))
+        })
+    };
+    // It announces each attempt to list, which is no success: the delays would begin anew.
+    let is_news = |event: &Event<T>| ready(!matches!(event, Event::Init));
+    stream::repeat_with(watch)
+        .flat_map(until_an_error)
+        .try_filter(is_news)
 }
 
 impl Follower {
@@ -214,6 +234,7 @@ impl Follower {
                     continue;
                 }
                 Err(error) => {
+                    listed = None;
                     // Also while the grant is missing: the connection's condition reports it.
                     self.metrics.watch_restarted(&K::kind(&()));
                     tracing::debug!(%namespace, %error, "a watch of a referenced object failed; it is tried again");
@@ -298,80 +319,4 @@ fn version(metadata: &ObjectMeta) -> Version {
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::sync::mpsc::unbounded_channel;
-
-    use super::*;
-
-    fn secret(version: &str) -> PartialObjectMeta<Secret> {
-        PartialObjectMeta {
-            metadata: ObjectMeta {
-                resource_version: Some(version.to_owned()),
-                ..ObjectMeta::default()
-            },
-            ..PartialObjectMeta::default()
-        }
-    }
-
-    /// Promise: a Secret that is written all the time is no rotation each time, and its last version is never lost.
-    #[tokio::test]
-    async fn of_many_edits_the_first_and_the_last_are_reported() {
-        let (woken, mut asked) = unbounded_channel();
-        let shared: Arc<Mutex<Shared>> = Arc::default();
-        lock(&shared).insert("bitbucket".to_owned(), None);
-        let follower = Follower {
-            shared: Arc::clone(&shared),
-            wake: Arc::new(move |_, name| woken.send(name.to_owned()).unwrap()),
-            metrics: Arc::default(),
-        };
-        let edits = (1..=100).map(|edit| Ok(Event::Apply(secret(&edit.to_string()))));
-        follower
-            .follow(futures::stream::iter(edits), "platform")
-            .await;
-        assert_eq!(std::iter::from_fn(|| asked.try_recv().ok()).count(), 2);
-        let last = Some(version(&secret("100").metadata));
-        assert_eq!(lock(&shared)["bitbucket"], last);
-    }
-
-    /// A watch that was away begins with a list.
-    #[tokio::test]
-    async fn a_change_or_deletion_during_a_gap_of_the_watch_triggers_a_reconcile() {
-        let (woken, mut asked) = unbounded_channel();
-        let wake = move |namespace: &str, name: &str| {
-            woken.send((namespace.to_owned(), name.to_owned())).unwrap();
-        };
-        let read = |name: &str, as_of: &str| {
-            let seen = Some(version(&secret(as_of).metadata));
-            (name.to_owned(), seen)
-        };
-        let shared = Shared::from([read("bitbucket", "1"), read("late", "0")]);
-        let follower = Follower {
-            shared: Arc::new(Mutex::new(shared)),
-            wake: Arc::new(wake),
-            metrics: Arc::default(),
-        };
-        let mut reconciles_after = async |events: Vec<Event<PartialObjectMeta<Secret>>>| {
-            let events = futures::stream::iter(events.into_iter().map(Ok));
-            follower.follow(events, "platform").await;
-            std::iter::from_fn(|| asked.try_recv().ok()).count()
-        };
-        let list = |found: Option<&str>| {
-            let found = found.map(|version| Event::InitApply(secret(version)));
-            let events = [Some(Event::Init), found, Some(Event::InitDone)];
-            events.into_iter().flatten().collect::<Vec<_>>()
-        };
-        assert_eq!(
-            reconciles_after(list(Some("1"))).await,
-            1,
-            "as one has read it"
-        );
-        assert_eq!(
-            reconciles_after(list(Some("1"))).await,
-            0,
-            "as both know it"
-        );
-        assert_eq!(reconciles_after(list(Some("2"))).await, 2, "changed");
-        assert_eq!(reconciles_after(list(None)).await, 2, "gone");
-        assert_eq!(reconciles_after(list(None)).await, 0, "still gone");
-    }
-}
+mod tests;

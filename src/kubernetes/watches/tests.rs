@@ -1,0 +1,101 @@
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::*;
+
+fn secret(version: &str) -> PartialObjectMeta<Secret> {
+    PartialObjectMeta {
+        metadata: ObjectMeta {
+            resource_version: Some(version.to_owned()),
+            ..ObjectMeta::default()
+        },
+        ..PartialObjectMeta::default()
+    }
+}
+
+/// Promise: a Secret that is written all the time is no rotation each time, and its last version is never lost.
+#[tokio::test]
+async fn of_many_edits_the_first_and_the_last_are_reported() {
+    let (woken, mut asked) = unbounded_channel();
+    let shared: Arc<Mutex<Shared>> = Arc::default();
+    lock(&shared).insert("bitbucket".to_owned(), None);
+    let follower = Follower {
+        shared: Arc::clone(&shared),
+        wake: Arc::new(move |_, name| woken.send(name.to_owned()).unwrap()),
+        metrics: Arc::default(),
+    };
+    let edits = (1..=100).map(|edit| Ok(Event::Apply(secret(&edit.to_string()))));
+    follower
+        .follow(futures::stream::iter(edits), "platform")
+        .await;
+    assert_eq!(std::iter::from_fn(|| asked.try_recv().ok()).count(), 2);
+    let last = Some(version(&secret("100").metadata));
+    assert_eq!(lock(&shared)["bitbucket"], last);
+}
+
+/// A watch that was away begins with a list.
+#[tokio::test]
+async fn a_change_or_deletion_during_a_gap_of_the_watch_triggers_a_reconcile() {
+    let (woken, mut asked) = unbounded_channel();
+    let wake = move |namespace: &str, name: &str| {
+        woken.send((namespace.to_owned(), name.to_owned())).unwrap();
+    };
+    let read = |name: &str, as_of: &str| {
+        let seen = Some(version(&secret(as_of).metadata));
+        (name.to_owned(), seen)
+    };
+    let shared = Shared::from([read("bitbucket", "1"), read("late", "0")]);
+    let follower = Follower {
+        shared: Arc::new(Mutex::new(shared)),
+        wake: Arc::new(wake),
+        metrics: Arc::default(),
+    };
+    let mut reconciles_after = async |events: Vec<Event<PartialObjectMeta<Secret>>>| {
+        let events = futures::stream::iter(events.into_iter().map(Ok));
+        follower.follow(events, "platform").await;
+        std::iter::from_fn(|| asked.try_recv().ok()).count()
+    };
+    let list = |found: Option<&str>| {
+        let found = found.map(|version| Event::InitApply(secret(version)));
+        let events = [Some(Event::Init), found, Some(Event::InitDone)];
+        events.into_iter().flatten().collect::<Vec<_>>()
+    };
+    assert_eq!(
+        reconciles_after(list(Some("1"))).await,
+        1,
+        "as one has read it"
+    );
+    assert_eq!(
+        reconciles_after(list(Some("1"))).await,
+        0,
+        "as both know it"
+    );
+    assert_eq!(reconciles_after(list(Some("2"))).await, 2, "changed");
+    assert_eq!(reconciles_after(list(None)).await, 2, "gone");
+    assert_eq!(reconciles_after(list(None)).await, 0, "still gone");
+}
+
+/// Promise: a Secret that could not be read for a while is noticed as soon as it can be, also if it did not change.
+#[tokio::test]
+async fn a_watch_that_has_failed_begins_with_a_list() {
+    let mut watches = 0;
+    let watch = || {
+        watches += 1;
+        let listed = [Event::Init, Event::InitApply(secret("1")), Event::InitDone];
+        let failed = Err(watcher::Error::NoResourceVersion);
+        let events = listed.map(Ok).into_iter().chain([failed]);
+        // It would go on silently.
+        stream::iter(events).chain(stream::pending())
+    };
+    let events = anew_after_errors(watch).take(6);
+    let names: Vec<_> = events
+        .map(|event| match event {
+            Ok(Event::InitApply(_)) => "object",
+            Ok(Event::InitDone) => "listed",
+            Ok(_) => "other",
+            Err(_) => "failed",
+        })
+        .collect()
+        .await;
+    assert_eq!(names, ["object", "listed", "failed"].repeat(2));
+    assert_eq!(watches, 2);
+}
