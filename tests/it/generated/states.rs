@@ -38,6 +38,7 @@ fn states() -> Vec<State> {
     let refused = |reason| Blocked::new(reason, "");
     let retrying = Outcome::Retrying(refused(Reason::ConnectionUnavailable));
     let stalled = Outcome::Stalled(refused(Reason::RepositoryNotFound));
+    let limited = Outcome::Retrying(refused(Reason::LimitReached));
     let blocked = Outcome::DeletionBlocked(refused(Reason::DeletionBlocked));
     let settled = "as declared, also while a server is down";
     let new = State {
@@ -58,6 +59,11 @@ fn states() -> Vec<State> {
         state(
             "a temporary failure, for example a server that is down",
             &retrying,
+            "InProgress",
+        ),
+        state(
+            "a set of which more repositories wait than its limits admit in an interval",
+            &limited,
             "InProgress",
         ),
         state("a person has to act", &stalled, "Failed"),
