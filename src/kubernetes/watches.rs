@@ -6,12 +6,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::future::ready;
-use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
+use futures::{Stream, StreamExt as _, stream};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::PartialObjectMeta;
-use kube::runtime::watcher::{Config, Event};
+use kube::runtime::utils::Backoff;
+use kube::runtime::watcher::{Config, DefaultBackoff, Event};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Resource};
 use tokio::task::{AbortHandle, JoinSet};
@@ -189,11 +189,24 @@ where
             Some((event, rest))
         })
     };
-    // It announces each attempt to list, which is no success: the delays would begin anew.
-    let is_news = |event: &Event<T>| ready(!matches!(event, Event::Init));
-    stream::repeat_with(watch)
-        .flat_map(until_an_error)
-        .try_filter(is_news)
+    stream::repeat_with(watch).flat_map(until_an_error)
+}
+
+/// Ever longer delays after errors, until there was none for two minutes. A list is no success: where the operator may
+/// list but not watch, the delays would begin anew each time.
+#[derive(Default)]
+struct Delays(DefaultBackoff);
+
+impl Iterator for Delays {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next()
+    }
+}
+
+impl Backoff for Delays {
+    fn reset(&mut self) {}
 }
 
 impl Follower {
@@ -202,7 +215,7 @@ impl Follower {
         events: impl Stream<Item = watcher::Result<Event<PartialObjectMeta<K>>>> + Send,
         namespace: &str,
     ) {
-        let mut events = std::pin::pin!(events.default_backoff());
+        let mut events = std::pin::pin!(events.backoff(Delays::default()));
         let mut listed = None;
         let mut collecting = Collecting::default();
         loop {

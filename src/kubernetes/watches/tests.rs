@@ -86,16 +86,28 @@ async fn a_watch_that_has_failed_begins_with_a_list() {
         // It would go on silently.
         stream::iter(events).chain(stream::pending())
     };
-    let events = anew_after_errors(watch).take(6);
+    let events = anew_after_errors(watch).take(8);
     let names: Vec<_> = events
         .map(|event| match event {
             Ok(Event::InitApply(_)) => "object",
             Ok(Event::InitDone) => "listed",
-            Ok(_) => "other",
+            Ok(_) => "begun",
             Err(_) => "failed",
         })
         .collect()
         .await;
-    assert_eq!(names, ["object", "listed", "failed"].repeat(2));
+    assert_eq!(names, ["begun", "object", "listed", "failed"].repeat(2));
     assert_eq!(watches, 2);
+}
+
+/// Promise: an operator that may list an object but not watch it asks ever less often.
+#[test]
+fn a_list_does_not_shorten_the_delays() {
+    let mut delays = Delays::default();
+    let mut longest = Duration::ZERO;
+    for _ in 0..20 {
+        delays.reset();
+        longest = longest.max(delays.next().unwrap());
+    }
+    assert!(longest >= Duration::from_secs(20), "{longest:?}");
 }
