@@ -261,7 +261,7 @@ impl<'a> Reader<'a> {
 
     async fn secret(&self, name: &str) -> Result<Secret, Error> {
         let read = self.read_secret(name).await;
-        let metadata = read.as_ref().ok().map(|secret| &secret.metadata);
+        let metadata = read.as_ref().map(|secret| &secret.metadata);
         self.seen(CaBundleKind::Secret, name, metadata);
         match read {
             Ok(secret) => Ok(secret),
@@ -271,7 +271,7 @@ impl<'a> Reader<'a> {
 
     async fn config_map(&self, name: &str) -> Result<ConfigMap, Error> {
         let read = self.read_config_map(name).await;
-        let metadata = read.as_ref().ok().map(|map| &map.metadata);
+        let metadata = read.as_ref().map(|map| &map.metadata);
         self.seen(CaBundleKind::ConfigMap, name, metadata);
         match read {
             Ok(map) => Ok(map),
@@ -279,15 +279,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn seen(&self, kind: CaBundleKind, name: &str, metadata: Option<&ObjectMeta>) {
+    fn seen(&self, kind: CaBundleKind, name: &str, read: Result<&ObjectMeta, &Unread>) {
         let watched = Watched {
             kind,
             namespace: self.namespace.clone(),
             name: name.to_owned(),
         };
-        self.context
-            .watches
-            .seen(&self.connection, &watched, metadata);
+        self.context.watches.seen(&self.connection, &watched, read);
     }
 
     async fn unread(&self, resource: &str, name: &str, unread: Unread) -> Error {

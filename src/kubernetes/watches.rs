@@ -14,11 +14,14 @@ use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{Config, DefaultBackoff, Event};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Resource};
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
 
 use crate::crd::CaBundleKind;
 use crate::metrics::Metrics;
+
+use super::secrets::Unread;
 
 /// An object that is watched for the sake of connections in its namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +58,8 @@ struct Open {
 /// A watch, and the names of the connections that it triggers.
 struct Watch {
     shared: Arc<Mutex<Shared>>,
+    /// Notified when a connection was not allowed to read the object.
+    forbidden: watch::Sender<()>,
     task: AbortHandle,
 }
 
@@ -86,6 +91,7 @@ impl Watches {
         for watched in references {
             let watch = watches.entry(watched.clone()).or_insert_with(|| {
                 let shared = Arc::default();
+                let (forbidden, is_forbidden) = watch::channel(());
                 let task = tasks.spawn(run(
                     watched.clone(),
                     self.client.clone(),
@@ -94,8 +100,13 @@ impl Watches {
                         wake: Arc::clone(&self.wake),
                         metrics: Arc::clone(&self.metrics),
                     },
+                    is_forbidden,
                 ));
-                Watch { shared, task }
+                Watch {
+                    shared,
+                    forbidden,
+                    task,
+                }
             });
             lock(&watch.shared)
                 .entry(connection.to_owned())
@@ -116,12 +127,21 @@ impl Watches {
         });
     }
 
-    /// Remembers which version a reconcile of a connection has read, or that it could not read the object.
-    pub(crate) fn seen(&self, connection: &str, watched: &Watched, metadata: Option<&ObjectMeta>) {
+    /// Remembers which version a reconcile of a connection has read, or that it could not read the object. If it was not
+    /// allowed to, the watch begins anew: one that goes on says nothing of a grant that is given back before it ends.
+    pub(crate) fn seen(
+        &self,
+        connection: &str,
+        watched: &Watched,
+        read: Result<&ObjectMeta, &Unread>,
+    ) {
         if let Some(watch) = self.lock().watches.get(watched)
             && let Some(seen) = lock(&watch.shared).get_mut(connection)
         {
-            *seen = metadata.map(version);
+            *seen = read.ok().map(version);
+            if matches!(read, Err(Unread::Forbidden)) {
+                watch.forbidden.send_replace(());
+            }
         }
     }
 
@@ -150,7 +170,12 @@ struct Follower {
     metrics: Arc<Metrics>,
 }
 
-async fn run(watched: Watched, client: kube::Client, follower: Follower) {
+async fn run(
+    watched: Watched,
+    client: kube::Client,
+    follower: Follower,
+    forbidden: watch::Receiver<()>,
+) {
     let Watched {
         kind,
         namespace,
@@ -162,34 +187,50 @@ async fn run(watched: Watched, client: kube::Client, follower: Follower) {
     match kind {
         CaBundleKind::Secret => {
             let api = Api::<PartialObjectMeta<Secret>>::namespaced(client, namespace);
-            let events = anew_after_errors(|| watcher(api.clone(), only.clone()));
+            let events = lists_again(|| watcher(api.clone(), only.clone()), &forbidden);
             follower.follow(events, namespace).await;
         }
         CaBundleKind::ConfigMap => {
             let api = Api::<PartialObjectMeta<ConfigMap>>::namespaced(client, namespace);
-            let events = anew_after_errors(|| watcher(api.clone(), only.clone()));
+            let events = lists_again(|| watcher(api.clone(), only.clone()), &forbidden);
             follower.follow(events, namespace).await;
         }
     }
 }
 
-/// Lists again after each error. A watch that goes on where it was says nothing of an object that did not change, but
-/// that could not be read meanwhile: a grant may have been missing.
-fn anew_after_errors<T, S>(
+/// Why a watch begins anew.
+#[derive(Debug)]
+enum Ended {
+    Failed(watcher::Error),
+    /// A connection was not allowed to read the object.
+    Forbidden,
+}
+
+/// Lists again after each error, and after the object could not be read because a grant was missing. A watch that goes on
+/// where it was says nothing of an object that did not change, but that could not be read meanwhile.
+fn lists_again<T, S>(
     watch: impl FnMut() -> S,
-) -> impl Stream<Item = watcher::Result<Event<T>>>
+    forbidden: &watch::Receiver<()>,
+) -> impl Stream<Item = Result<Event<T>, Ended>>
 where
     S: Stream<Item = watcher::Result<Event<T>>>,
 {
-    let until_an_error = |events: S| {
-        stream::unfold(Some(Box::pin(events)), async |events| {
-            let mut events = events?;
-            let event = events.next().await?;
-            let rest = event.is_ok().then_some(events);
+    let until_it_ends = |events: S| {
+        let mut forbidden = forbidden.clone();
+        // The list that begins now is later than what was noted until now.
+        forbidden.mark_unchanged();
+        stream::unfold(Some((Box::pin(events), forbidden)), async |state| {
+            let (mut events, mut forbidden) = state?;
+            let event = tokio::select! {
+                biased;
+                event = events.next() => event?.map_err(Ended::Failed),
+                Ok(()) = forbidden.changed() => Err(Ended::Forbidden),
+            };
+            let rest = event.is_ok().then_some((events, forbidden));
             Some((event, rest))
         })
     };
-    stream::repeat_with(watch).flat_map(until_an_error)
+    stream::repeat_with(watch).flat_map(until_it_ends)
 }
 
 /// Ever longer delays after errors, until there was none for two minutes. A list is no success: where the operator may
@@ -212,7 +253,7 @@ impl Backoff for Delays {
 impl Follower {
     async fn follow<K: Resource<DynamicType = ()>>(
         &self,
-        events: impl Stream<Item = watcher::Result<Event<PartialObjectMeta<K>>>> + Send,
+        events: impl Stream<Item = Result<Event<PartialObjectMeta<K>>, Ended>> + Send,
         namespace: &str,
     ) {
         let mut events = std::pin::pin!(events.backoff(Delays::default()));
@@ -246,11 +287,9 @@ impl Follower {
                     listed = None;
                     continue;
                 }
-                Err(error) => {
+                Err(ended) => {
                     listed = None;
-                    // Also while the grant is missing: the connection's condition reports it.
-                    self.metrics.watch_restarted(&K::kind(&()));
-                    tracing::debug!(%namespace, %error, "a watch of a referenced object failed; it is tried again");
+                    self.count::<K>(ended, namespace);
                     continue;
                 }
             };
@@ -261,6 +300,14 @@ impl Follower {
             if self.forward(&change, namespace) {
                 collecting.begin();
             }
+        }
+    }
+
+    /// Counts a watch that failed, also while the grant is missing: the connection's condition reports it.
+    fn count<K: Resource<DynamicType = ()>>(&self, ended: &Ended, namespace: &str) {
+        if let Ended::Failed(error) = ended {
+            self.metrics.watch_restarted(&K::kind(&()));
+            tracing::debug!(%namespace, %error, "a watch of a referenced object failed; it is tried again");
         }
     }
 

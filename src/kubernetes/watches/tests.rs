@@ -1,3 +1,4 @@
+use futures::FutureExt as _;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::*;
@@ -74,30 +75,56 @@ async fn a_change_or_deletion_during_a_gap_of_the_watch_triggers_a_reconcile() {
     assert_eq!(reconciles_after(list(None)).await, 0, "still gone");
 }
 
+/// What a watch says first.
+fn list() -> impl Iterator<Item = watcher::Result<Event<PartialObjectMeta<Secret>>>> {
+    [Event::Init, Event::InitApply(secret("1")), Event::InitDone]
+        .map(Ok)
+        .into_iter()
+}
+
+fn name<K>(event: &Result<Event<K>, Ended>) -> &'static str {
+    match event {
+        Ok(Event::InitApply(_)) => "object",
+        Ok(Event::InitDone) => "listed",
+        Ok(_) => "begun",
+        Err(Ended::Failed(_)) => "failed",
+        Err(Ended::Forbidden) => "forbidden",
+    }
+}
+
 /// Promise: a Secret that could not be read for a while is noticed as soon as it can be, also if it did not change.
 #[tokio::test]
 async fn a_watch_that_has_failed_begins_with_a_list() {
     let mut watches = 0;
     let watch = || {
         watches += 1;
-        let listed = [Event::Init, Event::InitApply(secret("1")), Event::InitDone];
         let failed = Err(watcher::Error::NoResourceVersion);
-        let events = listed.map(Ok).into_iter().chain([failed]);
         // It would go on silently.
-        stream::iter(events).chain(stream::pending())
+        stream::iter(list().chain([failed])).chain(stream::pending())
     };
-    let events = anew_after_errors(watch).take(8);
-    let names: Vec<_> = events
-        .map(|event| match event {
-            Ok(Event::InitApply(_)) => "object",
-            Ok(Event::InitDone) => "listed",
-            Ok(_) => "begun",
-            Err(_) => "failed",
-        })
-        .collect()
-        .await;
+    let (_forbidden, is_forbidden) = watch::channel(());
+    let events = lists_again(watch, &is_forbidden).take(8);
+    let names: Vec<_> = events.map(|event| name(&event)).collect().await;
     assert_eq!(names, ["begun", "object", "listed", "failed"].repeat(2));
     assert_eq!(watches, 2);
+}
+
+/// Promise: a grant that is taken and given back while one watch goes on is noticed. What was forbidden before a list
+/// does not end the watch that began with it.
+#[tokio::test]
+async fn a_watch_of_what_may_not_be_read_begins_with_a_list() {
+    let (forbidden, is_forbidden) = watch::channel(());
+    forbidden.send_replace(());
+    let watch = || stream::iter(list()).chain(stream::pending());
+    let mut events = std::pin::pin!(lists_again(watch, &is_forbidden).map(|event| name(&event)));
+    for began in [None, Some("forbidden")] {
+        let said = ["begun", "object", "listed"];
+        for expected in began.into_iter().chain(said) {
+            assert_eq!(events.next().now_or_never().flatten(), Some(expected));
+        }
+        assert_eq!(events.next().now_or_never(), None, "it goes on");
+        forbidden.send_replace(());
+    }
 }
 
 /// Promise: an operator that may list an object but not watch it asks ever less often.

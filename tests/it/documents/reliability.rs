@@ -8,7 +8,7 @@ use crate::support::tree;
 const PAGE: &str = "docs/reliability.md";
 
 /// The tables, and how many rows each has.
-const TABLES: [(&str, usize); 3] = [("Faults", 52), ("Wrong inputs", 40), ("Security", 13)];
+const TABLES: [(&str, usize); 3] = [("Faults", 53), ("Wrong inputs", 40), ("Security", 13)];
 
 /// The rows that have no test yet. Remove a row from here with its test.
 const NOT_TESTED: [(&str, usize); 0] = [];

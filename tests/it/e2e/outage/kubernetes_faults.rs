@@ -2,6 +2,7 @@
 //! overloaded server, and one that stops or is killed.
 
 mod control_plane;
+mod grants;
 mod own_token;
 mod watches;
 

@@ -1,4 +1,4 @@
-//! Many bindings at once, and an operator that lives for twenty seconds at a time; and an outage under many bindings.
+//! Many bindings at once, and an operator that leads for five seconds at a time; and an outage under many bindings.
 
 use std::time::{Duration, Instant};
 
@@ -27,8 +27,34 @@ async fn ready(env: &TestEnvironment) -> usize {
         .count()
 }
 
-/// Promise (row 48): of many bindings that are applied at once each life of the operator makes some Ready, and no
-/// repository gets two projects.
+/// How long an operator leads before it is killed.
+const LIFE: Duration = Duration::from_secs(5);
+
+/// How much longer it may take for its first binding: a slow machine needs longer than a life. One that never comes is a
+/// life without progress.
+const PATIENCE: Duration = Duration::from_mins(4);
+
+/// An operator that leads for the time of a life, and longer if it has made no binding Ready until then. Returns how many
+/// are Ready at its end, if there is one more than these.
+async fn live(env: &mut TestEnvironment, done: usize) -> Option<usize> {
+    env.restart_operator(&ARGUMENTS);
+    env.eventually("it leads", || env.operator.leads()).await;
+    tokio::time::sleep(LIFE).await;
+    let one_more = async {
+        loop {
+            let now = ready(env).await;
+            if now > done {
+                return now;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, one_more).await.ok()
+}
+
+/// Promise (row 48): of many bindings that are applied at once each life of the operator makes some Ready, so that all
+/// are in the end; and no repository gets two projects. What a life has begun does not have to be begun anew by each
+/// next one. The promise is about the lives, not about how fast the machine is: see `live`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "minutes: make chaos"]
 async fn every_life_of_an_operator_makes_progress() {
@@ -37,19 +63,16 @@ async fn every_life_of_an_operator_makes_progress() {
     env.connection(json!({"interval": "1h"}));
     env.connection_is("bitbucket", ("Ready", "True")).await;
     let slugs = repositories(&env, count);
+    env.operator.kill();
     for some in slugs.chunks(500) {
         env.apply(&bindings(some));
     }
     let mut lives = Vec::new();
-    let mut done = ready(&env).await;
+    let mut done = 0;
     while done < count {
-        env.restart_operator(&ARGUMENTS);
-        tokio::time::sleep(Duration::from_secs(20)).await;
-        let now = ready(&env).await;
-        assert!(
-            now > done,
-            "a life without progress: {lives:?}, {now} of {count}"
-        );
+        let Some(now) = live(&mut env, done).await else {
+            panic!("a life without progress: {lives:?}, {done} of {count}");
+        };
         lives.push(now - done);
         done = now;
     }
@@ -57,7 +80,7 @@ async fn every_life_of_an_operator_makes_progress() {
     assert_eq!(projects.len(), count);
     oracles::one_project_each(&projects).unwrap();
     row(
-        &format!("{count} bindings, a restart every 20 s"),
+        &format!("{count} bindings, an operator killed after each 5 s of leading"),
         &format!("{lives:?} Ready in each life"),
     );
 }
