@@ -142,5 +142,11 @@ mod tests {
         assert_ne!(of(json!({})), of(json!({"spec": {"mode": "Import"}})));
         let labelled = json!({"metadata": {"labels": {"team": "payments"}}});
         assert_ne!(of(json!({})), of(labelled));
+        for field in ["name", "namespace"] {
+            let mut moved = json!(set(&json!({})));
+            moved["spec"]["connectionRef"][field] = "other".into();
+            let moved = serde_json::from_value(moved).unwrap();
+            assert_ne!(of(json!({})), super::template(&moved), "{field}");
+        }
     }
 }

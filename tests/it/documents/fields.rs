@@ -6,17 +6,18 @@ use std::collections::BTreeSet;
 use bindery::crd;
 use serde_json::Value;
 
-use crate::e2e::fields::table::{BINDING, CONNECTION, Ends, Row};
+use crate::e2e::fields::table::{BINDING, CONNECTION, Ends, Row, SET};
 use crate::support::tree;
 
 /// The kinds, with their rows and the page that lists the exceptions.
-const KINDS: [(&str, &[Row], &str); 2] = [
+const KINDS: [(&str, &[Row], &str); 3] = [
     ("ProjectBinding", BINDING, "docs/guide/binding.md"),
     (
         "BitbucketConnection",
         CONNECTION,
         "docs/guide/connection.md",
     ),
+    ("ProjectBindingSet", SET, "docs/guide/set.md"),
 ];
 
 /// The fields of a spec that hold a value.

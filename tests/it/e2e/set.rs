@@ -2,5 +2,6 @@
 
 mod discovery;
 pub(super) mod environment;
+mod fields;
 mod gone;
 mod ownership;

@@ -120,6 +120,40 @@ pub(crate) const CONNECTION: &[Row] = &[
     row("suspend", Otherwise("under_a_suspended_connection_nothing_is_written_and_everything_later")),
 ];
 
+const SELECTED: &str = "a_change_of_what_a_set_selects_takes_no_binding_away";
+
+#[rustfmt::skip] // a table
+pub(crate) const SET: &[Row] = &[
+    row("connectionRef.kind", OnlyValue),
+    row("connectionRef.name", AsFresh(|_| json!({"connectionRef": {"name": "second"}}))),
+    row("connectionRef.namespace", ShownBy("the_template_identifies_what_is_applied_and_not_the_names")),
+    row("deletionPolicy", ShownBy(SELECTED)),
+    row("limits.deletedPerInterval", ShownBy(SELECTED)),
+    row("limits.newPerInterval", ShownBy("no_more_is_created_in_an_interval_than_the_limit")),
+    row("onRepositoryGone", ShownBy("the_bindings_of_deleted_repositories_are_kept_by_default")),
+    row("select[].exclude[]", Otherwise(SELECTED)),
+    row("select[].include[]", Otherwise(SELECTED)),
+    row("select[].project", Otherwise(SELECTED)),
+    row("select[].skip[]", Otherwise(SELECTED)),
+    row("suspend", Otherwise(SELECTED)),
+    row("template.metadata.annotations", AsFresh(|_| json!({"template": {"metadata": {"annotations": {"example.com/team": "payments"}}}}))),
+    row("template.metadata.labels", AsFresh(|_| json!({"template": {"metadata": {"labels": {"team": "payments"}}}}))),
+    row("template.nameTemplate", Otherwise(SELECTED)),
+    row("template.spec.deletionPolicy", AsFresh(|_| of_each(&json!({"deletionPolicy": "Orphan"})))),
+    row("template.spec.managementPolicy", AsFresh(|_| of_each(&json!({"managementPolicy": "Observe"})))),
+    row("template.spec.mode", AsFresh(|_| of_each(&json!({"mode": "Import"})))),
+    row("template.spec.onRepositoryMoved", AsFresh(|_| of_each(&json!({"onRepositoryMoved": "Follow"})))),
+    row("template.spec.sonarqubeProject.newCodeDefinition.branch", AsFresh(|_| of_each(&new_code(&json!({"type": "ReferenceBranch", "branch": "main"}))))),
+    row("template.spec.sonarqubeProject.newCodeDefinition.days", AsFresh(|_| of_each(&new_code(&json!({"type": "NumberOfDays", "days": 30}))))),
+    row("template.spec.sonarqubeProject.newCodeDefinition.type", AsFresh(|_| of_each(&new_code(&json!({"type": "PreviousVersion"}))))),
+    row("template.spec.sonarqubeProject.visibility", AsFresh(|_| of_each(&json!({"sonarqubeProject": {"visibility": "Public"}})))),
+    row("template.spec.sonarqubeProject.visibilityPolicy", AsFresh(|_| of_each(&json!({"sonarqubeProject": {"visibilityPolicy": "Always"}})))),
+];
+
+fn of_each(spec: &Value) -> Value {
+    json!({"template": {"spec": spec}})
+}
+
 fn access(entry: Value) -> Value {
     let mut entries = json!({
         "name": "payments",
