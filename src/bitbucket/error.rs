@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::http::{Answer, Failure, Operation, Problem};
 
-/// A call to Bitbucket that did not succeed. Messages are Bitbucket's own: cut to 300 characters, without tokens.
+/// A call to Bitbucket that did not succeed. Messages are Bitbucket's own: cut to 600 characters, without tokens.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// 401: the token is unknown, expired or revoked; Bitbucket does not distinguish these.

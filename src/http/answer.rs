@@ -58,7 +58,7 @@ impl Answer {
     }
 
     /// The start of a text from this answer, fit to be shown: no tokens, no control characters, at most
-    /// 300 characters.
+    /// 600 characters.
     #[must_use]
     pub fn excerpt(&self, text: &str) -> String {
         self.redactor.excerpt(text)

@@ -66,7 +66,7 @@ pub enum Problem {
     Status {
         /// The status.
         status: u16,
-        /// The start of the body: at most 300 characters, without tokens and control characters.
+        /// The start of the body: at most 600 characters, without tokens and control characters.
         excerpt: String,
         /// When the server wants to be asked again; at most 15 minutes.
         retry_after: Option<Duration>,

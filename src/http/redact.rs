@@ -8,8 +8,9 @@ use url::form_urlencoded;
 
 use super::auth::Token;
 
-/// What is kept of a server's text.
-const LONGEST_EXCERPT: usize = 300;
+/// What is kept of a server's text, in characters. SonarQube's sentences differ by the words after a project key,
+/// which may have 400 characters.
+const LONGEST_EXCERPT: usize = 600;
 
 /// A transport outlives few tokens; the oldest are forgotten so that it cannot grow.
 const REMEMBERED: usize = 32;
@@ -102,9 +103,18 @@ mod tests {
 
     #[test]
     fn an_excerpt_is_one_short_line() {
-        let shown = redactor("canary").excerpt(&format!("a\r\n\tb\u{1b}[31m{}", "ü".repeat(400)));
+        let shown = redactor("canary").excerpt(&format!("a\r\n\tb\u{1b}[31m{}", "ü".repeat(700)));
         assert!(shown.starts_with("a b [31mü"));
         assert_eq!(shown.chars().count(), LONGEST_EXCERPT + 1);
+    }
+
+    #[test]
+    fn what_stands_after_the_longest_project_key_is_kept() {
+        let text = format!(
+            "Project '{}' is not bound to any DevOps Platform",
+            "k".repeat(400)
+        );
+        assert_eq!(redactor("canary").excerpt(&text), text);
     }
 
     #[test]

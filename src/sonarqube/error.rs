@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::http::{Answer, Failure, Operation, Problem};
 
-/// A call to SonarQube that did not succeed. Messages are SonarQube's own: cut to 300 characters, without tokens.
+/// A call to SonarQube that did not succeed. Messages are SonarQube's own: cut to 600 characters, without tokens.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// 401: the token is unknown, expired or revoked, *or* the server is still starting.

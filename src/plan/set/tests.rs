@@ -101,7 +101,9 @@ fn the_first_entry_that_selects_a_repository_decides() {
     first.exclude = vec!["sandbox-*".to_owned()];
     first.skip = [Skip::Archived].into();
     let mut observed = of_listing(&["PAY/Checkout", "pay/sandbox-1", "PAYROLL/checkout", "OPS/x"]);
-    let select = vec![first, entry("OPS")];
+    let mut last = entry("PAY");
+    last.include = vec!["checkout".to_owned()];
+    let select = vec![first, entry("OPS"), last];
     let decided = decide(&desired(select.clone()), &observed);
     assert_eq!(
         decided,

@@ -176,10 +176,21 @@ impl SonarQube {
     /// Points a project at a repository behind the operator's back, creating it where it is not there (the only thing
     /// that some servers do): as the operator's user, whose import token SonarQube holds.
     pub(crate) fn bind(&self, key: &str, name: &str, setting_id: &str, repository: &str) -> Value {
+        self.bind_part((key, name), setting_id, repository, false)
+    }
+
+    /// The same, where the project may be a part of a monorepo.
+    pub(crate) fn bind_part(
+        &self,
+        (key, name): (&str, &str),
+        setting_id: &str,
+        repository: &str,
+        monorepo: bool,
+    ) -> Value {
         let (project, slug) = repository.split_once('/').unwrap();
         let body = serde_json::json!({
             "projectKey": key, "projectName": name, "devOpsPlatformSettingId": setting_id,
-            "projectIdentifier": project, "repositoryIdentifier": slug, "monorepo": false,
+            "projectIdentifier": project, "repositoryIdentifier": slug, "monorepo": monorepo,
         });
         let url = format!("{}/api/v2/dop-translation/bound-projects", self.url);
         let method = if self.server.binds_existing_projects() {

@@ -9,7 +9,7 @@ use crate::e2e::environment::snapshot::Snapshot;
 use crate::e2e::set::environment as sets;
 use crate::support::server::{Server, on};
 
-on!([simulated_26_9, simulated_9_9] => defaults_are_recorded_and_a_later_change_is_for_new_bindings_only);
+on!([simulated_26_9, simulated_9_9, real_26_9] => defaults_are_recorded_and_a_later_change_is_for_new_bindings_only);
 
 fn defaults(template: &str, visibility: &str, days: u32, deletion: &str) -> Value {
     json!({"bindingDefaults": {

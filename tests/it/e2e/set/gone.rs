@@ -1,5 +1,7 @@
 //! What a set deletes, and what it never deletes for.
 
+use std::time::Duration;
+
 use bindery::crd::ProjectBinding;
 use serde_json::{Value, json};
 use simulators::bitbucket::{Effect, Fault, SIGN_ON_PAGE};
@@ -11,13 +13,22 @@ use crate::support::server::{Server, on};
 
 on!([simulated_26_9] =>
     no_binding_is_deleted_for_a_bad_listing,
+    no_binding_is_deleted_for_a_listing_that_comes_too_late,
     the_bindings_of_deleted_repositories_are_deleted_within_the_limit,
     the_bindings_of_deleted_repositories_are_kept_by_default
 );
 
+/// Longer than the operator waits for any answer.
+const TOO_LATE: Duration = Duration::from_mins(1);
+
 /// A set that deletes what is gone, of three repositories that are bound.
 async fn bound(server: Server, limit: i32) -> TestEnvironment {
-    let env = TestEnvironment::set(server).await;
+    bound_with(server, limit, &["--minimum-interval", "10s"]).await
+}
+
+/// The same with other arguments for the operator.
+async fn bound_with(server: Server, limit: i32, arguments: &[&str]) -> TestEnvironment {
+    let env = TestEnvironment::set_with(server, arguments).await;
     env.connection(json!({"interval": "1h"}));
     apply(
         &env,
@@ -32,6 +43,9 @@ async fn bound(server: Server, limit: i32) -> TestEnvironment {
     }
     env
 }
+
+/// What Bitbucket says of a repository that it does not have.
+const MISSING: &str = r#"{"errors": [{"message": "no", "exceptionName": "com.atlassian.bitbucket.repository.NoSuchRepositoryException"}]}"#;
 
 /// A row of a listing.
 fn row(id: i64, project: &str, slug: &str) -> Value {
@@ -62,11 +76,8 @@ async fn no_binding_is_deleted_for_a_bad_listing(server: Server) {
     let answers = |status: u16, body: &str| vec![listing().answer(status, body)];
     let rows = |rows: &[Value]| answers(200, &page(rows, json!({})));
     let another = [row(90, "PAY", "checkout")];
-    let missing = r#"{"errors": [{"message": "no", "exceptionName": "com.atlassian.bitbucket.repository.NoSuchRepositoryException"}]}"#;
-    let of_another = [
-        rows(&another),
-        vec![Fault::at("repository").answer(404, missing)],
-    ];
+    // What its own call says of a repository then, too.
+    let missing = || vec![Fault::at("repository").answer(404, MISSING)];
     let lying = page(&[first()], json!({"size": 1000}));
     let twice = vec![
         listing().with("start", "0").answer(200, &endless),
@@ -83,7 +94,12 @@ async fn no_binding_is_deleted_for_a_bad_listing(server: Server) {
         ("twice", taken, twice),
         ("half", taken, rows(&[first()])),
         ("hidden", taken, rows(&[row(4, "OPS", "deploy")])),
-        ("another", taken, of_another.concat()),
+        (
+            "gone",
+            taken,
+            [rows(&[row(4, "OPS", "deploy")]), missing()].concat(),
+        ),
+        ("another", taken, [rows(&another), missing()].concat()),
     ];
     for (name, is_taken, faults) in bad {
         for fault in faults {
@@ -106,6 +122,31 @@ async fn no_binding_is_deleted_for_a_bad_listing(server: Server) {
         next_listing(&env, &format!("renamed-{nth}")).await;
     }
     assert_eq!(uids(&env).await, all, "renamed");
+}
+
+/// Promise: a listing that does not come in time takes no binding away, though it would miss repositories that their own
+/// calls do not find either.
+async fn no_binding_is_deleted_for_a_listing_that_comes_too_late(server: Server) {
+    let deadline = ["--minimum-interval", "10s", "--reconcile-timeout", "10s"];
+    let env = bound_with(server, 100, &deadline).await;
+    let all = uids(&env).await;
+    let checkout: ProjectBinding = env.api("payments").get("pay-checkout").await.unwrap();
+    let id = checkout.status.unwrap().repository.unwrap().id;
+    let one = page(&[row(id, "PAY", "checkout")], json!({}));
+    let late = Fault::at("repositories").answer(200, &one).delay(TOO_LATE);
+    env.bitbucket.fault(late);
+    for slug in ["ledger", "payments-api"] {
+        let own = Fault::at(&format!("/rest/api/*/projects/PAY/repos/{slug}"));
+        env.bitbucket.fault(own.answer(404, MISSING));
+    }
+    for request in ["late", "late again"] {
+        env.reconcile_now(request).await;
+        env.connection_reason("bitbucket", "Timeout").await;
+    }
+    env.bitbucket.clear_faults();
+    next_listing(&env, "good").await;
+    assert_eq!(uids(&env).await, all);
+    counts(&env, [3, 3, 0, 0]).await;
 }
 
 /// Promise: the binding of a deleted repository goes after two listings without it and its own 404, and no more of them
