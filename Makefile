@@ -36,7 +36,7 @@ test: compile servers ## Run all tests, on real control planes and SonarQube ser
 	tests/servers run --control-planes $(CONTROL_PLANES) $(call servers,$(SONARQUBES)) -- tests/everything
 
 test-matrix: compile ## Run every scenario on every version and edition, the apiserver tier on each Kubernetes; write the matrix into the guide
-	tests/servers build control-plane $(foreach version,$(MATRIX),sonarqube $(version))
+	tests/servers build control-plane helm kubeconform $(foreach version,$(MATRIX),sonarqube $(version))
 	for version in $(KUBERNETES); do \
 		BINDERY_KUBERNETES=$$version tests/servers run --control-planes $(CONTROL_PLANES) -- cargo test --test it apiserver:: || exit; \
 	done
@@ -53,7 +53,7 @@ compile: ## Compile the operator and its tests
 	cargo test --workspace --no-run
 
 servers: ## Build and fetch what tests and demo run on
-	tests/servers build control-plane helm helm3 lua kstatus promtool $(foreach version,$(SONARQUBES),sonarqube $(version))
+	tests/servers build control-plane helm helm3 kubeconform lua kstatus promtool $(foreach version,$(SONARQUBES),sonarqube $(version))
 
 lint: ## Check formatting, lints and documentation
 	cargo fmt --all --check

@@ -3,13 +3,14 @@
 mod archive;
 mod image;
 mod layout;
-mod schemas;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
+
+use packaging::schemas;
 
 use self::archive::{Archive, gzip};
 use self::image::About;

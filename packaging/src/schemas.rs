@@ -1,10 +1,14 @@
 //! JSON schemas of the kinds, as kubeconform and editors read them: `GROUP/KIND_VERSION.json`.
 
 use anyhow::{Context as _, Result};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// The schemas of a definition by their paths, one of each version.
-pub(crate) fn schemas(definition: &str) -> Result<Vec<(String, String)>> {
+///
+/// # Errors
+///
+/// If it is no definition.
+pub fn schemas(definition: &str) -> Result<Vec<(String, String)>> {
     let definition: Value = serde_saphyr::from_str(definition)?;
     let spec = &definition["spec"];
     let text = |value: &Value| value.as_str().map(str::to_owned).context("no name");
@@ -13,7 +17,12 @@ pub(crate) fn schemas(definition: &str) -> Result<Vec<(String, String)>> {
     let schemas = versions.iter().map(|version| {
         let name = text(&version["name"])?;
         let path = format!("{group}/{}_{name}.json", kind.to_lowercase());
-        let schema = strict(&version["schema"]["openAPIV3Schema"]);
+        let mut schema = strict(&version["schema"]["openAPIV3Schema"]);
+        // Every object has them, and no definition lists them.
+        schema["properties"]["apiVersion"] =
+            json!({"type": "string", "enum": [format!("{group}/{name}")]});
+        schema["properties"]["kind"] = json!({"type": "string", "enum": [kind]});
+        schema["properties"]["metadata"] = json!({"type": "object"});
         Ok((path, serde_json::to_string_pretty(&schema)? + "\n"))
     });
     schemas.collect()
@@ -21,7 +30,8 @@ pub(crate) fn schemas(definition: &str) -> Result<Vec<(String, String)>> {
 
 /// Refuses fields that the kind does not have, as the API server drops them, and takes the words of JSON schemas in the
 /// place of Kubernetes' own.
-fn strict(schema: &Value) -> Value {
+#[must_use]
+pub fn strict(schema: &Value) -> Value {
     let Some(fields) = schema.as_object() else {
         return schema.clone();
     };
@@ -65,8 +75,6 @@ fn strict(schema: &Value) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

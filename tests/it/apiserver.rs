@@ -9,6 +9,7 @@ mod binding;
 mod cluster;
 mod configuration_policy;
 mod connection;
+mod kubeconform;
 mod permissions;
 mod pod_security;
 mod printed;

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
-# Programs that tests need beside servers, built from Go modules: helm 4 and 3, which render the chart, the Lua that Argo CD
-# runs health checks with, and kstatus, by which Flux and Helm wait. And promtool, which tests alerts.
+# Programs that tests need beside servers, built from Go modules: helm 4 and 3, which render the chart, kubeconform, which
+# checks manifests, the Lua that Argo CD runs health checks with, and kstatus, by which Flux and Helm wait. And promtool,
+# which tests alerts.
 
 # pinned MODULE TOOL: its version.
 pinned() { awk -v module="$1" '$1 == module { print $2 }' "$here/$2/go.mod"; }
@@ -9,6 +10,7 @@ helm_version=$(pinned helm.sh/helm/v4 helm)
 helm=$cache/helm/$helm_version/helm
 helm3_version=$(pinned helm.sh/helm/v3 helm3)
 helm3=$cache/helm/$helm3_version/helm
+kubeconform=$cache/kubeconform/$(pinned github.com/yannh/kubeconform kubeconform)/kubeconform
 kstatus=$cache/kstatus/$(pinned sigs.k8s.io/cli-utils kstatus)/kstatus
 promtool=$(command -v promtool || echo "$cache/promtool/promtool")
 lua=$cache/lua/$(pinned github.com/yuin/gopher-lua lua)/lua
@@ -21,6 +23,10 @@ build_helm() {
 build_helm3() {
     build_tool helm3 "$helm3" helm.sh/helm/v3/cmd/helm "about 2 minutes on 2 cores" \
         -X "helm.sh/helm/v3/internal/version.version=$helm3_version"
+}
+
+build_kubeconform() {
+    build_tool kubeconform "$kubeconform" github.com/yannh/kubeconform/cmd/kubeconform "half a minute"
 }
 
 build_lua() { build_tool lua "$lua" github.com/yuin/gopher-lua/cmd/glua "some seconds"; }

@@ -5,7 +5,7 @@ use crate::support::chart::manifest;
 use crate::support::servers::{Servers, kustomize};
 
 /// Every object that a value adds, those of the Prometheus operator aside: its kinds are not here.
-const EVERYTHING: &str = r#"
+pub(super) const EVERYTHING: &str = r#"
     grants.clusterWide=true,grants.namespaces.default={"secrets":["token"],"configMaps":["ca"]},
     grafanaDashboard.enabled=true,
     networkPolicy={"enabled":true,"from":[{"namespaceSelector":{}}],"egress":[{"to":[{"ipBlock":{"cidr":"10.0.0.0/8"}}],"ports":[{"port":443}]}]},

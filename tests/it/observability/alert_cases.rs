@@ -11,7 +11,7 @@ pub(super) struct Case {
     pub(super) silent: &'static [(&'static str, &'static str)],
 }
 
-pub(super) const CASES: [Case; 14] = [
+pub(super) const CASES: [Case; 15] = [
     Case {
         alert: "BinderyDown",
         at: "2h",
@@ -20,7 +20,19 @@ pub(super) const CASES: [Case; 14] = [
             ("bindery_build_info{cluster=\"b\"}", "1x200"),
         ],
         labels: &[("cluster", "a")],
-        silent: &[("bindery_build_info{cluster=\"a\"}", "1x200")],
+        // A rollout of four minutes.
+        silent: &[
+            ("bindery_build_info{cluster=\"a\"}", "1x116 stale _x80"),
+            ("bindery_build_info{cluster=\"b\"}", "1x200"),
+        ],
+    },
+    Case {
+        alert: "BinderyDown",
+        at: "10m",
+        // It was never there.
+        firing: &[("up", "1x20")],
+        labels: &[],
+        silent: &[("bindery_build_info{cluster=\"a\"}", "_x5 1x20")],
     },
     Case {
         alert: "BinderyNoLeader",

@@ -195,6 +195,11 @@ pub(crate) fn kstatus(objects: &Path) -> String {
     run(&mut tool("kstatus", "BINDERY_KSTATUS"), &[objects]).unwrap()
 }
 
+/// What kubeconform says of manifests that are as they should be, or what it complains of.
+pub(crate) fn kubeconform(arguments: &[&str]) -> Result<String, String> {
+    run(&mut tool("kubeconform", "BINDERY_KUBECONFORM"), arguments)
+}
+
 /// What promtool says of rules that are as they should be, or what it complains of.
 pub(crate) fn promtool(arguments: &[&str]) -> Result<String, String> {
     run(&mut tool("promtool", "BINDERY_PROMTOOL"), arguments)
@@ -221,7 +226,13 @@ fn run(command: &mut Command, arguments: &[&str]) -> Result<String, String> {
     if output.status.success() {
         Ok(String::from_utf8(output.stdout).unwrap())
     } else {
-        Err(String::from_utf8(output.stderr).unwrap())
+        // Some complain where others print.
+        let complaint = if output.stderr.is_empty() {
+            output.stdout
+        } else {
+            output.stderr
+        };
+        Err(String::from_utf8(complaint).unwrap())
     }
 }
 

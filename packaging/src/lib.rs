@@ -1,0 +1,3 @@
+//! What tests use of `make dist` too.
+
+pub mod schemas;
