@@ -143,6 +143,16 @@ proptest! {
     }
 }
 
+/// Promise: a repository that a call has found elsewhere is missed where it was listed.
+#[test]
+fn the_place_that_a_repository_has_left_has_changed() {
+    let then = swept(Instant::now(), Vec::new(), &[at(0, 1)]);
+    let mut now = then.clone();
+    learn(&mut now, Learned::Repository(2, 1));
+    let changed = now.changes_since(&then).repositories;
+    assert_eq!(changed, [0, 2].map(|place| path(place).folded()).into());
+}
+
 #[test]
 fn an_inventory_that_no_listing_filled_began_at_no_time() {
     let mut inventory = Inventory::default();
