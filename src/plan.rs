@@ -22,7 +22,7 @@ mod vocabulary;
 pub use access::{Access, AccessRule, AdmittedKeys, patterns};
 pub use claim::{Contender, contest};
 pub use reason::Reason;
-pub use retry::{Class, delay};
+pub use retry::{Bounds, Class, delay};
 pub(crate) use vocabulary::vocabulary;
 
 /// Whether the servers may be written to.

@@ -13,7 +13,7 @@ use crate::identity::ServerUrl;
 use crate::inventory::SweepError;
 use crate::kubernetes;
 use crate::plan::failure::{Sorted, System, sort};
-use crate::plan::{Blocked, Class, Reason};
+use crate::plan::{Blocked, Bounds, Class, Reason};
 use crate::sonarqube;
 
 /// What ended a reconcile before everything was as declared.
@@ -34,6 +34,9 @@ pub(crate) enum Error {
     /// A temporary failure that was found by other means than a failed call.
     #[error("{}", .0.message)]
     Retry(Blocked),
+    /// SonarQube may still be at work on an import whose answer did not come: for so long at most.
+    #[error("{}", .refusal.message)]
+    AtWork { refusal: Blocked, left: Duration },
     /// A token that its own server refuses, confirmed.
     #[error("{}", .refusal.message)]
     Denied {
@@ -149,6 +152,19 @@ impl Error {
         self.sorted().class
     }
 
+    /// When another attempt helps.
+    pub(crate) fn bounds(&self) -> Bounds {
+        let at_most = if let Self::AtWork { left, .. } = self {
+            Some(*left)
+        } else {
+            None
+        };
+        Bounds {
+            at_least: self.retry_after(),
+            at_most,
+        }
+    }
+
     /// When the server wants to be asked again.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         if let Self::Bitbucket {
@@ -168,6 +184,7 @@ impl Error {
     pub(crate) fn refusal(&self) -> Blocked {
         if let Self::Refused(refusal)
         | Self::Waiting(refusal)
+        | Self::AtWork { refusal, .. }
         | Self::Denied { refusal, .. }
         | Self::Retry(refusal) = self
         {

@@ -265,7 +265,7 @@ fn schedule(
             let failure = Failure {
                 class,
                 interval,
-                at_least: error.retry_after(),
+                bounds: error.bounds(),
             };
             let pause = context.agenda.failed(own, &failure, now);
             let refusal = error.refusal();

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::identity::Uid;
 use crate::plan::binding::Step;
 use crate::plan::fight::Writes;
-use crate::plan::{Class, delay};
+use crate::plan::{Bounds, Class, delay};
 
 pub(crate) use spread_reads::{SPREAD, SpreadReads};
 use spread_reads::{after, hash};
@@ -80,8 +80,7 @@ impl Record {
 pub(crate) struct Failure {
     pub(crate) class: Class,
     pub(crate) interval: Duration,
-    /// `Retry-After` of the server.
-    pub(crate) at_least: Option<Duration>,
+    pub(crate) bounds: Bounds,
 }
 
 impl Agenda {
@@ -202,9 +201,9 @@ impl Agenda {
         let Failure {
             class,
             interval,
-            at_least,
+            bounds,
         } = *failure;
-        let pause = delay(class, in_a_row, interval, spread(object), at_least);
+        let pause = delay(class, in_a_row, interval, spread(object), bounds);
         state.change(object, |record| {
             record.due = Some(after(now, pause));
             record.failed = Some(Failed { in_a_row });

@@ -17,6 +17,15 @@ pub enum Class {
     Bug,
 }
 
+/// What is known of when another attempt helps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Not before: what the server asked for (`Retry-After`).
+    pub at_least: Option<Duration>,
+    /// Then surely: what the object waits for has ended by then.
+    pub at_most: Option<Duration>,
+}
+
 /// Often enough for a user who has just corrected something, and too seldom to lock an account.
 const RARELY: Duration = Duration::from_mins(10);
 const FIRST: Duration = Duration::from_millis(750);
@@ -28,14 +37,14 @@ const LONGEST_WISH: Duration = Duration::from_mins(15);
 /// The pause before the next try.
 ///
 /// `failures` counts those in a row, this one included. `seed` spreads objects that failed together, by up
-/// to a fifth. `at_least` is what the server asked for (`Retry-After`).
+/// to a fifth.
 #[must_use]
 pub fn delay(
     class: Class,
     failures: u32,
     interval: Duration,
     seed: u16,
-    at_least: Option<Duration>,
+    bounds: Bounds,
 ) -> Duration {
     let pause = match class {
         Class::Transient | Class::Bug => FIRST
@@ -46,9 +55,10 @@ pub fn delay(
         Class::Invalid => interval.min(RARELY),
         Class::Denied => RARELY,
     };
-    let wish = at_least.unwrap_or_default().min(LONGEST_WISH);
+    let wish = bounds.at_least.unwrap_or_default().min(LONGEST_WISH);
     let pause = pause.max(wish);
-    pause + pause.mul_f64(f64::from(seed.min(999)) / 5000.0)
+    let pause = pause + pause.mul_f64(f64::from(seed.min(999)) / 5000.0);
+    bounds.at_most.map_or(pause, |most| pause.min(most))
 }
 
 #[cfg(test)]
@@ -57,29 +67,34 @@ mod tests {
 
     const INTERVAL: Duration = Duration::from_mins(10);
 
+    const FREE: Bounds = Bounds {
+        at_least: None,
+        at_most: None,
+    };
+
     #[test]
     fn pauses_double_up_to_five_minutes() {
         let pauses: Vec<u128> = (1..=13)
-            .map(|failures| delay(Class::Transient, failures, INTERVAL, 0, None).as_millis())
+            .map(|failures| delay(Class::Transient, failures, INTERVAL, 0, FREE).as_millis())
             .collect();
         assert_eq!(pauses[..4], [750, 1500, 3000, 6000]);
         assert_eq!(pauses[12], 300_000);
         assert_eq!(
-            delay(Class::Transient, u32::MAX, INTERVAL, 0, None),
+            delay(Class::Transient, u32::MAX, INTERVAL, 0, FREE),
             LONGEST
         );
     }
 
     #[test]
     fn objects_that_fail_together_come_back_apart() {
-        let one = delay(Class::Transient, 4, INTERVAL, 1, None);
-        let other = delay(Class::Transient, 4, INTERVAL, 999, None);
+        let one = delay(Class::Transient, 4, INTERVAL, 1, FREE);
+        let other = delay(Class::Transient, 4, INTERVAL, 999, FREE);
         assert_ne!(one, other);
         assert!(
-            one > delay(Class::Transient, 4, INTERVAL, 0, None),
+            one > delay(Class::Transient, 4, INTERVAL, 0, FREE),
             "never sooner"
         );
-        assert!(other <= delay(Class::Transient, 4, INTERVAL, 0, None).mul_f64(1.2));
+        assert!(other <= delay(Class::Transient, 4, INTERVAL, 0, FREE).mul_f64(1.2));
     }
 
     #[test]
@@ -90,23 +105,39 @@ mod tests {
                 1,
                 INTERVAL,
                 0,
-                Some(Duration::from_secs(seconds)),
+                Bounds {
+                    at_least: Some(Duration::from_secs(seconds)),
+                    ..FREE
+                },
             )
         };
         assert_eq!(wish(30), Duration::from_secs(30));
         assert_eq!(wish(1_000_000_000), LONGEST_WISH);
     }
 
+    /// Promise: a back-off of minutes does not outlast what the object waits for.
+    #[test]
+    fn an_object_is_tried_again_when_what_it_waits_for_has_ended() {
+        let most = Duration::from_secs(9);
+        let bounds = Bounds {
+            at_most: Some(most),
+            ..FREE
+        };
+        let after = |failures| delay(Class::Transient, failures, INTERVAL, 999, bounds);
+        assert_eq!(after(9), most);
+        assert!(after(1) < most, "it may end before");
+    }
+
     #[test]
     fn a_refused_token_is_tried_every_ten_minutes_at_any_interval() {
         for interval in [Duration::from_secs(10), Duration::from_hours(24)] {
-            assert_eq!(delay(Class::Denied, 1, interval, 0, None), RARELY);
+            assert_eq!(delay(Class::Denied, 1, interval, 0, FREE), RARELY);
         }
     }
 
     #[test]
     fn a_correction_by_a_user_is_noticed_within_ten_minutes_at_any_interval() {
-        let after = |interval| delay(Class::Invalid, 1, interval, 0, None);
+        let after = |interval| delay(Class::Invalid, 1, interval, 0, FREE);
         assert_eq!(after(Duration::from_hours(24)), RARELY);
         assert_eq!(after(Duration::from_mins(1)), Duration::from_mins(1));
     }

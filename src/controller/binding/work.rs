@@ -1,6 +1,7 @@
 //! One binding, while it is brought to its desired state: looks, plans and writes until nothing is left.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::controller::context::Context;
 use crate::controller::error::{Doing, Error};
@@ -116,8 +117,10 @@ impl<'a> Work<'a> {
             let (observed, plan) = self.plan().await?;
             let steps = match plan {
                 Plan::Wait(why) => {
-                    let why = Blocked::new(Reason::ProgressingWithRetry, why);
-                    return Err(Error::Retry(why));
+                    return Err(Error::AtWork {
+                        refusal: Blocked::new(Reason::ProgressingWithRetry, why),
+                        left: self.at_work_for(),
+                    });
                 }
                 Plan::Refused {
                     refusal,
@@ -163,7 +166,7 @@ impl<'a> Work<'a> {
             held_for: &|row| self.held_for(row),
             claimed_by: self.rival(),
             rights: self.rights,
-            import_at_work: self.import_at_work(),
+            import_at_work: !self.at_work_for().is_zero(),
         };
         let (desired, servers) = (&self.desired, self.access.servers());
         let known = match &self.basis {
@@ -246,12 +249,12 @@ impl<'a> Work<'a> {
         ledger.contend(&self.desired.uid, &[repository])
     }
 
-    /// Whether SonarQube may still be working on an import whose answer did not come.
-    fn import_at_work(&self) -> bool {
+    /// How long SonarQube may still be working on an import whose answer did not come.
+    fn at_work_for(&self) -> Duration {
         let status = self.report.binding.status.as_ref();
         let intent = status.and_then(|status| status.record.intent.as_ref());
-        intent.is_some_and(|intent| {
-            clock::since(&intent.since) < sonarqube::WHILE_SONARQUBE_CALLS_BITBUCKET
+        intent.map_or(Duration::ZERO, |intent| {
+            sonarqube::WHILE_SONARQUBE_CALLS_BITBUCKET.saturating_sub(clock::since(&intent.since))
         })
     }
 

@@ -16,7 +16,7 @@ pub(super) fn of(error: &Error) -> Facts {
         Error::Refused(refusal) => Facts::Refused(refusal.reason),
         Error::Waiting(refusal) => Facts::Waiting(refusal.reason),
         Error::Reserved => Facts::Waiting(Reason::ProgressingWithRetry),
-        Error::Retry(refusal) => Facts::Transient(refusal.reason),
+        Error::Retry(refusal) | Error::AtWork { refusal, .. } => Facts::Transient(refusal.reason),
         Error::Denied { by, refusal } => Facts::TokenRefused {
             by: *by,
             reason: refusal.reason,

@@ -26,7 +26,7 @@ fn failure(class: Class) -> Failure {
     Failure {
         class,
         interval: MINUTE,
-        at_least: None,
+        bounds: Bounds::default(),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::plan::{Class, delay};
+use crate::plan::{Bounds, Class, delay};
 
 /// After this time without a report the next one counts as the first.
 const FORGOTTEN: Duration = Duration::from_mins(10);
@@ -57,7 +57,10 @@ impl Invalidations {
             self.in_vain,
             Duration::ZERO,
             seed,
-            at_least,
+            Bounds {
+                at_least,
+                at_most: None,
+            },
         );
         self.trusted_until = now.checked_add(pause);
     }
