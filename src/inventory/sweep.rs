@@ -83,19 +83,27 @@ impl Listed {
             setting,
         } = sources;
         let began = Instant::now();
-        let bindings = match setting {
-            Some(setting) => ListedBindings::list(sonarqube, setting, others).await?,
-            None => ListedBindings::default(),
+        // Of one server one list after the other: a project is listed after its binding.
+        let of_sonarqube = async {
+            let bindings = match setting {
+                Some(setting) => ListedBindings::list(sonarqube, setting, others).await?,
+                None => ListedBindings::default(),
+            };
+            let projects = sonarqube.projects().await.map_err(SweepError::SonarQube)?;
+            Ok((bindings, projects))
         };
-        let projects = sonarqube.projects().await.map_err(SweepError::SonarQube)?;
-        let repositories = importer
-            .repositories(None)
-            .await
-            .map_err(SweepError::Bitbucket)?;
-        let writable = match writer {
-            Some(writer) => Some(writable(writer).await?),
-            None => None,
+        let of_bitbucket = async {
+            let repositories = importer.repositories(None).await;
+            let repositories = repositories.map_err(SweepError::Bitbucket)?;
+            let writable = match writer {
+                Some(writer) => Some(writable(writer).await?),
+                None => None,
+            };
+            Ok((repositories, writable))
         };
+        // Both servers side by side: new bindings may wait for both.
+        let ((bindings, projects), (repositories, writable)) =
+            tokio::try_join!(of_sonarqube, of_bitbucket)?;
         let ListedBindings {
             scope,
             rows,

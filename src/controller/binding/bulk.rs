@@ -45,14 +45,18 @@ pub(super) fn basis(
         is_served: listing.serves(now),
     };
     let basis = listings.basis(&desired.record);
-    if basis.is_none() {
-        let name = (binding.namespace().unwrap_or_default(), binding.name_any());
-        let is_first = listing.wait(uid(binding), name);
-        drop(locked);
-        // The first that waits has the connection make it.
-        if is_first {
-            scene.context.ask_for_a_listing(connection);
+    // The first that needs it has the connection make it.
+    let is_asked_for = match (&basis, began) {
+        (None, _) => {
+            let name = (binding.namespace().unwrap_or_default(), binding.name_any());
+            listing.wait(uid(binding), name)
         }
+        (Some(Basis::Listing), Some(began)) => listing.goes_by(began, now),
+        (Some(_), _) => false,
+    };
+    drop(locked);
+    if is_asked_for {
+        scene.context.ask_for_a_listing(connection);
     }
     basis
 }

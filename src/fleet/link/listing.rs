@@ -24,6 +24,8 @@ pub(crate) struct Listing {
     newest: VecDeque<(Uid, Instant)>,
     /// So many objects were read alone since the last listing, which began before they were there.
     reads: usize,
+    /// The last listing is in use, and soon too old.
+    is_aging: bool,
     last: Option<Last>,
 }
 
@@ -39,6 +41,11 @@ struct Last {
 impl Last {
     fn pause(&self) -> Duration {
         PAUSE.max(self.took * SHARE)
+    }
+
+    /// How long it replaces reads. If the pause is longer, it serves until the next.
+    fn serves(&self) -> Duration {
+        REPLACES_READS.max((self.pause() + self.took) * 2)
     }
 }
 
@@ -60,16 +67,27 @@ impl Listing {
             .is_some_and(|last| last.calls.max(1) == self.reads)
     }
 
+    /// A new object goes by the listing that began then. Whether the next one is to be asked for: early enough that it has
+    /// ended when this one is too old. Otherwise all that come meanwhile would wait.
+    pub(crate) fn goes_by(&mut self, began: Instant, now: Instant) -> bool {
+        let Some(last) = self.last.as_ref().filter(|_| !self.is_aging) else {
+            return false;
+        };
+        let lead = PAUSE.max(last.took * 2);
+        self.is_aging = now.saturating_duration_since(began) + lead >= last.serves();
+        self.is_aging
+    }
+
     fn is_cheaper(&self) -> bool {
         self.last
             .as_ref()
             .is_some_and(|last| last.calls.max(1) <= self.reads)
     }
 
-    /// When the next listing may begin, which is not before now; `None` if no object waits for one, and none is cheaper
-    /// than what is read alone.
+    /// When the next listing may begin, which is not before now; `None` if no object waits for one, none is cheaper than
+    /// what is read alone, and none is needed soon.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
-        if self.waiters.is_empty() && !self.is_cheaper() {
+        if self.waiters.is_empty() && !self.is_cheaper() && !self.is_aging {
             return None;
         }
         let last = self.last.as_ref();
@@ -115,6 +133,7 @@ impl Listing {
     #[must_use]
     pub(crate) fn abandon(&mut self) -> Vec<ObjectName> {
         self.reads = 0;
+        self.is_aging = false;
         self.waiters.drain().map(|(_, name)| name).collect()
     }
 
@@ -124,12 +143,10 @@ impl Listing {
         failed.is_none_or(|last| now >= last.ended + last.pause().max(REPLACES_READS))
     }
 
-    /// Whether a listing that began then replaces reading the servers. If the pause is longer, a listing serves until
-    /// the next.
+    /// Whether a listing that began then replaces reading the servers.
     pub(crate) fn replaces_a_read(&self, began: Instant, now: Instant) -> bool {
-        let last = self.last.as_ref();
-        let until_the_next = last.map_or(PAUSE, |last| (last.pause() + last.took) * 2);
-        now.saturating_duration_since(began) < REPLACES_READS.max(until_the_next)
+        let serves = self.last.as_ref().map_or(REPLACES_READS, Last::serves);
+        now.saturating_duration_since(began) < serves
     }
 
     /// A new binding is reconciled. Returns how many others were in the last seconds; no more are counted than are few.
@@ -218,6 +235,30 @@ mod tests {
         assert!(!listing.replaces_a_read(start, start + SECOND * 10));
         assert!(listing.listed((start, start + SECOND * 5), 1).is_empty());
         assert!(listing.replaces_a_read(start, start + SECOND * 30));
+    }
+
+    /// Promise: while new objects go by a listing, the next one ends before it is too old: none of them waits.
+    #[test]
+    fn the_next_listing_is_asked_for_before_the_last_is_too_old() {
+        let (mut listing, start) = (Listing::default(), Instant::now());
+        assert!(!listing.goes_by(start, start), "there was no listing");
+        let ended = start + SECOND * 2;
+        assert!(listing.listed((start, ended), 9).is_empty());
+        // It serves for twenty seconds, and the next one takes two, or as many again.
+        assert!(!listing.goes_by(start, start + SECOND * 15));
+        assert_eq!(listing.due_in(start + SECOND * 15), None);
+        let early = start + SECOND * 16;
+        assert!(listing.goes_by(start, early));
+        assert!(!listing.goes_by(start, early), "it is asked for once");
+        assert_eq!(listing.due_in(early), Some(Duration::ZERO));
+        let next = (early, early + SECOND * 4);
+        assert!(listing.replaces_a_read(start, next.1 - SECOND / 2));
+        assert!(listing.listed(next, 9).is_empty());
+        assert_eq!(listing.due_in(next.1), None);
+        // A listing that takes no time is asked for two seconds before the last is too old.
+        assert!(listing.listed((next.1, next.1), 1).is_empty());
+        assert!(!listing.goes_by(next.1, next.1 + SECOND * 7));
+        assert!(listing.goes_by(next.1, next.1 + SECOND * 8));
     }
 
     /// Promise: objects that are newer than the listing are read alone until that has cost as much as a listing.
