@@ -252,7 +252,7 @@ mod tests {
         assert!(!listing.goes_by(start, early), "it is asked for once");
         assert_eq!(listing.due_in(early), Some(Duration::ZERO));
         let next = (early, early + SECOND * 4);
-        assert!(listing.replaces_a_read(start, next.1 - SECOND / 2));
+        assert!(listing.replaces_a_read(start, early + SECOND * 3));
         assert!(listing.listed(next, 9).is_empty());
         assert_eq!(listing.due_in(next.1), None);
         // A listing that takes no time is asked for two seconds before the last is too old.
