@@ -42,11 +42,12 @@ impl Query {
 }
 
 /// The page of `rows` that `query` asks for. A `None` is a row that the caller may not see:
-/// it takes up a position, so that `nextPageStart` jumps over it.
-pub(crate) fn page(
+/// it takes up a position, so that `nextPageStart` jumps over it. Only the rows of the page are shown: there may be many.
+pub(crate) fn page<T>(
     settings: &Settings,
     query: &Query,
-    rows: Vec<Option<Value>>,
+    rows: impl IntoIterator<Item = Option<T>>,
+    show: impl Fn(T) -> Value,
 ) -> Result<Reply, Refusal> {
     let start = query.number("start", 0)?.unwrap_or(0);
     let limit = query
@@ -54,10 +55,10 @@ pub(crate) fn page(
         .unwrap_or(25)
         .min(settings.page_cap);
     let most = settings.short_pages.map_or(limit, |short| short.min(limit));
-    let hidden = std::iter::repeat_n(None, settings.hidden_rows);
+    let hidden = || (0..settings.hidden_rows).map(|_| None);
     let rows = rows
         .into_iter()
-        .flat_map(|row| hidden.clone().chain(std::iter::once(row)));
+        .flat_map(|row| hidden().chain(std::iter::once(row)));
     let mut visible = rows
         .enumerate()
         .skip(start)
@@ -69,7 +70,7 @@ pub(crate) fn page(
         .take(most)
         .map(|(position, row)| {
             next = position + 1;
-            row
+            show(row)
         })
         .collect();
     let is_last = visible.next().is_none();

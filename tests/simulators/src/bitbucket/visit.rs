@@ -114,7 +114,7 @@ impl Visit<'_> {
 
     /// The page of `rows` that the request asks for.
     pub(crate) fn page(&self, rows: Vec<Option<Value>>) -> Answer {
-        paging::page(&self.world.settings, &self.query, rows)
+        paging::page(&self.world.settings, &self.query, rows, |row| row)
     }
 
     /// Sends the caller to the same path with the new names in it.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{
     super::{
         errors::Refusal,
+        paging,
         visit::{Answer, Visit},
         world::{Repository, Right, slug_of},
     },
@@ -20,9 +21,10 @@ pub(super) fn list(visit: &mut Visit<'_>) -> Answer {
     let needed = asked_right(&visit.query, "REPO")?;
     let rows = visit.world.repositories.iter().map(|repository| {
         let held = visit.world.repository_right(&visit.identity, repository);
-        (held >= needed && fits_the_filter(visit, repository)).then(|| json(visit, repository))
+        (held >= needed && fits_the_filter(visit, repository)).then_some(repository)
     });
-    visit.page(rows.collect())
+    let show = |repository: &Repository| json(visit, repository);
+    paging::page(&visit.world.settings, &visit.query, rows, show)
 }
 
 pub(super) fn recent(visit: &mut Visit<'_>) -> Answer {

@@ -1,5 +1,7 @@
 //! Projects.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::Route;
@@ -99,12 +101,12 @@ fn component(visit: &mut Visit<'_>) -> Answer {
 }
 
 /// The keys that projects are looked for by, if any are named.
-fn named_keys(visit: &Visit<'_>, name: &str) -> Result<Option<Vec<String>>, Refusal> {
+fn named_keys(visit: &Visit<'_>, name: &str) -> Result<Option<HashSet<String>>, Refusal> {
     let Some(keys) = visit.optional(name) else {
         return Ok(None);
     };
-    let keys: Vec<_> = keys.split(',').map(str::to_owned).collect();
-    let count = keys.len();
+    let count = keys.split(',').count();
+    let keys = keys.split(',').map(str::to_owned).collect();
     if count > 1000 {
         let can = visit.profile.can_contain();
         return Err(Refusal::bad(format!(
@@ -129,8 +131,8 @@ fn search(visit: &mut Visit<'_>) -> Answer {
         let contains = |text: &String| {
             project.key.to_lowercase().contains(text) || project.name.to_lowercase().contains(text)
         };
-        let named = |keys: &Vec<String>| keys.contains(&project.key);
-        let resembled = |keys: &Vec<String>| {
+        let named = |keys: &HashSet<String>| keys.contains(&project.key);
+        let resembled = |keys: &HashSet<String>| {
             keys.iter()
                 .any(|key| key.eq_ignore_ascii_case(&project.key))
         };
@@ -142,7 +144,7 @@ fn search(visit: &mut Visit<'_>) -> Answer {
                 .is_none_or(|it| it == project.visibility.as_str())
     };
     let mut found: Vec<_> = visit.world.projects.iter().filter(fits).collect();
-    found.sort_by_key(|project| project.name.to_lowercase());
+    found.sort_by_cached_key(|project| project.name.to_lowercase());
     let rows = found.iter().skip((page - 1) * size).take(size);
     let rows: Vec<_> = rows.map(|project| shown(visit.profile, project)).collect();
     ok(&json!({
