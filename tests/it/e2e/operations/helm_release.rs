@@ -1,10 +1,12 @@
 //! The operator as the chart installs it: with the chart's account, the chart's rights, and nothing of `deploy/`.
 
+use std::collections::BTreeSet;
+
 use bindery::crd::{BitbucketConnection, ProjectBinding};
 use serde_json::json;
 
 use crate::e2e::environment::{self, TestEnvironment};
-use crate::support::chart::{CHART, manifest};
+use crate::support::chart::{CHART, manifest, parsed};
 use crate::support::server::{Server, simulated};
 use crate::support::servers::{Helm, Servers};
 use crate::support::tree;
@@ -191,7 +193,7 @@ fn short_name(env: &TestEnvironment) -> String {
 
 /// Promise: helm takes over what kustomize installed; an upgrade from the previous chart brings both kinds up to date,
 /// and a rollback brings them back; there is no second release; and the kinds and their objects outlive all of that,
-/// and the end of the release of this chart.
+/// and the end of the release of this chart. After each step there is what the release's manifest says, and nothing else.
 async fn a_release_keeps_every_object(server: Server) {
     let mut env = TestEnvironment::set(server).await;
     env.connection(json!({}));
@@ -213,6 +215,8 @@ async fn a_release_keeps_every_object(server: Server) {
         let deployment = ["get", "deployment/bindery", "--namespace=bindery-system"];
         env.servers.kubectl(&deployment).unwrap_err();
         assert_eq!(deleted_kinds(&env), "", "{version:?}, uninstalled");
+        let kept = KEPT.into_iter().chain(OTHERS).map(str::to_owned);
+        assert_eq!(there(&env), kept.collect(), "{version:?}, uninstalled");
         assert_eq!(uids(&env).await, before, "{version:?}, uninstalled");
     }
 }
@@ -236,8 +240,15 @@ fn release_lives(env: &TestEnvironment, version: Helm, previous: &str) {
     };
     helm(&[&install[..], take].concat()).unwrap();
     assert_eq!(short_name(env), "bbolder", "{version:?}");
+    let is_there = |revision: usize| {
+        let manifest = helm(&["get", "manifest", "bindery"]).unwrap();
+        let expected = of_release(&manifest, revision);
+        assert_eq!(there(env), expected, "{version:?}, revision {revision}");
+    };
+    is_there(1);
     helm(&["upgrade", "bindery", CHART]).unwrap();
     assert_eq!(short_name(env), "bbconn", "{version:?}");
+    is_there(2);
     let second = helm(&["install", "another", CHART]).unwrap_err();
     assert!(
         second.contains("must equal \"another\": current value is \"bindery\""),
@@ -245,8 +256,54 @@ fn release_lives(env: &TestEnvironment, version: Helm, previous: &str) {
     );
     helm(&["rollback", "bindery", "1"]).unwrap();
     assert_eq!(short_name(env), "bbolder", "{version:?}: rolled back");
+    is_there(3);
     helm(&["upgrade", "bindery", CHART]).unwrap();
     assert_eq!(short_name(env), "bbconn", "{version:?}: upgraded again");
+    is_there(4);
+}
+
+/// What a release may have, and Helm's own records of it.
+const SORTS: &str = "crd,clusterrole,clusterrolebinding,role,rolebinding,serviceaccount,deployment,service,configmap,\
+                     secret,networkpolicy,pdb,validatingadmissionpolicy,validatingadmissionpolicybinding";
+
+/// What the end of a release leaves: the kinds, and with them every object.
+const KEPT: [&str; 3] = [
+    "CustomResourceDefinition/bitbucketconnections.bindery.dev",
+    "CustomResourceDefinition/projectbindings.bindery.dev",
+    "CustomResourceDefinition/projectbindingsets.bindery.dev",
+];
+
+/// What the environment has granted: it belongs to no release.
+const OTHERS: [&str; 2] = ["Role/bindery-tokens", "RoleBinding/bindery-tokens"];
+
+/// Everything of these sorts that is named after Bindery.
+fn there(env: &TestEnvironment) -> BTreeSet<String> {
+    let output = r#"--output=jsonpath={range .items[*]}{.kind}/{.metadata.name}{"\n"}{end}"#;
+    let found = env
+        .servers
+        .kubectl(&["get", SORTS, "--all-namespaces", output])
+        .unwrap();
+    let ours = found.lines().filter(|object| object.contains("bindery"));
+    ours.map(str::to_owned).collect()
+}
+
+/// What is there while a release has this manifest: its objects, kinds of an earlier one, and a record of each revision.
+fn of_release(manifest: &str, revision: usize) -> BTreeSet<String> {
+    let name = |object: &serde_json::Value| {
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        text(&object["kind"]) + "/" + &text(&object["metadata"]["name"])
+    };
+    let records = (1..=revision).map(|it| format!("Secret/sh.helm.release.v1.bindery.v{it}"));
+    let objects = parsed(manifest);
+    // The first chart has no sets. A rollback to it keeps them.
+    let kept = KEPT.into_iter().filter(|_| revision > 1);
+    let fixed = kept.chain(OTHERS).map(str::to_owned);
+    objects
+        .iter()
+        .map(name)
+        .chain(records)
+        .chain(fixed)
+        .collect()
 }
 
 /// The times at which kinds were deleted. Their objects follow later.
