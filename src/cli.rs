@@ -66,7 +66,7 @@ pub enum Command {
     Export(Box<ExportArguments>),
     /// Prints the Role, and its binding, that lets the operator read what a connection refers to.
     Grant(Box<GrantArguments>),
-    /// Prints the definitions of both kinds as YAML, for `kubectl apply --server-side --filename -`.
+    /// Prints the definitions of all kinds as YAML, for `kubectl apply --server-side --filename -`.
     Crds,
     /// Prints a script that makes your shell complete commands and options.
     Completions(CompletionsArguments),

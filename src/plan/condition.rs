@@ -1,5 +1,5 @@
 //! What the conditions say. `Ready`, `Reconciling` and `Stalled` are computed here from the outcome of a
-//! reconcile, by one table, for both kinds; no other code sets them.
+//! reconcile, by one table, for all kinds; no other code sets them.
 
 use super::{Blocked, Reason, vocabulary};
 
