@@ -240,6 +240,11 @@ pub(crate) mod tests {
     /// A context of an operator that was just started, and reaches no API server.
     pub(crate) fn of_a_started_operator() -> Arc<Context> {
         let nowhere = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        of_an_operator_by(kube::Client::try_from(nowhere).unwrap())
+    }
+
+    /// The same of an operator that reaches an API server by this client.
+    pub(crate) fn of_an_operator_by(client: kube::Client) -> Arc<Context> {
         let settings = Settings {
             namespaces: Namespaces::All,
             hosts: HostPolicy::default(),
@@ -254,7 +259,7 @@ pub(crate) mod tests {
             service_account: String::new(),
         };
         let setup = Setup {
-            client: kube::Client::try_from(nowhere).unwrap(),
+            client,
             fence: Fence::closed(),
             settings,
             metrics: Arc::default(),

@@ -302,7 +302,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The operator may not read something: names all that it may not read, and one command that grants everything that
+    /// The operator may not read something: names all that it may not read, and the command that grants everything that
     /// the connection refers to.
     async fn forbidden(&self) -> Error {
         let account = &self.context.settings.service_account;
@@ -312,26 +312,22 @@ impl<'a> Reader<'a> {
                 CaBundleKind::Secret => self.read_secret(&reference.name).await.map(drop),
                 CaBundleKind::ConfigMap => self.read_config_map(&reference.name).await.map(drop),
             };
-            let place = format!(
-                "{} {}/{}",
-                grant::resource(reference.kind),
-                self.namespace,
-                reference.name
-            );
-            if matches!(read, Err(Unread::Forbidden)) && !forbidden.contains(&place) {
-                forbidden.push(place);
+            if matches!(read, Err(Unread::Forbidden)) && !forbidden.contains(&reference) {
+                forbidden.push(reference);
             }
         }
+        let mut named = Vec::new();
+        for reference in forbidden {
+            named.push(grant::lacking(&self.context.client, reference).await);
+        }
+        let connection = (&*self.namespace, &*self.connection);
         Error::refused(
             Reason::SecretForbidden,
             format!(
-                "the operator may not read {}. Grant it with: {}",
-                forbidden.join(", "),
-                grant::command(
-                    &self.references,
-                    (&self.namespace, &self.connection),
-                    account
-                )
+                "the operator may not read {}. {} prints the manifest of the grant. Grant it with: {}",
+                named.join(", "),
+                grant::printed(connection, account),
+                grant::command(&self.references, connection, account)
             ),
         )
     }
@@ -385,3 +381,6 @@ fn version(metadata: &ObjectMeta) -> SecretVersion {
         resource_version: metadata.resource_version.clone().unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+mod tests;

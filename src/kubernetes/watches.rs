@@ -2,18 +2,21 @@
 //!
 //! A watch by field selector needs no more than a Role with `resourceNames`; no token is ever in a cache.
 
+mod anew;
+
 use std::collections::HashMap;
+use std::fmt::Debug;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::{Stream, StreamExt as _, stream};
+use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::core::PartialObjectMeta;
-use kube::runtime::utils::Backoff;
-use kube::runtime::watcher::{Config, DefaultBackoff, Event};
+use kube::runtime::watcher::{Config, Event};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout_at};
@@ -22,6 +25,7 @@ use crate::crd::CaBundleKind;
 use crate::metrics::Metrics;
 
 use super::secrets::Unread;
+use anew::{Delays, Ended, begins_anew};
 
 /// An object that is watched for the sake of connections in its namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -128,7 +132,8 @@ impl Watches {
     }
 
     /// Remembers which version a reconcile of a connection has read, or that it could not read the object. If it was not
-    /// allowed to, the watch begins anew: one that goes on says nothing of a grant that is given back before it ends.
+    /// allowed to, the watch begins anew once it is: one that goes on says nothing of a grant that is given back before
+    /// it ends.
     pub(crate) fn seen(
         &self,
         connection: &str,
@@ -177,80 +182,42 @@ async fn run(
     forbidden: watch::Receiver<()>,
 ) {
     let Watched {
-        kind,
-        namespace,
-        name,
+        kind, namespace, ..
     } = &watched;
-    let only = Config::default()
-        .fields(&format!("metadata.name={name}"))
-        .timeout(60);
     match kind {
         CaBundleKind::Secret => {
             let api = Api::<PartialObjectMeta<Secret>>::namespaced(client, namespace);
-            let events = lists_again(|| watcher(api.clone(), only.clone()), &forbidden);
-            follower.follow(events, namespace).await;
+            follower.watch(&api, &watched, &forbidden).await;
         }
         CaBundleKind::ConfigMap => {
             let api = Api::<PartialObjectMeta<ConfigMap>>::namespaced(client, namespace);
-            let events = lists_again(|| watcher(api.clone(), only.clone()), &forbidden);
-            follower.follow(events, namespace).await;
+            follower.watch(&api, &watched, &forbidden).await;
         }
     }
 }
 
-/// Why a watch begins anew.
-#[derive(Debug)]
-enum Ended {
-    Failed(watcher::Error),
-    /// A connection was not allowed to read the object.
-    Forbidden,
-}
-
-/// Lists again after each error, and after the object could not be read because a grant was missing. A watch that goes on
-/// where it was says nothing of an object that did not change, but that could not be read meanwhile.
-fn lists_again<T, S>(
-    watch: impl FnMut() -> S,
-    forbidden: &watch::Receiver<()>,
-) -> impl Stream<Item = Result<Event<T>, Ended>>
-where
-    S: Stream<Item = watcher::Result<Event<T>>>,
-{
-    let until_it_ends = |events: S| {
-        let mut forbidden = forbidden.clone();
-        // The list that begins now is later than what was noted until now.
-        forbidden.mark_unchanged();
-        stream::unfold(Some((Box::pin(events), forbidden)), async |state| {
-            let (mut events, mut forbidden) = state?;
-            let event = tokio::select! {
-                biased;
-                event = events.next() => event?.map_err(Ended::Failed),
-                Ok(()) = forbidden.changed() => Err(Ended::Forbidden),
-            };
-            let rest = event.is_ok().then_some((events, forbidden));
-            Some((event, rest))
-        })
-    };
-    stream::repeat_with(watch).flat_map(until_it_ends)
-}
-
-/// Ever longer delays after errors, until there was none for two minutes. A list is no success: where the operator may
-/// list but not watch, the delays would begin anew each time.
-#[derive(Default)]
-struct Delays(DefaultBackoff);
-
-impl Iterator for Delays {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        self.0.next()
-    }
-}
-
-impl Backoff for Delays {
-    fn reset(&mut self) {}
-}
-
 impl Follower {
+    async fn watch<K>(
+        &self,
+        api: &Api<PartialObjectMeta<K>>,
+        Watched {
+            namespace, name, ..
+        }: &Watched,
+        forbidden: &watch::Receiver<()>,
+    ) where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+    {
+        let only = Config::default()
+            .fields(&format!("metadata.name={name}"))
+            .timeout(60);
+        let events = begins_anew(
+            || watcher(api.clone(), only.clone()),
+            || anew::may_be_read(api, name),
+            forbidden,
+        );
+        self.follow(events, namespace).await;
+    }
+
     async fn follow<K: Resource<DynamicType = ()>>(
         &self,
         events: impl Stream<Item = Result<Event<PartialObjectMeta<K>>, Ended>> + Send,

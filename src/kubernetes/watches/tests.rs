@@ -1,4 +1,7 @@
-use futures::FutureExt as _;
+use std::cell::Cell;
+
+use futures::{FutureExt as _, stream};
+use kube::runtime::utils::Backoff as _;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::*;
@@ -103,7 +106,7 @@ async fn a_watch_that_has_failed_begins_with_a_list() {
         stream::iter(list().chain([failed])).chain(stream::pending())
     };
     let (_forbidden, is_forbidden) = watch::channel(());
-    let events = lists_again(watch, &is_forbidden).take(8);
+    let events = begins_anew(watch, async || true, &is_forbidden).take(8);
     let names: Vec<_> = events.map(|event| name(&event)).collect().await;
     assert_eq!(names, ["begun", "object", "listed", "failed"].repeat(2));
     assert_eq!(watches, 2);
@@ -116,7 +119,8 @@ async fn a_watch_of_what_may_not_be_read_begins_with_a_list() {
     let (forbidden, is_forbidden) = watch::channel(());
     forbidden.send_replace(());
     let watch = || stream::iter(list()).chain(stream::pending());
-    let mut events = std::pin::pin!(lists_again(watch, &is_forbidden).map(|event| name(&event)));
+    let mut events =
+        std::pin::pin!(begins_anew(watch, async || true, &is_forbidden).map(|event| name(&event)));
     for began in [None, Some("forbidden")] {
         let said = ["begun", "object", "listed"];
         for expected in began.into_iter().chain(said) {
@@ -125,6 +129,27 @@ async fn a_watch_of_what_may_not_be_read_begins_with_a_list() {
         assert_eq!(events.next().now_or_never(), None, "it goes on");
         forbidden.send_replace(());
     }
+}
+
+/// Promise: a Role that allows to list an object, and not to read it, costs no reconcile again and again. The object is
+/// noticed as soon as it can be read.
+#[tokio::test]
+async fn a_watch_of_what_may_be_listed_but_not_read_does_not_list_it() {
+    let (forbidden, is_forbidden) = watch::channel(());
+    let may_be_read = Cell::new(false);
+    let watch = || stream::iter(list()).chain(stream::pending());
+    let events = begins_anew(watch, async || may_be_read.get(), &is_forbidden);
+    let mut events = std::pin::pin!(events.map(|event| name(&event)).skip(3));
+    assert_eq!(events.next().now_or_never(), None, "it goes on");
+    forbidden.send_replace(());
+    for _ in 0..3 {
+        assert_eq!(events.next().now_or_never().flatten(), Some("forbidden"));
+    }
+    may_be_read.set(true);
+    for expected in ["begun", "object", "listed"] {
+        assert_eq!(events.next().now_or_never().flatten(), Some(expected));
+    }
+    assert_eq!(events.next().now_or_never(), None, "it goes on");
 }
 
 /// Promise: an operator that may list an object but not watch it asks ever less often.

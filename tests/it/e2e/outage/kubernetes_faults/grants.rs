@@ -1,12 +1,17 @@
 //! Secrets that the operator may not read for a while.
 
+use serde_json::json;
+
 use super::behind_a_proxy;
-use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::deletions::DELETING;
 use crate::e2e::environment::fault_proxy::{Effect, Fault, FaultProxy, Seen, Tear};
+use crate::e2e::environment::{TestEnvironment, manifests};
 use crate::support::server::{Server, simulated};
 
-simulated!(a_secret_that_can_be_read_again_is_used_soon);
+simulated!(
+    a_secret_that_can_be_read_again_is_used_soon,
+    a_role_without_get_is_named_and_costs_no_reconciles,
+);
 
 /// Lists and watches of the Secret.
 const LISTS: &str = "/secrets?*bitbucket-token";
@@ -58,5 +63,43 @@ async fn a_secret_that_can_be_read_again_is_used_soon(server: Server) {
     env.connection_is("bitbucket", ("Ready", "True")).await;
     may_not_read(&env, &api_server, "while no watch is taken").await;
     api_server.clear();
+    env.connection_is("bitbucket", ("Ready", "True")).await;
+}
+
+/// Promise (row 53): a Role that allows to list and watch a Secret, and not to read it, is named by the verb that it lacks.
+/// The watch asks until the Secret can be read; no reconcile does.
+async fn a_role_without_get_is_named_and_costs_no_reconciles(server: Server) {
+    let (env, api_server) = behind_a_proxy(server, DELETING).await;
+    let [whole, _] = manifests::grant(&["bitbucket-token", "sonarqube-token"]);
+    let mut reduced = whole.clone();
+    reduced["rules"][0]["verbs"] = json!(["list", "watch"]);
+    env.apply(&reduced);
+    let read = ["get", "secrets/sonarqube-token", "--namespace=platform"];
+    env.eventually("it may not be read", || !env.servers.operator_may(&read))
+        .await;
+    env.ask("without get").await;
+    let message = env.connection_reason("bitbucket", "SecretForbidden").await;
+    for part in [
+        "may not read secrets platform/bitbucket-token (missing verbs: get), ",
+        "secrets platform/sonarqube-token (missing verbs: get). ",
+        "`bindery grant platform/bitbucket ",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+
+    let asked = || {
+        let seen = api_server.seen().into_iter();
+        seen.filter(|seen| seen.target.contains("/secrets/sonarqube-token"))
+            .count()
+    };
+    let so_far = asked();
+    env.eventually("its watch asks", || asked() > so_far).await;
+    let reconciles = || env.operator.reconciles("bitbucketconnection");
+    let (so_far, before) = (asked(), reconciles());
+    env.eventually("its watch asks again", || asked() >= so_far + 2)
+        .await;
+    assert_eq!(reconciles(), before);
+
+    env.apply(&whole);
     env.connection_is("bitbucket", ("Ready", "True")).await;
 }
