@@ -62,7 +62,8 @@ pub enum Command {
     /// command that corrects it. Exit status: 0 nothing is wrong, 1 something is.
     Doctor(Box<DoctorArguments>),
     /// Writes what a SonarQube has as manifests: a connection for each Bitbucket configuration, a binding for each bound
-    /// project, the grants, and a list of what is not bound.
+    /// project, the grants, and a list of what is not bound. Exit status: 0 all was read, 3 a project may not be read,
+    /// 1 an error.
     Export(Box<ExportArguments>),
     /// Prints the Role, and its binding, that lets the operator read what a connection refers to.
     Grant(Box<GrantArguments>),
@@ -127,7 +128,7 @@ pub async fn answer(command: Command, program: Program) -> anyhow::Result<Answer
         Command::Init(arguments) => arguments.run(program).map(Answer::of),
         Command::Plan(arguments) => arguments.run().await,
         Command::Doctor(arguments) => arguments.run(program).await,
-        Command::Export(arguments) => arguments.run().await.map(Answer::of),
+        Command::Export(arguments) => arguments.run().await,
         Command::Grant(arguments) => arguments.run().await.map(Answer::of),
         Command::Crds => Ok(Answer::of(
             definitions().context("failed to write the definitions as YAML")?,

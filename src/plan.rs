@@ -9,6 +9,7 @@ pub mod capability;
 mod claim;
 pub mod condition;
 pub mod connection;
+mod counted;
 pub mod decoration;
 pub mod failure;
 pub mod fight;
@@ -21,6 +22,7 @@ mod vocabulary;
 
 pub use access::{Access, AccessRule, AdmittedKeys, patterns};
 pub use claim::{Contender, contest};
+pub(crate) use counted::counted;
 pub use reason::Reason;
 pub use retry::{Bounds, Class, delay};
 pub(crate) use vocabulary::vocabulary;

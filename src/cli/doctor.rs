@@ -12,6 +12,7 @@ use clap::{Args, ValueEnum};
 use crate::controller::forecasts;
 use crate::kubernetes::{Error, clock};
 use crate::metrics::Metrics;
+use crate::plan::counted;
 
 use super::Answer;
 use super::cluster::{AccountArguments, ClusterArguments};
@@ -147,16 +148,37 @@ impl DoctorArguments {
             report.wrong.extend(objects::findings(forecast, &facts));
         }
         if report.wrong.len() == before {
-            report
-                .well
-                .push(format!("{} objects and their servers", forecasts.len()));
+            report.well.push(checked(forecasts.len()));
         }
         Ok(())
     }
+}
+
+/// That so many objects are well.
+fn checked(objects: usize) -> String {
+    counted(
+        objects,
+        "object and its servers",
+        "objects and their servers",
+    )
 }
 
 /// A failure of the API server, in one line.
 #[expect(clippy::needless_pass_by_value, reason = "given to map_err")]
 fn said(error: Error) -> anyhow::Error {
     anyhow::anyhow!(error.message())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::checked;
+
+    #[test]
+    fn one_object_is_no_plural() {
+        let said = [1, 2].map(checked);
+        assert_eq!(
+            said,
+            ["1 object and its servers", "2 objects and their servers"]
+        );
+    }
 }

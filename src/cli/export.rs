@@ -12,8 +12,10 @@ use clap::Args;
 use crate::fence::Fence;
 use crate::http::{CaBundle, Options, Token, Transport};
 use crate::identity::ServerUrl;
+use crate::plan::counted;
 use crate::{bitbucket, sonarqube};
 
+use super::Answer;
 use super::cluster::AccountArguments;
 use super::hosts::HostArguments;
 use super::world::token;
@@ -65,7 +67,7 @@ pub struct ExportArguments {
 
 impl ExportArguments {
     /// Writes the files, and prints what is in them.
-    pub(super) async fn run(&self) -> anyhow::Result<String> {
+    pub(super) async fn run(&self) -> anyhow::Result<Answer> {
         self.prepare()?;
         let own = self.sonarqube_token_file.as_deref();
         let own = credential(own, "BINDERY_SONARQUBE_TOKEN")?;
@@ -92,21 +94,7 @@ impl ExportArguments {
             std::fs::write(&path, text)
                 .with_context(|| format!("failed to write {}", path.display()))?;
         }
-        Ok(self.said(&estate))
-    }
-
-    /// What was written, and what is left to do.
-    fn said(&self, estate: &Estate) -> String {
-        let configurations = &estate.configurations;
-        let bound: usize = configurations.iter().map(|it| it.bound.len()).sum();
-        format!(
-            "{} connections, {bound} bindings, {} projects and {} repositories without binding in {}\nCreate the Secrets that the connections name, then: kubectl apply --server-side --kustomize {}\n",
-            configurations.len(),
-            estate.unbound_projects.len(),
-            estate.unbound_repositories.len(),
-            self.directory.display(),
-            self.directory.display(),
-        )
+        Ok(answer(&estate, &self.directory))
     }
 
     /// An export does not mix with what is in the directory.
@@ -151,9 +139,71 @@ impl ExportArguments {
     }
 }
 
+/// The exit status if a project could not be read.
+const INCOMPLETE: u8 = 3;
+
+/// What was written, and what is left to do.
+fn answer(estate: &Estate, directory: &Path) -> Answer {
+    let configurations = &estate.configurations;
+    let bound: usize = configurations.iter().map(|it| it.bound.len()).sum();
+    let unreadable = estate.unreadable_projects.len();
+    let directory = directory.display();
+    let mut lines = vec![format!(
+        "{}, {}, {} and {} without binding in {directory}",
+        counted(configurations.len(), "connection", "connections"),
+        counted(bound, "binding", "bindings"),
+        counted(estate.unbound_projects.len(), "project", "projects"),
+        counted(
+            estate.unbound_repositories.len(),
+            "repository",
+            "repositories"
+        ),
+    )];
+    if unreadable > 0 {
+        let projects = counted(unreadable, "project", "projects");
+        lines.push(format!(
+            "{projects} could not be read, and may be bound, also to a repository that UNBOUND.csv lists"
+        ));
+        lines.push("  → give the token's user Browse (up to 10.0 Administer) on the projects that UNBOUND.csv lists as unreadable, and export again".to_owned());
+    }
+    lines.push(format!(
+        "Create the Secrets that the connections name, then: kubectl apply --server-side --kustomize {directory}\n"
+    ));
+    Answer {
+        text: lines.join("\n"),
+        status: if unreadable > 0 { INCOMPLETE } else { 0 },
+    }
+}
+
 /// A token that must be given.
 fn credential(file: Option<&Path>, variable: &str) -> anyhow::Result<Token> {
     let bytes = token(file, variable)?;
     let bytes = bytes.with_context(|| format!("no token: give a file, or set {variable}"))?;
     Token::parse(&bytes).with_context(|| format!("the token of {variable} or its file"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::ProjectKey;
+
+    /// Promise: what could not be read is said, and the exit status is not that of a whole export.
+    #[test]
+    fn an_export_says_what_it_could_not_read() {
+        let mut estate = Estate {
+            unbound_projects: vec![ProjectKey::reported("free")],
+            ..Estate::default()
+        };
+        let whole = answer(&estate, Path::new("estate"));
+        let first =
+            "0 connections, 0 bindings, 1 project and 0 repositories without binding in estate\n";
+        assert!(whole.text.starts_with(first), "{}", whole.text);
+        assert_eq!(whole.text.lines().count(), 2, "{}", whole.text);
+        assert_eq!(whole.status, 0);
+        estate.unreadable_projects = vec![ProjectKey::reported("hidden")];
+        let partial = answer(&estate, Path::new("estate"));
+        let said = partial.text.lines().nth(1).unwrap();
+        assert!(said.starts_with("1 project could not be read"), "{said}");
+        assert_eq!(partial.status, INCOMPLETE);
+    }
 }

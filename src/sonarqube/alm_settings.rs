@@ -223,7 +223,7 @@ impl Client {
         self.call(call).await.map(drop)
     }
 
-    /// What a project is bound to; none when it is not bound. Wants Browse, up to 9.9 Administer.
+    /// What a project is bound to; none when it is not bound. Wants Browse, up to 10.0 Administer.
     ///
     /// # Errors
     /// `NotFound` when there is no such project.

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::paint::Paint;
 use crate::cli::program::Program;
+use crate::plan::counted;
 
 /// Something that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,8 +75,7 @@ impl Report {
         }
         let count = match self.wrong.len() {
             0 => "nothing is wrong".to_owned(),
-            1 => "1 problem".to_owned(),
-            count => format!("{count} problems"),
+            count => counted(count, "problem", "problems"),
         };
         let _ = writeln!(text, "{count}");
         text

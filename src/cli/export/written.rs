@@ -134,8 +134,11 @@ fn unique(text: &str, taken: &mut BTreeSet<String>) -> String {
 /// What nothing was written for, as comma-separated values.
 fn unbound(estate: &Estate) -> String {
     let mut text = "kind,name\n".to_owned();
+    let unreadable = estate.unreadable_projects.iter();
+    let unreadable = unreadable.map(|key| ("unreadable", key.to_string()));
     let projects = estate.unbound_projects.iter();
     let projects = projects.map(|key| ("project", key.to_string()));
+    let projects = unreadable.chain(projects);
     let repositories = estate.unbound_repositories.iter();
     let repositories = repositories.map(|path| ("repository", path.to_string()));
     for (kind, name) in projects.chain(repositories) {
@@ -197,6 +200,7 @@ mod tests {
                 ],
             }],
             unbound_projects: vec![ProjectKey::reported("a,b")],
+            unreadable_projects: vec![ProjectKey::reported("hidden")],
             unbound_repositories: vec![RepositoryPath::parse("OPS", "deploy").unwrap()],
         };
         let style = Style {
@@ -225,7 +229,7 @@ mod tests {
         assert_eq!(granted.as_array().unwrap().len(), 2);
         assert_eq!(
             files["UNBOUND.csv"],
-            "kind,name\nproject,\"a,b\"\nrepository,OPS/deploy\n"
+            "kind,name\nunreadable,hidden\nproject,\"a,b\"\nrepository,OPS/deploy\n"
         );
     }
 }

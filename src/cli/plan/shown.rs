@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::cli::paint::Paint;
 use crate::controller::Forecast;
 use crate::plan::foreseen::{Action, Foreseen};
-use crate::plan::{Blocked, Difference};
+use crate::plan::{Blocked, Difference, counted};
 
 /// What comes of an object, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -98,7 +98,11 @@ impl Outcome {
                 format!("{count} to {}", self.word())
             }
             Self::Differs => format!("{count} not corrected (Observe)"),
-            Self::Waits => format!("{count} waiting for their connection"),
+            Self::Waits => counted(
+                count,
+                "waiting for its connection",
+                "waiting for their connection",
+            ),
             Self::Leaves => format!("{count} being deleted"),
             Self::Refused | Self::Failed | Self::Suspended | Self::Unchanged => {
                 format!("{count} {}", self.word())
@@ -162,7 +166,7 @@ impl Shown<'_> {
         } else {
             counts.join(", ")
         };
-        format!("{counts} ({} calls)", self.calls)
+        format!("{counts} ({})", counted(self.calls, "call", "calls"))
     }
 
     /// The forecasts that have something to say.

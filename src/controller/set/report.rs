@@ -11,7 +11,7 @@ use crate::plan::condition::{
     Condition, ConditionType, Outcome, cut, own_conditions, summary as summary_conditions,
 };
 use crate::plan::set::summary;
-use crate::plan::{Blocked, Reason};
+use crate::plan::{Blocked, Reason, counted};
 
 use super::perform::Work;
 use super::{Ended, OWN, WITHOUT_CONNECTION, write};
@@ -71,7 +71,10 @@ fn outcome(waiting: i64) -> Outcome {
     }
     Outcome::Retrying(Blocked::new(
         Reason::LimitReached,
-        format!("{waiting} repositories wait for the next interval: limits.newPerInterval"),
+        format!(
+            "{} for the next interval: limits.newPerInterval",
+            counted(waiting, "repository waits", "repositories wait")
+        ),
     ))
 }
 

@@ -23,6 +23,17 @@ fn blocked() -> Blocked {
     Blocked::new(Reason::ProjectExists, "a | b")
 }
 
+#[test]
+fn one_of_anything_is_no_plural() {
+    let summary = |foreseen, calls| {
+        let forecasts = &[forecast("a", foreseen)];
+        Shown { forecasts, calls }.summary()
+    };
+    assert_eq!(summary(import(), 1), "1 to import (1 call)");
+    let waits = summary(Foreseen::Waits(blocked()), 0);
+    assert_eq!(waits, "1 waiting for its connection (0 calls)");
+}
+
 /// Promise: pipelines go by the exit status.
 #[test]
 fn the_exit_status_says_the_worst() {
