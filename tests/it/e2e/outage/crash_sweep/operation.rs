@@ -26,12 +26,13 @@ impl Operation {
     /// All that a server can do. Those of the connection come first: it cannot be deleted once it has bindings.
     pub(super) fn of(server: Server) -> Vec<Self> {
         let method = server.capabilities().method;
-        let mut all = vec![Self::CreateConnection, Self::Rename];
-        // Which token it holds, only a simulated server shows.
-        if !server.is_real() {
-            all.push(Self::Rotate);
-        }
-        all.extend([Self::DeleteConnection, Self::Import]);
+        let mut all = vec![
+            Self::CreateConnection,
+            Self::Rename,
+            Self::Rotate,
+            Self::DeleteConnection,
+            Self::Import,
+        ];
         if method.binds_existing() {
             all.push(Self::Bind);
         }

@@ -2,6 +2,7 @@
 
 use bindery::crd::{BitbucketConnection, ProjectBinding};
 use serde_json::{Value, json};
+use simulators::bitbucket::{Caller, Credential};
 
 use super::{Operation, Sweep};
 use crate::e2e::environment::{TestEnvironment, oracles};
@@ -83,8 +84,12 @@ pub(in crate::e2e::outage) fn projects(env: &TestEnvironment) -> Vec<(String, St
     })
 }
 
-/// Whether SonarQube holds this token, and no other one.
+/// Whether SonarQube holds this token, and no other one. A real server shows its tokens to Bitbucket alone: it is asked to
+/// try them there.
 pub(super) fn holds_token(env: &TestEnvironment, token: &str) -> bool {
+    if env.sonarqube.is_real() {
+        return shows_token(env, token);
+    }
     env.sonarqube.simulated().world(|world| {
         let [setting] = &world.settings[..] else {
             return false;
@@ -92,4 +97,34 @@ pub(super) fn holds_token(env: &TestEnvironment, token: &str) -> bool {
         let imports = setting.import_tokens.get("bindery");
         setting.token == token && imports.is_none_or(|import| import == token)
     })
+}
+
+/// Whether SonarQube calls Bitbucket with this token, and with no other one, where it tries what it holds: the token of the
+/// configuration, and the import token of the operator's user.
+fn shows_token(env: &TestEnvironment, token: &str) -> bool {
+    let settings = env.sonarqube.settings();
+    let [setting] = &settings[..] else {
+        return false;
+    };
+    let key = setting["key"].as_str().unwrap();
+    let wanted = env.bitbucket.world(|world| {
+        let id = world.token_id(token).unwrap();
+        Credential::Token(id.to_owned())
+    });
+    let shown = |ask: &dyn Fn()| {
+        let before = env.bitbucket.calls().last().map_or(0, |call| call.number);
+        ask();
+        let mut calls = env.bitbucket.calls();
+        calls.retain(|call| {
+            let is_sonarqube = call.caller == Caller::SonarQube;
+            call.number > before && is_sonarqube && call.credential != Credential::Anonymous
+        });
+        !calls.is_empty() && calls.iter().all(|call| call.credential == wanted)
+    };
+    let sonarqube = &env.sonarqube;
+    shown(&|| drop(sonarqube.get("api/alm_settings/validate", &[("key", key)])))
+        && shown(&|| {
+            let setting = [("almSetting", key)];
+            drop(sonarqube.get_as_operator("api/alm_integrations/check_pat", &setting));
+        })
 }

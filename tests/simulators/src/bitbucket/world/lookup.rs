@@ -11,6 +11,13 @@ pub(crate) enum Found<T> {
 }
 
 impl World {
+    /// The id of a token, by its secret: what the call log names.
+    #[must_use]
+    pub fn token_id(&self, secret: &str) -> Option<&str> {
+        let token = self.tokens.iter().find(|it| it.secret.reveal() == secret);
+        token.map(|token| &*token.id)
+    }
+
     pub(super) fn position(&self, project: u64, slug: &str) -> Option<usize> {
         self.repositories
             .iter()
