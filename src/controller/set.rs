@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::crd::{ProjectBindingSet, ProjectBindingSetStatus};
 use crate::http::Urgency;
-use crate::kubernetes::status::{self, is_asked};
+use crate::kubernetes::status::{self, is_asked, requested};
 use crate::kubernetes::{event, finalizer};
 use crate::plan::condition::ConditionType;
 
@@ -57,6 +57,15 @@ impl Reconcile for ProjectBindingSet {
             Lifecycle::Live => Box::pin(converge(&set, &context)).await,
         }
     }
+}
+
+/// Whether an outage changes nothing about what the set says: it is up to date, and no user waits for an answer. A
+/// request that is taken away wants none.
+fn keeps_its_status(set: &ProjectBindingSet) -> bool {
+    let status = set.status.as_ref();
+    let handled = status.and_then(|status| status.last_handled_reconcile_at.as_ref());
+    let awaited = requested(set).filter(|request| Some(request) != handled);
+    status::is_settled(set) && awaited.is_none()
 }
 
 async fn converge(set: &ProjectBindingSet, context: &Context) -> Result<Next, Error> {
@@ -103,4 +112,34 @@ async fn write(
     let transition = event::transition(&before.conditions, &after.conditions);
     context.events.publish(set, transition.as_slice());
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_outage_changes_a_set_that_is_not_up_to_date_or_is_asked() {
+        let keeps = |ready: &str, requested: Option<&str>, handled: Option<&str>| {
+            let annotations = requested.map(|it| json!({"bindery.dev/reconcile-requested-at": it}));
+            let set = json!({
+                "apiVersion": "bindery.dev/v1alpha1", "kind": "ProjectBindingSet",
+                "metadata": {"generation": 1, "annotations": annotations},
+                "spec": {"connectionRef": {"name": "c"}, "select": [{"project": "PAY"}]},
+                "status": {"observedGeneration": 1, "lastHandledReconcileAt": handled, "conditions": [{
+                    "type": "Ready", "status": ready, "reason": "Succeeded", "message": "",
+                    "observedGeneration": 1, "lastTransitionTime": "2026-11-28T09:00:00Z",
+                }]},
+            });
+            keeps_its_status(&serde_json::from_value(set).unwrap())
+        };
+        assert!(keeps("True", None, None));
+        assert!(keeps("True", Some("a"), Some("a")));
+        assert!(keeps("True", None, Some("a")), "taken away");
+        assert!(!keeps("True", Some("b"), Some("a")));
+        assert!(!keeps("True", Some("a"), None));
+        assert!(!keeps("False", None, None));
+    }
 }

@@ -13,6 +13,8 @@ use crate::fleet::link::ServerAccess;
 use crate::kubernetes::{status, uid};
 use crate::plan::{Access, Blocked, Reason};
 
+use super::keeps_its_status;
+
 /// The connection of a set, if it admits the set's namespace.
 pub(super) struct Reference {
     pub(super) connection: Arc<BitbucketConnection>,
@@ -44,7 +46,7 @@ pub(super) fn find(set: &ProjectBindingSet, context: &Context) -> Result<Referen
     })
 }
 
-/// The servers of the connection. `None`: they cannot be used at the moment, and the set is up to date.
+/// The servers of the connection. `None`: they cannot be used at the moment, and the set says what it said before.
 pub(super) fn open(
     reference: &Reference,
     set: &ProjectBindingSet,
@@ -54,7 +56,9 @@ pub(super) fn open(
     let standing = context.links.standing(&uid(&**connection));
     match standing.serving() {
         Some(access) if !connection.spec.suspend => Ok(Some(Arc::clone(access))),
-        Some(_) | None if status::is_settled(set) => Ok(None),
+        Some(_) | None if keeps_its_status(set) => Ok(None),
+        // The first reconcile of the connection in this process wakes the set: the request is answered then.
+        None if standing.availability.why().is_none() && status::is_settled(set) => Ok(None),
         Some(_) | None => Err(Error::Waiting(Blocked::new(
             Reason::ConnectionNotReady,
             format!(

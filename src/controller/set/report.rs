@@ -14,7 +14,7 @@ use crate::plan::set::summary;
 use crate::plan::{Blocked, Reason, counted};
 
 use super::perform::Work;
-use super::{Ended, OWN, WITHOUT_CONNECTION, write};
+use super::{Ended, OWN, WITHOUT_CONNECTION, keeps_its_status, write};
 
 /// Publishes what was done, and writes what was found.
 pub(super) async fn report(
@@ -38,7 +38,7 @@ pub(super) async fn report(
             let (outcome, refusal) = (reconcile::outcome(&error), error.refusal());
             let is_outage = error.sorted().blame.is_outage();
             let next = Next::Failed { error, interval };
-            if is_outage && status::is_settled(set) {
+            if is_outage && keeps_its_status(set) {
                 return Ok(next);
             }
             (outcome, Some(refusal), next)

@@ -5,3 +5,4 @@ pub(super) mod environment;
 mod fields;
 mod gone;
 mod ownership;
+mod shown;

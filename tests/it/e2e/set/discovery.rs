@@ -1,16 +1,20 @@
 //! Which repositories get a binding, and what that costs.
 
-use serde_json::json;
+use bindery::crd::ProjectBindingSet;
+use serde_json::{Value, json};
+use simulators::bitbucket::{Fault, SIGN_ON_PAGE};
 
 use super::environment::{apply, bindings, counts, manifest, reconcile};
 use crate::e2e::environment::TestEnvironment;
 use crate::e2e::environment::many::repositories;
+use crate::e2e::environment::waiting::{condition, says};
 use crate::support::server::{Server, on};
 
 on!([simulated_26_9] =>
     a_project_is_bound_as_a_whole_without_a_call_of_the_set,
     what_is_skipped_or_not_admitted_gets_no_binding,
-    what_is_planned_for_a_set_is_what_it_creates
+    what_is_planned_for_a_set_is_what_it_creates,
+    a_request_is_answered_while_the_connection_has_no_good_listing
 );
 on!([simulated_26_9, real_26_9] => no_more_is_created_in_an_interval_than_the_limit);
 
@@ -127,4 +131,34 @@ async fn what_is_planned_for_a_set_is_what_it_creates(server: Server) {
     env.apply(&set);
     counts(&env, [2, 2, 0, 0]).await;
     assert_eq!(json!(bindings(&env).await), json!(planned));
+}
+
+/// Promise: who requests a reconcile gets an answer, and one that is true: without a good listing nothing was compared.
+/// An outage alone changes nothing.
+async fn a_request_is_answered_while_the_connection_has_no_good_listing(server: Server) {
+    let env = TestEnvironment::set(server).await;
+    env.connection(json!({"interval": "1h"}));
+    apply(&env, json!({}));
+    counts(&env, [3, 3, 0, 0]).await;
+    let is_ready = |set: &ProjectBindingSet| says(set, ("Ready", "True"));
+    env.until("payments", "all", is_ready).await;
+    let bad = Fault::at("repositories").answer(200, SIGN_ON_PAGE);
+    env.bitbucket.fault(bad);
+    env.reconcile_now("bad").await;
+    env.connection_is("bitbucket", ("Ready", "False")).await;
+    let set: ProjectBindingSet = env.api("payments").get("all").await.unwrap();
+    assert!(is_ready(&set), "{set:?}");
+    for request in ["asked", "asked again"] {
+        let set = reconcile(&env, request).await;
+        let reason =
+            |kind| condition(&set, kind).map(|it| (it["status"].clone(), it["reason"].clone()));
+        let failed = Some((json!("False"), json!("ConnectionNotReady")));
+        assert_eq!(reason("Ready"), failed);
+        assert_eq!(reason("Discovered"), failed);
+        let counts = serde_json::to_value(&set.status).unwrap()["repositories"].clone();
+        assert_eq!(counts["bound"], Value::from(3), "what was found stays");
+    }
+    env.bitbucket.clear_faults();
+    env.reconcile_now("good").await;
+    env.until("payments", "all", is_ready).await;
 }
