@@ -1,6 +1,6 @@
 //! Which repositories get a binding, and what that costs.
 
-use bindery::crd::ProjectBindingSet;
+use bindery::crd::{ProjectBinding, ProjectBindingSet};
 use serde_json::{Value, json};
 use simulators::bitbucket::{Fault, SIGN_ON_PAGE};
 
@@ -134,7 +134,7 @@ async fn what_is_planned_for_a_set_is_what_it_creates(server: Server) {
 }
 
 /// Promise: who requests a reconcile gets an answer, and one that is true: without a good listing nothing was compared.
-/// An outage alone changes nothing.
+/// An outage alone changes nothing. A binding that is Ready answers after the outage.
 async fn a_request_is_answered_while_the_connection_has_no_good_listing(server: Server) {
     let env = TestEnvironment::set(server).await;
     env.connection(json!({"interval": "1h"}));
@@ -142,6 +142,8 @@ async fn a_request_is_answered_while_the_connection_has_no_good_listing(server: 
     counts(&env, [3, 3, 0, 0]).await;
     let is_ready = |set: &ProjectBindingSet| says(set, ("Ready", "True"));
     env.until("payments", "all", is_ready).await;
+    env.binding_is("payments", "pay-checkout", ("Ready", "True"))
+        .await;
     let bad = Fault::at("repositories").answer(200, SIGN_ON_PAGE);
     env.bitbucket.fault(bad);
     env.reconcile_now("bad").await;
@@ -158,7 +160,15 @@ async fn a_request_is_answered_while_the_connection_has_no_good_listing(server: 
         let counts = serde_json::to_value(&set.status).unwrap()["repositories"].clone();
         assert_eq!(counts["bound"], Value::from(3), "what was found stays");
     }
+    let request = "bindery.dev/reconcile-requested-at=asked";
+    let binding = ["pbind", "pay-checkout", "--namespace=payments"];
+    env.kubectl(&[&["annotate"], &binding[..], &[request]].concat());
     env.bitbucket.clear_faults();
     env.reconcile_now("good").await;
     env.until("payments", "all", is_ready).await;
+    env.until("payments", "pay-checkout", |binding: &ProjectBinding| {
+        let status = binding.status.as_ref();
+        status.and_then(|status| status.last_handled_reconcile_at.as_deref()) == Some("asked")
+    })
+    .await;
 }
