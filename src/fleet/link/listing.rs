@@ -31,21 +31,34 @@ pub(crate) struct Listing {
 
 /// The last listing.
 struct Last {
+    began: Instant,
     ended: Instant,
-    took: Duration,
     /// What it took.
     calls: usize,
     has_failed: bool,
 }
 
 impl Last {
-    fn pause(&self) -> Duration {
-        PAUSE.max(self.took * SHARE)
+    fn took(&self) -> Duration {
+        self.ended.saturating_duration_since(self.began)
     }
 
-    /// How long it replaces reads. If the pause is longer, it serves until the next.
+    fn pause(&self) -> Duration {
+        PAUSE.max(self.took() * SHARE)
+    }
+
+    /// How long a listing replaces reads. If the pause is longer, it serves until the next. How long one took that failed
+    /// says nothing of the one before.
     fn serves(&self) -> Duration {
-        REPLACES_READS.max((self.pause() + self.took) * 2)
+        if self.has_failed {
+            return REPLACES_READS;
+        }
+        REPLACES_READS.max((self.pause() + self.took()) * 2)
+    }
+
+    /// Whether another one that began then is older than this one, and in use no more.
+    fn replaces(&self, began: Instant) -> bool {
+        !self.has_failed && began < self.began
     }
 }
 
@@ -70,10 +83,11 @@ impl Listing {
     /// A new object goes by the listing that began then. Whether the next one is to be asked for: early enough that it has
     /// ended when this one is too old. Otherwise all that come meanwhile would wait.
     pub(crate) fn goes_by(&mut self, began: Instant, now: Instant) -> bool {
-        let Some(last) = self.last.as_ref().filter(|_| !self.is_aging) else {
+        let last = self.last.as_ref().filter(|_| !self.is_aging);
+        let Some(last) = last.filter(|last| !last.replaces(began)) else {
             return false;
         };
-        let lead = PAUSE.max(last.took * 2);
+        let lead = PAUSE.max(last.took() * 2);
         self.is_aging = now.saturating_duration_since(began) + lead >= last.serves();
         self.is_aging
     }
@@ -108,8 +122,8 @@ impl Listing {
         calls: usize,
     ) -> Vec<ObjectName> {
         self.last = Some(Last {
+            began,
             ended,
-            took: ended.saturating_duration_since(began),
             calls,
             has_failed: false,
         });
@@ -121,8 +135,8 @@ impl Listing {
     pub(crate) fn failed(&mut self, began: Instant, now: Instant) -> Vec<ObjectName> {
         let calls = self.last.as_ref().map_or(1, |last| last.calls);
         self.last = Some(Last {
+            began,
             ended: now,
-            took: now.saturating_duration_since(began),
             calls,
             has_failed: true,
         });
@@ -259,6 +273,26 @@ mod tests {
         assert!(listing.listed((next.1, next.1), 1).is_empty());
         assert!(!listing.goes_by(next.1, next.1 + SECOND * 7));
         assert!(listing.goes_by(next.1, next.1 + SECOND * 8));
+    }
+
+    /// A binding may have read when the listing before began: that one is not what it goes by next.
+    #[test]
+    fn a_listing_that_was_replaced_asks_for_no_other() {
+        let (mut listing, start) = (Listing::default(), Instant::now());
+        assert!(listing.listed((start, start), 9).is_empty());
+        let next = start + SECOND * 9;
+        assert!(listing.listed((next, next), 9).is_empty());
+        assert!(!listing.goes_by(start, next));
+        assert_eq!(listing.due_in(next), None);
+        assert!(listing.goes_by(next, next + SECOND * 9));
+        // One that failed replaces none, and its time lengthens none.
+        assert!(
+            listing
+                .failed(next + SECOND * 9, next + SECOND * 59)
+                .is_empty()
+        );
+        assert!(!listing.replaces_a_read(next, next + SECOND * 59));
+        assert!(listing.goes_by(next, next + SECOND * 60));
     }
 
     /// Promise: objects that are newer than the listing are read alone until that has cost as much as a listing.

@@ -15,6 +15,7 @@ simulated!(
     a_create_among_many_costs_few_calls,
     a_create_that_comes_alone_costs_no_more,
     one_listing_serves_many_bindings_and_wakes_them,
+    imports_go_on_while_the_next_listing_is_made,
     a_project_that_appears_after_the_listing_is_not_taken,
     an_import_that_created_nothing_adopts_no_project,
     an_object_that_is_written_before_its_intent_is_reconciled_anew,
@@ -177,6 +178,45 @@ async fn one_listing_serves_many_bindings_and_wakes_them(server: Server) {
     cost.is_that_of(slugs.len());
     let listings = cost.made("/api/alm_settings/count_binding");
     assert!(listings >= 1, "{:?}", cost.calls);
+}
+
+/// Promise: the next listing is made before the last is too old. Imports go on meanwhile, by the last one.
+async fn imports_go_on_while_the_next_listing_is_made(server: Server) {
+    const LISTING: &str = "GET /api/alm_settings/count_binding";
+    const TAKES: Duration = Duration::from_secs(1);
+    let (env, slugs) = listed(server, 200).await;
+    let sonarqube = env.sonarqube.simulated();
+    // Eleven imports a second: the first listing that shows all objects is too old before all are made.
+    sonarqube.fault(Fault::at(IMPORT).delay(Duration::from_millis(700)));
+    sonarqube.fault(Fault::at(LISTING).delay(TAKES));
+    sonarqube.clear_calls();
+    bind(&env, &slugs);
+    are_ready(&env, &slugs).await;
+    let calls = sonarqube.calls();
+    let came = |call: &str| -> Vec<Duration> {
+        let path = call.split(' ').nth(1).unwrap();
+        let of_it = calls.iter().filter(|call| call.operation == path);
+        of_it
+            .map(|call| Duration::from_millis(call.at_milliseconds))
+            .collect()
+    };
+    let imports = came(IMPORT);
+    let mut looked_at = 0;
+    for began in came(LISTING) {
+        // More are left than are at work at once.
+        let ended = began + TAKES;
+        if imports.iter().filter(|at| **at > ended).count() < 16 {
+            continue;
+        }
+        // What was planned before the last one was too old may come in the first moments.
+        let is_meanwhile = |at: &Duration| (began + TAKES / 2..ended).contains(at);
+        assert!(
+            imports.iter().any(is_meanwhile),
+            "no import while the listing of {began:?} was made: {imports:?}"
+        );
+        looked_at += 1;
+    }
+    assert!(looked_at >= 2, "{looked_at}: {imports:?}");
 }
 
 /// Promise: many imports share what was asked a second ago about where their token goes, and no more than that: then
