@@ -21,6 +21,10 @@ ADD ?=
 # Says it to tests/servers.
 servers = $(foreach version,$(1),--sonarqube $(version))
 
+# What a static program is linked by; the same is said by packaging/release.
+musl = @command -v musl-gcc >/dev/null && [ -d "$$(rustc --print sysroot)/lib/rustlib/$(SHIPPED)" ] || \
+	{ echo 'the program is built for $(SHIPPED): install musl-tools, and run: rustup target add $(SHIPPED)'; exit 1; }
+
 # Those of the matrix in the user's guide.
 MATRIX := 8.9.0.43852 9.9.8.100196 10.7.0.96327 25.1.0.102122 26.9.0.129388
 # The versions of Kubernetes that are supported, beside the one that all else runs on.
@@ -78,6 +82,7 @@ test-dist: ## Test dist/: the end-to-end tests with the operator in its image, r
 	tests/servers run --control-planes $(CONTROL_PLANES) -- tests/release $(DIST_TESTS)
 
 dashboard: ## Draw docs/guide/dashboard.png from what Prometheus scrapes of an operator at work (needs Python with matplotlib)
+	$(musl)
 	tests/servers build control-plane promtool
 	cargo build --quiet --workspace --bins
 	cargo build --release --target $(SHIPPED) --bin bindery
@@ -90,6 +95,7 @@ chaos: ## Kill, stop, delay and cut everything for some 20 minutes; write what c
 	tests/servers run --control-planes 3 --sonarqube 26.9.0.129388 -- tests/chaos docs/guide/crashes.md
 
 bench: ## Measure what bindings cost, beside the floor of the same run (SIZES=100,1000,10000 FIFTY=--fifty)
+	$(musl)
 	tests/servers build control-plane
 	cargo build --release --target $(SHIPPED) --bin bindery
 	cargo bench --bench bench --no-run

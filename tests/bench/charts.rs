@@ -29,7 +29,7 @@ pub(crate) fn draw(runs: &[Run], directory: &Path) {
     };
     let create = [
         line("until all are Ready (s)", BLUE, |run| run.create.seconds),
-        line("floor (s)", BLACK, |run| run.floor_of_create),
+        line("floor (s)", BLACK, |run| run.floor.create),
         line("CPU (s)", RED, |run| run.create.cpu),
     ];
     chart(&directory.join("cost-create.svg"), "Create", &create);

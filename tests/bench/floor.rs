@@ -1,15 +1,16 @@
 //! The floor: a bare loop that makes only the calls and writes that a binding cannot do without.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bindery::crd::ProjectBinding;
+use bindery::crd::{ProjectBinding, ProjectBindingStatus};
 use bindery::identity::{ProjectKey, RepositoryPath};
 use bindery::sonarqube::NewBinding;
 use futures::StreamExt as _;
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::cluster::{Cluster, NAMESPACE, binding};
 use super::servers::{FLOOR_PROJECT, Servers};
@@ -19,22 +20,38 @@ const AT_ONCE: usize = 8;
 
 const FINALIZER: &str = "bindery.dev/floor";
 
+/// In seconds.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct Floor {
-    pub(crate) create: Duration,
-    pub(crate) delete: Duration,
+    pub(crate) create: f64,
+    pub(crate) delete: f64,
+}
+
+/// What the loop writes into statuses.
+pub(crate) enum Statuses {
+    /// One condition.
+    Short,
+    /// What the operator wrote for the binding of this repository, with the intent that it wrote before.
+    Whole(Box<ProjectBindingStatus>, &'static str),
 }
 
 /// Binds so many repositories and lets them go again, while no operator runs.
-pub(crate) async fn measure(cluster: &Cluster, servers: &Servers, size: usize) -> Floor {
+pub(crate) async fn measure(
+    cluster: &Cluster,
+    servers: &Servers,
+    size: usize,
+    statuses: &Statuses,
+) -> Floor {
     let bindings: Vec<_> = (0..size)
         .map(|nth| {
             let repository = format!("{FLOOR_PROJECT}/r{nth}");
             // No operator that starts later has a connection of this name. Events outlive their objects, and have the
             // name of these: no two runs share them.
-            binding(&format!("floor-{size}-{nth}"), "floor", &repository)
+            let name = format!("floor-{}-{size}-{nth}", statuses.name());
+            binding(&name, "floor", &repository)
         })
         .collect();
-    let hand = Hand::of(cluster, servers).await;
+    let hand = Hand::of(cluster, servers, statuses).await;
     let begun = Instant::now();
     let (objects, appeared) = tokio::sync::mpsc::unbounded_channel();
     let created = async {
@@ -52,7 +69,7 @@ pub(crate) async fn measure(cluster: &Cluster, servers: &Servers, size: usize) -
     });
     let bound = appeared.for_each_concurrent(AT_ONCE, |one| hand.bind(one));
     tokio::join!(created, bound);
-    let create = begun.elapsed();
+    let create = begun.elapsed().as_secs_f64();
     let begun = Instant::now();
     let names: Vec<_> = bindings
         .iter()
@@ -63,7 +80,7 @@ pub(crate) async fn measure(cluster: &Cluster, servers: &Servers, size: usize) -
         futures::stream::iter(&bindings).for_each_concurrent(AT_ONCE, |one| hand.unbind(one));
     asked.await;
     let_go.await;
-    let delete = begun.elapsed();
+    let delete = begun.elapsed().as_secs_f64();
     Floor { create, delete }
 }
 
@@ -73,10 +90,57 @@ struct Hand<'a> {
     sonarqube: bindery::sonarqube::Client,
     bitbucket: bindery::bitbucket::Client,
     setting: bindery::identity::SettingId,
+    statuses: &'a Statuses,
+}
+
+impl Statuses {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Short => "short",
+            Self::Whole(..) => "whole",
+        }
+    }
+
+    /// What is written before a project is imported.
+    fn before(&self, key: &ProjectKey) -> Value {
+        match self {
+            Self::Short => short("Working"),
+            Self::Whole(status, _) => json!({"record": {
+                "connection": status.record.connection,
+                "intent": {
+                    "serverId": status.sonarqube_project.as_ref().unwrap().server_id,
+                    "projectKey": key.as_str(), "way": "ImportRepository", "since": "2026-01-01T00:00:00Z",
+                },
+            }}),
+        }
+    }
+
+    /// What is written afterwards.
+    fn after(&self, repository: &RepositoryPath) -> Value {
+        match self {
+            Self::Short => short("Succeeded"),
+            Self::Whole(status, sample) => {
+                let text = serde_json::to_string(status).unwrap();
+                let text = text.replace(sample, repository.slug());
+                let mut status: Value = serde_json::from_str(&text).unwrap();
+                status["record"]["intent"] = Value::Null;
+                status
+            }
+        }
+    }
+}
+
+/// A status of one condition.
+fn short(reason: &str) -> Value {
+    let condition = json!({
+        "type": "Ready", "status": "Unknown", "reason": reason, "message": "as long as a message of the operator may be",
+        "lastTransitionTime": "2026-01-01T00:00:00Z", "observedGeneration": 1,
+    });
+    json!({"conditions": [condition], "observedGeneration": 1})
 }
 
 impl<'a> Hand<'a> {
-    async fn of(cluster: &'a Cluster, servers: &Servers) -> Self {
+    async fn of(cluster: &'a Cluster, servers: &Servers, statuses: &'a Statuses) -> Self {
         let sonarqube = servers.sonarqube_client();
         let settings = sonarqube.dop_settings().await.unwrap();
         Self {
@@ -84,6 +148,7 @@ impl<'a> Hand<'a> {
             sonarqube,
             bitbucket: servers.bitbucket_client(),
             setting: settings[0].id.clone(),
+            statuses,
         }
     }
 
@@ -94,7 +159,7 @@ impl<'a> Hand<'a> {
         let key = key(&repository);
         let finalizers = json!({"metadata": {"finalizers": [FINALIZER]}});
         self.cluster.patch(name, finalizers).await;
-        self.status(name, "Working").await;
+        self.status(name, self.statuses.before(&key)).await;
         let new = NewBinding {
             project: &key,
             name,
@@ -105,7 +170,7 @@ impl<'a> Hand<'a> {
         self.sonarqube.put_bound_project(&new).await.unwrap();
         self.bitbucket.default_branch(&repository).await.unwrap();
         self.sonarqube.main_branch(&key).await.unwrap();
-        self.status(name, "Succeeded").await;
+        self.status(name, self.statuses.after(&repository)).await;
         self.event(name, 1).await;
     }
 
@@ -117,13 +182,8 @@ impl<'a> Hand<'a> {
         self.cluster.patch(name, finalizers).await;
     }
 
-    async fn status(&self, name: &str, reason: &str) {
-        let condition = json!({
-            "type": "Ready", "status": "Unknown", "reason": reason, "message": "as long as a message of the operator may be",
-            "lastTransitionTime": "2026-01-01T00:00:00Z", "observedGeneration": 1,
-        });
-        let patch =
-            Patch::Merge(json!({"status": {"conditions": [condition], "observedGeneration": 1}}));
+    async fn status(&self, name: &str, status: Value) {
+        let patch = Patch::Merge(json!({"status": status}));
         let bindings = self.cluster.bindings();
         bindings
             .patch_status(name, &PatchParams::default(), &patch)

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bindery::crd::ProjectBinding;
+use bindery::crd::{ProjectBinding, ProjectBindingStatus};
 use serde_json::json;
 
 use super::cluster::{self, Cluster, NAMESPACE, Requests, binding};
-use super::floor::{self, Floor};
+use super::floor::{self, Floor, Statuses};
 use super::operator::Operator;
 use super::run::{Percentiles, Phase, Run};
 use super::servers::{self, FLOOR_PROJECT, PROJECT, Servers};
@@ -29,6 +29,12 @@ struct Bench {
     watch: Watch,
 }
 
+/// The floor of a run, measured before the operator's phases.
+struct Floors {
+    short: Floor,
+    whole: Floor,
+}
+
 /// The moment at which a phase begins.
 struct Begun {
     at: Instant,
@@ -37,7 +43,7 @@ struct Begun {
 }
 
 pub(crate) async fn run(binary: &Path, size: usize) -> Run {
-    let (mut bench, floor) = Bench::set_up(binary, size).await;
+    let (mut bench, floors) = Bench::set_up(binary, size).await;
     let bindings: Vec<_> = (0..size)
         .map(|nth| binding(&format!("r{nth}"), CONNECTION, &format!("{PROJECT}/r{nth}")))
         .collect();
@@ -67,7 +73,8 @@ pub(crate) async fn run(binary: &Path, size: usize) -> Run {
     Run {
         bindings: size,
         create,
-        floor_of_create: floor.create.as_secs_f64(),
+        floor: floors.short,
+        floor_with_whole_statuses: floors.whole,
         memory_after_create,
         quiet,
         memory_at_rest,
@@ -79,12 +86,26 @@ pub(crate) async fn run(binary: &Path, size: usize) -> Run {
         drift,
         rotation,
         delete,
-        floor_of_delete: floor.delete.as_secs_f64(),
     }
 }
 
 fn changed(size: usize) -> usize {
     (size / 5).clamp(1, CHANGED)
+}
+
+/// The repository whose binding shows what the operator writes.
+const SAMPLE: &str = "r0";
+
+/// The status that the operator writes for a binding.
+async fn sample(cluster: &Cluster, watch: &mut Watch) -> ProjectBindingStatus {
+    let sample = binding("sample", CONNECTION, &format!("{PROJECT}/{SAMPLE}"));
+    let name = names(std::slice::from_ref(&sample));
+    cluster.create(&sample).await;
+    watch.until_all_ready(&name).await;
+    let written = cluster.bindings().get_status(&name[0]).await.unwrap();
+    cluster.delete_all(&name).await;
+    watch.until_all_gone(&name).await;
+    written.status.unwrap()
 }
 
 fn say(size: usize, phase: &str) {
@@ -97,18 +118,24 @@ pub(crate) fn names(bindings: &[ProjectBinding]) -> Vec<String> {
 }
 
 impl Bench {
-    /// Everything but the bindings; the floor was measured while no operator ran.
-    async fn set_up(binary: &Path, size: usize) -> (Self, Floor) {
+    /// Everything but the bindings; the floors were measured while no operator ran.
+    async fn set_up(binary: &Path, size: usize) -> (Self, Floors) {
         let cluster = Cluster::ready().await;
         let servers = Servers::start(size).await;
         cluster.connection(CONNECTION, &servers);
         let operator = Operator::start(&cluster, binary);
         cluster.connection_is_ready(CONNECTION);
-        drop(operator);
         // The floor bears what it costs to see each change, as the operator's phases do.
-        let watch = Watch::start(&cluster);
+        let mut watch = Watch::start(&cluster);
+        let status = sample(&cluster, &mut watch).await;
+        drop(operator);
+        servers.sonarqube.world(|world| world.projects.clear());
         say(size, "the floor");
-        let floor = floor::measure(&cluster, &servers, size).await;
+        let short = floor::measure(&cluster, &servers, size, &Statuses::Short).await;
+        servers.sonarqube.world(|world| world.projects.clear());
+        say(size, "the floor with whole statuses");
+        let whole = Statuses::Whole(Box::new(status), SAMPLE);
+        let whole = floor::measure(&cluster, &servers, size, &whole).await;
         servers.remove(FLOOR_PROJECT, size);
         let bench = Self {
             operator: Operator::start(&cluster, binary),
@@ -117,7 +144,7 @@ impl Bench {
             servers,
         };
         bench.settle().await;
-        (bench, floor)
+        (bench, Floors { short, whole })
     }
 
     async fn begin(&self) -> Begun {

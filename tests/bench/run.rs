@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calls::Calls;
 use super::cluster::Requests;
+use super::floor::Floor;
 use super::operator::Memory;
 
 /// What one run found.
@@ -11,8 +12,10 @@ use super::operator::Memory;
 pub(crate) struct Run {
     pub(crate) bindings: usize,
     pub(crate) create: Phase,
-    /// How long the bare loop took for the same.
-    pub(crate) floor_of_create: f64,
+    /// How long the bare loop took for create and delete.
+    pub(crate) floor: Floor,
+    /// The same with statuses as the operator writes them.
+    pub(crate) floor_with_whole_statuses: Floor,
     pub(crate) memory_after_create: Memory,
     /// One interval in which nothing happens.
     pub(crate) quiet: Phase,
@@ -29,7 +32,6 @@ pub(crate) struct Run {
     pub(crate) drift: Phase,
     pub(crate) rotation: Phase,
     pub(crate) delete: Phase,
-    pub(crate) floor_of_delete: f64,
 }
 
 /// What was seen between two moments.

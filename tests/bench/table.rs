@@ -11,7 +11,10 @@ const ROWS: &[Row] = &[
         seconds(run.create.seconds)
     }),
     Row("create: time ÷ floor", "≤ 1.3", |run| {
-        ratio(run.create.seconds, run.floor_of_create)
+        ratio(run.create.seconds, run.floor.create)
+    }),
+    Row("create: time ÷ floor with whole statuses", "", |run| {
+        ratio(run.create.seconds, run.floor_with_whole_statuses.create)
     }),
     Row(
         "create: calls per binding, without listings and spread reads",
@@ -101,7 +104,10 @@ const ROWS: &[Row] = &[
         seconds(run.delete.seconds)
     }),
     Row("delete: time ÷ floor", "≤ 1.3", |run| {
-        ratio(run.delete.seconds, run.floor_of_delete)
+        ratio(run.delete.seconds, run.floor.delete)
+    }),
+    Row("delete: time ÷ floor with whole statuses", "", |run| {
+        ratio(run.delete.seconds, run.floor_with_whole_statuses.delete)
     }),
     Row(
         "delete: calls per binding, without listings and spread reads",
