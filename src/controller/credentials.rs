@@ -324,10 +324,11 @@ impl<'a> Reader<'a> {
         Error::refused(
             Reason::SecretForbidden,
             format!(
-                "the operator may not read {}. {} prints the manifest of the grant. Grant it with: {}",
+                // The command comes first: a condition has a limit, and its end is cut off.
+                "the operator may not read {}. Grant it with: {} # as a manifest: {}",
                 named.join(", "),
+                grant::command(&self.references, connection, account),
                 grant::printed(connection, account),
-                grant::command(&self.references, connection, account)
             ),
         )
     }

@@ -171,7 +171,7 @@ impl Client {
     /// may browse.
     ///
     /// # Errors
-    /// `is_unsteady` when the list changed while it was read, several times over.
+    /// `is_unsteady` when the list lost rows while it was read, several times over.
     pub async fn project_bindings<R: Default + Extend<ProjectBindingRow>>(
         &self,
         setting: Option<&SettingId>,

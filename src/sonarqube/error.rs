@@ -167,7 +167,7 @@ impl Error {
             || self.is_rejected_with("A BITBUCKET_CLOUD setting is already defined")
     }
 
-    /// A list changed while it was read, as often as it was read.
+    /// A list lost rows while it was read, as often as it was read.
     #[must_use]
     pub fn is_unsteady(&self) -> bool {
         let Self::Transport(failure) = self else {

@@ -114,7 +114,7 @@ impl Client {
     /// Every project that its user sees, handed on page by page.
     ///
     /// # Errors
-    /// `is_unsteady` when the list changed while it was read, several times over.
+    /// `is_unsteady` when the list lost rows while it was read, several times over.
     pub async fn projects<R: Default + Extend<Project>>(&self) -> Result<R, Error> {
         match self.sight() {
             Sight::All => self.search(SEARCH, None).await,

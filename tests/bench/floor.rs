@@ -31,7 +31,7 @@ pub(crate) struct Floor {
 pub(crate) enum Statuses {
     /// One condition.
     Short,
-    /// What the operator wrote for the binding of this repository, with the intent that it wrote before.
+    /// What the operator wrote for the binding of this repository, and before that an intent without conditions.
     Whole(Box<ProjectBindingStatus>, &'static str),
 }
 
@@ -109,7 +109,7 @@ impl Statuses {
                 "connection": status.record.connection,
                 "intent": {
                     "serverId": status.sonarqube_project.as_ref().unwrap().server_id,
-                    "projectKey": key.as_str(), "way": "ImportRepository", "since": "2026-01-01T00:00:00Z",
+                    "projectKey": key.as_str(), "way": "PutBoundProject", "since": "2026-01-01T00:00:00Z",
                 },
             }}),
         }

@@ -100,7 +100,7 @@ impl Sweep<'_> {
     }
 
     /// Reads the inventory again, and returns what is new in it. What the last sweep saw serves on where SonarQube's
-    /// lists change faster than they can be read, as they do while many projects are imported; not for ever: drift
+    /// lists lose rows faster than they can be read, as they do while many projects are deleted; not for ever: drift
     /// would stay.
     async fn sweep(
         &self,

@@ -37,7 +37,7 @@ pub(super) async fn lacking(client: &kube::Client, watched: &Watched) -> String 
 
 /// The command that prints the grant as a manifest, for GitOps.
 pub(super) fn printed((namespace, connection): (&str, &str), account: &str) -> String {
-    format!("`bindery grant {namespace}/{connection} --service-account {account}`")
+    format!("bindery grant {namespace}/{connection} --service-account {account}")
 }
 
 /// One command for everything that the connection, given as `(namespace, name)`, refers to. It may be run again.

@@ -82,7 +82,7 @@ async fn a_secret_that_may_be_listed_but_not_read_is_asked_for_until_it_may_be_r
     let message = refused.refusal().message;
     for part in [
         "may not read secrets platform/token (missing verbs: get). ",
-        "`bindery grant platform/bitbucket --service-account ",
+        " # as a manifest: bindery grant platform/bitbucket --service-account ",
         "kubectl create role bindery-bitbucket --verb=get,list,watch ",
     ] {
         assert!(message.contains(part), "{message}");

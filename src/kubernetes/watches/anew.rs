@@ -26,57 +26,70 @@ pub(super) enum Ended {
 /// proof of that: a Role can allow to list an object, and not to read it.
 pub(super) fn begins_anew<T, S, R>(
     watch: impl FnMut() -> S,
-    may_be_read: impl Fn() -> R + Clone,
+    may_be_read: impl Fn() -> R,
     forbidden: &watch::Receiver<()>,
 ) -> impl Stream<Item = Result<Event<T>, Ended>>
 where
     S: Stream<Item = watcher::Result<Event<T>>>,
     R: Future<Output = bool>,
 {
-    let until_it_ends = move |events: S| {
-        let mut forbidden = forbidden.clone();
-        // The list that begins now is later than what was noted until now.
-        forbidden.mark_unchanged();
-        let attempt = Attempt {
-            events: Box::pin(events),
-            forbidden,
-            is_forbidden: false,
-            may_be_read: may_be_read.clone(),
-        };
-        stream::unfold(Some(attempt), async |attempt| {
-            let mut attempt = attempt?;
-            let event = attempt.next().await?;
-            let goes_on = !matches!(event, Err(Ended::Failed(_)));
-            Some((event, goes_on.then_some(attempt)))
-        })
+    let attempts = Attempts {
+        watch,
+        may_be_read,
+        forbidden: forbidden.clone(),
+        is_forbidden: false,
+        events: None,
     };
-    stream::repeat_with(watch).flat_map(until_it_ends)
+    stream::unfold(attempts, async |mut attempts| {
+        Some((attempts.next().await, attempts))
+    })
 }
 
-/// A watch, and after it the time until the object can be read.
-struct Attempt<S, M> {
-    events: Pin<Box<S>>,
+/// One watch after the other, and between them the time until the object can be read.
+struct Attempts<W, S, M> {
+    watch: W,
+    may_be_read: M,
+    /// Changes when a connection was not allowed to read the object, also after the watch has failed.
     forbidden: watch::Receiver<()>,
     is_forbidden: bool,
-    may_be_read: M,
+    /// What goes on.
+    events: Option<Pin<Box<S>>>,
 }
 
-impl<S, M> Attempt<S, M> {
-    async fn next<T, R>(&mut self) -> Option<Result<Event<T>, Ended>>
+impl<W, S, M> Attempts<W, S, M> {
+    async fn next<T, R>(&mut self) -> Result<Event<T>, Ended>
     where
+        W: FnMut() -> S,
         S: Stream<Item = watcher::Result<Event<T>>>,
         M: Fn() -> R,
         R: Future<Output = bool>,
     {
-        if self.is_forbidden {
-            return (!(self.may_be_read)().await).then_some(Err(Ended::Forbidden));
-        }
-        tokio::select! {
-            biased;
-            event = self.events.next() => Some(event?.map_err(Ended::Failed)),
-            Ok(()) = self.forbidden.changed() => {
-                self.is_forbidden = true;
-                Some(Err(Ended::Forbidden))
+        loop {
+            let Some(events) = &mut self.events else {
+                self.is_forbidden |= self.forbidden.has_changed().unwrap_or(false);
+                self.forbidden.mark_unchanged();
+                if self.is_forbidden && !(self.may_be_read)().await {
+                    return Err(Ended::Forbidden);
+                }
+                self.is_forbidden = false;
+                self.events = Some(Box::pin((self.watch)()));
+                continue;
+            };
+            let ended = tokio::select! {
+                biased;
+                event = events.next() => match event {
+                    Some(Ok(event)) => return Ok(event),
+                    Some(Err(error)) => Some(Ended::Failed(error)),
+                    None => None,
+                },
+                Ok(()) = self.forbidden.changed() => {
+                    self.is_forbidden = true;
+                    Some(Ended::Forbidden)
+                }
+            };
+            self.events = None;
+            if let Some(ended) = ended {
+                return Err(ended);
             }
         }
     }

@@ -152,6 +152,26 @@ async fn a_watch_of_what_may_be_listed_but_not_read_does_not_list_it() {
     assert_eq!(events.next().now_or_never(), None, "it goes on");
 }
 
+/// Promise: the same holds for a Role that allows to list alone. Its watch is refused before a connection finds that it may
+/// not read.
+#[tokio::test]
+async fn what_was_forbidden_after_a_watch_has_failed_is_asked_for_first() {
+    let (forbidden, is_forbidden) = watch::channel(());
+    let may_be_read = Cell::new(false);
+    let watch = || stream::iter(list().chain([Err(watcher::Error::NoResourceVersion)]));
+    let events = begins_anew(watch, async || may_be_read.get(), &is_forbidden);
+    let mut events = std::pin::pin!(events.map(|event| name(&event)));
+    for expected in ["begun", "object", "listed", "failed"] {
+        assert_eq!(events.next().now_or_never().flatten(), Some(expected));
+    }
+    forbidden.send_replace(());
+    for _ in 0..3 {
+        assert_eq!(events.next().now_or_never().flatten(), Some("forbidden"));
+    }
+    may_be_read.set(true);
+    assert_eq!(events.next().now_or_never().flatten(), Some("begun"));
+}
+
 /// Promise: an operator that may list an object but not watch it asks ever less often.
 #[test]
 fn a_list_does_not_shorten_the_delays() {

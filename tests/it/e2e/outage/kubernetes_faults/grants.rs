@@ -82,7 +82,7 @@ async fn a_role_without_get_is_named_and_costs_no_reconciles(server: Server) {
     for part in [
         "may not read secrets platform/bitbucket-token (missing verbs: get), ",
         "secrets platform/sonarqube-token (missing verbs: get). ",
-        "`bindery grant platform/bitbucket ",
+        " # as a manifest: bindery grant platform/bitbucket ",
     ] {
         assert!(message.contains(part), "{message}");
     }
